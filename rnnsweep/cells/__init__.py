@@ -1,0 +1,1 @@
+"""Cells: causal maps from sequence to sequence. One file and one YAML in conf/cell each."""

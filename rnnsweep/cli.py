@@ -1,0 +1,154 @@
+"""The command line: compose, check, train a stack of one, show the result. Imports no torch before it trains."""
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import ConfigCompositionException, HydraException, OverrideParseException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+if TYPE_CHECKING:
+    from rnnsweep.record import RunRecord, RunStore
+
+PACKAGED = Path(__file__).parent / "conf"
+CONF = PACKAGED if PACKAGED.exists() else Path(__file__).parent.parent / "conf"
+
+
+def main() -> None:
+    """The console script and `python -m rnnsweep`."""
+    if {"--help", "-h"} & set(sys.argv[1:]):
+        from rnnsweep.help import page
+
+        print(page(CONF, sys.argv[1:]))
+        return
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises, and the error is told here
+    try:
+        _compose_and_train()
+    except KeyboardInterrupt as interrupt:
+        sys.exit(getattr(interrupt, "exit_code", 130))
+
+
+def _compose_and_train() -> None:
+    try:
+        hydra.main(config_path=str(CONF), config_name="config")(_job)()
+    except ConfigCompositionException as error:
+        unknown = re.match(r"Could not override '([^']+)'", str(error))
+        typed = _typed(unknown.group(1)) if unknown else None
+        if typed is None:
+            _refuse(str(error).split("\nConfig search path")[0].replace("\n\n", "\n").replace("In 'config': ", ""))
+        # An unknown key: let it in, so that the settings' own check says what is wrong with it.
+        sys.argv[sys.argv.index(typed)] = f"+{typed}"
+        _compose_and_train()
+    except OverrideParseException as error:
+        _refuse(f"`{error.override}`: cannot be read as KEY=VALUE: {error.message.splitlines()[0]}")
+    except (HydraException, OmegaConfBaseException) as error:
+        _refuse(str(error))
+
+
+def _typed(key: str) -> str | None:
+    """The argument that set `key`, as the user typed it."""
+    for argument in sys.argv[1:]:
+        if argument.lstrip("+~").split("=")[0].split("@")[0] == key:
+            return argument
+    return None
+
+
+def _refuse(message: str) -> NoReturn:
+    print(f"rnnsweep: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _job(config: DictConfig) -> float | None:
+    """One run, from its composed config to its metric; Hydra's task function."""
+    from rnnsweep.types import ConfigError
+
+    try:
+        return _run(config)
+    except ConfigError as error:
+        typed = _typed(error.key)
+        _refuse(f"`{typed.lstrip('+') if typed else error.key}`: {error.problem}")
+
+
+def _run(config: DictConfig) -> float | None:
+    from rnnsweep import interrupt, progress
+    from rnnsweep.record import RunStore
+    from rnnsweep.run import execute, prepare
+
+    run = prepare(resolved(config))
+    store = RunStore(_root(run.config["out"]) / run.id)
+    finished = store.record()
+    if finished and finished.status in ("complete", "diverged") and not run.config["rerun"]:
+        print(f"{store.path} is finished; `rerun=true` trains it anew")
+    else:
+        _claim(store)
+        if run.config["rerun"]:
+            store.clear()
+        try:
+            with interrupt.listening() as stop:
+                (finished,) = execute([(run, store)], progress.observer(run.train.progress), stop)
+        except interrupt.Interrupted:
+            print(f"\nstopped; a checkpoint is in {store.path}: the same command continues from it", flush=True)
+            raise
+        finally:
+            store.release()
+        _draw(store)
+    show(finished, store)
+    return finished.best.get(f"val/{run.task.metric.name}")
+
+
+def resolved(config: DictConfig) -> dict[str, Any]:
+    """The config as plain data, with the names of the chosen group members."""
+    values = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(values, dict)
+    choices = HydraConfig.get().runtime.choices
+    return {str(key): value for key, value in values.items()} | {
+        "choices": {group: name for group, name in choices.items() if not group.startswith("hydra/")}
+    }
+
+
+def _root(out: str) -> Path:
+    sweep = HydraConfig.get()
+    return Path(sweep.sweep.dir) if sweep.mode == RunMode.MULTIRUN else Path(out)
+
+
+def _claim(store: "RunStore") -> None:
+    from rnnsweep.types import ConfigError
+
+    try:
+        claimed = store.claim()
+    except OSError as error:
+        raise ConfigError("out", f"cannot write {store.path}: {error.strerror}; choose another directory") from None
+    if not claimed:
+        raise ConfigError(str(store.path), "another process is training this very run")
+
+
+def _draw(store: "RunStore") -> None:
+    from rnnsweep import curves
+
+    curves.draw(store)
+
+
+def show(record: "RunRecord", store: "RunStore") -> None:
+    """The end of a run for a person: a short table, a sample, the paths."""
+    print(f"\n{record.run}: {record.status}" + (f", {record.error}" if record.error else ""))
+    for title, values in (("last", record.metrics), ("best", record.best)):
+        shown = [f"{name} {value:.4f}" for name, value in values.items() if _worth_a_line(name) and value is not None]
+        print(f"  {title:<5}" + "  ".join(shown))
+    print(f"  {record.parameters:,} parameters, {record.steps:,} steps, {record.seconds:.1f} s of training")
+    samples = record.showcase.get("samples")
+    if samples:
+        sample = next((s for s in samples if (s["temperature"], s["top_k"]) == (0.8, 0)), samples[0])
+        print(f"\n--- a sample, temperature {sample['temperature']} ---\n{sample['prompt']}{sample['text']}\n---\n")
+    for name in ("record.json", "samples.md", "curves.png"):
+        if (store.path / name).exists():
+            print(f"  {store.path / name}")
+
+
+def _worth_a_line(name: str) -> bool:
+    return name == "step" or name.split("/")[-1] in ("loss", "ppl", "bpc", "accuracy")

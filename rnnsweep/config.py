@@ -1,0 +1,120 @@
+"""From a resolved config to what it means: validation, fingerprint, run id.
+
+The constructor is the schema: what stands behind `*` in its signature are the settings, their annotations the
+types and ranges; what stands before `/` is supplied by the program.
+"""
+
+import difflib
+import functools
+import hashlib
+import importlib
+import inspect
+import json
+import typing
+from typing import Any
+
+import pydantic
+
+from rnnsweep.types import EXECUTION, ConfigError
+
+Config = dict[str, Any]
+
+GROUPS = ("task", "cell", "pooling", "optimizer")
+"""The config groups whose `_target_` names a class."""
+
+
+def target(config: Config, group: str) -> type:
+    """The class that a group's `_target_` names.
+
+    Raises:
+        ConfigError: it is missing, does not exist, or lies outside rnnsweep and the listed packages.
+    """
+    path, key = config[group].get("_target_"), f"{group}._target_"
+    if not isinstance(path, str) or "." not in path:
+        raise ConfigError(key, f"expected the path of a class such as rnnsweep.cells.gru.GRU, got {path!r}")
+    allowed = ["rnnsweep", *config.get("packages", [])]
+    if path.split(".")[0] not in allowed:
+        problem = f"`{path}` lies outside {', '.join(allowed)}; list its package: 'packages=[{path.split('.')[0]}]'"
+        raise ConfigError(key, problem)
+    module, _, name = path.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(key, f"cannot import `{path}`: {error}") from None
+    if not isinstance(found, type):
+        raise ConfigError(key, f"`{path}` is not a class")
+    return found
+
+
+@functools.cache
+def schema(cls: type) -> type[pydantic.BaseModel]:
+    """The settings of a class as a strict pydantic model: the keyword-only parameters of its constructor."""
+    hints = typing.get_type_hints(cls.__init__, include_extras=True)
+    fields: dict[str, Any] = {
+        name: (hints[name], ... if parameter.default is parameter.empty else parameter.default)
+        for name, parameter in inspect.signature(cls).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+    strict = pydantic.ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
+    return pydantic.create_model(cls.__name__, __config__=strict, **fields)
+
+
+def checked(cls: type, settings: Config, key: str) -> Config:
+    """The settings with defaults filled in and numbers in their declared types, without `_target_`.
+
+    Raises:
+        ConfigError: an unknown name, a wrong type, or a value out of range; `key` is the settings' place.
+    """
+    settings = {name: value for name, value in settings.items() if name != "_target_"}
+    try:
+        return schema(cls)(**settings).model_dump()
+    except pydantic.ValidationError as error:
+        raise _explained(cls, error, key) from None
+
+
+def _explained(cls: type, error: pydantic.ValidationError, key: str) -> ConfigError:
+    details = error.errors()
+    first = details[0]
+    name = str(first["loc"][0])
+    if first["type"] == "extra_forbidden":
+        known = list(schema(cls).model_fields)
+        return ConfigError(f"{key}.{name}", f"{cls.__name__} has no parameter `{name}`.{suggestion(name, known)}")
+    if first["type"] == "missing":
+        return ConfigError(f"{key}.{name}", f"{cls.__name__} needs a value for it")
+    wanted = " or ".join(dict.fromkeys(_wanted(d) for d in details if d["loc"][0] == name))
+    optional = type(None) in typing.get_args(schema(cls).model_fields[name].annotation)
+    return ConfigError(f"{key}.{name}", f"expected {wanted}{' or null' * optional}, got {first['input']!r}")
+
+
+def _wanted(detail: Any) -> str:
+    message = str(detail["msg"])
+    for before, after in (("Input should be ", ""), ("greater than or equal to", "at least"), ("less than", "below")):
+        message = message.replace(before, after)
+    return message.replace("greater than", "above").replace("a valid ", "a ").replace("a integer", "an integer")
+
+
+def suggestion(name: str, known: list[str]) -> str:
+    """` Did you mean ...?`, or the names that there are."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f" Did you mean `{close[0]}`?" if close else f" It has: {', '.join(known) or 'none'}."
+
+
+def execution_settings(cls: type) -> set[str]:
+    """The settings that change how a run is executed and not what it computes."""
+    return {name for name, field in schema(cls).model_fields.items() if EXECUTION in field.metadata}
+
+
+def fingerprint(config: Config, classes: dict[str, type], data_hash: str) -> str:
+    """64 hexadecimal digits for all that changes a run's result: settings, seed and the content of the data."""
+    identity: dict[str, Any] = {"seed": config["seed"], "data": data_hash}
+    for group, cls in classes.items():
+        hidden = execution_settings(cls)
+        identity[group] = {name: value for name, value in config[group].items() if name not in hidden}
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def run_id(config: Config, classes: dict[str, type], data_hash: str) -> str:
+    """`<task>-<cell>-s<seed>-<hash8>`: a pure function of the resolved config and the data."""
+    choices = config["choices"]
+    digest = fingerprint(config, classes, data_hash)[:8]
+    return f"{choices['task']}-{choices['cell']}-s{config['seed']}-{digest}"

@@ -1,0 +1,36 @@
+"""curves.png: loss, perplexity and gradient norm of one run, drawn from its rows."""
+
+from typing import Any
+
+from rnnsweep.record import RunStore
+
+PANELS = (("loss", "loss (nats)"), ("ppl", "perplexity"), ("accuracy", "accuracy"), ("grad_norm", "gradient norm"))
+COLORS = {"train": "#8a8f98", "val": "#c8553d"}
+
+
+def draw(store: RunStore) -> None:
+    """Writes curves.png beside the rows; a panel for each of PANELS that the run has."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows = [row for row in store.rows() if row["split"] in COLORS]
+    panels = [panel for panel in PANELS if any(row.get(panel[0]) is not None for row in rows)]
+    if not panels:
+        return
+    figure = Figure(figsize=(4.2 * len(panels), 3.2), layout="constrained")
+    for axes, (name, label) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        for split, color in COLORS.items():
+            _line(axes, [row for row in rows if row["split"] == split], name, split, color)
+        axes.set(xlabel="step", ylabel=label, yscale="log" if name in ("ppl", "grad_norm") else "linear")
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False)
+    figure.suptitle(store.path.name, fontsize=10)
+    FigureCanvasAgg(figure)
+    store.write("curves.png", lambda file: figure.savefig(file, format="png", dpi=130))
+
+
+def _line(axes: Any, rows: list[dict[str, Any]], name: str, split: str, color: str) -> None:
+    points = [(row["step"], row[name]) for row in rows if row.get(name) is not None]
+    if points:
+        axes.plot(*zip(*points, strict=True), color=color, label=split, marker="o" if split == "val" else None, ms=3)

@@ -1,0 +1,41 @@
+"""`--help`: the settings with their defaults, read from the comments of the YAML files, which are their documentation."""
+
+import re
+from pathlib import Path
+
+USAGE = """rnnsweep: train one recurrent network, or compare many
+
+  python -m rnnsweep [GROUP=CHOICE] [KEY=VALUE] ...        train one run; the same command again continues it
+  python -m rnnsweep -m KEY=VALUE,VALUE ...                a run for each combination
+  python -m rnnsweep.sample RUN_DIRECTORY --prompt TEXT    write with a trained model
+
+  --cfg job            print the composed config and stop
+  --config-dir DIR     add your own config groups
+  --hydra-help         Hydra's own options
+  -sc install=bash     shell completion: eval "$(rnnsweep -sc install=bash)"
+"""
+
+
+def page(conf: Path, arguments: list[str]) -> str:
+    """The whole help; a `group=choice` among the arguments shows the settings of that choice."""
+    config = (conf / "config.yaml").read_text(encoding="utf-8")
+    defaults = dict(re.findall(r"^  - (\w+): (\w+)$", config, re.M))
+    chosen = defaults | dict(a.split("=", 1) for a in arguments if a.split("=", 1)[0] in defaults and "=" in a)
+    parts = [USAGE, "Groups\n"]
+    for group in defaults:
+        names = sorted(file.stem for file in (conf / group).glob("*.yaml"))
+        parts.append(f"  {group + '=':<12}{', '.join(names)}  (default {defaults[group]})\n")
+    top, train = config.split("\ntrain:\n")
+    parts.append(_section("", top.split("\n\n", 1)[1], "General"))
+    parts.append(_section("train.", train.split("\n\n", 1)[0], "Training"))
+    for group, choice in chosen.items():
+        file = conf / group / f"{choice}.yaml"
+        if file.exists():
+            parts.append(_section(f"{group}.", file.read_text(encoding="utf-8"), f"{group}={choice}"))
+    return "\n".join("".join(parts).splitlines())
+
+
+def _section(prefix: str, text: str, title: str) -> str:
+    rows = re.findall(r"^ *(\w+): *(.*?) +# (.*)$", text, re.M)
+    lines = [f"  {f'{prefix}{name}={value}':<34} {comment}\n" for name, value, comment in rows if name != "_target_"]
+    return f"\n{title}\n{''.join(lines)}" if lines else ""

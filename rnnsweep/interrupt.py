@@ -1,0 +1,44 @@
+"""SIGINT and SIGTERM as a request: the loop ends its step, writes a checkpoint and raises."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal asked the process to end; a KeyboardInterrupt so that nothing on the way swallows it."""
+
+    def __init__(self, signum: int):
+        super().__init__()
+        self.signum = signum
+
+    @property
+    def exit_code(self) -> int:
+        """What a shell expects of a process that a signal ended."""
+        return 128 + self.signum
+
+
+class StopRequest:
+    """Whether a signal came; a second one raises at once."""
+
+    signum: int | None = None
+
+    def handle(self, signum: int, frame: FrameType | None) -> None:
+        if self.signum is not None:
+            raise Interrupted(signum)
+        self.signum = signum
+
+
+@contextmanager
+def listening() -> Iterator[StopRequest]:
+    """Inside the block the signals set the request and do not end the process."""
+    request = StopRequest()
+    before = {signum: signal.signal(signum, request.handle) for signum in SIGNALS}
+    try:
+        yield request
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)

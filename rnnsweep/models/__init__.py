@@ -1,0 +1,1 @@
+"""Topologies: what stands around a cell."""

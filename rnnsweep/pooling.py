@@ -1,0 +1,70 @@
+"""From the outputs at all steps to one vector a sequence. Padded steps never count."""
+
+import abc
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+PoolingFactory = Callable[[int], "AbstractPooling"]
+"""From the number of hidden features to a pooling."""
+
+
+def mask(h: Float[Tensor, "batch time hidden"], lengths: Int[Tensor, "batch"]) -> Bool[Tensor, "batch time"]:
+    """True at the steps that exist."""
+    return torch.arange(h.shape[1], device=h.device) < lengths[:, None]
+
+
+class AbstractPooling(nn.Module, abc.ABC):
+    """Collapses time; `lengths` says how many steps of each sequence exist (at least 1)."""
+
+    def __init__(self, hidden_size: int, /):
+        super().__init__()
+
+    @abc.abstractmethod
+    def forward(
+        self, h: Float[Tensor, "batch time hidden"], lengths: Int[Tensor, "batch"]
+    ) -> Float[Tensor, "batch hidden"]: ...
+
+
+class Last(AbstractPooling):
+    """The output at the last step that exists."""
+
+    def forward(
+        self, h: Float[Tensor, "batch time hidden"], lengths: Int[Tensor, "batch"]
+    ) -> Float[Tensor, "batch hidden"]:
+        return h.gather(1, (lengths - 1)[:, None, None].expand(-1, 1, h.shape[2])).squeeze(1)
+
+
+class Mean(AbstractPooling):
+    """The mean over the steps that exist."""
+
+    def forward(
+        self, h: Float[Tensor, "batch time hidden"], lengths: Int[Tensor, "batch"]
+    ) -> Float[Tensor, "batch hidden"]:
+        return torch.where(mask(h, lengths)[:, :, None], h, 0.0).sum(1) / lengths[:, None]
+
+
+class Max(AbstractPooling):
+    """The maximum of each feature over the steps that exist."""
+
+    def forward(
+        self, h: Float[Tensor, "batch time hidden"], lengths: Int[Tensor, "batch"]
+    ) -> Float[Tensor, "batch hidden"]:
+        return torch.where(mask(h, lengths)[:, :, None], h, -torch.inf).amax(1)
+
+
+class Attention(AbstractPooling):
+    """softmax_t(q · tanh(W h_t + b)) as weights: attention with one learned query (Yang et al. 2016, eq. 5-7)."""
+
+    def __init__(self, hidden_size: int, /):
+        super().__init__(hidden_size)
+        self.project = nn.Linear(hidden_size, hidden_size)
+        self.query = nn.Parameter(torch.randn(hidden_size) / hidden_size**0.5)
+
+    def forward(
+        self, h: Float[Tensor, "batch time hidden"], lengths: Int[Tensor, "batch"]
+    ) -> Float[Tensor, "batch hidden"]:
+        scores = torch.where(mask(h, lengths), torch.tanh(self.project(h)) @ self.query, -torch.inf)
+        return (scores.softmax(1)[:, :, None] * h).sum(1)

@@ -1,0 +1,60 @@
+"""What a person sees while a run trains: a bar on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+
+from rnnsweep.train import Member, Observer
+from rnnsweep.types import Split
+
+
+class Lines(Observer):
+    """A line for every validation, and at most one in ten seconds between."""
+
+    def started(self, step: int, steps: int) -> None:
+        self.steps, self.shown_at = steps, time.monotonic()
+        print(f"training to step {steps}" + (f", continued from step {step}" if step else ""), flush=True)
+
+    def logged(self, member: Member, step: int, split: Split, metrics: dict[str, float]) -> None:
+        if split == "train" and time.monotonic() - self.shown_at < 10:
+            return
+        self.shown_at = time.monotonic()
+        print(f"step {step:>6}/{self.steps}  {split:<5} {summary(metrics)}", flush=True)
+
+
+class Bar(Observer):
+    """Loss, perplexity, speed and time left on one line of a terminal."""
+
+    def started(self, step: int, steps: int) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[text]}"), TimeRemainingColumn())
+        self.bar = Progress(*columns)
+        self.seen: dict[str, str] = {}
+        self.bar.start()
+        self.row = self.bar.add_task("train", total=steps, completed=step, text="")
+
+    def stepped(self, step: int) -> None:
+        self.bar.update(self.row, completed=step)
+
+    def logged(self, member: Member, step: int, split: Split, metrics: dict[str, float]) -> None:
+        self.seen[split] = f"{split} {summary(metrics)}"
+        self.bar.update(self.row, text="  ".join(self.seen.values()))
+
+    def ended(self) -> None:
+        if hasattr(self, "bar"):
+            self.bar.stop()
+
+
+def summary(metrics: dict[str, float]) -> str:
+    """The numbers that fit on a line."""
+    shown = [f"{name} {metrics[name]:.4f}" for name in ("loss", "accuracy") if name in metrics]
+    shown += [f"ppl {metrics['ppl']:.2f}"] if "ppl" in metrics else []
+    shown += [f"{metrics['tokens_per_second']:,.0f} tokens/s"] if "tokens_per_second" in metrics else []
+    return "  ".join(shown)
+
+
+def observer(progress: bool) -> Observer:
+    """The bar on a terminal, lines elsewhere, nothing where no progress is wanted."""
+    if not progress:
+        return Observer()
+    return Bar() if sys.stdout.isatty() else Lines()

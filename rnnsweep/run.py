@@ -1,0 +1,240 @@
+"""From a config to a run: the only module that instantiates."""
+
+import dataclasses
+import functools
+import os
+import platform
+import resource
+import subprocess
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from rnnsweep import rng
+from rnnsweep.config import GROUPS, Config, checked, run_id, suggestion, target
+from rnnsweep.interrupt import StopRequest
+from rnnsweep.record import RunRecord, RunStore
+from rnnsweep.tasks.base import AbstractTask
+from rnnsweep.train import Member, Observer, Trainer, TrainConfig, load
+from rnnsweep.types import ConfigError, Showcase
+
+TOP_LEVEL = {"seed": int, "out": str, "rerun": bool, "packages": list, "choices": dict}
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A validated config with its identity, its task and its device; nothing has been written yet."""
+
+    id: str
+    config: Config
+    classes: dict[str, type]
+    task: AbstractTask
+    train: TrainConfig
+    data_hash: str
+
+    @property
+    def seed(self) -> int:
+        return int(self.config["seed"])
+
+
+def prepare(config: Config) -> Run:
+    """Checks everything that can be checked before a directory exists, the data included.
+
+    Raises:
+        ConfigError: the first thing that is wrong.
+    """
+    config, classes = validated(config)
+    train = TrainConfig(**config["train"])
+    task = make_task(config, classes)
+    data_hash = task.data_hash
+    task.steps_per_epoch  # noqa: B018  raises where the data do not fill a batch
+    device(train)
+    return Run(run_id(config, classes, data_hash), config, classes, task, train, data_hash)
+
+
+def validated(config: Config) -> tuple[Config, dict[str, type]]:
+    """The config with every value checked and every default filled in, and the classes of its groups."""
+    known = [*TOP_LEVEL, *GROUPS, "train"]
+    for key, value in config.items():
+        if key not in known:
+            raise ConfigError(key, f"there is no setting or group `{key}`.{suggestion(key, known)}")
+        if key in TOP_LEVEL and type(value) is not TOP_LEVEL[key]:
+            raise ConfigError(key, f"expected {TOP_LEVEL[key].__name__}, got {value!r}")
+        if key not in TOP_LEVEL and not isinstance(value, dict):
+            raise ConfigError(key, f"expected a group of settings, got {value!r}")
+    classes = {group: target(config, group) for group in GROUPS} | {"train": TrainConfig}
+    filled = dict(config)
+    for group, cls in classes.items():
+        named = {"_target_": config[group]["_target_"]} if group in GROUPS else {}
+        filled[group] = named | checked(cls, config[group], group)
+    return filled, classes
+
+
+def settings(config: Config, group: str) -> Config:
+    """A group's keywords."""
+    return {name: value for name, value in config[group].items() if name != "_target_"}
+
+
+def make_task(config: Config, classes: dict[str, type]) -> AbstractTask:
+    task = classes["task"](config["seed"], config["train"]["batch_size"], **settings(config, "task"))
+    assert isinstance(task, AbstractTask)
+    return task
+
+
+def make_model(config: Config, classes: dict[str, type], task: AbstractTask) -> nn.Module:
+    """The model of a run with its initial weights, a function of the seed."""
+    cell = functools.partial(classes["cell"], **settings(config, "cell"))
+    pooling = functools.partial(classes["pooling"], **settings(config, "pooling"))
+    with rng.seeded(config["seed"], "init"):
+        return task.build(cell, pooling)
+
+
+def make_member(run: Run, store: RunStore) -> Member:
+    return Member(
+        run=run.id,
+        seed=run.seed,
+        task=run.task,
+        model=make_model(run.config, run.classes, run.task),
+        optimizer=run.classes["optimizer"](**settings(run.config, "optimizer")),
+        config=run.train,
+        store=store,
+    )
+
+
+def device(train: TrainConfig) -> torch.device:
+    """The device of a run.
+
+    Raises:
+        ConfigError: CUDA is asked for, or needed, and is not there.
+    """
+    cuda = torch.cuda.is_available()
+    if train.device == "cuda" and not cuda:
+        raise ConfigError("train.device", "torch finds no CUDA device here; use `train.device=auto` or `cpu`")
+    name = "cuda" if cuda and train.device != "cpu" else "cpu"
+    if train.precision != "float32" and name == "cpu":
+        raise ConfigError("train.precision", "mixed precision needs CUDA; use `train.precision=float32`")
+    return torch.device(name)
+
+
+def execute(runs: Sequence[tuple[Run, RunStore]], observer: Observer, stop: StopRequest) -> list[RunRecord]:
+    """Trains claimed runs of one shape as a stack and writes their records.
+
+    An exception is recorded as `failed` for each run that has no record yet, and raised.
+    """
+    first = runs[0][0]
+    where = device(first.train)
+    torch.set_num_threads(first.train.threads or os.cpu_count() or 1)
+    for run, store in runs:
+        store.begin(run.config)
+    try:
+        trainer = Trainer([make_member(run, store) for run, store in runs], where, observer, stop)
+        trainer.run()
+        trainer.test()
+        return [_finish(trainer, row, run, store) for row, (run, store) in enumerate(runs)]
+    except ConfigError:
+        raise
+    except Exception:
+        for run, store in runs:
+            if store.record() is None:
+                store.finish(_failed(run, where, traceback.format_exc()))
+        raise
+    finally:
+        observer.ended()
+
+
+def _finish(trainer: Trainer, row: int, run: Run, store: RunStore) -> RunRecord:
+    member = trainer.members[row]
+    complete = member.status == "complete"
+    showcase = run.task.showcase(trainer.stack.module(row)) if complete else Showcase({})
+    if showcase.page:
+        title = f"{run.id}, step {member.best['step']:.0f}, validation loss {member.best['val/loss']:.4f} nats"
+        store.write("samples.md", showcase.page.replace("# Samples", f"# Samples of {title}", 1))
+    record = RunRecord(
+        run=run.id,
+        status="complete" if complete else "diverged",
+        metrics=dict(member.last),
+        best=dict(member.best),
+        parameters=trainer.stack.parameter_count,
+        seconds=member.seconds,
+        steps=member.steps,
+        config=run.config,
+        environment=environment(run, trainer.device),
+        showcase=showcase.data,
+        error=None if complete else f"the loss or its gradient was not finite by step {member.steps}",
+    )
+    store.finish(record)
+    return record
+
+
+def _failed(run: Run, where: torch.device, error: str) -> RunRecord:
+    return RunRecord(run.id, "failed", {}, {}, 0, 0.0, 0, run.config, environment(run, where), {}, error)
+
+
+def environment(run: Run, where: torch.device) -> dict[str, Any]:
+    """What a reader needs to judge and repeat a number: versions, code, machine, memory, data."""
+    cuda = where.type == "cuda"
+    return _surroundings() | {
+        "device": torch.cuda.get_device_name(where) if cuda else "cpu",
+        "threads": torch.get_num_threads(),
+        "peak_memory_bytes": torch.cuda.max_memory_allocated(where) if cuda else _resident_peak(),
+        "data_hash": run.data_hash,
+    }
+
+
+def _resident_peak() -> int:
+    """The largest resident set of this process so far, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+@functools.cache
+def _surroundings() -> dict[str, Any]:
+    packages = ("rnnsweep", "torch", "numpy", "hydra-core", "omegaconf")
+    commit = _git("rev-parse", "HEAD")
+    return {
+        "versions": {"python": platform.python_version()} | {name: metadata.version(name) for name in packages},
+        "git_commit": commit,
+        "git_dirty": bool(_git("status", "--porcelain")) if commit else None,
+        "host": platform.node(),
+        "platform": platform.platform(),
+        "cpus": os.cpu_count(),
+        "command": [sys.executable, *sys.argv],
+    }
+
+
+def _git(*arguments: str) -> str | None:
+    """Git's answer about the checkout that this code runs from, else about the working directory."""
+    source = Path(__file__).parent.parent
+    where = source if (source / ".git").exists() else Path.cwd()
+    try:
+        answer = subprocess.run(["git", "-C", where, *arguments], capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() if answer.returncode == 0 else None
+
+
+def saved(path: Path) -> tuple[Run, nn.Module]:
+    """The model of a run's directory with its best weights, without its data.
+
+    Raises:
+        ConfigError: the directory holds no run, or no checkpoint of it.
+    """
+    store = RunStore(path)
+    config = store.config()
+    if config is None:
+        raise ConfigError(str(path), "not the directory of a run: it has no config.json")
+    config, classes = validated(config)
+    best = load(store, "best.pt", path.resolve().name)
+    if best is None:
+        raise ConfigError(str(path), "has no best.pt yet: the run has not been validated")
+    task = make_task(config, classes)
+    task.adopt(best["assets"])
+    model = make_model(config, classes, task)
+    model.load_state_dict(best["weights"])
+    return Run(best["run"], config, classes, task, TrainConfig(**config["train"]), ""), model.eval()

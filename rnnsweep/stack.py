@@ -1,0 +1,131 @@
+"""M models as one: their parameters are the rows of one matrix, their forward is one program."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+from torch.utils import _pytree as pytree
+
+from rnnsweep import kernels, rng
+from rnnsweep.dropout import Dropout
+from rnnsweep.types import Batch, Metrics, State
+
+ALIGNMENT = 16  # floats: each parameter starts on a cache line, in a stack of one as in a stack of many
+
+Loss = Callable[[nn.Module, Batch, State], tuple[Tensor, Metrics, State]]
+
+
+class _Program(nn.Module):
+    """A module whose forward is a function of the model, for functional_call."""
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+
+    def forward(self, function: Loss, batch: Batch, state: State) -> tuple[Tensor, Metrics, State]:
+        return function(self.model, batch, state)
+
+
+class Stack:
+    """M models of one shape that differ only in numbers.
+
+    `parameters` and `gradients` are (member, parameter) matrices; every weight of every model is a view into
+    them. One model runs as it is, with the library's kernels; several run as torch.vmap over functional_call.
+    Members never meet: the losses are summed only to call backward once.
+    """
+
+    def __init__(self, models: Sequence[nn.Module], device: torch.device):
+        self.models, self.size = models, len(models)
+        self.model = models[0].to(device)  # the program; its own weights are used only in a stack of one
+        self._places: dict[str, tuple[int, torch.Size]] = {}
+        width = 0
+        for name, parameter in self.model.named_parameters():
+            self._places[name] = (width, parameter.shape)
+            width += math.ceil(parameter.numel() / ALIGNMENT) * ALIGNMENT
+        dtype = next(self.model.parameters()).dtype
+        self.parameters = torch.zeros(self.size, width, device=device, dtype=dtype)
+        self.gradients = torch.zeros_like(self.parameters)
+        for row, model in enumerate(models):
+            self.load(row, {name: p.detach() for name, p in model.named_parameters()})
+        self._leaves = {name: self._leaf(name) for name in self._places}
+        self._buffers = {
+            name: torch.stack([dict(model.named_buffers())[name].to(device) for model in models])
+            for name, _ in self.model.named_buffers()
+        }
+        if self.size == 1:
+            for name, parameter in self.model.named_parameters():
+                parameter.data, parameter.grad = self._leaves[name].data[0], self._view(self.gradients, name)[0]
+        self._dropouts = [
+            (name, module)
+            for name, module in self.model.named_modules()
+            if isinstance(module, Dropout) and module.active
+        ]
+
+    def _view(self, rows: Tensor, name: str) -> Tensor:
+        start, shape = self._places[name]
+        return rows[:, start : start + shape.numel()].view(len(rows), *shape)
+
+    def _leaf(self, name: str) -> Tensor:
+        leaf = self._view(self.parameters, name).detach().requires_grad_()
+        leaf.grad = self._view(self.gradients, name)
+        return leaf
+
+    def weights(self, row: int, rows: Float[Tensor, "member parameter"] | None = None) -> dict[str, Tensor]:
+        """Copies of one member's weights by name, from `parameters` or from another matrix of that layout."""
+        rows = self.parameters if rows is None else rows
+        return {name: self._view(rows, name)[row].clone() for name in self._places}
+
+    def load(self, row: int, weights: dict[str, Tensor]) -> None:
+        """Sets one member's weights.
+
+        Raises:
+            ValueError: the weights' names or shapes are not those of the model.
+        """
+        if {name: w.shape for name, w in weights.items()} != {n: shape for n, (_, shape) in self._places.items()}:
+            raise ValueError("the weights are those of another model")
+        for name, weight in weights.items():
+            self._view(self.parameters, name)[row].copy_(weight)
+
+    def module(self, row: int) -> nn.Module:
+        """One member as a model of its own, for reading: with its current weights, on the stack's device."""
+        if self.size > 1:
+            self.models[row].to(self.parameters.device).load_state_dict(self.weights(row))
+        return self.models[row]
+
+    @property
+    def parameter_count(self) -> int:
+        """Parameters of one member, without padding."""
+        return sum(shape.numel() for _, shape in self._places.values())
+
+    def set_keys(self, seeds: Sequence[int], step: int) -> None:
+        """Gives every dropout layer of every member its own key for one training step."""
+        for name, module in self._dropouts:
+            keys = [rng.key(seed, "dropout", name, step) for seed in seeds]
+            if self.size == 1:
+                module.key.fill_(keys[0])
+            else:
+                self._buffers[f"{name}.key"].copy_(torch.tensor(keys))
+
+    def call(self, function: Loss, batch: Batch, state: State) -> tuple[Float[Tensor, "member"], Metrics, State]:
+        """`function(model, batch, state)` for every member; arguments and results lead with the member axis."""
+        if self.size == 1:
+            batch, state = pytree.tree_map(lambda leaf: leaf[0], (batch, state))
+            result = function(self.model, batch, state)
+            return pytree.tree_map(lambda leaf: leaf[None], result)  # type: ignore[no-any-return]
+        weights = {f"model.{name}": leaf for name, leaf in (self._leaves | self._buffers).items()}
+        program = _Program(self.model)
+
+        def one(weights: dict[str, Tensor], batch: Batch, state: State) -> Any:
+            return functional_call(program, weights, (function, batch, state))
+
+        with kernels.executing("scan"):
+            return vmap(one)(weights, batch, state)  # type: ignore[no-any-return]
+
+    def backward(self, losses: Float[Tensor, "member"]) -> None:
+        """Fills `gradients` with each member's own."""
+        self.gradients.zero_()
+        losses.sum().backward()

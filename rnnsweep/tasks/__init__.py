@@ -1,0 +1,1 @@
+"""Tasks: what is learned. One file and one YAML in conf/task each."""

@@ -1,0 +1,79 @@
+"""What a task is."""
+
+import abc
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from rnnsweep.cells.base import CellFactory
+from rnnsweep.pooling import PoolingFactory
+from rnnsweep.types import Batch, Metric, Metrics, Showcase, Split, State
+
+
+class AbstractTask(abc.ABC):
+    """What is learned: data, topology, loss, metric. Nothing about how.
+
+    A task is made from `(seed, batch_size)`, which the program supplies, and its settings, which are the keywords
+    of its constructor. Making one is cheap; data are read or generated on first use.
+    """
+
+    metric: ClassVar[Metric]
+
+    def __init__(self, seed: int, batch_size: int, /):
+        self.seed, self.batch_size = seed, batch_size
+
+    @property
+    @abc.abstractmethod
+    def data_hash(self) -> str:
+        """SHA-256 of the data: of the file's content, or of what was generated."""
+
+    @property
+    @abc.abstractmethod
+    def steps_per_epoch(self) -> int:
+        """Training batches in one pass over the training data.
+
+        Raises:
+            ConfigError: the data do not fill one batch.
+        """
+
+    @abc.abstractmethod
+    def build(self, cell: CellFactory, pooling: PoolingFactory) -> nn.Module:
+        """A fresh model; its initial weights come from torch's global generator."""
+
+    @abc.abstractmethod
+    def batch(self, step: int) -> Batch:
+        """The training batch of optimizer step `step`, from 0: a function of (seed, step) alone."""
+
+    @abc.abstractmethod
+    def evaluation(self, split: Split) -> Iterator[Batch]:
+        """All of a split, once and in order; nothing where the split is empty."""
+
+    @abc.abstractmethod
+    def loss(
+        self, model: nn.Module, batch: Batch, state: State
+    ) -> tuple[Float[Tensor, ""], Metrics, State]:
+        """The loss to descend, the metrics of the batch, and the state to carry into the next (or empty).
+
+        Pure: everything random is in `batch` already, so that a stack may run it under torch.vmap.
+        """
+
+    def begins(self, step: int) -> bool:
+        """Whether training step `step` starts from the initial state and not from the one before it."""
+        return True
+
+    def derive(self, means: dict[str, float]) -> dict[str, float]:
+        """The means of `loss`'s metrics with what follows from them, such as the perplexity."""
+        return means
+
+    def showcase(self, model: nn.Module) -> Showcase:
+        """What a person looks at: samples, predictions, confusions."""
+        return Showcase({})
+
+    def assets(self) -> dict[str, Any]:
+        """What a saved model needs from the data to be used without them, such as the vocabulary."""
+        return {}
+
+    def adopt(self, assets: dict[str, Any]) -> None:
+        """Takes the assets of a saved model in place of the data's own."""

@@ -1,0 +1,212 @@
+"""Character language modelling: predict the next character of a real text."""
+
+import functools
+import math
+from collections.abc import Iterator
+from typing import Annotated, Any, ClassVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rnnsweep import rng
+from rnnsweep.cells.base import CellFactory
+from rnnsweep.data import corpora
+from rnnsweep.models.many_to_many import ManyToMany
+from rnnsweep.pooling import PoolingFactory
+from rnnsweep.tasks import samples
+from rnnsweep.tasks.base import AbstractTask
+from rnnsweep.types import (
+    EXECUTION,
+    Batch,
+    ConfigError,
+    Count,
+    Metric,
+    Metrics,
+    Natural,
+    Rate,
+    Showcase,
+    Split,
+    State,
+)
+from rnnsweep.vocab import Vocab
+
+EVALUATION_TOKENS = 8192  # tokens of one evaluation batch: a matter of memory, not of the result
+
+
+class CharLM(AbstractTask):
+    """Teacher-forced next-character prediction; loss in nats a character.
+
+    The text is split contiguously into train, validation and test. The vocabulary is that of the training part.
+    Validation is exact: the whole part in order, the state carried from its first character to its last.
+
+    Args:
+        text: a UTF-8 text file; None: the reference text that comes with Python. Its content, not its path,
+            identifies a run.
+        seq_len: steps of a training window, and of truncated backpropagation through time.
+        carry_state: read `batch_size` contiguous streams and carry the state from window to window; else draw
+            windows at random places and start each from the initial state.
+        val_fraction: share of the text for validation.
+        test_fraction: share of the text for the test.
+        sections: cut the text into this many equal sections and split each (char-rnn: its batch size); 1: one split.
+        embedding_size: features of an embedded character.
+        embedding_dropout: share of the embedded features dropped in training.
+        output_dropout: share of the cell's outputs dropped in training before the head.
+        tie_weights: the head scores against the embedding's vectors.
+        prompts: what samples begin with; None: four openings from the validation part.
+        sample_length: characters of a sample.
+    """
+
+    metric: ClassVar[Metric] = Metric("loss", "nats", "min")
+
+    def __init__(
+        self,
+        seed: int,
+        batch_size: int,
+        /,
+        *,
+        text: Annotated[str | None, EXECUTION] = None,
+        seq_len: Count = 64,
+        carry_state: bool = True,
+        val_fraction: Rate = 0.05,
+        test_fraction: Rate = 0.05,
+        sections: Count = 1,
+        embedding_size: Count = 64,
+        embedding_dropout: Rate = 0.0,
+        output_dropout: Rate = 0.0,
+        tie_weights: bool = False,
+        prompts: list[str] | None = None,
+        sample_length: Natural = 300,
+    ):
+        super().__init__(seed, batch_size)
+        self.text, self.seq_len, self.carry_state, self.sections = text, seq_len, carry_state, sections
+        self.fractions = (1 - val_fraction - test_fraction, val_fraction)
+        self.embedding = {"embedding_size": embedding_size, "embedding_dropout": embedding_dropout}
+        self.output_dropout, self.tie_weights = output_dropout, tie_weights
+        self._prompts, self.sample_length = prompts, sample_length
+
+    # The data ------------------------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def corpus(self) -> corpora.Corpus:
+        return corpora.load(self.text)
+
+    @property
+    def data_hash(self) -> str:
+        return self.corpus.sha256
+
+    @functools.cached_property
+    def parts(self) -> dict[Split, list[str]]:
+        """Each split as one string a section."""
+        text, share = self.corpus.text, self.fractions
+        size = len(text) // self.sections
+        sections = [text[i * size : (i + 1) * size] for i in range(self.sections)]
+        train, val = round(size * share[0]), round(size * (share[0] + share[1]))
+        if train < 1 or val - train < 2:
+            problem = f"sections of {size} characters leave too little to train on or validate with"
+            raise ConfigError("task.val_fraction", f"{problem}; use a longer text, or other fractions")
+        return {
+            "train": [section[:train] for section in sections],
+            "val": [section[train:val] for section in sections],
+            "test": [section[val:] for section in sections],
+        }
+
+    @functools.cached_property
+    def vocab(self) -> Vocab:
+        return Vocab("".join(self.parts["train"]))
+
+    @functools.cached_property
+    def train_windows(self) -> Int[Tensor, "start window"]:
+        """A view: the `seq_len + 1` characters from each place of the training part."""
+        tokens = self.vocab.encode("".join(self.parts["train"]))
+        if len(tokens) <= self.seq_len:
+            problem = f"the training part has {len(tokens)} characters, too few for a window of {self.seq_len} + 1"
+            raise ConfigError("task.seq_len", f"{problem}; shorten `task.seq_len` or use a longer text")
+        return tokens.unfold(0, self.seq_len + 1, 1)
+
+    @property
+    def stream_len(self) -> int:
+        """Characters of one of the `batch_size` streams, less what the epochs' shifts need."""
+        return len(self.train_windows) // self.batch_size
+
+    @property
+    def steps_per_epoch(self) -> int:
+        steps = self.stream_len // self.seq_len
+        if steps < 1:
+            problem = f"the training part gives each of {self.batch_size} streams {self.stream_len} characters"
+            hint = "shorten `task.seq_len`, lower `train.batch_size` or use a longer text"
+            raise ConfigError("task.seq_len", f"{problem}, less than one window of {self.seq_len}; {hint}")
+        return steps
+
+    def batch(self, step: int) -> Batch:
+        windows = self.train_windows[self._starts(step)].long()  # (batch, time + 1)
+        return {"inputs": windows[:, :-1], "targets": windows[:, 1:]}
+
+    def _starts(self, step: int) -> Int[Tensor, "batch"]:
+        if not self.carry_state:
+            generator = rng.generator(self.seed, "data", step)
+            return torch.randint(len(self.train_windows), (self.batch_size,), generator=generator)
+        epoch, window = divmod(step, self.steps_per_epoch)
+        # each epoch cuts the streams at other places, so that no character is always the first of a window
+        shift = rng.key(self.seed, "data", epoch) % self.seq_len
+        return torch.arange(self.batch_size) * self.stream_len + shift + window * self.seq_len
+
+    def begins(self, step: int) -> bool:
+        return not self.carry_state or step % self.steps_per_epoch == 0
+
+    def evaluation(self, split: Split) -> Iterator[Batch]:
+        sections = self._encoded(split)  # (sections, time)
+        chunk = max(1, EVALUATION_TOKENS // len(sections))
+        for start in range(0, sections.shape[1] - 1, chunk):
+            window = sections[:, start : start + chunk + 1].long()
+            yield {"inputs": window[:, :-1], "targets": window[:, 1:]}
+
+    @functools.cache  # noqa: B019  a task lives as long as its run
+    def _encoded(self, split: Split) -> Int[Tensor, "section time"]:
+        return torch.stack([self.vocab.encode(part) for part in self.parts[split]])
+
+    # The model -----------------------------------------------------------------------------------------------
+
+    def build(self, cell: CellFactory, pooling: PoolingFactory) -> ManyToMany:
+        return ManyToMany(
+            cell,
+            symbols=len(self.vocab),
+            outputs=len(self.vocab),
+            embedding_size=int(self.embedding["embedding_size"]),
+            embedding_dropout=self.embedding["embedding_dropout"],
+            output_dropout=self.output_dropout,
+            tie_weights=self.tie_weights,
+        )
+
+    def loss(
+        self, model: nn.Module, batch: Batch, state: State
+    ) -> tuple[Float[Tensor, ""], Metrics, State]:
+        scores, state = model(batch["inputs"], state)  # (batch, time, vocab)
+        targets = batch["targets"].reshape(-1)  # (batch * time,)
+        loss = F.cross_entropy(scores.reshape(len(targets), -1), targets)
+        count = torch.tensor(float(len(targets)), device=loss.device)
+        return loss, {"loss": (loss.detach() * count, count)}, state
+
+    def derive(self, means: dict[str, float]) -> dict[str, float]:
+        loss = means["loss"]
+        return means | {"ppl": math.exp(loss) if loss < 700 else math.inf, "bpc": loss / math.log(2)}
+
+    # What a person sees --------------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def prompts(self) -> list[str]:
+        return self._prompts or samples.openings(self.parts["val"][0])
+
+    def showcase(self, model: nn.Module) -> Showcase:
+        assert isinstance(model, ManyToMany)
+        words = samples.words("".join(self.parts["train"]))
+        generator = rng.generator(self.seed, "sampling")
+        drawn = samples.draw(model, self.vocab, self.prompts, self.sample_length, generator)
+        return samples.showcase(drawn, frozenset(words))
+
+    def assets(self) -> dict[str, Any]:
+        return {"vocabulary": self.vocab.symbols}
+
+    def adopt(self, assets: dict[str, Any]) -> None:
+        self.vocab = Vocab(assets["vocabulary"])

@@ -1,0 +1,377 @@
+"""The training loop: M runs that differ only in numbers, advanced as one program."""
+
+import contextlib
+import dataclasses
+import functools
+import math
+import time
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from rnnsweep.interrupt import Interrupted, StopRequest
+from rnnsweep.optim import AbstractOptimizer, Numbers, Slots, clip_
+from rnnsweep.record import RunStore
+from rnnsweep.schedules import Schedule
+from rnnsweep.stack import Stack
+from rnnsweep.tasks.base import AbstractTask
+from rnnsweep.types import (
+    EXECUTION,
+    PER_MEMBER,
+    Batch,
+    ConfigError,
+    Count,
+    Metrics,
+    Natural,
+    NonNegative,
+    Positive,
+    Split,
+    State,
+)
+
+Status = Literal["running", "complete", "diverged"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainConfig(Schedule):
+    """How a run is trained."""
+
+    steps: Count = 2000
+    """Optimizer steps."""
+    epochs: Positive | None = None
+    """Passes over the training data; decides the length in place of `steps` where it is set."""
+    batch_size: Count = 32
+    clip: Annotated[Positive | None, PER_MEMBER] = 1.0
+    """The largest norm of the gradient over all parameters; None: not clipped."""
+    eval_every: Count | None = 250
+    """Steps between two validations; None: one an epoch. The last step is always validated."""
+    patience: Count | None = None
+    """Stop after this many validations without a lower loss; None: never."""
+    log_every: Count = 50
+    """Steps that a train row of metrics.jsonl covers."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """bfloat16: automatic mixed precision on CUDA."""
+    device: Annotated[Literal["auto", "cpu", "cuda"], EXECUTION] = "auto"
+    threads: Annotated[Natural, EXECUTION] = 0
+    """Threads of torch on the CPU; 0: one a core."""
+    checkpoint_seconds: Annotated[NonNegative, EXECUTION] = 10.0
+    """A checkpoint is written at every validation, and between two after this many seconds."""
+    progress: Annotated[bool, EXECUTION] = True
+    """Show the progress while training."""
+
+
+@dataclasses.dataclass
+class Member:
+    """One run of a stack: what it is made of, and how it stands."""
+
+    run: str
+    seed: int
+    task: AbstractTask
+    model: nn.Module
+    optimizer: AbstractOptimizer
+    config: TrainConfig
+    store: RunStore
+    status: Status = "running"
+    last: dict[str, float] = dataclasses.field(default_factory=dict)
+    """The newest metrics of each split, as in `val/loss`."""
+    best: dict[str, float] = dataclasses.field(default_factory=dict)
+    """`step` and the validation metrics at the lowest validation loss so far."""
+    stale: int = 0
+    """Validations since the best."""
+    steps: int = 0
+    seconds: float = 0.0
+
+
+class Observer:
+    """Hears how training goes; does nothing by itself."""
+
+    def started(self, step: int, steps: int) -> None: ...
+
+    def stepped(self, step: int) -> None: ...
+
+    def logged(self, member: Member, step: int, split: Split, metrics: dict[str, float]) -> None: ...
+
+    def ended(self) -> None: ...
+
+
+class Tally:
+    """Sums over the steps since the last train row, one per member; they stay on the device."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, Float[Tensor, "member"]] = {}
+
+    def add(self, metrics: Metrics, norms: Float[Tensor, "member"], limits: Tensor | None) -> None:
+        self._add("grad_norm", norms)
+        if limits is not None:
+            self._add("clipped", (norms > limits[:, 0]).to(norms))
+        for name, (total, count) in metrics.items():
+            self._add(f"{name}.sum", total)
+            self._add(f"{name}.count", count)
+
+    def _add(self, name: str, value: Tensor) -> None:
+        self.sums[name] = self.sums[name] + value if name in self.sums else value.clone()
+
+    def means(self, row: int, steps: int) -> dict[str, float]:
+        """Member `row`'s metrics, mean gradient norm and share of clipped steps over `steps` steps."""
+        values = {name: total[row].item() for name, total in self.sums.items()}
+        names = [name.removesuffix(".sum") for name in values if name.endswith(".sum")]
+        metrics = {name: values[f"{name}.sum"] / values[f"{name}.count"] for name in names}
+        return metrics | {"grad_norm": values["grad_norm"] / steps, "clipped": values.get("clipped", 0.0) / steps}
+
+
+class Trainer:
+    """Trains the members to the end, from wherever their checkpoints stand."""
+
+    def __init__(self, members: Sequence[Member], device: torch.device, observer: Observer, stop: StopRequest):
+        first = members[0]
+        self.members, self.device, self.observer, self.stop = members, device, observer, stop
+        self.config, self.task = first.config, first.task
+        self.stack = Stack([member.model for member in members], device)
+        self.best = self.stack.parameters.clone()
+        self.optimizer = first.optimizer
+        self.numbers = Numbers([member.optimizer for member in members], device)
+        self.slots: Slots = self.optimizer.init(self.stack.parameters)
+        self.limits = _limits([member.config.clip for member in members], device)
+        self.steps_per_epoch = self.task.steps_per_epoch
+        self.steps = _steps(self.config, self.steps_per_epoch)
+        self.eval_every = self.config.eval_every or self.steps_per_epoch
+        self.step, self.logged_at = 0, 0
+        self.state: State = ()
+        self.tally = Tally()
+        self.open = list(range(len(members)))  # rows whose end is not in a checkpoint yet
+        self.best_saved: dict[int, float | None] = dict.fromkeys(self.open)
+
+    def run(self) -> None:
+        """Trains until the last step, or until every member has ended. Resumes where a checkpoint is."""
+        self._resume()
+        self.observer.started(self.step, self.steps)
+        self.saved_at = self.clock = time.monotonic()
+        while self.step < self.steps and self._running():
+            self._step()
+            validate = self.step % self.eval_every == 0 or self.step == self.steps
+            if validate or self.step % self.config.log_every == 0:
+                self._log()
+            if validate:
+                self._validate()
+                self._checkpoint()
+            elif self.stop.signum or time.monotonic() - self.saved_at >= self.config.checkpoint_seconds:
+                self._checkpoint()
+            if self.stop.signum:
+                raise Interrupted(self.stop.signum)
+        for member in self._running():
+            member.status = "complete"
+
+    def _step(self) -> None:
+        if self.task.begins(self.step):
+            self.state = ()
+        self.stack.set_keys([member.seed for member in self.members], self.step)
+        self.numbers.scale = self.config.multiplier(self.step, self.steps, self.steps_per_epoch)
+        batch = self._collate([member.task.batch(self.step) for member in self.members])
+        with self._precision():
+            losses, metrics, state = self.stack.call(self.task.loss, batch, self.state)
+        self.stack.backward(losses)
+        norms = clip_(self.stack.gradients, self.limits)
+        self.step += 1
+        self.optimizer.update(
+            self.stack.parameters, self.stack.gradients, self.slots, self.numbers, self.step
+        )
+        self.state = tuple(leaf.detach() for leaf in state)
+        self.tally.add(metrics, norms, self.limits)
+        self.tokens = batch["inputs"][0].numel()
+        self.observer.stepped(self.step)
+
+    def _running(self) -> list[Member]:
+        return [member for member in self.members if member.status == "running"]
+
+    def _collate(self, batches: list[Batch]) -> Batch:
+        if len(batches) == 1:  # a view, not a copy
+            return {name: values[None].to(self.device) for name, values in batches[0].items()}
+        return {name: torch.stack([b[name] for b in batches]).to(self.device) for name in batches[0]}
+
+    def _precision(self) -> contextlib.AbstractContextManager[Any]:
+        mixed = self.config.precision == "bfloat16"
+        return torch.autocast(self.device.type, torch.bfloat16) if mixed else contextlib.nullcontext()
+
+    # Rows ----------------------------------------------------------------------------------------------------
+
+    def _log(self) -> None:
+        steps, seconds = self.step - self.logged_at, self._lap()
+        for row, member in enumerate(self.members):
+            if member.status != "running":
+                continue
+            means = self.tally.means(row, steps)
+            speed = {
+                "lr": self.numbers.lr[row].item(),
+                "tokens_per_second": steps * self.tokens / seconds,
+                "seconds_per_epoch": seconds / steps * self.steps_per_epoch,
+                "epoch": self.step / self.steps_per_epoch,
+            }
+            self._write(member, self.step, "train", member.task.derive(means) | speed)
+            if not (math.isfinite(means["loss"]) and math.isfinite(means["grad_norm"])):
+                member.status = "diverged"
+        self.tally, self.logged_at = Tally(), self.step
+
+    def _lap(self) -> float:
+        """Seconds since the clock was last read, added to the members' time."""
+        before, self.clock = self.clock, time.monotonic()
+        for member in self._running():
+            member.seconds += self.clock - before
+        return self.clock - before + 1e-9
+
+    def _write(self, member: Member, step: int, split: Split, metrics: dict[str, float]) -> None:
+        member.store.log(step, split, metrics)
+        member.steps = step if split == "train" else member.steps
+        member.last |= {f"{split}/{name}": value for name, value in metrics.items()}
+        self.observer.logged(member, step, split, metrics)
+
+    # Validation ----------------------------------------------------------------------------------------------
+
+    def _validate(self) -> None:
+        for row, means in enumerate(self.evaluate("val")):
+            member = self.members[row]
+            if member.status != "running":
+                continue
+            metrics = member.task.derive(means)
+            self._write(member, self.step, "val", metrics)
+            if not math.isfinite(metrics["loss"]):
+                member.status = "diverged"
+            elif metrics["loss"] < member.best.get("val/loss", math.inf):
+                member.stale = 0
+                member.best = {"step": self.step} | {f"val/{name}": value for name, value in metrics.items()}
+                self.best[row] = self.stack.parameters[row]
+            else:
+                member.stale += 1
+                if self.config.patience is not None and member.stale >= self.config.patience:
+                    member.status = "complete"
+        self._lap()  # so that the time of validation stays out of the tokens per second
+
+    @torch.no_grad()
+    def evaluate(self, split: Split) -> list[dict[str, float]]:
+        """Each member's means over all of a split, exact; empty where the split is."""
+        self.stack.model.eval()
+        tally: dict[str, tuple[Tensor, Tensor]] = {}
+        state: State = ()
+        for batches in zip(*(member.task.evaluation(split) for member in self.members), strict=True):
+            with self._precision():
+                _, metrics, state = self.stack.call(self.task.loss, self._collate(list(batches)), state)
+            for name, (total, count) in metrics.items():
+                before = tally.get(name, (0.0, 0.0))
+                tally[name] = (before[0] + total.double(), before[1] + count.double())
+        self.stack.model.train()
+        return [
+            {name: (total[row] / count[row]).item() for name, (total, count) in tally.items()}
+            for row in range(len(self.members))
+        ]
+
+    # Checkpoints ---------------------------------------------------------------------------------------------
+
+    def _checkpoint(self) -> None:
+        """best.pt, then last.pt, which names the length of metrics.jsonl: a kill in between repeats some work."""
+        self._lap()
+        for row in self.open:
+            member, store = self.members[row], self.members[row].store
+            if member.best.get("step") != self.best_saved[row]:
+                store.write("best.pt", functools.partial(torch.save, self._best_of(row)))
+                self.best_saved[row] = member.best["step"]
+            store.write("last.pt", functools.partial(torch.save, self._last_of(row)))
+        self.open = [row for row in self.open if self.members[row].status == "running"]
+        self.saved_at = time.monotonic()
+
+    def _best_of(self, row: int) -> dict[str, Any]:
+        member = self.members[row]
+        return {
+            "run": member.run,
+            "step": member.best["step"],
+            "weights": self.stack.weights(row, self.best),
+            "assets": member.task.assets(),
+        }
+
+    def _last_of(self, row: int) -> dict[str, Any]:
+        member = self.members[row]
+        return {
+            "run": member.run,
+            "step": self.step,
+            "logged_at": self.logged_at,
+            "weights": self.stack.weights(row),
+            "best_weights": self.stack.weights(row, self.best),
+            "slots": {name: slot[row].clone() for name, slot in self.slots.items()},
+            "state": [leaf[row].clone() for leaf in self.state],
+            "tally": {name: total[row].clone() for name, total in self.tally.sums.items()},
+            "standing": {name: getattr(member, name) for name in STANDING},
+            "rows": member.store.size,
+        }
+
+    def _resume(self) -> None:
+        saved = [load(member.store, "last.pt", member.run) for member in self.members]
+        for member, last in zip(self.members, saved, strict=True):
+            member.store.rewind(last["rows"] if last else 0)
+        if any(last is None for last in saved):
+            return
+        for row, last in enumerate(saved):
+            self._restore(row, last)
+        self.state = tuple(torch.stack(leaves) for leaves in zip(*(last["state"] for last in saved), strict=True))
+        self.state = tuple(leaf.to(self.device) for leaf in self.state)
+        for name in saved[0]["tally"]:
+            self.tally.sums[name] = torch.stack([last["tally"][name] for last in saved]).to(self.device)
+
+    def _restore(self, row: int, last: dict[str, Any]) -> None:
+        member = self.members[row]
+        self.stack.load(row, last["best_weights"])
+        self.best[row] = self.stack.parameters[row]
+        self.stack.load(row, last["weights"])
+        for name, slot in self.slots.items():
+            slot[row] = last["slots"][name]
+        for name, value in last["standing"].items():
+            setattr(member, name, value)
+        self.best_saved[row] = member.best.get("step")
+        self.step, self.logged_at = last["step"], last["logged_at"]
+
+    # The end -------------------------------------------------------------------------------------------------
+
+    def test(self) -> None:
+        """Gives every complete member the weights of its best validation and logs the test metrics."""
+        self.stack.parameters.copy_(self.best)
+        for row, means in enumerate(self.evaluate("test")):
+            member = self.members[row]
+            if member.status == "complete" and means:
+                metrics = member.task.derive(means)
+                self._write(member, int(member.best["step"]), "test", metrics)
+                member.best |= {f"test/{name}": value for name, value in metrics.items()}
+
+
+STANDING = ("status", "last", "best", "stale", "steps", "seconds")
+"""What of a Member a checkpoint keeps."""
+
+
+def load(store: RunStore, name: str, run: str) -> dict[str, Any] | None:
+    """A checkpoint of this run, or None where there is none.
+
+    Raises:
+        ConfigError: the file is cut short, not a checkpoint, or that of another run.
+    """
+    path = store.path / name
+    if not path.exists():
+        return None
+    hint = "delete it, or train anew with `rerun=true`"
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        owner = checkpoint["run"]
+    except Exception:  # torch.load raises whatever the bytes lead it to
+        raise ConfigError(str(path), f"not a checkpoint (cut short, or of another program); {hint}") from None
+    if owner != run:
+        raise ConfigError(str(path), f"a checkpoint of another run, {owner}; {hint}")
+    return checkpoint  # type: ignore[no-any-return]
+
+
+def _steps(config: TrainConfig, steps_per_epoch: int) -> int:
+    return config.steps if config.epochs is None else max(1, round(config.epochs * steps_per_epoch))
+
+
+def _limits(clips: list[float | None], device: torch.device) -> Tensor | None:
+    """A column of norms, infinite where a member is not clipped; None where none is."""
+    if all(clip is None for clip in clips):
+        return None
+    return torch.tensor([[math.inf if clip is None else clip] for clip in clips], device=device)

@@ -1,0 +1,74 @@
+"""The words that every module shares.
+
+Axis legend, for the shape annotations and the shape comments:
+
+    member      the runs of a stack, trained as one program
+    batch       the sequences of a mini-batch
+    time        the steps of a sequence
+    in          features that enter a cell
+    hidden      features that leave a cell
+    vocab       symbols of a vocabulary
+    classes     labels of a classification
+    parameter   all parameters of one model, laid end to end
+"""
+
+import dataclasses
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Le, Lt
+from torch import Tensor
+
+State = tuple[Tensor, ...]
+"""What a cell remembers between two calls; each leaf is (batch, ...). Empty: start from the beginning."""
+
+Batch = dict[str, Tensor]
+"""One mini-batch by name; each entry is (batch, ...)."""
+
+Metrics = dict[str, tuple[Tensor, Tensor]]
+"""Name -> (sum, count), so that a mean over batches of unequal size is exact."""
+
+Split = Literal["train", "val", "test"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric:
+    """What a task is judged by: a name in its metrics, its unit and which way is better."""
+
+    name: str
+    unit: str
+    direction: Literal["min", "max"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Showcase:
+    """What a trained model can show a person: `data` goes into the record, `page` is Markdown (or empty)."""
+
+    data: dict[str, Any]
+    page: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Marker:
+    """Says in a constructor's annotation what a setting means for the identity of a run."""
+
+    meaning: str
+
+
+PER_MEMBER = Marker("may differ between the members of a stack")
+EXECUTION = Marker("changes how a run is executed, not what it computes")
+
+# The ranges that constructors use: the annotation of a parameter is its validation.
+Count = Annotated[int, Ge(1)]
+Natural = Annotated[int, Ge(0)]
+Positive = Annotated[float, Gt(0)]
+NonNegative = Annotated[float, Ge(0)]
+Rate = Annotated[float, Ge(0), Lt(1)]
+Share = Annotated[float, Ge(0), Le(1)]
+
+
+class ConfigError(Exception):
+    """A setting that cannot be used: `key` names it as in `task.text`, `problem` says why and what to do."""
+
+    def __init__(self, key: str, problem: str):
+        super().__init__(f"{key}: {problem}")
+        self.key, self.problem = key, problem
