@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import ConfigCompositionException, HydraException, OverrideParseException
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -35,26 +35,44 @@ def main() -> None:
 
 
 def _compose_and_train() -> None:
+    composed = False
+
+    def job(config: DictConfig) -> float | None:
+        nonlocal composed
+        composed = True
+        return _job(config)
+
     try:
-        hydra.main(config_path=str(CONF), config_name="config")(_job)()
+        hydra.main(config_path=str(CONF), config_name="config")(job)()
     except ConfigCompositionException as error:
         unknown = re.match(r"Could not override '([^']+)'", str(error))
         typed = _typed(unknown.group(1)) if unknown else None
         if typed is None:
-            _refuse(str(error).split("\nConfig search path")[0].replace("\n\n", "\n").replace("In 'config': ", ""))
+            _refuse(_no_such_choice(error) if isinstance(error, MissingConfigException) else str(error))
         # An unknown key: let it in, so that the settings' own check says what is wrong with it.
         sys.argv[sys.argv.index(typed)] = f"+{typed}"
         _compose_and_train()
     except OverrideParseException as error:
-        _refuse(f"`{error.override}`: cannot be read as KEY=VALUE: {error.message.splitlines()[0]}")
-    except (HydraException, OmegaConfBaseException) as error:
+        _refuse(f"`{error.override}`: cannot be read as KEY=VALUE ({error.message.splitlines()[1]})")
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        if composed:
+            raise
         _refuse(str(error))
 
 
+def _no_such_choice(error: MissingConfigException) -> str:
+    from rnnsweep.config import suggestion
+
+    group, _, name = (error.missing_cfg_file or "").rpartition("/")
+    problem = f"there is no {group or 'config'} `{name}`.{suggestion(name, sorted(error.options or []))}"
+    return f"`{_typed(group) or error.missing_cfg_file}`: {problem}"
+
+
 def _typed(key: str) -> str | None:
-    """The argument that set `key`, as the user typed it."""
+    """The argument that set `key` or something in it, as the user typed it."""
     for argument in sys.argv[1:]:
-        if argument.lstrip("+~").split("=")[0].split("@")[0] == key:
+        name = argument.lstrip("+~").split("=")[0].split("@")[0]
+        if name == key or name.startswith(f"{key}."):
             return argument
     return None
 
@@ -71,8 +89,8 @@ def _job(config: DictConfig) -> float | None:
     try:
         return _run(config)
     except ConfigError as error:
-        typed = _typed(error.key)
-        _refuse(f"`{typed.lstrip('+') if typed else error.key}`: {error.problem}")
+        typed = next(filter(None, map(_typed, error.keys)), error.keys[0])
+        _refuse(f"`{typed.lstrip('+')}`: {error.problem}")
 
 
 def _run(config: DictConfig) -> float | None:

@@ -4,6 +4,7 @@ The constructor is the schema: what stands behind `*` in its signature are the s
 types and ranges; what stands before `/` is supplied by the program.
 """
 
+import dataclasses
 import difflib
 import functools
 import hashlib
@@ -18,6 +19,18 @@ import pydantic
 from rnnsweep.types import EXECUTION, ConfigError
 
 Config = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class General:
+    """The settings outside of the groups."""
+
+    seed: int = 0
+    out: str = "outputs"
+    rerun: bool = False
+    packages: list[str] = dataclasses.field(default_factory=list)
+    choices: dict[str, str] = dataclasses.field(default_factory=dict)
+
 
 GROUPS = ("task", "cell", "pooling", "optimizer")
 """The config groups whose `_target_` names a class."""
@@ -49,7 +62,7 @@ def target(config: Config, group: str) -> type:
 @functools.cache
 def schema(cls: type) -> type[pydantic.BaseModel]:
     """The settings of a class as a strict pydantic model: the keyword-only parameters of its constructor."""
-    hints = typing.get_type_hints(cls.__init__, include_extras=True)
+    hints = typing.get_type_hints(cls.__init__, include_extras=True)  # type: ignore[misc]
     fields: dict[str, Any] = {
         name: (hints[name], ... if parameter.default is parameter.empty else parameter.default)
         for name, parameter in inspect.signature(cls).parameters.items()
@@ -76,14 +89,15 @@ def _explained(cls: type, error: pydantic.ValidationError, key: str) -> ConfigEr
     details = error.errors()
     first = details[0]
     name = str(first["loc"][0])
+    key = f"{key}.{name}" if key else name
     if first["type"] == "extra_forbidden":
         known = list(schema(cls).model_fields)
-        return ConfigError(f"{key}.{name}", f"{cls.__name__} has no parameter `{name}`.{suggestion(name, known)}")
+        return ConfigError(key, f"{cls.__name__} has no parameter `{name}`.{suggestion(name, known)}")
     if first["type"] == "missing":
-        return ConfigError(f"{key}.{name}", f"{cls.__name__} needs a value for it")
+        return ConfigError(key, f"{cls.__name__} needs a value for it")
     wanted = " or ".join(dict.fromkeys(_wanted(d) for d in details if d["loc"][0] == name))
     optional = type(None) in typing.get_args(schema(cls).model_fields[name].annotation)
-    return ConfigError(f"{key}.{name}", f"expected {wanted}{' or null' * optional}, got {first['input']!r}")
+    return ConfigError(key, f"expected {wanted}{' or null' * optional}, got {first['input']!r}")
 
 
 def _wanted(detail: Any) -> str:

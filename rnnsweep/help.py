@@ -1,4 +1,4 @@
-"""`--help`: the settings with their defaults, read from the comments of the YAML files, which are their documentation."""
+"""`--help`: the settings with their defaults, from the comments of the YAML files, which are their documentation."""
 
 import re
 from pathlib import Path

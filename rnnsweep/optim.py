@@ -25,7 +25,7 @@ def clip_(gradients: Rows, limits: Column | None) -> Float[Tensor, "member"]:
 
     `limits` None: no row is clipped. The factor is that of torch.nn.utils.clip_grad_norm_.
     """
-    norms = torch.linalg.vector_norm(gradients, dim=1)
+    norms: Tensor = torch.linalg.vector_norm(gradients, dim=1)
     if limits is not None:
         gradients.mul_((limits / (norms[:, None] + 1e-6)).clamp(max=1.0))
     return norms

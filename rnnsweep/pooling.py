@@ -11,9 +11,9 @@ PoolingFactory = Callable[[int], "AbstractPooling"]
 """From the number of hidden features to a pooling."""
 
 
-def mask(h: Float[Tensor, "batch time hidden"], lengths: Int[Tensor, "batch"]) -> Bool[Tensor, "batch time"]:
-    """True at the steps that exist."""
-    return torch.arange(h.shape[1], device=h.device) < lengths[:, None]
+def mask(lengths: Int[Tensor, "batch"], time: int) -> Bool[Tensor, "batch {time}"]:
+    """True at the steps that exist, of `time` padded ones."""
+    return torch.arange(time, device=lengths.device) < lengths[:, None]
 
 
 class AbstractPooling(nn.Module, abc.ABC):
@@ -43,7 +43,7 @@ class Mean(AbstractPooling):
     def forward(
         self, h: Float[Tensor, "batch time hidden"], lengths: Int[Tensor, "batch"]
     ) -> Float[Tensor, "batch hidden"]:
-        return torch.where(mask(h, lengths)[:, :, None], h, 0.0).sum(1) / lengths[:, None]
+        return torch.where(mask(lengths, h.shape[1])[:, :, None], h, 0.0).sum(1) / lengths[:, None]
 
 
 class Max(AbstractPooling):
@@ -52,7 +52,7 @@ class Max(AbstractPooling):
     def forward(
         self, h: Float[Tensor, "batch time hidden"], lengths: Int[Tensor, "batch"]
     ) -> Float[Tensor, "batch hidden"]:
-        return torch.where(mask(h, lengths)[:, :, None], h, -torch.inf).amax(1)
+        return torch.where(mask(lengths, h.shape[1])[:, :, None], h, -torch.inf).amax(1)
 
 
 class Attention(AbstractPooling):
@@ -66,5 +66,5 @@ class Attention(AbstractPooling):
     def forward(
         self, h: Float[Tensor, "batch time hidden"], lengths: Int[Tensor, "batch"]
     ) -> Float[Tensor, "batch hidden"]:
-        scores = torch.where(mask(h, lengths), torch.tanh(self.project(h)) @ self.query, -torch.inf)
+        scores = torch.where(mask(lengths, h.shape[1]), torch.tanh(self.project(h)) @ self.query, -torch.inf)
         return (scores.softmax(1)[:, :, None] * h).sum(1)

@@ -2,9 +2,13 @@
 
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from rnnsweep.train import Member, Observer
 from rnnsweep.types import Split
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 class Lines(Observer):
@@ -24,6 +28,8 @@ class Lines(Observer):
 class Bar(Observer):
     """Loss, perplexity, speed and time left on one line of a terminal."""
 
+    bar: "Progress | None" = None
+
     def started(self, step: int, steps: int) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -34,14 +40,16 @@ class Bar(Observer):
         self.row = self.bar.add_task("train", total=steps, completed=step, text="")
 
     def stepped(self, step: int) -> None:
-        self.bar.update(self.row, completed=step)
+        if self.bar:
+            self.bar.update(self.row, completed=step)
 
     def logged(self, member: Member, step: int, split: Split, metrics: dict[str, float]) -> None:
         self.seen[split] = f"{split} {summary(metrics)}"
-        self.bar.update(self.row, text="  ".join(self.seen.values()))
+        if self.bar:
+            self.bar.update(self.row, text="  ".join(self.seen.values()))
 
     def ended(self) -> None:
-        if hasattr(self, "bar"):
+        if self.bar:
             self.bar.stop()
 
 

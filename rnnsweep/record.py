@@ -56,7 +56,7 @@ class RunStore:
             OSError: the directory cannot be made or written.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        lock = open(self.path / ".lock", "w")  # held open: closing it gives the claim back
+        lock = open(self.path / ".lock", "w")  # noqa: SIM115  closing it gives the claim back
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -73,7 +73,8 @@ class RunStore:
         self._rows = self._lock = None
 
     def begin(self, config: Json) -> None:
-        """Writes the resolved config."""
+        """Writes the resolved config; an earlier record, of a try that failed, goes."""
+        (self.path / "record.json").unlink(missing_ok=True)
         self.write("config.json", _dump(config))
 
     def clear(self) -> None:
@@ -96,15 +97,13 @@ class RunStore:
 
     def rewind(self, size: int) -> None:
         """Cuts metrics.jsonl to its first `size` bytes, the length when a checkpoint was written."""
-        if self._rows is not None:
-            self._rows.close()
-        self._rows = open(self.path / "metrics.jsonl", "a", encoding="utf-8")
-        self._rows.truncate(size)
+        if (self.path / "metrics.jsonl").exists():
+            os.truncate(self.path / "metrics.jsonl", size)
 
     def log(self, step: int, split: str, metrics: Json) -> None:
         """Appends a row to metrics.jsonl; numbers that are not finite become null."""
         if self._rows is None:
-            self._rows = open(self.path / "metrics.jsonl", "a", encoding="utf-8")
+            self._rows = open(self.path / "metrics.jsonl", "a", encoding="utf-8")  # noqa: SIM115
         self._rows.write(json.dumps(finite({"step": step, "split": split} | metrics)) + "\n")
         self._rows.flush()
 

@@ -26,7 +26,7 @@ def generator(seed: int, stream: Stream, *index: int | str) -> torch.Generator:
 
 @contextmanager
 def seeded(seed: int, stream: Stream, *index: int | str) -> Iterator[None]:
-    """Torch's global generator, as the constructors of nn modules use it, seeded inside the block and restored after."""
+    """Inside the block torch's global generator, which nn's constructors use, is seeded; after it, as before."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(key(seed, stream, *index))
         yield

@@ -17,14 +17,12 @@ import torch
 from torch import nn
 
 from rnnsweep import rng
-from rnnsweep.config import GROUPS, Config, checked, run_id, suggestion, target
+from rnnsweep.config import GROUPS, Config, General, checked, run_id, schema, suggestion, target
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.tasks.base import AbstractTask
-from rnnsweep.train import Member, Observer, Trainer, TrainConfig, load
+from rnnsweep.train import DIVERGED, Member, Observer, TrainConfig, Trainer, load
 from rnnsweep.types import ConfigError, Showcase
-
-TOP_LEVEL = {"seed": int, "out": str, "rerun": bool, "packages": list, "choices": dict}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,16 +58,15 @@ def prepare(config: Config) -> Run:
 
 def validated(config: Config) -> tuple[Config, dict[str, type]]:
     """The config with every value checked and every default filled in, and the classes of its groups."""
-    known = [*TOP_LEVEL, *GROUPS, "train"]
+    groups, general = [*GROUPS, "train"], list(schema(General).model_fields)
     for key, value in config.items():
-        if key not in known:
-            raise ConfigError(key, f"there is no setting or group `{key}`.{suggestion(key, known)}")
-        if key in TOP_LEVEL and type(value) is not TOP_LEVEL[key]:
-            raise ConfigError(key, f"expected {TOP_LEVEL[key].__name__}, got {value!r}")
-        if key not in TOP_LEVEL and not isinstance(value, dict):
+        if key not in groups + general:
+            hint = suggestion(key, [name for name in groups + general if name != "choices"])
+            raise ConfigError(key, f"there is no setting or group `{key}`.{hint}")
+        if key in groups and not isinstance(value, dict):
             raise ConfigError(key, f"expected a group of settings, got {value!r}")
+    filled = checked(General, {key: value for key, value in config.items() if key in general}, "")
     classes = {group: target(config, group) for group in GROUPS} | {"train": TrainConfig}
-    filled = dict(config)
     for group, cls in classes.items():
         named = {"_target_": config[group]["_target_"]} if group in GROUPS else {}
         filled[group] = named | checked(cls, config[group], group)
@@ -166,7 +163,7 @@ def _finish(trainer: Trainer, row: int, run: Run, store: RunStore) -> RunRecord:
         config=run.config,
         environment=environment(run, trainer.device),
         showcase=showcase.data,
-        error=None if complete else f"the loss or its gradient was not finite by step {member.steps}",
+        error=None if complete else f"diverged by step {member.steps}: the loss or its gradient was not finite, or the loss above {DIVERGED:g}",
     )
     store.finish(record)
     return record

@@ -24,9 +24,9 @@ class Schedule:
     decay_every: Positive = 1.0
     """step: epochs between two decays."""
     decay_after: NonNegative = 0.0
-    """step: epochs at the full rate before the intervals are counted (char-rnn's `learning_rate_decay_after` less one)."""
+    """step: epochs at the full rate before the intervals are counted (char-rnn: 9)."""
 
-    def multiplier(self, step: int, steps: int, steps_per_epoch: float) -> float:
+    def multiplier(self, step: int, steps: int, steps_per_epoch: int) -> float:
         """The factor on the base rate for optimizer step `step` of `steps`, counted from 0."""
         rising = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
         return rising * self._shape(step, steps, step / steps_per_epoch)

@@ -1,6 +1,7 @@
 """M models as one: their parameters are the rows of one matrix, their forward is one program."""
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +14,9 @@ from torch.utils import _pytree as pytree
 from rnnsweep import kernels, rng
 from rnnsweep.dropout import Dropout
 from rnnsweep.types import Batch, Metrics, State
+
+# A member's weights lie apart from the next member's; the accumulation of gradients says so once, and is right.
+warnings.filterwarnings("ignore", message="grad and param do not obey the gradient layout contract")
 
 ALIGNMENT = 16  # floats: each parameter starts on a cache line, in a stack of one as in a stack of many
 
@@ -128,4 +132,4 @@ class Stack:
     def backward(self, losses: Float[Tensor, "member"]) -> None:
         """Fills `gradients` with each member's own."""
         self.gradients.zero_()
-        losses.sum().backward()
+        losses.sum().backward()  # type: ignore[no-untyped-call]

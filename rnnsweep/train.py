@@ -32,6 +32,9 @@ from rnnsweep.types import (
     State,
 )
 
+DIVERGED = 1e6
+"""A mean loss from here on counts as a divergence, as one that is not finite does: tanh cells overflow slowly."""
+
 Status = Literal["running", "complete", "diverged"]
 
 
@@ -175,9 +178,7 @@ class Trainer:
         self.stack.backward(losses)
         norms = clip_(self.stack.gradients, self.limits)
         self.step += 1
-        self.optimizer.update(
-            self.stack.parameters, self.stack.gradients, self.slots, self.numbers, self.step
-        )
+        self.optimizer.update(self.stack.parameters, self.stack.gradients, self.slots, self.numbers, self.step)
         self.state = tuple(leaf.detach() for leaf in state)
         self.tally.add(metrics, norms, self.limits)
         self.tokens = batch["inputs"][0].numel()
@@ -210,7 +211,7 @@ class Trainer:
                 "epoch": self.step / self.steps_per_epoch,
             }
             self._write(member, self.step, "train", member.task.derive(means) | speed)
-            if not (math.isfinite(means["loss"]) and math.isfinite(means["grad_norm"])):
+            if not (_sane(means["loss"]) and math.isfinite(means["grad_norm"])):
                 member.status = "diverged"
         self.tally, self.logged_at = Tally(), self.step
 
@@ -236,7 +237,7 @@ class Trainer:
                 continue
             metrics = member.task.derive(means)
             self._write(member, self.step, "val", metrics)
-            if not math.isfinite(metrics["loss"]):
+            if not _sane(metrics["loss"]):
                 member.status = "diverged"
             elif metrics["loss"] < member.best.get("val/loss", math.inf):
                 member.stale = 0
@@ -305,10 +306,11 @@ class Trainer:
         }
 
     def _resume(self) -> None:
-        saved = [load(member.store, "last.pt", member.run) for member in self.members]
-        for member, last in zip(self.members, saved, strict=True):
-            member.store.rewind(last["rows"] if last else 0)
-        if any(last is None for last in saved):
+        found = [load(member.store, "last.pt", member.run) for member in self.members]
+        saved = [last for last in found if last is not None]
+        for member, last in zip(self.members, found, strict=True):
+            member.store.rewind(last["rows"] if last and len(saved) == len(found) else 0)
+        if len(saved) < len(found):
             return
         for row, last in enumerate(saved):
             self._restore(row, last)
@@ -364,6 +366,11 @@ def load(store: RunStore, name: str, run: str) -> dict[str, Any] | None:
     if owner != run:
         raise ConfigError(str(path), f"a checkpoint of another run, {owner}; {hint}")
     return checkpoint  # type: ignore[no-any-return]
+
+
+def _sane(loss: float) -> bool:
+    """Whether a loss is a number at all, and of a size that training could come back from."""
+    return math.isfinite(loss) and abs(loss) < DIVERGED
 
 
 def _steps(config: TrainConfig, steps_per_epoch: int) -> int:

@@ -67,8 +67,11 @@ Share = Annotated[float, Ge(0), Le(1)]
 
 
 class ConfigError(Exception):
-    """A setting that cannot be used: `key` names it as in `task.text`, `problem` says why and what to do."""
+    """A setting that cannot be used: `key` names it as in `task.text`, `problem` says why and what to do.
 
-    def __init__(self, key: str, problem: str):
+    `others` are settings that may be at fault in its place; the message names the one that the user typed.
+    """
+
+    def __init__(self, key: str, problem: str, others: tuple[str, ...] = ()):
         super().__init__(f"{key}: {problem}")
-        self.key, self.problem = key, problem
+        self.keys, self.problem = (key, *others), problem

@@ -20,7 +20,7 @@ def distinct_binary(
     space = sum(2.0**length for length in range(min_len, max_len + 1))
     if count > space / 2:
         problem = f"there are only {space:.0f} binary sequences of this length and {count} are asked for; lower it"
-        raise ConfigError("task.examples", f"{problem} or raise `task.seq_len`")
+        raise ConfigError("task.examples", f"{problem} or raise `task.seq_len`", ("task.seq_len", "task.held_out"))
     generator = rng.generator(seed, "data")
     rows = np.empty((0, max_len + 1), dtype=np.uint8 if max_len < 256 else np.int32)
     while len(rows) < count:

@@ -51,9 +51,7 @@ class AbstractTask(abc.ABC):
         """All of a split, once and in order; nothing where the split is empty."""
 
     @abc.abstractmethod
-    def loss(
-        self, model: nn.Module, batch: Batch, state: State
-    ) -> tuple[Float[Tensor, ""], Metrics, State]:
+    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, ""], Metrics, State]:
         """The loss to descend, the metrics of the batch, and the state to carry into the next (or empty).
 
         Pure: everything random is in `batch` already, so that a stack may run it under torch.vmap.
@@ -75,5 +73,5 @@ class AbstractTask(abc.ABC):
         """What a saved model needs from the data to be used without them, such as the vocabulary."""
         return {}
 
-    def adopt(self, assets: dict[str, Any]) -> None:
+    def adopt(self, assets: dict[str, Any]) -> None:  # noqa: B027  most tasks have none
         """Takes the assets of a saved model in place of the data's own."""

@@ -105,7 +105,8 @@ class CharLM(AbstractTask):
         train, val = round(size * share[0]), round(size * (share[0] + share[1]))
         if train < 1 or val - train < 2:
             problem = f"sections of {size} characters leave too little to train on or validate with"
-            raise ConfigError("task.val_fraction", f"{problem}; use a longer text, or other fractions")
+            problem = f"{problem}; use a longer text, or other fractions"
+            raise ConfigError("task.val_fraction", problem, ("task.test_fraction", "task.sections", "task.text"))
         return {
             "train": [section[:train] for section in sections],
             "val": [section[train:val] for section in sections],
@@ -122,7 +123,8 @@ class CharLM(AbstractTask):
         tokens = self.vocab.encode("".join(self.parts["train"]))
         if len(tokens) <= self.seq_len:
             problem = f"the training part has {len(tokens)} characters, too few for a window of {self.seq_len} + 1"
-            raise ConfigError("task.seq_len", f"{problem}; shorten `task.seq_len` or use a longer text")
+            problem = f"{problem}; shorten `task.seq_len` or use a longer text"
+            raise ConfigError("task.seq_len", problem, ("task.text",))
         return tokens.unfold(0, self.seq_len + 1, 1)
 
     @property
@@ -136,7 +138,8 @@ class CharLM(AbstractTask):
         if steps < 1:
             problem = f"the training part gives each of {self.batch_size} streams {self.stream_len} characters"
             hint = "shorten `task.seq_len`, lower `train.batch_size` or use a longer text"
-            raise ConfigError("task.seq_len", f"{problem}, less than one window of {self.seq_len}; {hint}")
+            problem = f"{problem}, less than one window of {self.seq_len}; {hint}"
+            raise ConfigError("task.seq_len", problem, ("train.batch_size", "task.text"))
         return steps
 
     def batch(self, step: int) -> Batch:
@@ -179,9 +182,7 @@ class CharLM(AbstractTask):
             tie_weights=self.tie_weights,
         )
 
-    def loss(
-        self, model: nn.Module, batch: Batch, state: State
-    ) -> tuple[Float[Tensor, ""], Metrics, State]:
+    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, ""], Metrics, State]:
         scores, state = model(batch["inputs"], state)  # (batch, time, vocab)
         targets = batch["targets"].reshape(-1)  # (batch * time,)
         loss = F.cross_entropy(scores.reshape(len(targets), -1), targets)

@@ -66,12 +66,13 @@ class Parity(AbstractTask):
     def data(self) -> dict[Split, Batch]:
         shortest, longest = self.lengths
         if shortest > longest:
-            raise ConfigError("task.min_len", f"is above `task.seq_len` = {longest}; lower it")
+            raise ConfigError("task.min_len", f"is above `task.seq_len` = {longest}; lower it", ("task.seq_len",))
         bits, lengths = distinct_binary(sum(self.sizes.values()), shortest, longest, self.seed)
-        pieces = zip(
-            bits.split(list(self.sizes.values())), lengths.split(list(self.sizes.values())), strict=True
-        )
-        return {split: self._examples(*piece) for split, piece in zip(self.sizes, pieces, strict=True)}
+        start, parts = 0, dict[Split, Batch]()
+        for split, size in self.sizes.items():
+            parts[split] = self._examples(bits[start : start + size], lengths[start : start + size])
+            start += size
+        return parts
 
     def _examples(self, bits: Int[Tensor, "batch time"], lengths: Int[Tensor, "batch"]) -> Batch:
         odd = bits.cumsum(1) % 2
@@ -89,7 +90,7 @@ class Parity(AbstractTask):
     def steps_per_epoch(self) -> int:
         if self.batch_size > self.sizes["train"]:
             problem = f"is above the {self.sizes['train']} training sequences; lower it or raise `task.examples`"
-            raise ConfigError("train.batch_size", problem)
+            raise ConfigError("train.batch_size", problem, ("task.examples",))
         return self.sizes["train"] // self.batch_size
 
     def batch(self, step: int) -> Batch:
@@ -126,13 +127,11 @@ class Parity(AbstractTask):
             output_dropout=self.output_dropout,
         )
 
-    def loss(
-        self, model: nn.Module, batch: Batch, state: State
-    ) -> tuple[Float[Tensor, ""], Metrics, State]:
+    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, ""], Metrics, State]:
         targets = batch["targets"]  # (batch, time) or (batch,)
         scores = self._scores(model, batch)  # (batch, time, 2) or (batch, 2)
         each = F.cross_entropy(scores.movedim(-1, 1), targets, reduction="none")
-        counts = mask(targets, batch["lengths"]).to(each) if self.each else torch.ones_like(each)
+        counts = mask(batch["lengths"], targets.shape[1]).to(each) if self.each else torch.ones_like(each)
         total, count = (each * counts).sum(), counts.sum()
         right = ((scores.argmax(-1) == targets) * counts).sum()
         return total / count, {"loss": (total.detach(), count), "accuracy": (right, count)}, ()

@@ -37,9 +37,7 @@ def openings(text: str, count: int = 4, length: int = 16) -> list[str]:
     return [lines[i * len(lines) // count] for i in range(count)] if len(lines) >= count else [text[:1]]
 
 
-def draw(
-    model: ManyToMany, vocab: Vocab, prompts: list[str], length: int, generator: torch.Generator
-) -> list[Sample]:
+def draw(model: ManyToMany, vocab: Vocab, prompts: list[str], length: int, generator: torch.Generator) -> list[Sample]:
     """A sample of `length` characters for each prompt and each of SETTINGS."""
     device = next(model.parameters()).device
     temperature = torch.tensor([setting[0] for setting in SETTINGS], device=device)

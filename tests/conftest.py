@@ -1,0 +1,60 @@
+"""The package is imported with its shape annotations checked by beartype; tests compose configs as the CLI does."""
+
+from beartype import BeartypeConf, beartype
+from jaxtyping import install_import_hook
+
+checked = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int is a float, as for a type checker
+install_import_hook("rnnsweep", "conftest.checked")
+
+from collections.abc import Callable  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
+
+import pytest  # noqa: E402
+import torch  # noqa: E402
+from hydra import compose, initialize_config_dir  # noqa: E402
+from omegaconf import OmegaConf  # noqa: E402
+
+ROOT = Path(__file__).parent.parent
+CONF = ROOT / "conf"
+DATA = ROOT.parent / "shared" / "data"
+
+Compose = Callable[..., dict[str, Any]]
+
+
+def choices(group: str) -> list[str]:
+    """The names in a config group."""
+    return sorted(file.stem for file in (CONF / group).glob("*.yaml"))
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def composed() -> Compose:
+    """From overrides to the resolved config of a run."""
+
+    def resolved(*overrides: str) -> dict[str, Any]:
+        with initialize_config_dir(str(CONF)):
+            config = compose("config", list(overrides), return_hydra_config=True)
+        groups = {name: choice for name, choice in config.hydra.runtime.choices.items() if "/" not in name}
+        plain: dict[str, Any] = OmegaConf.to_container(config, resolve=False)  # type: ignore[assignment]
+        plain.pop("hydra")
+        return plain | {"choices": groups}
+
+    return resolved
+
+
+@pytest.fixture(scope="session")
+def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small text file: sentences of a tiny grammar, so that there is something to learn."""
+    import random
+
+    chosen = random.Random(0)
+    subjects, verbs, objects = ("The cat", "A dog", "My aunt"), ("sees", "hears", "likes"), ("milk", "the sea", "rain")
+    lines = [f"{chosen.choice(subjects)} {chosen.choice(verbs)} {chosen.choice(objects)}." for _ in range(600)]
+    path = tmp_path_factory.mktemp("text") / "grammar.txt"
+    path.write_text("\n".join(lines))
+    return path

@@ -1,0 +1,75 @@
+"""Who may import whom: each module only from what stands before it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+ORDER = [
+    {"types"},
+    {"rng", "schedules", "vocab", "interrupt"},
+    {"dropout", "data", "kernels"},
+    {"cells"},
+    {"pooling"},
+    {"models"},
+    {"tasks"},
+    {"stack", "optim"},
+    {"train"},
+    {"config", "progress"},
+    {"run"},
+    {"cli", "sample"},
+]
+LEAVES = {"record": set(), "curves": {"record"}, "help": set()}  # what they may import
+HYDRA = {"config", "run", "cli"}
+FILES = sorted((ROOT / "rnnsweep").rglob("*.py"))
+
+
+def part(path: Path) -> str:
+    """The first name below the package: a module or a folder."""
+    return path.relative_to(ROOT / "rnnsweep").with_suffix("").parts[0]
+
+
+def imported(path: Path) -> set[str]:
+    """Dotted names of the modules that a file imports, anywhere in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_backwards(path: Path) -> None:
+    name = part(path)
+    if name in ("__init__", "__main__"):
+        return
+    ours = {dotted.split(".")[1] for dotted in imported(path) if dotted.startswith("rnnsweep.")} - {name}
+    if name in LEAVES:
+        assert ours <= LEAVES[name]
+        return
+    rank = next(index for index, names in enumerate(ORDER) if name in names)
+    assert ours <= set().union(*ORDER[:rank]) | set(LEAVES)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_hydra_stays_at_the_edge(path: Path) -> None:
+    if part(path) not in HYDRA:
+        assert not any(dotted.split(".")[0] in ("hydra", "omegaconf") for dotted in imported(path))
+
+
+def test_tasks_know_no_cell_and_cells_no_task() -> None:
+    for path in FILES:
+        if part(path) == "tasks":
+            assert not any(d.startswith("rnnsweep.cells") and ".base." not in d for d in imported(path)), path
+        if part(path) == "cells":
+            assert not any(d.startswith("rnnsweep.tasks") for d in imported(path)), path
+
+
+def test_only_the_execution_layer_knows_of_batching() -> None:
+    """torch.vmap appears in the stack alone, and the choice of a kernel in cells/base.py and the stack."""
+    for path in FILES:
+        if part(path) != "stack":
+            assert not any("vmap" in dotted or "functional_call" in dotted for dotted in imported(path)), path

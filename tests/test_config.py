@@ -1,0 +1,83 @@
+"""The constructor is the schema: of every YAML, of errors, and of a run's identity."""
+
+import pytest
+from conftest import CONF, Compose, choices
+from omegaconf import OmegaConf
+
+from rnnsweep import run
+from rnnsweep.config import GROUPS, General, schema
+from rnnsweep.train import TrainConfig
+from rnnsweep.types import ConfigError
+
+MEMBERS = [(group, name) for group in GROUPS for name in choices(group)]
+
+
+@pytest.mark.parametrize(("group", "name"), MEMBERS)
+def test_every_yaml_lists_exactly_its_constructors_settings(group: str, name: str, composed: Compose) -> None:
+    _, classes = run.validated(composed(f"{group}={name}"))
+    listed = [key for key in OmegaConf.load(CONF / group / f"{name}.yaml") if key != "_target_"]
+    assert sorted(listed) == sorted(schema(classes[group]).model_fields)
+
+
+def test_config_yaml_lists_the_general_and_training_settings() -> None:
+    config = OmegaConf.load(CONF / "config.yaml")
+    assert sorted(config.train) == sorted(schema(TrainConfig).model_fields)
+    general = {key for key in config if key not in ("defaults", "train", "hydra")} | {"choices"}
+    assert general == set(schema(General).model_fields)
+
+
+@pytest.mark.parametrize(("group", "name"), MEMBERS)
+def test_every_setting_in_a_yaml_is_explained(group: str, name: str) -> None:
+    lines = (CONF / group / f"{name}.yaml").read_text().splitlines()
+    assert all("  # " in line for line in lines[1:])
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("+cell.hiden_size=8", "cell.hiden_size: GRU has no parameter `hiden_size`. Did you mean `hidden_size`?"),
+        ("cell.hidden_size=0", "cell.hidden_size: expected at least 1, got 0"),
+        ("cell.hidden_size=eight", "cell.hidden_size: expected an integer, got 'eight'"),
+        ("cell.hidden_size=8.5", "cell.hidden_size: expected an integer, got 8.5"),
+        ("cell.hidden_size=true", "cell.hidden_size: expected an integer, got True"),
+        ("cell.dropout=1.0", "cell.dropout: expected below 1, got 1.0"),
+        ("train.clip=-1", "train.clip: expected above 0 or null, got -1"),
+        ("train.clip=inf", "train.clip: expected a finite number or null, got inf"),
+        ("train.schedule=cosin", "expected 'constant', 'cosine', 'linear' or 'step', got 'cosin'"),
+        ("seed=x", "seed: expected an integer, got 'x'"),
+        ("+sede=1", "sede: there is no setting or group `sede`. Did you mean `seed`?"),
+        ("cell._target_=os.system", "`os.system` lies outside rnnsweep; list its package: 'packages=[os]'"),
+        ("cell._target_=rnnsweep.cells.gru.GRUU", "cannot import"),
+        ("cell._target_=rnnsweep.types.State", "is not a class"),
+        ("task.prompts=hello", "task.prompts: expected a list or null, got 'hello'"),
+    ],
+)
+def test_errors_name_the_setting_and_what_was_expected(override: str, said: str, composed: Compose) -> None:
+    with pytest.raises(ConfigError) as raised:
+        run.validated(composed(override))
+    assert said in str(raised.value)
+
+
+def test_the_id_covers_the_result_and_not_the_execution(composed: Compose) -> None:
+    small = ("task=parity", "task.examples=40", "task.held_out=10")
+    base = run.prepare(composed(*small)).id
+    assert base.startswith("parity-gru-s0-")
+    for same in (
+        "train.threads=1",
+        "train.device=cpu",
+        "train.progress=false",
+        "out=elsewhere",
+        "train.clip=1",
+        "rerun=true",
+    ):
+        assert run.prepare(composed(*small, same)).id == base
+    others = ("cell.hidden_size=9", "optimizer.lr=1e-5", "train.clip=null", "train.steps=9", "seed=1", "pooling=max")
+    assert len({run.prepare(composed(*small, other)).id for other in others} | {base}) == 7
+
+
+def test_the_id_follows_the_texts_content_and_not_its_path(composed: Compose, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    ids = []
+    for name, content in (("a", "ab" * 5000), ("b", "ab" * 5000), ("c", "ba" * 5000)):
+        (tmp_path / name).write_text(content)
+        ids.append(run.prepare(composed(f"task.text={tmp_path / name}")).id)
+    assert ids[0] == ids[1] != ids[2]

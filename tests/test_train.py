@@ -1,0 +1,299 @@
+"""The trainer: what it computes, resumes, records, and how members of a stack stay apart."""
+
+import dataclasses
+import json
+import math
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import Compose, choices
+from torch import nn
+from torch.nn import functional as F
+
+from rnnsweep import run
+from rnnsweep.interrupt import Interrupted, StopRequest
+from rnnsweep.record import RunRecord, RunStore
+from rnnsweep.train import Member, Observer
+from rnnsweep.types import ConfigError, Split
+
+TIMES = {"tokens_per_second", "seconds_per_epoch"}
+SMALL = ("cell.hidden_size=12", "task.embedding_size=8", "train.log_every=5", "train.eval_every=10", "train.threads=1")
+PARITY = (*SMALL, "task=parity", "task.examples=160", "task.held_out=40", "train.batch_size=16", "train.steps=30")
+
+
+class StopAt(Observer):
+    """Asks the trainer to stop after a step, or cuts it down without a checkpoint as SIGKILL would."""
+
+    def __init__(self, stop: StopRequest, step: int, kill: bool):
+        self.stop, self.step, self.kill = stop, step, kill
+
+    def stepped(self, step: int) -> None:
+        if step == self.step:
+            if self.kill:
+                raise MemoryError("as good as killed")
+            self.stop.signum = signal.SIGTERM
+
+
+def train(config: dict[str, Any], out: Path, stop_at: int | None = None, kill: bool = False) -> RunStore:
+    prepared = run.prepare(config)
+    store, stop = RunStore(out / prepared.id), StopRequest()
+    assert store.claim()
+    try:
+        observer = StopAt(stop, stop_at, kill) if stop_at else Observer()
+        run.execute([(prepared, store)], observer, stop)
+    finally:
+        store.release()
+    return store
+
+
+def rows(store: RunStore) -> list[dict[str, Any]]:
+    return [{name: value for name, value in row.items() if name not in TIMES} for row in store.rows()]
+
+
+def numbers(record: RunRecord | None) -> tuple[Any, ...]:
+    """What of a record must be equal bit by bit."""
+    assert record is not None
+    metrics = {name: value for name, value in record.metrics.items() if name.split("/")[1] not in TIMES}
+    return record.status, metrics, record.best, record.steps, record.parameters, record.showcase
+
+
+@pytest.mark.parametrize("name", choices("cell"))
+@pytest.mark.parametrize("optimizer", choices("optimizer"))
+def test_every_cell_and_optimizer_trains(name: str, optimizer: str, composed: Compose, tmp_path: Path) -> None:
+    store = train(composed(*PARITY, f"cell={name}", f"optimizer={optimizer}", "train.patience=50"), tmp_path)
+    record = store.record()
+    assert record is not None
+    assert record.status == "complete"
+    assert sorted(file.name for file in store.path.iterdir()) == [
+        ".lock",
+        "best.pt",
+        "config.json",
+        "last.pt",
+        "metrics.jsonl",
+        "record.json",
+    ]
+    assert [(row["step"], row["split"]) for row in store.rows()[:4]] == [
+        (5, "train"),
+        (10, "train"),
+        (10, "val"),
+        (15, "train"),
+    ]
+    assert {"loss", "accuracy", "grad_norm", "clipped", "lr", *TIMES} <= set(store.rows()[0])
+
+
+def test_equals_a_bare_torch_loop(composed: Compose, tmp_path: Path, text: Path) -> None:
+    """The whole loop against a hand-written one: nn.LSTM, AdamW, clip_grad_norm_, carried state, cosine schedule."""
+    overrides = (*SMALL, f"task.text={text}", "cell=lstm", "task.seq_len=16", "train.batch_size=8", "train.steps=40")
+    plain = ("task.output_dropout=0.0", "task.embedding_dropout=0.0", "task.sample_length=0", "train.clip=0.5")
+    config = composed(*overrides, *plain, "train.warmup=7")
+    prepared = run.prepare(config)
+    ours = run.make_model(prepared.config, prepared.classes, prepared.task)
+    embedding, lstm = nn.Embedding(*ours.embedding.weight.shape), nn.LSTM(8, 12, batch_first=True)
+    head = nn.Linear(12, len(prepared.task.vocab))
+    embedding.weight.data.copy_(ours.embedding.weight)
+    for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+        getattr(lstm, f"{name}_l0").data.copy_(getattr(ours.cell.layers[0], name))
+    head.load_state_dict(ours.head.state_dict())
+    parameters = [*embedding.parameters(), *lstm.parameters(), *head.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=4e-3, betas=(0.9, 0.99), weight_decay=0.01)
+    state, losses, norms = None, [], []
+    for step in range(40):
+        warm = min(1, (step + 1) / 7)
+        optimizer.param_groups[0]["lr"] = 4e-3 * warm * 0.5 * (1 + math.cos(math.pi * max(0, step - 7) / 33))
+        batch = prepared.task.batch(step)
+        y, state = lstm(embedding(batch["inputs"]), None if prepared.task.begins(step) else state)
+        loss = F.cross_entropy(head(y).flatten(0, 1), batch["targets"].flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        norms.append(nn.utils.clip_grad_norm_(parameters, 0.5).item())
+        optimizer.step()
+        state = tuple(leaf.detach() for leaf in state)
+        losses.append(loss.item())
+    trained = [row for row in train(config, tmp_path).rows() if row["split"] == "train"]
+    for index, row in enumerate(trained):
+        span = slice(5 * index, 5 * index + 5)
+        assert row["loss"] == pytest.approx(sum(losses[span]) / 5, rel=1e-5)
+        assert row["grad_norm"] == pytest.approx(sum(norms[span]) / 5, rel=1e-4)
+        assert row["clipped"] == pytest.approx(sum(norm > 0.5 for norm in norms[span]) / 5)
+
+
+RESUMED = [
+    ("lm", (*SMALL, "cell=lstm", "task.output_dropout=.3", "task.seq_len=16", "train.steps=43", "train.patience=3")),
+    ("lm", (*SMALL, "task.carry_state=false", "task.seq_len=16", "train.steps=30", "optimizer=rmsprop")),
+    ("parity", (*PARITY, "cell=rnn", "cell.num_layers=2", "cell.dropout=.2", "optimizer=sgd")),
+]
+
+
+@pytest.mark.parametrize(("task", "overrides"), RESUMED, ids=["carried", "windows", "parity"])
+@pytest.mark.parametrize(("at", "kill"), [(3, False), (10, False), (17, False), (27, False), (4, True), (23, True)])
+def test_a_resumed_run_ends_with_the_same_numbers(
+    task: str, overrides: tuple[str, ...], at: int, kill: bool, composed: Compose, tmp_path: Path, text: Path
+) -> None:
+    overrides = (*overrides, f"task.text={text}", "task.sample_length=20") if task == "lm" else overrides
+    config = composed(*overrides)
+    whole = train(config, tmp_path / "whole")
+    with pytest.raises(MemoryError if kill else Interrupted):
+        train(config, tmp_path / "cut", at, kill)
+    cut = train(config, tmp_path / "cut")
+    assert rows(cut) == rows(whole)
+    assert numbers(cut.record()) == numbers(whole.record())
+    weights = [torch.load(store.path / "best.pt", weights_only=True)["weights"] for store in (cut, whole)]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[1])
+
+
+def test_a_failure_is_recorded_and_the_same_command_tries_again(composed: Compose, tmp_path: Path) -> None:
+    config = composed(*PARITY)
+    with pytest.raises(MemoryError):
+        train(config, tmp_path, 12, kill=True)
+    store = RunStore(tmp_path / run.prepare(config).id)
+    record = store.record()
+    assert record is not None
+    assert record.status == "failed"
+    assert "as good as killed" in (record.error or "")
+    again = train(config, tmp_path).record()
+    assert again is not None
+    assert again.status == "complete"
+
+
+def test_a_divergence_is_an_outcome(composed: Compose, tmp_path: Path) -> None:
+    wild = ("cell=rnn", "cell.nonlinearity=relu", "optimizer=sgd", "optimizer.lr=1e12", "train.clip=null")
+    store = train(composed(*PARITY, *wild), tmp_path)
+    record = store.record()
+    assert record is not None
+    assert record.status == "diverged"
+    assert record.steps < 30
+    assert "not finite" in (record.error or "")
+    json.loads((store.path / "record.json").read_text(), parse_constant=pytest.fail)
+
+
+def test_patience_stops_and_keeps_the_best(composed: Compose, tmp_path: Path) -> None:
+    """A learning rate that only does harm after a while: the best is not the last."""
+    hot = ("optimizer=sgd", "optimizer.lr=30.0", "train.schedule=constant", "train.warmup=0", "train.steps=500")
+    store = train(composed(*PARITY, *hot, "train.patience=3"), tmp_path)
+    record = store.record()
+    assert record is not None
+    val = [(row["step"], row["loss"]) for row in store.rows() if row["split"] == "val"]
+    best = min(val, key=lambda row: row[1])
+    assert (record.best["step"], record.best["val/loss"]) == best
+    assert record.steps == best[0] + 30 == val[-1][0] < 500
+    assert record.metrics["val/loss"] == val[-1][1]
+    assert torch.load(store.path / "best.pt", weights_only=True)["step"] == best[0]
+
+
+def test_the_test_metrics_are_those_of_the_best_weights(composed: Compose, tmp_path: Path) -> None:
+    config = composed(*PARITY, "optimizer=sgd", "optimizer.lr=30.0", "train.patience=3", "train.steps=200")
+    store = train(config, tmp_path)
+    prepared, model = run.saved(store.path)
+    (batch,) = prepared.task.evaluation("test")
+    _, metrics, _ = prepared.task.loss(model, batch, ())
+    record = store.record()
+    assert record is not None
+    assert record.best["test/loss"] == pytest.approx((metrics["loss"][0] / metrics["loss"][1]).item(), rel=1e-6)
+
+
+def test_epochs_decide_the_length(composed: Compose, tmp_path: Path) -> None:
+    record = train(composed(*PARITY, "train.epochs=2.5"), tmp_path).record()
+    assert record is not None
+    assert record.steps == 25  # 160 examples in batches of 16
+
+
+@pytest.mark.parametrize("name", choices("cell"))
+def test_a_stack_leaves_the_records_of_its_members_alone(name: str, composed: Compose, tmp_path: Path) -> None:
+    """Seeds, learning rates, clips and dropout rates differ; one member diverges, and the others do not notice."""
+    shape = (*PARITY, f"cell={name}", "cell.num_layers=2", "optimizer=sgd")
+    own = [
+        ("seed=0", "optimizer.lr=.1", "train.clip=1.0", "cell.dropout=.1"),
+        ("seed=1", "optimizer.lr=.3", "train.clip=null", "cell.dropout=.5"),
+        ("seed=2", "optimizer.lr=1e30", "train.clip=null", "cell.dropout=.5"),
+    ]
+    runs = [run.prepare(composed(*shape, *numbers)) for numbers in own]
+    stores = [RunStore(tmp_path / prepared.id) for prepared in runs]
+    assert all(store.claim() for store in stores)
+    records = run.execute(list(zip(runs, stores, strict=True)), Observer(), StopRequest())
+    assert [record.status for record in records] == ["complete", "complete", "diverged"]
+    for overrides, record, store in zip(own, records, stores, strict=True):
+        alone = train(composed(*shape, *overrides), tmp_path / "alone")
+        single = alone.record()
+        assert single is not None
+        assert single.status == record.status
+        if record.status == "complete":
+            assert record.metrics.keys() == single.metrics.keys()
+            for row, other in zip(rows(store), rows(alone), strict=True):
+                assert row.pop("split") == other.pop("split")
+                assert row == pytest.approx(other, rel=2e-4, abs=1e-6)
+
+
+class Heard(Observer):
+    def __init__(self) -> None:
+        self.calls: list[Any] = []
+
+    def started(self, step: int, steps: int) -> None:
+        self.calls.append(("started", step, steps))
+
+    def logged(self, member: Member, step: int, split: Split, metrics: dict[str, float]) -> None:
+        self.calls.append((split, step))
+
+    def ended(self) -> None:
+        self.calls.append("ended")
+
+
+def test_the_observer_hears_everything(composed: Compose, tmp_path: Path) -> None:
+    prepared = run.prepare(composed(*PARITY, "train.steps=10"))
+    store, heard = RunStore(tmp_path / prepared.id), Heard()
+    store.claim()
+    run.execute([(prepared, store)], heard, StopRequest())
+    assert heard.calls == [("started", 0, 10), ("train", 5), ("train", 10), ("val", 10), ("test", 10), "ended"]
+
+
+@pytest.mark.parametrize("damage", ["cut", "garbage", "other"])
+def test_a_damaged_checkpoint_is_refused_and_nothing_is_lost(damage: str, composed: Compose, tmp_path: Path) -> None:
+    config = composed(*PARITY)
+    with pytest.raises(Interrupted):
+        train(config, tmp_path, 12)
+    (last,) = tmp_path.glob("*/last.pt")
+    if damage == "cut":
+        last.write_bytes(last.read_bytes()[:1000])
+    elif damage == "garbage":
+        last.write_bytes(b"no checkpoint")
+    else:
+        torch.save(torch.load(last, weights_only=True) | {"run": "someone-elses"}, last)
+    before = last.read_bytes()
+    with pytest.raises(ConfigError, match=r"last.pt: .*rerun=true"):
+        train(config, tmp_path)
+    assert last.read_bytes() == before
+
+
+def test_a_checkpoint_cannot_run_code(composed: Compose, tmp_path: Path) -> None:
+    import pickle
+
+    class Evil:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return (Path(tmp_path / "pwned").touch, ())
+
+    config = composed(*PARITY)
+    store = RunStore(tmp_path / run.prepare(config).id)
+    store.claim()
+    store.release()
+    (store.path / "last.pt").write_bytes(pickle.dumps(Evil()))
+    with pytest.raises(ConfigError):
+        train(config, tmp_path)
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_the_record_says_what_a_reader_needs(composed: Compose, tmp_path: Path) -> None:
+    config = composed(*PARITY)
+    record = train(config, tmp_path).record()
+    assert record is not None
+    environment = record.environment
+    assert environment["versions"]["torch"] == torch.__version__
+    assert environment["threads"] == 1
+    assert environment["peak_memory_bytes"] > 10_000_000
+    assert environment["data_hash"] == run.prepare(config).data_hash
+    assert {"host", "git_commit", "git_dirty", "device", "cpus", "command"} <= set(environment)
+    assert record.config["cell"]["hidden_size"] == 12
+    assert record.parameters == 2 * 8 + 3 * 12 * (8 + 12 + 2) + 12 * 2 + 2
+    assert record.seconds > 0
+    assert [f.name for f in dataclasses.fields(record)][:3] == ["run", "status", "metrics"]
