@@ -68,6 +68,10 @@ def schema(cls: type) -> type[pydantic.BaseModel]:
         for name, parameter in inspect.signature(cls).parameters.items()
         if parameter.kind is parameter.KEYWORD_ONLY
     }
+    if dataclasses.is_dataclass(cls):
+        made = {f.name: f.default_factory for f in dataclasses.fields(cls)}
+        for name in [name for name in fields if made.get(name, dataclasses.MISSING) is not dataclasses.MISSING]:
+            fields[name] = (hints[name], pydantic.Field(default_factory=made[name]))
     strict = pydantic.ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
     return pydantic.create_model(cls.__name__, __config__=strict, **fields)
 

@@ -1,5 +1,6 @@
 """`--help`: the settings with their defaults, from the comments of the YAML files, which are their documentation."""
 
+import argparse
 import re
 from pathlib import Path
 
@@ -18,21 +19,30 @@ USAGE = """rnnsweep: train one recurrent network, or compare many
 
 def page(conf: Path, arguments: list[str]) -> str:
     """The whole help; a `group=choice` among the arguments shows the settings of that choice."""
+    folders = [conf, *_own(arguments)]
     config = (conf / "config.yaml").read_text(encoding="utf-8")
     defaults = dict(re.findall(r"^  - (\w+): (\w+)$", config, re.M))
     chosen = defaults | dict(a.split("=", 1) for a in arguments if a.split("=", 1)[0] in defaults and "=" in a)
-    parts = [USAGE, "Groups\n"]
+    parts = [USAGE, "\nGroups\n"]
     for group in defaults:
-        names = sorted(file.stem for file in (conf / group).glob("*.yaml"))
+        names = sorted({file.stem for folder in folders for file in (folder / group).glob("*.yaml")})
         parts.append(f"  {group + '=':<12}{', '.join(names)}  (default {defaults[group]})\n")
     top, train = config.split("\ntrain:\n")
     parts.append(_section("", top.split("\n\n", 1)[1], "General"))
     parts.append(_section("train.", train.split("\n\n", 1)[0], "Training"))
     for group, choice in chosen.items():
-        file = conf / group / f"{choice}.yaml"
-        if file.exists():
-            parts.append(_section(f"{group}.", file.read_text(encoding="utf-8"), f"{group}={choice}"))
+        for file in [folder / group / f"{choice}.yaml" for folder in folders if (folder / group).is_dir()]:
+            if file.exists():
+                parts.append(_section(f"{group}.", file.read_text(encoding="utf-8"), f"{group}={choice}"))
     return "\n".join("".join(parts).splitlines())
+
+
+def _own(arguments: list[str]) -> list[Path]:
+    """The user's folders of config groups: what follows --config-dir or -cd."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--config-dir", "-cd", type=Path, action="append", default=[])
+    folders: list[Path] = parser.parse_known_args(arguments)[0].config_dir
+    return folders
 
 
 def _section(prefix: str, text: str, title: str) -> str:

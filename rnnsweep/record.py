@@ -127,7 +127,7 @@ class RunStore:
         """The record of a run that is over, else None."""
         try:
             content = json.loads((self.path / "record.json").read_text(encoding="utf-8"))
-        except (FileNotFoundError, json.JSONDecodeError):
+        except (OSError, json.JSONDecodeError):
             return None
         known = {field.name for field in dataclasses.fields(RunRecord)}
         return RunRecord(**{name: value for name, value in content.items() if name in known})

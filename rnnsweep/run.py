@@ -179,13 +179,16 @@ def environment(run: Run, where: torch.device) -> dict[str, Any]:
     return _surroundings() | {
         "device": torch.cuda.get_device_name(where) if cuda else "cpu",
         "threads": torch.get_num_threads(),
-        "peak_memory_bytes": torch.cuda.max_memory_allocated(where) if cuda else _resident_peak(),
+        "peak_memory_bytes": torch.cuda.max_memory_allocated(where) if cuda else resident_peak(),
         "data_hash": run.data_hash,
     }
 
 
-def _resident_peak() -> int:
+def resident_peak() -> int:
     """The largest resident set of this process so far, in bytes."""
+    status = Path("/proc/self/status")
+    if status.exists():  # getrusage there counts the parent's pages from before the exec
+        return int(status.read_text().split("VmHWM:")[1].split()[0]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
