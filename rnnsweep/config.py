@@ -1,7 +1,7 @@
 """From a resolved config to what it means: validation, fingerprint, run id.
 
-The constructor is the schema: what stands behind `*` in its signature are the settings, their annotations the
-types and ranges; what stands before `/` is supplied by the program.
+The constructor is the schema: its keyword-only parameters are the settings, their annotations the types and ranges;
+the program supplies the others.
 """
 
 import dataclasses
@@ -69,9 +69,9 @@ def schema(cls: type) -> type[pydantic.BaseModel]:
         if parameter.kind is parameter.KEYWORD_ONLY
     }
     if dataclasses.is_dataclass(cls):
-        made = {f.name: f.default_factory for f in dataclasses.fields(cls)}
-        for name in [name for name in fields if made.get(name, dataclasses.MISSING) is not dataclasses.MISSING]:
-            fields[name] = (hints[name], pydantic.Field(default_factory=made[name]))
+        for field in dataclasses.fields(cls):
+            if field.default_factory is not dataclasses.MISSING:
+                fields[field.name] = (hints[field.name], pydantic.Field(default_factory=field.default_factory))
     strict = pydantic.ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
     return pydantic.create_model(cls.__name__, __config__=strict, **fields)
 

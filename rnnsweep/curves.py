@@ -12,6 +12,7 @@ def draw(store: RunStore) -> None:
     """Writes curves.png beside the rows; a panel for each of PANELS that the run has."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, LogLocator
 
     rows = [row for row in store.rows() if row["split"] in COLORS]
     panels = [panel for panel in PANELS if any(row.get(panel[0]) is not None for row in rows)]
@@ -22,6 +23,10 @@ def draw(store: RunStore) -> None:
         for split, color in COLORS.items():
             _line(axes, [row for row in rows if row["split"] == split], name, split, color)
         axes.set(xlabel="step", ylabel=label, yscale="log" if name in ("ppl", "grad_norm") else "linear")
+        if axes.get_yscale() == "log":
+            for formatted in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+                formatted(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False)

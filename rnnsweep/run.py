@@ -21,7 +21,7 @@ from rnnsweep.config import GROUPS, Config, General, checked, run_id, schema, su
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.tasks.base import AbstractTask
-from rnnsweep.train import DIVERGED, Member, Observer, TrainConfig, Trainer, load
+from rnnsweep.train import Member, Observer, TrainConfig, Trainer, load
 from rnnsweep.types import ConfigError, Showcase
 
 
@@ -163,7 +163,7 @@ def _finish(trainer: Trainer, row: int, run: Run, store: RunStore) -> RunRecord:
         config=run.config,
         environment=environment(run, trainer.device),
         showcase=showcase.data,
-        error=None if complete else f"diverged by step {member.steps}: the loss or its gradient was not finite, or the loss above {DIVERGED:g}",
+        error=None if complete else f"the loss or its gradient passed all bounds by step {member.steps}",
     )
     store.finish(record)
     return record

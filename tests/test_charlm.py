@@ -15,7 +15,9 @@ from rnnsweep.vocab import UNKNOWN, Vocab
 
 
 def task(text: Path | None = None, batch_size: int = 4, seed: int = 0, **options) -> CharLM:  # type: ignore[no-untyped-def]
-    return CharLM(seed, batch_size, **{"text": str(text) if text else None, "seq_len": 8, "embedding_size": 6} | options)
+    return CharLM(
+        seed, batch_size, **{"text": str(text) if text else None, "seq_len": 8, "embedding_size": 6} | options
+    )
 
 
 def model_of(task: CharLM) -> ManyToMany:

@@ -217,7 +217,7 @@ def test_help_shows_the_chosen_members_and_the_users_own(tmp_path: Path) -> None
     assert "how big" in result.stdout
 
 
-OWN_CELL = '''
+OWN_CELL = """
 import torch
 from rnnsweep.cells.base import RecurrentCell
 
@@ -225,7 +225,7 @@ class Leaky(RecurrentCell):
     gates = 1
     def step(self, layer, gates, state):
         return (0.9 * state[0] + 0.1 * torch.tanh(gates + state[0] @ layer.weight_hh.T),)
-'''
+"""
 
 
 def test_from_a_wheel_with_a_cell_of_the_users_own(tmp_path: Path) -> None:

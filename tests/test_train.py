@@ -165,7 +165,7 @@ def test_a_divergence_is_an_outcome(composed: Compose, tmp_path: Path) -> None:
     assert record is not None
     assert record.status == "diverged"
     assert record.steps < 30
-    assert "not finite" in (record.error or "")
+    assert "passed all bounds" in (record.error or "")
     json.loads((store.path / "record.json").read_text(), parse_constant=pytest.fail)
 
 

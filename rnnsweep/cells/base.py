@@ -1,6 +1,7 @@
 """The families of cells. A family writes `forward` once; a cell supplies only its mathematics."""
 
 import abc
+import dataclasses
 from collections.abc import Callable
 from typing import ClassVar, Literal
 
@@ -63,39 +64,34 @@ class Layer(nn.Module):
         return [self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh]
 
 
+@dataclasses.dataclass(kw_only=True, eq=False, repr=False)
 class RecurrentCell(AbstractCell):
     """h_t = f(x_t, h_{t-1}), layer upon layer, with dropout between the layers.
 
     A leaf class says how many gates and state tensors a layer has, writes one step, and names the library's
     kernel for the same mathematics if there is one. The state is a flat tuple: layer by layer, `leaves` tensors
     of (batch, hidden) each, the output first.
-
-    Args:
-        input_size: features of an input step.
-        hidden_size: features of the state and the output.
-        num_layers: layers; each reads the outputs of the one below.
-        dropout: share of the features dropped between layers during training; nothing to drop with one layer.
-        recurrent_init: how each gate's recurrent matrix starts.
     """
 
     gates: ClassVar[int]
     leaves: ClassVar[int] = 1
 
-    def __init__(
-        self,
-        input_size: int,
-        /,
-        *,
-        hidden_size: Count = 256,
-        num_layers: Count = 1,
-        dropout: Rate = 0.0,
-        recurrent_init: RecurrentInit = "orthogonal",
-    ):
+    input_size: int = dataclasses.field(kw_only=False)
+    """Features of an input step."""
+    hidden_size: Count = 256
+    """Features of the state and the output."""
+    num_layers: Count = 1
+    """Layers; each reads the outputs of the one below."""
+    dropout: Rate = 0.0
+    """Share of the features dropped between layers in training; with one layer there is nothing between."""
+    recurrent_init: RecurrentInit = "orthogonal"
+    """How each gate's recurrent matrix starts."""
+
+    def __post_init__(self) -> None:
         super().__init__()
-        self.input_size, self.hidden_size = input_size, hidden_size
-        widths = [input_size] + [hidden_size] * (num_layers - 1)
-        self.layers = nn.ModuleList(Layer(self.gates, width, hidden_size, recurrent_init) for width in widths)
-        self.between = nn.ModuleList(Dropout(dropout) for _ in widths[1:])
+        widths = [self.input_size] + [self.hidden_size] * (self.num_layers - 1)
+        self.layers = nn.ModuleList(Layer(self.gates, width, self.hidden_size, self.recurrent_init) for width in widths)
+        self.between = nn.ModuleList(Dropout(self.dropout) for _ in widths[1:])
 
     @abc.abstractmethod
     def step(self, layer: Layer, gates: Float[Tensor, "batch gates"], state: State) -> State:
@@ -131,15 +127,22 @@ class RecurrentCell(AbstractCell):
         return torch.stack(outputs, 1), state
 
 
+@dataclasses.dataclass(kw_only=True, eq=False, repr=False)
 class WindowCell(AbstractCell):
     """No recurrence: the output at a step is a function of the last `window` inputs, zeros before the first.
 
     The state is the `window - 1` inputs that the next step still sees, (batch, window - 1, in).
     """
 
-    def __init__(self, input_size: int, hidden_size: int, window: int):
+    input_size: int = dataclasses.field(kw_only=False)
+    """Features of an input step."""
+    hidden_size: Count = 256
+    """Features of the output."""
+    window: Count = 16
+    """Inputs that an output sees, its own included."""
+
+    def __post_init__(self) -> None:
         super().__init__()
-        self.input_size, self.hidden_size, self.window = input_size, hidden_size, window
 
     @abc.abstractmethod
     def read(self, windows: Float[Tensor, "batch time window_in"]) -> Float[Tensor, "batch time hidden"]:

@@ -1,5 +1,6 @@
 """The long short-term memory of Hochreiter and Schmidhuber (1997) with the forget gate of Gers et al. (2000)."""
 
+import dataclasses
 from typing import ClassVar
 
 import torch
@@ -7,12 +8,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rnnsweep.cells.base import Layer, RecurrentCell, RecurrentInit
+from rnnsweep.cells.base import Layer, RecurrentCell
 from rnnsweep.kernels import library
 from rnnsweep.kernels.library import LibraryKernel
-from rnnsweep.types import Count, Rate, State
+from rnnsweep.types import State
 
 
+@dataclasses.dataclass(kw_only=True, eq=False, repr=False)
 class LSTM(RecurrentCell):
     """Hochreiter and Schmidhuber 1997, Gers et al. 2000; no peepholes, as nn.LSTM:
 
@@ -20,37 +22,22 @@ class LSTM(RecurrentCell):
         c' = f c + i g                    h' = o tanh(c')
 
     Parameters a layer: 4 hidden * (in + hidden + 2). State: 2 hidden (h, c). Sequential over time.
-
-    Args:
-        forget_bias: what the two forget biases sum to at the start (Gers et al. 2000; Jozefowicz et al. 2015
-            recommend 1); null leaves them uniform as nn.LSTM does.
     """
 
     gates: ClassVar[int] = 4  # in torch's order: i, f, g, o
     leaves: ClassVar[int] = 2
 
-    def __init__(
-        self,
-        input_size: int,
-        /,
-        *,
-        hidden_size: Count = 256,
-        num_layers: Count = 1,
-        dropout: Rate = 0.0,
-        recurrent_init: RecurrentInit = "orthogonal",
-        forget_bias: float | None = 1.0,
-    ):
-        super().__init__(
-            input_size,
-            hidden_size=hidden_size,
-            num_layers=num_layers,
-            dropout=dropout,
-            recurrent_init=recurrent_init,
-        )
-        for layer in self.layers if forget_bias is not None else ():
+    forget_bias: float | None = 1.0
+    """What the two forget biases sum to at the start (Gers et al. 2000; Jozefowicz et al. 2015 recommend 1); None
+    leaves them uniform, as nn.LSTM does."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        forget = slice(self.hidden_size, 2 * self.hidden_size)
+        for layer in self.layers if self.forget_bias is not None else ():
             assert isinstance(layer, Layer)
-            nn.init.constant_(layer.bias_ih[hidden_size : 2 * hidden_size], forget_bias or 0.0)
-            nn.init.zeros_(layer.bias_hh[hidden_size : 2 * hidden_size])
+            nn.init.constant_(layer.bias_ih[forget], self.forget_bias or 0.0)
+            nn.init.zeros_(layer.bias_hh[forget])
 
     def step(self, layer: Layer, gates: Float[Tensor, "batch gates"], state: State) -> State:
         h, c = state

@@ -7,20 +7,8 @@ from torch.nn import functional as F
 
 from rnnsweep.cells.base import CellFactory
 from rnnsweep.dropout import Dropout
+from rnnsweep.models.embedding import TokenEmbedding
 from rnnsweep.types import State
-
-
-class TokenEmbedding(nn.Module):
-    """Symbols to vectors, with dropout on the vectors' entries."""
-
-    def __init__(self, symbols: int, size: int, dropout: float):
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(symbols, size))
-        self.dropout = Dropout(dropout)
-
-    def forward(self, tokens: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time in"]:
-        embedded: Tensor = self.dropout(F.embedding(tokens, self.weight))
-        return embedded
 
 
 class TiedHead(nn.Module):
@@ -46,43 +34,33 @@ class ManyToMany(nn.Module):
     """Scores over `outputs` classes at every step of a sequence of symbols.
 
     Args:
+        embedding: of the symbols that come in.
         cell: from the embedding's size to the cell.
-        symbols: how many symbols come in.
         outputs: how many classes come out; with tied weights, the symbols.
-        embedding_size: features of an embedded symbol.
-        embedding_dropout: share of the embedded features that training drops.
         output_dropout: share of the cell's outputs that training drops before the head.
         tie_weights: the head scores against the embedding's vectors.
     """
 
     def __init__(
         self,
+        embedding: TokenEmbedding,
         cell: CellFactory,
         *,
-        symbols: int,
         outputs: int,
-        embedding_size: int,
-        embedding_dropout: float = 0.0,
         output_dropout: float = 0.0,
         tie_weights: bool = False,
     ):
         super().__init__()
-        self.embedding = TokenEmbedding(symbols, embedding_size, embedding_dropout)
-        self.cell = cell(embedding_size)
+        self.embedding = embedding
+        self.cell = cell(embedding.weight.shape[1])
         self.output_dropout = Dropout(output_dropout)
         width = self.cell.hidden_size
-        self.tied = TiedHead(width, self.embedding) if tie_weights else None
-        self.head = None if tie_weights else nn.Linear(width, outputs)
+        self.head = TiedHead(width, embedding) if tie_weights else nn.Linear(width, outputs)
 
     def forward(
         self, tokens: Int[Tensor, "batch time"], state: State = ()
     ) -> tuple[Float[Tensor, "batch time classes"], State]:
         h, state = self.cell(self.embedding(tokens), state)  # (batch, time, hidden)
         h = self.output_dropout(h)
-        scores = self.head(h) if self.head is not None else self._tied_scores(h)
-        return scores, state
-
-    def _tied_scores(self, h: Tensor) -> Tensor:
-        assert self.tied is not None
-        scores: Tensor = self.tied(h, self.embedding.weight)
-        return scores
+        tied = (self.embedding.weight,) if isinstance(self.head, TiedHead) else ()
+        return self.head(h, *tied), state

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from rnnsweep.cells.base import CellFactory
 from rnnsweep.dropout import Dropout
-from rnnsweep.models.many_to_many import TokenEmbedding
+from rnnsweep.models.embedding import TokenEmbedding
 from rnnsweep.pooling import PoolingFactory
 
 
@@ -13,29 +13,25 @@ class ManyToOne(nn.Module):
     """Scores over `outputs` classes for each padded sequence of symbols.
 
     Args:
+        embedding: of the symbols that come in.
         cell: from the embedding's size to the cell.
         pooling: from the cell's size to the pooling over time.
-        symbols: how many symbols come in.
         outputs: how many classes come out.
-        embedding_size: features of an embedded symbol.
-        embedding_dropout: share of the embedded features that training drops.
         output_dropout: share of the pooled features that training drops before the head.
     """
 
     def __init__(
         self,
+        embedding: TokenEmbedding,
         cell: CellFactory,
         pooling: PoolingFactory,
         *,
-        symbols: int,
         outputs: int,
-        embedding_size: int,
-        embedding_dropout: float = 0.0,
         output_dropout: float = 0.0,
     ):
         super().__init__()
-        self.embedding = TokenEmbedding(symbols, embedding_size, embedding_dropout)
-        self.cell = cell(embedding_size)
+        self.embedding = embedding
+        self.cell = cell(embedding.weight.shape[1])
         self.pooling = pooling(self.cell.hidden_size)
         self.output_dropout = Dropout(output_dropout)
         self.head = nn.Linear(self.cell.hidden_size, outputs)

@@ -1,6 +1,7 @@
 """What a task is."""
 
 import abc
+import dataclasses
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -12,6 +13,7 @@ from rnnsweep.pooling import PoolingFactory
 from rnnsweep.types import Batch, Metric, Metrics, Showcase, Split, State
 
 
+@dataclasses.dataclass(kw_only=True, eq=False)
 class AbstractTask(abc.ABC):
     """What is learned: data, topology, loss, metric. Nothing about how.
 
@@ -21,8 +23,8 @@ class AbstractTask(abc.ABC):
 
     metric: ClassVar[Metric]
 
-    def __init__(self, seed: int, batch_size: int, /):
-        self.seed, self.batch_size = seed, batch_size
+    seed: int = dataclasses.field(kw_only=False)
+    batch_size: int = dataclasses.field(kw_only=False)
 
     @property
     @abc.abstractmethod

@@ -1,5 +1,6 @@
 """Character language modelling: predict the next character of a real text."""
 
+import dataclasses
 import functools
 import math
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from torch.nn import functional as F
 from rnnsweep import rng
 from rnnsweep.cells.base import CellFactory
 from rnnsweep.data import corpora
+from rnnsweep.models.embedding import TokenEmbedding
 from rnnsweep.models.many_to_many import ManyToMany
 from rnnsweep.pooling import PoolingFactory
 from rnnsweep.tasks import samples
@@ -35,56 +37,41 @@ from rnnsweep.vocab import Vocab
 EVALUATION_TOKENS = 8192  # tokens of one evaluation batch: a matter of memory, not of the result
 
 
+@dataclasses.dataclass(kw_only=True, eq=False)
 class CharLM(AbstractTask):
     """Teacher-forced next-character prediction; loss in nats a character.
 
     The text is split contiguously into train, validation and test. The vocabulary is that of the training part.
     Validation is exact: the whole part in order, the state carried from its first character to its last.
-
-    Args:
-        text: a UTF-8 text file; None: the reference text that comes with Python. Its content, not its path,
-            identifies a run.
-        seq_len: steps of a training window, and of truncated backpropagation through time.
-        carry_state: read `batch_size` contiguous streams and carry the state from window to window; else draw
-            windows at random places and start each from the initial state.
-        val_fraction: share of the text for validation.
-        test_fraction: share of the text for the test.
-        sections: cut the text into this many equal sections and split each (char-rnn: its batch size); 1: one split.
-        embedding_size: features of an embedded character.
-        embedding_dropout: share of the embedded features dropped in training.
-        output_dropout: share of the cell's outputs dropped in training before the head.
-        tie_weights: the head scores against the embedding's vectors.
-        prompts: what samples begin with; None: four openings from the validation part.
-        sample_length: characters of a sample.
     """
 
     metric: ClassVar[Metric] = Metric("loss", "nats", "min")
 
-    def __init__(
-        self,
-        seed: int,
-        batch_size: int,
-        /,
-        *,
-        text: Annotated[str | None, EXECUTION] = None,
-        seq_len: Count = 64,
-        carry_state: bool = True,
-        val_fraction: Rate = 0.05,
-        test_fraction: Rate = 0.05,
-        sections: Count = 1,
-        embedding_size: Count = 64,
-        embedding_dropout: Rate = 0.0,
-        output_dropout: Rate = 0.0,
-        tie_weights: bool = False,
-        prompts: list[str] | None = None,
-        sample_length: Natural = 300,
-    ):
-        super().__init__(seed, batch_size)
-        self.text, self.seq_len, self.carry_state, self.sections = text, seq_len, carry_state, sections
-        self.fractions = (1 - val_fraction - test_fraction, val_fraction)
-        self.embedding = {"embedding_size": embedding_size, "embedding_dropout": embedding_dropout}
-        self.output_dropout, self.tie_weights = output_dropout, tie_weights
-        self._prompts, self.sample_length = prompts, sample_length
+    text: Annotated[str | None, EXECUTION] = None
+    """A UTF-8 text file; None: the reference text that comes with Python. A run is known by its content."""
+    seq_len: Count = 64
+    """Steps of a training window, and of truncated backpropagation through time."""
+    carry_state: bool = True
+    """Read `batch_size` contiguous streams and carry the state from window to window; else draw windows at random
+    places and start each from the initial state."""
+    val_fraction: Rate = 0.05
+    """Share of the text for validation."""
+    test_fraction: Rate = 0.05
+    """Share of the text for the test."""
+    sections: Count = 1
+    """Cut the text into this many equal sections and split each (char-rnn: its batch size); 1: one split."""
+    embedding_size: Count = 64
+    """Features of an embedded character."""
+    embedding_dropout: Rate = 0.0
+    """Share of the embedded features dropped in training."""
+    output_dropout: Rate = 0.0
+    """Share of the cell's outputs dropped in training before the head."""
+    tie_weights: bool = False
+    """The head scores against the embedding's vectors."""
+    prompts: list[str] | None = None
+    """What samples begin with; None: four openings from the validation part."""
+    sample_length: Natural = 300
+    """Characters of a sample."""
 
     # The data ------------------------------------------------------------------------------------------------
 
@@ -99,10 +86,10 @@ class CharLM(AbstractTask):
     @functools.cached_property
     def parts(self) -> dict[Split, list[str]]:
         """Each split as one string a section."""
-        text, share = self.corpus.text, self.fractions
+        text, test, val_share = self.corpus.text, self.test_fraction, self.val_fraction
         size = len(text) // self.sections
         sections = [text[i * size : (i + 1) * size] for i in range(self.sections)]
-        train, val = round(size * share[0]), round(size * (share[0] + share[1]))
+        train, val = round(size * (1 - test - val_share)), round(size * (1 - test))
         if train < 1 or val - train < 2:
             problem = f"sections of {size} characters leave too little to train on or validate with"
             problem = f"{problem}; use a longer text, or other fractions"
@@ -173,11 +160,9 @@ class CharLM(AbstractTask):
 
     def build(self, cell: CellFactory, pooling: PoolingFactory) -> ManyToMany:
         return ManyToMany(
+            TokenEmbedding(len(self.vocab), self.embedding_size, self.embedding_dropout),
             cell,
-            symbols=len(self.vocab),
             outputs=len(self.vocab),
-            embedding_size=int(self.embedding["embedding_size"]),
-            embedding_dropout=self.embedding["embedding_dropout"],
             output_dropout=self.output_dropout,
             tie_weights=self.tie_weights,
         )
@@ -195,15 +180,12 @@ class CharLM(AbstractTask):
 
     # What a person sees --------------------------------------------------------------------------------------
 
-    @functools.cached_property
-    def prompts(self) -> list[str]:
-        return self._prompts or samples.openings(self.parts["val"][0])
-
     def showcase(self, model: nn.Module) -> Showcase:
         assert isinstance(model, ManyToMany)
         words = samples.words("".join(self.parts["train"]))
         generator = rng.generator(self.seed, "sampling")
-        drawn = samples.draw(model, self.vocab, self.prompts, self.sample_length, generator)
+        prompts = self.prompts or samples.openings(self.parts["val"][0])
+        drawn = samples.draw(model, self.vocab, prompts, self.sample_length, generator)
         return samples.showcase(drawn, frozenset(words))
 
     def assets(self) -> dict[str, Any]:

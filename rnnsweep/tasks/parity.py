@@ -1,5 +1,6 @@
 """Parity: the cumulative sum modulo 2 of a random binary sequence, the smallest task that needs a state."""
 
+import dataclasses
 import functools
 import hashlib
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from torch.nn import functional as F
 from rnnsweep import rng
 from rnnsweep.cells.base import CellFactory
 from rnnsweep.data.sequences import distinct_binary
+from rnnsweep.models.embedding import TokenEmbedding
 from rnnsweep.models.many_to_many import ManyToMany
 from rnnsweep.models.many_to_one import ManyToOne
 from rnnsweep.pooling import PoolingFactory, mask
@@ -22,52 +24,46 @@ from rnnsweep.types import Batch, ConfigError, Count, Metric, Metrics, Rate, Sho
 EVALUATION_SEQUENCES = 1000  # sequences of one evaluation batch: a matter of memory, not of the result
 
 
+@dataclasses.dataclass(kw_only=True, eq=False)
 class Parity(AbstractTask):
     """Classify, at each step or after the last one, whether the number of ones so far is odd; loss in nats.
 
     The sequences are generated from the run's seed and are all different, so that no split contains one of another.
-
-    Args:
-        output: `each`: a label at every step (many-to-many); `last`: one for the sequence (many-to-one, by pooling).
-        seq_len: length of the longest sequences.
-        min_len: length of the shortest; None: all are `seq_len` long.
-        examples: training sequences; an epoch is one pass over them in a new order.
-        held_out: sequences in the validation part, and as many in the test.
-        embedding_size: features of an embedded bit.
-        embedding_dropout: share of the embedded features dropped in training.
-        output_dropout: share of the cell's (pooled) outputs dropped in training before the head.
     """
 
     metric: ClassVar[Metric] = Metric("accuracy", "share", "max")
 
-    def __init__(
-        self,
-        seed: int,
-        batch_size: int,
-        /,
-        *,
-        output: Literal["each", "last"] = "each",
-        seq_len: Count = 20,
-        min_len: Count | None = None,
-        examples: Count = 10_000,
-        held_out: Count = 1_000,
-        embedding_size: Count = 32,
-        embedding_dropout: Rate = 0.0,
-        output_dropout: Rate = 0.0,
-    ):
-        super().__init__(seed, batch_size)
-        self.each = output == "each"
-        self.lengths = (min_len or seq_len, seq_len)
-        self.sizes: dict[Split, int] = {"train": examples, "val": held_out, "test": held_out}
-        self.embedding = {"embedding_size": embedding_size, "embedding_dropout": embedding_dropout}
-        self.output_dropout = output_dropout
+    output: Literal["each", "last"] = "each"
+    """`each`: a label at every step (many-to-many); `last`: one for the sequence (many-to-one, by pooling)."""
+    seq_len: Count = 20
+    """Length of the longest sequences."""
+    min_len: Count | None = None
+    """Length of the shortest; None: all are `seq_len` long."""
+    examples: Count = 10_000
+    """Training sequences; an epoch is one pass over them in a new order."""
+    held_out: Count = 1_000
+    """Sequences in the validation part, and as many in the test."""
+    embedding_size: Count = 32
+    """Features of an embedded bit."""
+    embedding_dropout: Rate = 0.0
+    """Share of the embedded features dropped in training."""
+    output_dropout: Rate = 0.0
+    """Share of the cell's (pooled) outputs dropped in training before the head."""
+
+    @property
+    def each(self) -> bool:
+        return self.output == "each"
+
+    @property
+    def sizes(self) -> dict[Split, int]:
+        return {"train": self.examples, "val": self.held_out, "test": self.held_out}
 
     @functools.cached_property
     def data(self) -> dict[Split, Batch]:
-        shortest, longest = self.lengths
-        if shortest > longest:
-            raise ConfigError("task.min_len", f"is above `task.seq_len` = {longest}; lower it", ("task.seq_len",))
-        bits, lengths = distinct_binary(sum(self.sizes.values()), shortest, longest, self.seed)
+        shortest = self.min_len or self.seq_len
+        if shortest > self.seq_len:
+            raise ConfigError("task.min_len", f"is above `task.seq_len` = {self.seq_len}; lower it", ("task.seq_len",))
+        bits, lengths = distinct_binary(sum(self.sizes.values()), shortest, self.seq_len, self.seed)
         start, parts = 0, dict[Split, Batch]()
         for split, size in self.sizes.items():
             parts[split] = self._examples(bits[start : start + size], lengths[start : start + size])
@@ -88,10 +84,10 @@ class Parity(AbstractTask):
 
     @property
     def steps_per_epoch(self) -> int:
-        if self.batch_size > self.sizes["train"]:
-            problem = f"is above the {self.sizes['train']} training sequences; lower it or raise `task.examples`"
+        if self.batch_size > self.examples:
+            problem = f"is above the {self.examples} training sequences; lower it or raise `task.examples`"
             raise ConfigError("train.batch_size", problem, ("task.examples",))
-        return self.sizes["train"] // self.batch_size
+        return self.examples // self.batch_size
 
     def batch(self, step: int) -> Batch:
         epoch, start = divmod(step, self.steps_per_epoch)
@@ -100,32 +96,17 @@ class Parity(AbstractTask):
 
     @functools.lru_cache(maxsize=1)  # noqa: B019  a task lives as long as its run
     def _order(self, epoch: int) -> Int[Tensor, "example"]:
-        return torch.randperm(self.sizes["train"], generator=rng.generator(self.seed, "data", epoch))
+        return torch.randperm(self.examples, generator=rng.generator(self.seed, "data", epoch))
 
     def evaluation(self, split: Split) -> Iterator[Batch]:
         for start in range(0, self.sizes[split], EVALUATION_SEQUENCES):
             yield {name: part[start : start + EVALUATION_SEQUENCES] for name, part in self.data[split].items()}
 
     def build(self, cell: CellFactory, pooling: PoolingFactory) -> nn.Module:
-        size, dropout = int(self.embedding["embedding_size"]), self.embedding["embedding_dropout"]
+        embedding = TokenEmbedding(2, self.embedding_size, self.embedding_dropout)
         if self.each:
-            return ManyToMany(
-                cell,
-                symbols=2,
-                outputs=2,
-                embedding_size=size,
-                embedding_dropout=dropout,
-                output_dropout=self.output_dropout,
-            )
-        return ManyToOne(
-            cell,
-            pooling,
-            symbols=2,
-            outputs=2,
-            embedding_size=size,
-            embedding_dropout=dropout,
-            output_dropout=self.output_dropout,
-        )
+            return ManyToMany(embedding, cell, outputs=2, output_dropout=self.output_dropout)
+        return ManyToOne(embedding, cell, pooling, outputs=2, output_dropout=self.output_dropout)
 
     def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, ""], Metrics, State]:
         targets = batch["targets"]  # (batch, time) or (batch,)
