@@ -155,18 +155,27 @@ def _draw(store: "RunStore") -> None:
 def show(record: "RunRecord", store: "RunStore") -> None:
     """The end of a run for a person: a short table, a sample, the paths."""
     print(f"\n{record.run}: {record.status}" + (f", {record.error}" if record.error else ""))
-    for title, values in (("last", record.metrics), ("best", record.best)):
-        shown = [f"{name} {value:.4f}" for name, value in values.items() if _worth_a_line(name) and value is not None]
-        print(f"  {title:<5}" + "  ".join(shown))
-    print(f"  {record.parameters:,} parameters, {record.steps:,} steps, {record.seconds:.1f} s of training")
+    print(
+        f"{record.parameters:,} parameters, {record.steps:,} steps, {record.seconds:.1f} s of training and validation\n"
+    )
+    _table(record)
     samples = record.showcase.get("samples")
     if samples:
         sample = next((s for s in samples if (s["temperature"], s["top_k"]) == (0.8, 0)), samples[0])
-        print(f"\n--- a sample, temperature {sample['temperature']} ---\n{sample['prompt']}{sample['text']}\n---\n")
+        print(f"\n--- a sample, temperature {sample['temperature']} ---\n{sample['prompt']}{sample['text']}\n---")
+    print()
     for name in ("record.json", "samples.md", "curves.png"):
         if (store.path / name).exists():
-            print(f"  {store.path / name}")
+            print(store.path / name)
 
 
-def _worth_a_line(name: str) -> bool:
-    return name == "step" or name.split("/")[-1] in ("loss", "ppl", "bpc", "accuracy")
+def _table(record: "RunRecord") -> None:
+    """Losses and what follows from them: at the end of training, and of the weights with the best validation."""
+    last, best = record.metrics, record.best
+    rows = [("last", "train", last), ("last", "val", last), ("best", "val", best), ("best", "test", best)]
+    rows = [(weights, split, values) for weights, split, values in rows if f"{split}/loss" in values]
+    columns = [name for name in ("loss", "ppl", "bpc", "accuracy") if any(f"{s}/{name}" in v for _, s, v in rows)]
+    print("  weights  split" + "".join(f"{name:>10}" for name in columns))
+    for weights, split, values in rows:
+        cells = (values.get(f"{split}/{name}") for name in columns)
+        print(f"  {weights:<8} {split:<5}" + "".join(f"{'-' if v is None else format(v, '.4f'):>10}" for v in cells))

@@ -33,7 +33,7 @@ class Bar(Observer):
     def started(self, step: int, steps: int) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[text]}"), TimeRemainingColumn())
+        columns = (BarColumn(20), MofNCompleteColumn(), TextColumn("{task.fields[text]}"), TimeRemainingColumn())
         self.bar = Progress(*columns)
         self.seen: dict[str, str] = {}
         self.bar.start()
@@ -44,7 +44,9 @@ class Bar(Observer):
             self.bar.update(self.row, completed=step)
 
     def logged(self, member: Member, step: int, split: Split, metrics: dict[str, float]) -> None:
-        self.seen[split] = f"{split} {summary(metrics)}"
+        if split == "test":
+            return
+        self.seen[split] = summary(metrics) if split == "train" else f"val {metrics['loss']:.4f}"
         if self.bar:
             self.bar.update(self.row, text="  ".join(self.seen.values()))
 

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -217,18 +218,13 @@ def test_help_shows_the_chosen_members_and_the_users_own(tmp_path: Path) -> None
     assert "how big" in result.stdout
 
 
-OWN_CELL = """
-import torch
-from rnnsweep.cells.base import RecurrentCell
-
-class Leaky(RecurrentCell):
-    gates = 1
-    def step(self, layer, gates, state):
-        return (0.9 * state[0] + 0.1 * torch.tanh(gates + state[0] @ layer.weight_hh.T),)
-"""
+def readme(language: str) -> str:
+    """The README's block of code in a language."""
+    (block,) = re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    return str(block)
 
 
-def test_from_a_wheel_with_a_cell_of_the_users_own(tmp_path: Path) -> None:
+def test_from_a_wheel_with_the_cell_of_the_readme(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path / "dist"), str(ROOT)]
     built = subprocess.run(build, capture_output=True, text=True)
     assert built.returncode == 0, built.stdout + built.stderr
@@ -238,9 +234,8 @@ def test_from_a_wheel_with_a_cell_of_the_users_own(tmp_path: Path) -> None:
     subprocess.run(install, check=True, capture_output=True)
     work = tmp_path / "work"
     (work / "conf" / "cell").mkdir(parents=True)
-    (work / "mine.py").write_text(OWN_CELL)
-    settings = "hidden_size: 8\nnum_layers: 1\ndropout: 0.0\nrecurrent_init: orthogonal\n"
-    (work / "conf" / "cell" / "leaky.yaml").write_text(f"_target_: mine.Leaky\n{settings}")
+    (work / "mine.py").write_text(readme("python"))
+    (work / "conf" / "cell" / "leaky.yaml").write_text(readme("yaml"))
     env = os.environ | {"PYTHONPATH": f"{site}:{work}"}
     overrides = ("cell=leaky", "packages=[mine]", "train.steps=20", *PARITY)
     script = [sys.executable, str(site / "bin" / "rnnsweep"), "--config-dir", "conf", *overrides]
