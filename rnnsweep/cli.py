@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -96,7 +97,8 @@ def _job(config: DictConfig) -> float | None:
 def _run(config: DictConfig) -> float | None:
     from rnnsweep import interrupt, progress
     from rnnsweep.record import RunStore
-    from rnnsweep.run import execute, prepare
+    from rnnsweep.run import execute, fail, prepare
+    from rnnsweep.types import ConfigError
 
     run = prepare(resolved(config))
     store = RunStore(_root(run.config["out"]) / run.id)
@@ -110,6 +112,10 @@ def _run(config: DictConfig) -> float | None:
         try:
             with interrupt.listening() as stop:
                 (finished,) = execute([(run, store)], progress.observer(run.train.progress), stop)
+        except Exception as error:
+            if not isinstance(error, ConfigError):
+                fail(run, store, traceback.format_exc())
+            raise
         except interrupt.Interrupted:
             print(f"\nstopped; a checkpoint is in {store.path}: the same command continues from it", flush=True)
             raise

@@ -16,7 +16,7 @@ from typing import Any
 
 import pydantic
 
-from rnnsweep.types import EXECUTION, ConfigError
+from rnnsweep.types import EXECUTION, PER_MEMBER, PROGRAM_AT_ZERO, ConfigError, Marker
 
 Config = dict[str, Any]
 
@@ -117,22 +117,36 @@ def suggestion(name: str, known: list[str]) -> str:
     return f" Did you mean `{close[0]}`?" if close else f" It has: {', '.join(known) or 'none'}."
 
 
-def execution_settings(cls: type) -> set[str]:
-    """The settings that change how a run is executed and not what it computes."""
-    return {name for name, field in schema(cls).model_fields.items() if EXECUTION in field.metadata}
+def marked(cls: type, marker: Marker) -> set[str]:
+    """The settings whose annotation carries a marker."""
+    return {name for name, field in schema(cls).model_fields.items() if marker in field.metadata}
 
 
-def fingerprint(config: Config, classes: dict[str, type], data_hash: str) -> str:
-    """64 hexadecimal digits for all that changes a run's result: settings, seed and the content of the data."""
-    identity: dict[str, Any] = {"seed": config["seed"], "data": data_hash}
+def fingerprint(config: Config, classes: dict[str, type], source_hash: str) -> str:
+    """64 hexadecimal digits for all that changes a run's result: settings, seed and the content of its files."""
+    identity: dict[str, Any] = {"seed": config["seed"], "source": source_hash}
     for group, cls in classes.items():
-        hidden = execution_settings(cls)
+        hidden = marked(cls, EXECUTION)
         identity[group] = {name: value for name, value in config[group].items() if name not in hidden}
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+    return _digest(identity)
 
 
-def run_id(config: Config, classes: dict[str, type], data_hash: str) -> str:
+def signature(config: Config, classes: dict[str, type], source_hash: str) -> str:
+    """64 hexadecimal digits for what runs of one stack share: all but the seed and the numbers of a member."""
+    shape: dict[str, Any] = {"source": source_hash}
+    for group, cls in classes.items():
+        free, at_zero = marked(cls, PER_MEMBER) | marked(cls, EXECUTION), marked(cls, PROGRAM_AT_ZERO)
+        shape[group] = {name: value for name, value in config[group].items() if name not in free}
+        shape[group] |= {f"{name} is zero": config[group][name] == 0 for name in at_zero}
+    return _digest(shape)
+
+
+def _digest(content: Config) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def run_id(config: Config, classes: dict[str, type], source_hash: str) -> str:
     """`<task>-<cell>-s<seed>-<hash8>`: a pure function of the resolved config and the data."""
     choices = config["choices"]
-    digest = fingerprint(config, classes, data_hash)[:8]
+    digest = fingerprint(config, classes, source_hash)[:8]
     return f"{choices['task']}-{choices['cell']}-s{config['seed']}-{digest}"

@@ -7,7 +7,6 @@ import platform
 import resource
 import subprocess
 import sys
-import traceback
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -17,7 +16,7 @@ import torch
 from torch import nn
 
 from rnnsweep import rng
-from rnnsweep.config import GROUPS, Config, General, checked, run_id, schema, suggestion, target
+from rnnsweep.config import GROUPS, Config, General, checked, run_id, schema, signature, suggestion, target
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.tasks.base import AbstractTask
@@ -27,33 +26,42 @@ from rnnsweep.types import ConfigError, Showcase
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A validated config with its identity, its task and its device; nothing has been written yet."""
+    """A validated config with its identity and its task; nothing has been read or written yet."""
 
     id: str
+    signature: str
     config: Config
     classes: dict[str, type]
     task: AbstractTask
     train: TrainConfig
-    data_hash: str
 
     @property
     def seed(self) -> int:
         return int(self.config["seed"])
 
 
-def prepare(config: Config) -> Run:
-    """Checks everything that can be checked before a directory exists, the data included.
+def identify(config: Config) -> Run:
+    """Checks the settings and the files that they name; cheap enough for ten thousand runs.
 
     Raises:
         ConfigError: the first thing that is wrong.
     """
     config, classes = validated(config)
-    train = TrainConfig(**config["train"])
     task = make_task(config, classes)
-    data_hash = task.data_hash
-    task.steps_per_epoch  # noqa: B018  raises where the data do not fill a batch
-    device(train)
-    return Run(run_id(config, classes, data_hash), config, classes, task, train, data_hash)
+    identity = config, classes, task.source_hash
+    return Run(run_id(*identity), signature(*identity), config, classes, task, TrainConfig(**config["train"]))
+
+
+def prepare(config: Config) -> Run:
+    """Checks everything that can be checked before a directory exists, the data and the device included.
+
+    Raises:
+        ConfigError: the first thing that is wrong.
+    """
+    run = identify(config)
+    run.task.steps_per_epoch  # noqa: B018  raises where the data do not fill a batch
+    device(run.train)
+    return run
 
 
 def validated(config: Config) -> tuple[Config, dict[str, type]]:
@@ -120,13 +128,11 @@ def device(train: TrainConfig) -> torch.device:
 
 
 def execute(runs: Sequence[tuple[Run, RunStore]], observer: Observer, stop: StopRequest) -> list[RunRecord]:
-    """Trains claimed runs of one shape as a stack and writes their records.
-
-    An exception is recorded as `failed` for each run that has no record yet, and raised.
-    """
+    """Trains claimed runs of one signature as a stack and writes their records; resumes from their checkpoints."""
     first = runs[0][0]
     where = device(first.train)
-    torch.set_num_threads(first.train.threads or os.cpu_count() or 1)
+    if first.train.threads:
+        torch.set_num_threads(first.train.threads)
     for run, store in runs:
         store.begin(run.config)
     try:
@@ -134,15 +140,31 @@ def execute(runs: Sequence[tuple[Run, RunStore]], observer: Observer, stop: Stop
         trainer.run()
         trainer.test()
         return [_finish(trainer, row, run, store) for row, (run, store) in enumerate(runs)]
-    except ConfigError:
-        raise
-    except Exception:
-        for run, store in runs:
-            if store.record() is None:
-                store.finish(_failed(run, where, traceback.format_exc()))
-        raise
     finally:
         observer.ended()
+
+
+def fail(run: Run, store: RunStore, error: str) -> RunRecord:
+    """Records that a run failed, with what is known of it."""
+    rows = store.rows()
+    last = {f"{row['split']}/{name}": value for row in rows for name, value in row.items() if name not in _NO_METRICS}
+    record = RunRecord(
+        run=run.id,
+        status="failed",
+        metrics=last,
+        best={},
+        parameters=0,
+        seconds=0.0,
+        steps=max((row["step"] for row in rows), default=0),
+        config=run.config,
+        environment=_surroundings(),
+        error=error,
+    )
+    store.finish(record)
+    return record
+
+
+_NO_METRICS = ("step", "split")
 
 
 def _finish(trainer: Trainer, row: int, run: Run, store: RunStore) -> RunRecord:
@@ -169,10 +191,6 @@ def _finish(trainer: Trainer, row: int, run: Run, store: RunStore) -> RunRecord:
     return record
 
 
-def _failed(run: Run, where: torch.device, error: str) -> RunRecord:
-    return RunRecord(run.id, "failed", {}, {}, 0, 0.0, 0, run.config, environment(run, where), {}, error)
-
-
 def environment(run: Run, where: torch.device) -> dict[str, Any]:
     """What a reader needs to judge and repeat a number: versions, code, machine, memory, data."""
     cuda = where.type == "cuda"
@@ -180,7 +198,7 @@ def environment(run: Run, where: torch.device) -> dict[str, Any]:
         "device": torch.cuda.get_device_name(where) if cuda else "cpu",
         "threads": torch.get_num_threads(),
         "peak_memory_bytes": torch.cuda.max_memory_allocated(where) if cuda else resident_peak(),
-        "data_hash": run.data_hash,
+        "data_hash": run.task.data_hash,
     }
 
 
@@ -237,4 +255,4 @@ def saved(path: Path) -> tuple[Run, nn.Module]:
     task.adopt(best["assets"])
     model = make_model(config, classes, task)
     model.load_state_dict(best["weights"])
-    return Run(best["run"], config, classes, task, TrainConfig(**config["train"]), ""), model.eval()
+    return Run(best["run"], "", config, classes, task, TrainConfig(**config["train"])), model.eval()

@@ -57,12 +57,15 @@ class Marker:
 PER_MEMBER = Marker("may differ between the members of a stack")
 EXECUTION = Marker("changes how a run is executed, not what it computes")
 
+PROGRAM_AT_ZERO = Marker("zero is another program, not another number")
+
 # The ranges that constructors use: the annotation of a parameter is its validation.
 Count = Annotated[int, Ge(1)]
 Natural = Annotated[int, Ge(0)]
 Positive = Annotated[float, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]
 Rate = Annotated[float, Ge(0), Lt(1)]
+DropoutRate = Annotated[float, Ge(0), Lt(1), PER_MEMBER, PROGRAM_AT_ZERO]
 Share = Annotated[float, Ge(0), Le(1)]
 
 

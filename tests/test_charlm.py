@@ -34,7 +34,7 @@ def test_worked_example(tmp_path: Path) -> None:
     path = tmp_path / "t.txt"
     path.write_text(content)
     made = task(path, batch_size=2, seq_len=4)
-    assert [len("".join(made.parts[split])) for split in ("train", "val", "test")] == [90, 5, 5]
+    assert [len("".join(made.data.parts[split])) for split in ("train", "val", "test")] == [90, 5, 5]
     assert made.vocab.symbols == "abcde"
     (val,) = made.evaluation("val")
     assert val["inputs"].tolist() == [[1, 2, UNKNOWN, 4]]
@@ -47,8 +47,8 @@ def test_worked_example(tmp_path: Path) -> None:
 
 def test_the_embedded_text_is_pythons_own() -> None:
     made = task()
-    assert made.corpus.source == "pydoc_data.topics"
-    assert len(made.corpus.text) > 300_000
+    assert corpora.load(None).source == "pydoc_data.topics"
+    assert len(corpora.load(None).text) > 300_000
     assert len(made.data_hash) == 64
 
 
@@ -89,7 +89,7 @@ def mean_loss(made: CharLM, model: ManyToMany, split: str = "val") -> float:
 def test_validation_is_the_whole_stream_with_the_state_carried(text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = task(text)
     model = model_of(made).eval()
-    stream = made.vocab.encode("".join(made.parts["val"])).long()
+    stream = made.vocab.encode("".join(made.data.parts["val"])).long()
     scores, _ = model(stream[None, :-1])
     wanted = F.cross_entropy(scores[0], stream[1:]).item()
     assert mean_loss(made, model) == pytest.approx(wanted, rel=1e-6)
@@ -102,8 +102,8 @@ def test_sections_are_split_each(tmp_path: Path) -> None:
     path = tmp_path / "t.txt"
     path.write_text("".join(chr(65 + i % 26) for i in range(1000)))
     made = task(path, sections=10, val_fraction=0.1, test_fraction=0.0)
-    assert made.parts["val"][3] == made.corpus.text[390:400]
-    assert "".join(made.parts["train"])[90:180] == made.corpus.text[100:190]
+    assert made.data.parts["val"][3] == corpora.load(str(path)).text[390:400]
+    assert "".join(made.data.parts["train"])[90:180] == corpora.load(str(path)).text[100:190]
     assert list(made.evaluation("test")) == []
     (val,) = made.evaluation("val")
     assert val["inputs"].shape == (10, 9)

@@ -44,6 +44,9 @@ def train(config: dict[str, Any], out: Path, stop_at: int | None = None, kill: b
     try:
         observer = StopAt(stop, stop_at, kill) if stop_at else Observer()
         run.execute([(prepared, store)], observer, stop)
+    except MemoryError as error:
+        run.fail(prepared, store, repr(error))
+        raise
     finally:
         store.release()
     return store
@@ -98,7 +101,7 @@ def test_equals_a_bare_torch_loop(composed: Compose, tmp_path: Path, text: Path)
         getattr(lstm, f"{name}_l0").data.copy_(getattr(ours.cell.layers[0], name))
     head.load_state_dict(ours.head.state_dict())
     parameters = [*embedding.parameters(), *lstm.parameters(), *head.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=4e-3, betas=(0.9, 0.99), weight_decay=0.01)
+    optimizer = torch.optim.AdamW(parameters, lr=4e-3, betas=(0.9, 0.99), weight_decay=0.1)
     state, losses, norms = None, [], []
     for step in range(40):
         warm = min(1, (step + 1) / 7)
@@ -291,7 +294,7 @@ def test_the_record_says_what_a_reader_needs(composed: Compose, tmp_path: Path) 
     assert environment["versions"]["torch"] == torch.__version__
     assert environment["threads"] == 1
     assert environment["peak_memory_bytes"] > 10_000_000
-    assert environment["data_hash"] == run.prepare(config).data_hash
+    assert environment["data_hash"] == run.prepare(config).task.data_hash
     assert {"host", "git_commit", "git_dirty", "device", "cpus", "command"} <= set(environment)
     assert record.config["cell"]["hidden_size"] == 12
     assert record.parameters == 2 * 8 + 3 * 12 * (8 + 12 + 2) + 12 * 2 + 2

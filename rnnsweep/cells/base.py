@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from rnnsweep import kernels
 from rnnsweep.dropout import Dropout
 from rnnsweep.kernels.library import LibraryKernel
-from rnnsweep.types import Count, Rate, State
+from rnnsweep.types import Count, DropoutRate, State
 
 CellFactory = Callable[[int], "AbstractCell"]
 """From the number of input features to a cell."""
@@ -82,7 +82,7 @@ class RecurrentCell(AbstractCell):
     """Features of the state and the output."""
     num_layers: Count = 1
     """Layers; each reads the outputs of the one below."""
-    dropout: Rate = 0.0
+    dropout: DropoutRate = 0.0
     """Share of the features dropped between layers in training; with one layer there is nothing between."""
     recurrent_init: RecurrentInit = "orthogonal"
     """How each gate's recurrent matrix starts."""

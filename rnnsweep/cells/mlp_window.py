@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from rnnsweep.cells.base import WindowCell
 from rnnsweep.dropout import Dropout
-from rnnsweep.types import Count, Rate
+from rnnsweep.types import Count, DropoutRate
 
 
 @dataclasses.dataclass(kw_only=True, eq=False, repr=False)
@@ -20,7 +20,7 @@ class MLPWindow(WindowCell):
 
     num_layers: Count = 1
     """Hidden layers."""
-    dropout: Rate = 0.0
+    dropout: DropoutRate = 0.0
     """Share of the features dropped between layers in training."""
 
     def __post_init__(self) -> None:

@@ -1,11 +1,16 @@
-"""Texts to model, read from a file or from Python itself."""
+"""Texts to model, read from a file or from Python itself, split and numbered once for all runs of a process."""
 
 import dataclasses
 import functools
 import hashlib
 from pathlib import Path
 
-from rnnsweep.types import ConfigError
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from rnnsweep.types import ConfigError, Split
+from rnnsweep.vocab import Vocab
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,3 +60,39 @@ def _python_topics() -> Corpus:
 
     text = "\n".join(topics[name] for name in sorted(topics))
     return Corpus(text, "pydoc_data.topics", hashlib.sha256(text.encode()).hexdigest())
+
+
+class SplitText:
+    """A corpus cut into `sections` of equal length, each split into train, validation and test in this order.
+
+    The vocabulary is that of the training part.
+
+    Raises:
+        ConfigError: too little is left to train on or to validate with.
+    """
+
+    def __init__(self, corpus: Corpus, sections: int, val_fraction: float, test_fraction: float):
+        size = len(corpus.text) // sections
+        cut = [corpus.text[i * size : (i + 1) * size] for i in range(sections)]
+        train, val = round(size * (1 - test_fraction - val_fraction)), round(size * (1 - test_fraction))
+        if train < 1 or val - train < 2:
+            problem = f"sections of {size} characters leave too little to train on or validate with"
+            problem = f"{problem}; use a longer text, or other fractions"
+            raise ConfigError("task.val_fraction", problem, ("task.test_fraction", "task.sections", "task.text"))
+        self.parts: dict[Split, list[str]] = {
+            "train": [section[:train] for section in cut],
+            "val": [section[train:val] for section in cut],
+            "test": [section[val:] for section in cut],
+        }
+        self.vocab = Vocab("".join(self.parts["train"]))
+
+    @functools.cached_property
+    def tokens(self) -> dict[Split, Int[Tensor, "section time"]]:
+        """The symbols of each split, a row for each section."""
+        return {split: torch.stack([self.vocab.encode(p) for p in parts]) for split, parts in self.parts.items()}
+
+
+@functools.lru_cache(maxsize=8)
+def split(path: str | None, sections: int, val_fraction: float, test_fraction: float) -> SplitText:
+    """The split text of a path; made once for all runs of a process."""
+    return SplitText(load(path), sections, val_fraction, test_fraction)

@@ -32,6 +32,11 @@ class AbstractTask(abc.ABC):
         """SHA-256 of the data: of the file's content, or of what was generated."""
 
     @property
+    def source_hash(self) -> str:
+        """SHA-256 of the files that the data are read from; empty where the settings and the seed say all."""
+        return ""
+
+    @property
     @abc.abstractmethod
     def steps_per_epoch(self) -> int:
         """Training batches in one pass over the training data.

@@ -24,6 +24,7 @@ from rnnsweep.types import (
     Batch,
     ConfigError,
     Count,
+    DropoutRate,
     Metric,
     Metrics,
     Natural,
@@ -62,9 +63,9 @@ class CharLM(AbstractTask):
     """Cut the text into this many equal sections and split each (char-rnn: its batch size); 1: one split."""
     embedding_size: Count = 64
     """Features of an embedded character."""
-    embedding_dropout: Rate = 0.0
+    embedding_dropout: DropoutRate = 0.0
     """Share of the embedded features dropped in training."""
-    output_dropout: Rate = 0.0
+    output_dropout: DropoutRate = 0.0
     """Share of the cell's outputs dropped in training before the head."""
     tie_weights: bool = False
     """The head scores against the embedding's vectors."""
@@ -76,38 +77,25 @@ class CharLM(AbstractTask):
     # The data ------------------------------------------------------------------------------------------------
 
     @functools.cached_property
-    def corpus(self) -> corpora.Corpus:
-        return corpora.load(self.text)
+    def data(self) -> corpora.SplitText:
+        return corpora.split(self.text, self.sections, self.val_fraction, self.test_fraction)
 
     @property
     def data_hash(self) -> str:
-        return self.corpus.sha256
+        return corpora.load(self.text).sha256
 
-    @functools.cached_property
-    def parts(self) -> dict[Split, list[str]]:
-        """Each split as one string a section."""
-        text, test, val_share = self.corpus.text, self.test_fraction, self.val_fraction
-        size = len(text) // self.sections
-        sections = [text[i * size : (i + 1) * size] for i in range(self.sections)]
-        train, val = round(size * (1 - test - val_share)), round(size * (1 - test))
-        if train < 1 or val - train < 2:
-            problem = f"sections of {size} characters leave too little to train on or validate with"
-            problem = f"{problem}; use a longer text, or other fractions"
-            raise ConfigError("task.val_fraction", problem, ("task.test_fraction", "task.sections", "task.text"))
-        return {
-            "train": [section[:train] for section in sections],
-            "val": [section[train:val] for section in sections],
-            "test": [section[val:] for section in sections],
-        }
+    @property
+    def source_hash(self) -> str:
+        return self.data_hash
 
     @functools.cached_property
     def vocab(self) -> Vocab:
-        return Vocab("".join(self.parts["train"]))
+        return self.data.vocab
 
     @functools.cached_property
     def train_windows(self) -> Int[Tensor, "start window"]:
         """A view: the `seq_len + 1` characters from each place of the training part."""
-        tokens = self.vocab.encode("".join(self.parts["train"]))
+        tokens = self.data.tokens["train"].flatten()
         if len(tokens) <= self.seq_len:
             problem = f"the training part has {len(tokens)} characters, too few for a window of {self.seq_len} + 1"
             problem = f"{problem}; shorten `task.seq_len` or use a longer text"
@@ -146,15 +134,11 @@ class CharLM(AbstractTask):
         return not self.carry_state or step % self.steps_per_epoch == 0
 
     def evaluation(self, split: Split) -> Iterator[Batch]:
-        sections = self._encoded(split)  # (sections, time)
+        sections = self.data.tokens[split]
         chunk = max(1, EVALUATION_TOKENS // len(sections))
         for start in range(0, sections.shape[1] - 1, chunk):
             window = sections[:, start : start + chunk + 1].long()
             yield {"inputs": window[:, :-1], "targets": window[:, 1:]}
-
-    @functools.cache  # noqa: B019  a task lives as long as its run
-    def _encoded(self, split: Split) -> Int[Tensor, "section time"]:
-        return torch.stack([self.vocab.encode(part) for part in self.parts[split]])
 
     # The model -----------------------------------------------------------------------------------------------
 
@@ -182,9 +166,9 @@ class CharLM(AbstractTask):
 
     def showcase(self, model: nn.Module) -> Showcase:
         assert isinstance(model, ManyToMany)
-        words = samples.words("".join(self.parts["train"]))
+        words = samples.words("".join(self.data.parts["train"]))
         generator = rng.generator(self.seed, "sampling")
-        prompts = self.prompts or samples.openings(self.parts["val"][0])
+        prompts = self.prompts or samples.openings(self.data.parts["val"][0])
         drawn = samples.draw(model, self.vocab, prompts, self.sample_length, generator)
         return samples.showcase(drawn, frozenset(words))
 

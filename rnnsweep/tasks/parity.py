@@ -19,7 +19,7 @@ from rnnsweep.models.many_to_many import ManyToMany
 from rnnsweep.models.many_to_one import ManyToOne
 from rnnsweep.pooling import PoolingFactory, mask
 from rnnsweep.tasks.base import AbstractTask
-from rnnsweep.types import Batch, ConfigError, Count, Metric, Metrics, Rate, Showcase, Split, State
+from rnnsweep.types import Batch, ConfigError, Count, DropoutRate, Metric, Metrics, Showcase, Split, State
 
 EVALUATION_SEQUENCES = 1000  # sequences of one evaluation batch: a matter of memory, not of the result
 
@@ -45,9 +45,9 @@ class Parity(AbstractTask):
     """Sequences in the validation part, and as many in the test."""
     embedding_size: Count = 32
     """Features of an embedded bit."""
-    embedding_dropout: Rate = 0.0
+    embedding_dropout: DropoutRate = 0.0
     """Share of the embedded features dropped in training."""
-    output_dropout: Rate = 0.0
+    output_dropout: DropoutRate = 0.0
     """Share of the cell's (pooled) outputs dropped in training before the head."""
 
     @property
