@@ -5,7 +5,7 @@ import re
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -13,6 +13,8 @@ from hydra.errors import ConfigCompositionException, HydraException, MissingConf
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+
+from rnnsweep.errors import ConfigError
 
 if TYPE_CHECKING:
     from rnnsweep.record import RunRecord, RunStore
@@ -28,6 +30,8 @@ def main() -> None:
 
         print(page(CONF, sys.argv[1:]))
         return
+    if any(argument.startswith("+study=") for argument in sys.argv) and not {"-m", "--multirun"} & set(sys.argv):
+        sys.argv.append("-m")  # a study is a sweep
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises, and the error is told here
     try:
         _compose_and_train()
@@ -41,7 +45,7 @@ def _compose_and_train() -> None:
     def job(config: DictConfig) -> float | None:
         nonlocal composed
         composed = True
-        return _job(config)
+        return _run(config)
 
     try:
         hydra.main(config_path=str(CONF), config_name="config")(job)()
@@ -55,6 +59,9 @@ def _compose_and_train() -> None:
         _compose_and_train()
     except OverrideParseException as error:
         _refuse(f"`{error.override}`: cannot be read as KEY=VALUE ({error.message.splitlines()[1]})")
+    except ConfigError as error:
+        typed = next(filter(None, map(_typed, error.keys)), error.keys[0])
+        _refuse(f"`{typed.lstrip('+')}`: {error.problem}")
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         if composed:
             raise
@@ -83,24 +90,14 @@ def _refuse(message: str) -> NoReturn:
     sys.exit(2)
 
 
-def _job(config: DictConfig) -> float | None:
-    """One run, from its composed config to its metric; Hydra's task function."""
-    from rnnsweep.types import ConfigError
-
-    try:
-        return _run(config)
-    except ConfigError as error:
-        typed = next(filter(None, map(_typed, error.keys)), error.keys[0])
-        _refuse(f"`{typed.lstrip('+')}`: {error.problem}")
-
-
 def _run(config: DictConfig) -> float | None:
     from rnnsweep import interrupt, progress
+    from rnnsweep.config import plain
     from rnnsweep.record import RunStore
     from rnnsweep.run import execute, fail, prepare
-    from rnnsweep.types import ConfigError
 
-    run = prepare(resolved(config))
+    choices = HydraConfig.get().runtime.choices
+    run = prepare(plain(OmegaConf.to_container(config, resolve=True), choices))
     store = RunStore(_root(run.config["out"]) / run.id)
     finished = store.record()
     if finished and finished.status in ("complete", "diverged") and not run.config["rerun"]:
@@ -114,7 +111,7 @@ def _run(config: DictConfig) -> float | None:
                 (finished,) = execute([(run, store)], progress.observer(run.train.progress), stop)
         except Exception as error:
             if not isinstance(error, ConfigError):
-                fail(run, store, traceback.format_exc())
+                fail(run.id, store, run.config, traceback.format_exc())
             raise
         except interrupt.Interrupted:
             print(f"\nstopped; a checkpoint is in {store.path}: the same command continues from it", flush=True)
@@ -126,23 +123,12 @@ def _run(config: DictConfig) -> float | None:
     return finished.best.get(f"val/{run.task.metric.name}")
 
 
-def resolved(config: DictConfig) -> dict[str, Any]:
-    """The config as plain data, with the names of the chosen group members."""
-    values = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(values, dict)
-    choices = HydraConfig.get().runtime.choices
-    return {str(key): value for key, value in values.items()} | {
-        "choices": {group: name for group, name in choices.items() if not group.startswith("hydra/")}
-    }
-
-
 def _root(out: str) -> Path:
     sweep = HydraConfig.get()
     return Path(sweep.sweep.dir) if sweep.mode == RunMode.MULTIRUN else Path(out)
 
 
 def _claim(store: "RunStore") -> None:
-    from rnnsweep.types import ConfigError
 
     try:
         claimed = store.claim()

@@ -12,11 +12,12 @@ import importlib
 import inspect
 import json
 import typing
-from typing import Any
+from typing import Any, Literal
 
 import pydantic
 
-from rnnsweep.types import EXECUTION, PER_MEMBER, PROGRAM_AT_ZERO, ConfigError, Marker
+from rnnsweep.errors import ConfigError
+from rnnsweep.types import EXECUTION, PER_MEMBER, PROGRAM_AT_ZERO, Marker
 
 Config = dict[str, Any]
 
@@ -28,6 +29,7 @@ class General:
     seed: int = 0
     out: str = "outputs"
     rerun: bool = False
+    size: Literal["full", "small"] = "full"
     packages: list[str] = dataclasses.field(default_factory=list)
     choices: dict[str, str] = dataclasses.field(default_factory=dict)
 
@@ -143,6 +145,12 @@ def signature(config: Config, classes: dict[str, type], source_hash: str) -> str
 
 def _digest(content: Config) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def plain(values: Any, choices: Any) -> Config:
+    """A composed config as plain data, with the names of the chosen group members."""
+    named = {str(group): name for group, name in choices.items() if not str(group).startswith("hydra/")}
+    return {str(key): value for key, value in values.items() if key != "hydra"} | {"choices": named}
 
 
 def run_id(config: Config, classes: dict[str, type], source_hash: str) -> str:

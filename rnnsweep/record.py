@@ -121,7 +121,30 @@ class RunStore:
 
     def finish(self, record: RunRecord) -> None:
         """Writes the record: the run is over."""
+        (self.path / ".deaths").unlink(missing_ok=True)
         self.write("record.json", _dump(finite(dataclasses.asdict(record))))
+
+    def died(self) -> int:
+        """Notes that the process which trained the run died without a word; returns how often, without progress.
+
+        A death after the run got further than at the one before counts as the first: a machine that goes down now
+        and then must not fail a run.
+        """
+        before = self._deaths()
+        progress = self.size
+        times = before["times"] + 1 if before["progress"] == progress else 1
+        self.write(".deaths", json.dumps({"times": times, "progress": progress}))
+        return times
+
+    def deaths(self) -> int:
+        """How often the process that trained the run died since it last got further."""
+        return self._deaths()["times"]
+
+    def _deaths(self) -> dict[str, int]:
+        try:
+            return dict(json.loads((self.path / ".deaths").read_text()))
+        except (OSError, json.JSONDecodeError):
+            return {"times": 0, "progress": -1}
 
     def record(self) -> RunRecord | None:
         """The record of a run that is over, else None."""

@@ -17,11 +17,12 @@ from torch import nn
 
 from rnnsweep import rng
 from rnnsweep.config import GROUPS, Config, General, checked, run_id, schema, signature, suggestion, target
+from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.tasks.base import AbstractTask
 from rnnsweep.train import Member, Observer, TrainConfig, Trainer, load
-from rnnsweep.types import ConfigError, Showcase
+from rnnsweep.types import Showcase
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,19 +145,19 @@ def execute(runs: Sequence[tuple[Run, RunStore]], observer: Observer, stop: Stop
         observer.ended()
 
 
-def fail(run: Run, store: RunStore, error: str) -> RunRecord:
+def fail(name: str, store: RunStore, config: Config, error: str) -> RunRecord:
     """Records that a run failed, with what is known of it."""
     rows = store.rows()
     last = {f"{row['split']}/{name}": value for row in rows for name, value in row.items() if name not in _NO_METRICS}
     record = RunRecord(
-        run=run.id,
+        run=name,
         status="failed",
         metrics=last,
         best={},
         parameters=0,
         seconds=0.0,
         steps=max((row["step"] for row in rows), default=0),
-        config=run.config,
+        config=config,
         environment=_surroundings(),
         error=error,
     )

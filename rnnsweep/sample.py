@@ -10,11 +10,11 @@ def main() -> None:
     import torch
 
     from rnnsweep import rng
+    from rnnsweep.errors import ConfigError
     from rnnsweep.models.decode import generate
     from rnnsweep.models.many_to_many import ManyToMany
     from rnnsweep.run import saved
     from rnnsweep.tasks.charlm import CharLM
-    from rnnsweep.types import ConfigError
 
     try:
         run, model = saved(options.run)

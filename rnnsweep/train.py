@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.optim import AbstractOptimizer, Numbers, Slots, clip_
 from rnnsweep.record import RunStore
@@ -22,7 +23,6 @@ from rnnsweep.types import (
     EXECUTION,
     PER_MEMBER,
     Batch,
-    ConfigError,
     Count,
     Metrics,
     Natural,
@@ -64,6 +64,10 @@ class TrainConfig(Schedule):
     """A checkpoint is written at every validation, and between two after this many seconds."""
     progress: Annotated[bool, EXECUTION] = True
     """Show the progress while training."""
+
+    def total_steps(self, steps_per_epoch: int) -> int:
+        """Optimizer steps of a whole run."""
+        return self.steps if self.epochs is None else max(1, round(self.epochs * steps_per_epoch))
 
 
 @dataclasses.dataclass
@@ -139,7 +143,7 @@ class Trainer:
         self.slots: Slots = self.optimizer.init(self.stack.parameters)
         self.limits = _limits([member.config.clip for member in members], device)
         self.steps_per_epoch = self.task.steps_per_epoch
-        self.steps = _steps(self.config, self.steps_per_epoch)
+        self.steps = self.config.total_steps(self.steps_per_epoch)
         self.eval_every = self.config.eval_every or self.steps_per_epoch
         self.step, self.logged_at = 0, 0
         self.state: State = ()
@@ -153,7 +157,7 @@ class Trainer:
         self.observer.started(self.step, self.steps)
         self.saved_at = self.clock = time.monotonic()
         while self.step < self.steps and self._running():
-            self._step()
+            self.advance()
             validate = self.step % self.eval_every == 0 or self.step == self.steps
             if validate or self.step % self.config.log_every == 0:
                 self._log()
@@ -167,7 +171,8 @@ class Trainer:
         for member in self._running():
             member.status = "complete"
 
-    def _step(self) -> None:
+    def advance(self) -> None:
+        """One optimizer step of every member."""
         if self.task.begins(self.step):
             self.state = ()
         self.stack.set_keys([member.seed for member in self.members], self.step)
@@ -371,10 +376,6 @@ def load(store: RunStore, name: str, run: str) -> dict[str, Any] | None:
 def _sane(loss: float) -> bool:
     """Whether a loss is a number at all, and of a size that training could come back from."""
     return math.isfinite(loss) and abs(loss) < DIVERGED
-
-
-def _steps(config: TrainConfig, steps_per_epoch: int) -> int:
-    return config.steps if config.epochs is None else max(1, round(config.epochs * steps_per_epoch))
 
 
 def _limits(clips: list[float | None], device: torch.device) -> Tensor | None:

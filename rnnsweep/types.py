@@ -67,14 +67,3 @@ NonNegative = Annotated[float, Ge(0)]
 Rate = Annotated[float, Ge(0), Lt(1)]
 DropoutRate = Annotated[float, Ge(0), Lt(1), PER_MEMBER, PROGRAM_AT_ZERO]
 Share = Annotated[float, Ge(0), Le(1)]
-
-
-class ConfigError(Exception):
-    """A setting that cannot be used: `key` names it as in `task.text`, `problem` says why and what to do.
-
-    `others` are settings that may be at fault in its place; the message names the one that the user typed.
-    """
-
-    def __init__(self, key: str, problem: str, others: tuple[str, ...] = ()):
-        super().__init__(f"{key}: {problem}")
-        self.keys, self.problem = (key, *others), problem

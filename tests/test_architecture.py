@@ -7,6 +7,7 @@ import pytest
 from conftest import ROOT
 
 ORDER = [
+    {"errors"},
     {"types"},
     {"rng", "schedules", "vocab", "interrupt"},
     {"dropout", "data", "kernels"},
@@ -18,10 +19,11 @@ ORDER = [
     {"train"},
     {"config", "progress"},
     {"run"},
-    {"cli", "sample"},
+    {"sweep"},
+    {"cli", "sample", "status", "plugins"},
 ]
 LEAVES = {"record": set(), "curves": {"record"}, "help": set()}  # what they may import
-HYDRA = {"config", "run", "cli"}
+HYDRA = {"cli", "plugins", "sweep"}
 FILES = sorted((ROOT / "rnnsweep").rglob("*.py"))
 
 

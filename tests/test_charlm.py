@@ -8,9 +8,9 @@ import torch
 from torch.nn import functional as F
 
 from rnnsweep.data import corpora
+from rnnsweep.errors import ConfigError
 from rnnsweep.models.many_to_many import ManyToMany
 from rnnsweep.tasks.charlm import CharLM
-from rnnsweep.types import ConfigError
 from rnnsweep.vocab import UNKNOWN, Vocab
 
 

@@ -182,7 +182,8 @@ def test_two_processes_never_train_the_same_run(tmp_path: Path) -> None:
 
 
 def test_the_stock_sweeper_runs_each_combination(tmp_path: Path) -> None:
-    result = rnnsweep("-m", *PARITY, "cell=rnn,mlp_window", "seed=0,1", "train.steps=20", cwd=tmp_path)
+    stock = ("hydra/sweeper=basic", "hydra/launcher=basic")
+    result = rnnsweep("-m", *stock, *PARITY, "cell=rnn,mlp_window", "seed=0,1", "train.steps=20", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     records = [json.loads(path.read_text()) for path in tmp_path.glob("multirun/*/record.json")]
     assert sorted(record["run"].rsplit("-", 1)[0] for record in records) == [

@@ -6,8 +6,8 @@ from omegaconf import OmegaConf
 
 from rnnsweep import run
 from rnnsweep.config import GROUPS, General, schema
+from rnnsweep.errors import ConfigError
 from rnnsweep.train import TrainConfig
-from rnnsweep.types import ConfigError
 
 MEMBERS = [(group, name) for group in GROUPS for name in choices(group)]
 

@@ -5,9 +5,9 @@ import torch
 
 from rnnsweep.cells.gru import GRU
 from rnnsweep.data.sequences import distinct_binary
+from rnnsweep.errors import ConfigError
 from rnnsweep.pooling import Last, Mean
 from rnnsweep.tasks.parity import Parity
-from rnnsweep.types import ConfigError
 
 
 def parity(**options) -> Parity:  # type: ignore[no-untyped-def]

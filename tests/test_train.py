@@ -14,10 +14,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from rnnsweep import run
+from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.train import Member, Observer
-from rnnsweep.types import ConfigError, Split
+from rnnsweep.types import Split
 
 TIMES = {"tokens_per_second", "seconds_per_epoch"}
 SMALL = ("cell.hidden_size=12", "task.embedding_size=8", "train.log_every=5", "train.eval_every=10", "train.threads=1")
@@ -45,7 +46,7 @@ def train(config: dict[str, Any], out: Path, stop_at: int | None = None, kill: b
         observer = StopAt(stop, stop_at, kill) if stop_at else Observer()
         run.execute([(prepared, store)], observer, stop)
     except MemoryError as error:
-        run.fail(prepared, store, repr(error))
+        run.fail(prepared.id, store, prepared.config, repr(error))
         raise
     finally:
         store.release()

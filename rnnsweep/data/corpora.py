@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from rnnsweep.types import ConfigError, Split
+from rnnsweep.errors import ConfigError
+from rnnsweep.types import Split
 from rnnsweep.vocab import Vocab
 
 

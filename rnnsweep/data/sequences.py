@@ -6,7 +6,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from rnnsweep import rng
-from rnnsweep.types import ConfigError
+from rnnsweep.errors import ConfigError
 
 
 def distinct_binary(

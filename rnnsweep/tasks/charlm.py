@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from rnnsweep import rng
 from rnnsweep.cells.base import CellFactory
 from rnnsweep.data import corpora
+from rnnsweep.errors import ConfigError
 from rnnsweep.models.embedding import TokenEmbedding
 from rnnsweep.models.many_to_many import ManyToMany
 from rnnsweep.pooling import PoolingFactory
@@ -22,7 +23,6 @@ from rnnsweep.tasks.base import AbstractTask
 from rnnsweep.types import (
     EXECUTION,
     Batch,
-    ConfigError,
     Count,
     DropoutRate,
     Metric,

@@ -14,12 +14,13 @@ from torch.nn import functional as F
 from rnnsweep import rng
 from rnnsweep.cells.base import CellFactory
 from rnnsweep.data.sequences import distinct_binary
+from rnnsweep.errors import ConfigError
 from rnnsweep.models.embedding import TokenEmbedding
 from rnnsweep.models.many_to_many import ManyToMany
 from rnnsweep.models.many_to_one import ManyToOne
 from rnnsweep.pooling import PoolingFactory, mask
 from rnnsweep.tasks.base import AbstractTask
-from rnnsweep.types import Batch, ConfigError, Count, DropoutRate, Metric, Metrics, Showcase, Split, State
+from rnnsweep.types import Batch, Count, DropoutRate, Metric, Metrics, Showcase, Split, State
 
 EVALUATION_SEQUENCES = 1000  # sequences of one evaluation batch: a matter of memory, not of the result
 

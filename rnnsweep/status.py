@@ -1,0 +1,27 @@
+"""How a sweep stands that runs elsewhere: `python -m rnnsweep.status multirun/NAME`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m rnnsweep.status", description=__doc__)
+    parser.add_argument("study", type=Path, help="the directory of a study, such as multirun/default")
+    study = parser.parse_args().study
+    from rnnsweep.sweep.plan import plans
+    from rnnsweep.sweep.view import Progress, closing_table
+
+    found = plans(study)
+    if not found:
+        print(f"rnnsweep.status: {study} is not the directory of a study: it has no plan", file=sys.stderr)
+        sys.exit(2)
+    for plan in found:
+        progress = Progress(plan)
+        progress.look()
+        print("\n".join(progress.lines()))
+        print(closing_table(progress))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Sweeps: a planned set of runs, and workers that pull from it."""

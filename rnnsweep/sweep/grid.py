@@ -1,0 +1,101 @@
+"""From a sweep's description to points: products of axes in Hydra's grammar, paired values, blocks."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from omegaconf import OmegaConf
+
+from rnnsweep.errors import ConfigError
+
+Params = dict[str, Any]
+"""Key -> what it ranges over: a list of values, or a text in Hydra's grammar such as `1e-3,3e-3` or `range(5)`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """One override of one point: `text` as on the command line, `value` where it sets a value and not a group."""
+
+    key: str
+    text: str
+    value: Any
+    group: bool
+
+
+Alternative = tuple[Setting, ...]
+"""Settings that move together."""
+
+Axis = list[Alternative]
+"""What a grid takes the product of."""
+
+
+class Grammar:
+    """Reads overrides for a config loader, which knows what is a group and what a value."""
+
+    def __init__(self, loader: ConfigLoader):
+        self.parser = OverridesParser.create(config_loader=loader)
+        self.groups = set(loader.list_groups(""))
+
+    def axis(self, text: str) -> Axis:
+        """The alternatives of one override: one, or those of a sweep.
+
+        Raises:
+            ConfigError: the override names a continuous range, which only a search can draw from.
+        """
+        override: Override = self.parser.parse_override(text)
+        if not override.is_sweep_override():
+            return [(self._setting(override, text),)]
+        if not override.is_discrete_sweep():
+            problem = "a grid cannot draw from a continuous range; give values, or search with hydra.sweeper.search=tpe"
+            raise ConfigError(override.get_key_element(), problem)
+        texts = [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
+        return [(self._setting(self.parser.parse_override(each), each),) for each in texts]
+
+    def _setting(self, override: Override, text: str) -> Setting:
+        group = override.key_or_group.split("/")[0] in self.groups or override.is_delete()
+        return Setting(override.key_or_group, text, None if group else override.value(), group)
+
+    def axes(self, params: Params) -> list[Axis]:
+        """An axis for each key."""
+        return [self.axis(f"{key}={_text(value)}") for key, value in params.items()]
+
+    def paired(self, params: Params) -> Axis:
+        """One axis along which all keys move together.
+
+        Raises:
+            ConfigError: the lists differ in length.
+        """
+        axes = self.axes(params)
+        if len({len(axis) for axis in axes}) > 1:
+            lengths = ", ".join(f"{key}: {len(axis)}" for key, axis in zip(params, axes, strict=True))
+            raise ConfigError("hydra.sweeper.paired", f"values that move together must be as many ({lengths})")
+        return [tuple(itertools.chain(*together)) for together in zip(*axes, strict=True)]
+
+
+def _text(value: Any) -> str:
+    """A value from a config file in the grammar of the command line; a list is a choice."""
+    if isinstance(value, str):
+        return value
+    plain = [_quoted(item) for item in value] if isinstance(value, list | tuple) else [_quoted(value)]
+    return ",".join(plain)
+
+
+def _quoted(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | dict):
+        return OmegaConf.to_yaml(OmegaConf.create({"v": value}), resolve=True).strip()
+    return str(value)
+
+
+def points(blocks: Sequence[list[Axis]]) -> Iterator[dict[str, Setting]]:
+    """The product of each block's axes, one block after the other; of two settings of one key the later counts."""
+    for axes in blocks:
+        for alternatives in itertools.product(*axes):
+            yield {setting.key: setting for setting in itertools.chain(*alternatives)}

@@ -1,0 +1,58 @@
+"""What a launcher is given to run: picklable, a function of nothing but files, ready for any machine."""
+
+import dataclasses
+import json
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rnnsweep.record import RunStore
+
+if TYPE_CHECKING:
+    from rnnsweep.sweep.view import View
+    from rnnsweep.sweep.worker import WorkOptions
+
+
+@dataclasses.dataclass(frozen=True)
+class WorkTask:
+    """Works on a plan until it is done. Hydra's launchers call it with a config, which it does not need."""
+
+    plan: Path
+    options: "WorkOptions"
+
+    def __call__(self, config: Any = None) -> None:
+        from rnnsweep.interrupt import listening
+        from rnnsweep.sweep.plan import Plan
+        from rnnsweep.sweep.worker import Worker
+
+        with listening() as stop:
+            Worker(Plan.load(self.plan), self.options, stop).work()
+
+    def view(self) -> "View":
+        """What a person sees of the sweep while it runs."""
+        from rnnsweep.sweep.plan import Plan
+        from rnnsweep.sweep.view import View
+
+        return View(Plan.load(self.plan))
+
+    def bury(self, pid: int, cause: str) -> None:
+        """Notes the death of a worker on this machine; a run that died twice without getting further has failed."""
+        from rnnsweep.run import fail
+        from rnnsweep.sweep.plan import FOLDER
+
+        study = self.plan.parent.parent
+        board = study / FOLDER / "workers" / f"{platform.node()}-{pid}.json"
+        try:
+            names = json.loads(board.read_text(encoding="utf-8"))["runs"]
+        except (OSError, json.JSONDecodeError):
+            return
+        board.unlink(missing_ok=True)
+        for name in names:
+            store = RunStore(study / name)
+            if store.record() is not None or not store.claim():
+                continue
+            if store.died() >= 2:
+                error = f"its worker died twice ({cause}) without getting further than {len(store.rows())} rows"
+                hint = "; SIGKILL is what the kernel sends when memory runs out" if cause == "SIGKILL" else ""
+                fail(name, store, store.config() or {}, error + hint)
+            store.release()

@@ -1,0 +1,154 @@
+"""What a person sees of a sweep: runs done of all, the best so far, a line a worker, failures, time left."""
+
+import collections
+import json
+import sys
+import time
+from typing import Any
+
+from rnnsweep.record import RunRecord
+from rnnsweep.sweep.plan import FOLDER, Plan
+
+LINE_SECONDS = 10.0  # between two plain lines
+STALE_SECONDS = 60.0  # a worker that has not written for so long is not counted
+
+
+class Progress:
+    """The state of a plan, read anew from its files at each look; records that were read are kept."""
+
+    def __init__(self, plan: Plan):
+        self.plan = plan
+        self.records: dict[str, RunRecord] = {}
+        self.started, self.done_before = time.monotonic(), -1
+
+    def look(self) -> None:
+        """Reads the records that are new."""
+        for run in self.plan.runs:
+            if run.id not in self.records:
+                record = self.plan.store(run).record()
+                if record is not None:
+                    self.records[run.id] = record
+        if self.done_before < 0:
+            self.done_before = len(self.records)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Runs by status, `to do` for those without a record."""
+        counts = collections.Counter(record.status for record in self.records.values())
+        return dict(counts) | {"to do": len(self.plan.runs) - len(self.records)}
+
+    @property
+    def best(self) -> RunRecord | None:
+        """The complete run with the lowest validation loss."""
+        complete = [r for r in self.records.values() if r.status == "complete" and r.best.get("val/loss") is not None]
+        return min(complete, key=lambda record: record.best["val/loss"] or 0.0, default=None)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """From the rate since the first look; None before a run has ended."""
+        ended = len(self.records) - self.done_before
+        elapsed = time.monotonic() - self.started
+        return (len(self.plan.runs) - len(self.records)) * elapsed / ended if ended else None
+
+    def workers(self) -> list[dict[str, Any]]:
+        """The states of the workers that live."""
+        states = []
+        for path in sorted((self.plan.study / FOLDER / "workers").glob("[!.]*.json")):
+            try:
+                state = json.loads(path.read_text(encoding="utf-8"))
+            except (OSError, json.JSONDecodeError):
+                continue
+            if time.time() - state["time"] < STALE_SECONDS:
+                states.append(state)
+        return states
+
+    def summary(self) -> str:
+        """One line."""
+        counts = "  ".join(f"{count} {name}" for name, count in self.counts.items() if count)
+        left = "" if self.seconds_left is None else f"  about {duration(self.seconds_left)} left"
+        best = "" if self.best is None else f"  best {self.best.best['val/loss']:.4f} {self.best.run}"
+        return f"{len(self.records)}/{len(self.plan.runs)} runs  {counts}{left}{best}"
+
+    def lines(self) -> list[str]:
+        """The summary and a line for each worker."""
+        return [self.summary(), *(f"  {worker_line(state)}" for state in self.workers())]
+
+    def failures(self) -> list[RunRecord]:
+        return [record for record in self.records.values() if record.status == "failed"]
+
+
+def worker_line(state: dict[str, Any]) -> str:
+    """What one worker does."""
+    runs = state["runs"]
+    if not runs:
+        return f"worker {state['pid']}: waits for runs that others train"
+    what = runs[0] if len(runs) == 1 else f"{len(runs)} runs such as {runs[0]}"
+    loss = f"  loss {state['train']:.4f}" if isinstance(state.get("train"), float) else ""
+    speed = f"  {state['tokens_per_second']:,.0f} tokens/s" if "tokens_per_second" in state else ""
+    return f"worker {state['pid']}: {what}  step {state.get('step', 0)}/{state.get('steps', 0)}{loss}{speed}"
+
+
+def duration(seconds: float) -> str:
+    """A time that a person reads: 45 s, 12 min, 3.4 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def last_line(error: str | None) -> str:
+    """The line of a traceback that says what happened."""
+    lines = [line for line in (error or "").strip().splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "no error was kept"
+
+
+class View:
+    """Shows the progress while a sweep runs: redrawn in place on a terminal, plain lines elsewhere."""
+
+    def __init__(self, plan: Plan):
+        self.progress, self.shown_at, self.told = Progress(plan), 0.0, set[str]()
+        self.live: Any = None
+        if sys.stdout.isatty():
+            from rich.live import Live
+
+            self.live = Live(refresh_per_second=4)
+            self.live.start()
+
+    def refresh(self) -> None:
+        """Call it often; it looks at the files once a second."""
+        if time.monotonic() - self.shown_at < (1.0 if self.live else LINE_SECONDS):
+            return
+        self.shown_at = time.monotonic()
+        self.progress.look()
+        for record in self.progress.failures():
+            if record.run not in self.told:
+                self.told.add(record.run)
+                self._print(f"failed: {record.run}: {last_line(record.error)}")
+        if self.live:
+            from rich.text import Text
+
+            self.live.update(Text("\n".join(self.progress.lines())))
+        else:
+            self._print(self.progress.summary())
+
+    def _print(self, line: str) -> None:
+        if self.live:
+            self.live.console.print(line, markup=False, highlight=False)
+        else:
+            print(line, flush=True)
+
+    def close(self) -> None:
+        if self.live:
+            self.live.stop()
+
+
+def closing_table(progress: Progress) -> str:
+    """How a sweep ended: runs by status, the best, and for each failure its last line and the command to rerun it."""
+    progress.look()
+    lines = ["", *(f"{count:>6} {name}" for name, count in progress.counts.items() if count)]
+    if progress.best:
+        lines += ["", f"best: {progress.best.run}  val/loss {progress.best.best['val/loss']:.4f}"]
+    planned = {run.id: run for run in progress.plan.runs}
+    for record in progress.failures():
+        command = planned[record.run].command(progress.plan.study)
+        lines += ["", f"failed: {record.run}: {last_line(record.error)}", f"  rerun: {command}"]
+    return "\n".join(lines)

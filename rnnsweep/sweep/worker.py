@@ -1,0 +1,182 @@
+"""A worker: claims runs that have no record, trains them in stacks, and goes on until none is left."""
+
+import dataclasses
+import json
+import os
+import platform
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from rnnsweep import run
+from rnnsweep.errors import ConfigError
+from rnnsweep.interrupt import Interrupted, StopRequest
+from rnnsweep.record import RunStore
+from rnnsweep.run import Run
+from rnnsweep.sweep.plan import FOLDER, Plan, Planned
+from rnnsweep.sweep.probe import stack_size
+from rnnsweep.train import Member, Observer
+from rnnsweep.types import Split
+
+Claimed = list[tuple[Run, RunStore]]
+
+IDLE_SECONDS = 0.5  # between two looks at runs that others are training: they may die and leave them
+
+
+@dataclasses.dataclass(frozen=True)
+class WorkOptions:
+    """How workers work; nothing of it changes what a run computes."""
+
+    stack: int | Literal["auto"] = "auto"
+    """Runs of one shape that are trained as one program; auto: as many as a measured probe says."""
+    threads: int = 1
+    """Threads of torch in each worker."""
+    on_error: Literal["continue", "stop"] = "continue"
+    """What a worker does after a run has failed."""
+
+
+class Board(Observer):
+    """The worker's state in a file, for whoever watches: what it trains, how far, how fast."""
+
+    def __init__(self, study: Path):
+        self.store = RunStore(study / FOLDER / "workers")
+        self.store.path.mkdir(parents=True, exist_ok=True)
+        self.name = f"{platform.node()}-{os.getpid()}.json"
+        self.state: dict[str, Any] = {"pid": os.getpid(), "host": platform.node(), "runs": [], "failed": []}
+        self.written = 0.0
+
+    def write(self, **changes: Any) -> None:
+        self.state |= changes | {"time": time.time()}
+        (self.store.path / f".{self.name}").write_text(json.dumps(self.state))
+        os.replace(self.store.path / f".{self.name}", self.store.path / self.name)
+        self.written = time.monotonic()
+
+    def started(self, step: int, steps: int) -> None:
+        self.write(step=step, steps=steps)
+
+    def stepped(self, step: int) -> None:
+        self.state["step"] = step
+        if time.monotonic() - self.written > 1:
+            self.write()
+
+    def logged(self, member: Member, step: int, split: Split, metrics: dict[str, float]) -> None:
+        self.state[split] = metrics["loss"]
+        if split == "train":
+            self.state["tokens_per_second"] = metrics["tokens_per_second"] * len(self.state["runs"])
+
+    def close(self) -> None:
+        (self.store.path / self.name).unlink(missing_ok=True)
+
+
+class Worker:
+    """Pulls runs from a plan; any number of workers, on any machines that share the directory, may do so at once."""
+
+    def __init__(self, plan: Plan, options: WorkOptions, stop: StopRequest):
+        self.plan, self.options, self.stop = plan, options, stop
+        self.board = Board(plan.study)
+        self.left = list(plan.runs)
+
+    def work(self) -> None:
+        """Returns when every run of the plan has a record.
+
+        Raises:
+            Interrupted: a signal came; the runs in hand have their checkpoints.
+        """
+        torch.set_num_threads(self.options.threads)
+        try:
+            while self.left:
+                if self.stop.signum:
+                    raise Interrupted(self.stop.signum)
+                with self._claimed() as claimed:
+                    if claimed:
+                        self._train(claimed)
+                    elif self.left:
+                        self.board.write(runs=[])
+                        time.sleep(IDLE_SECONDS)
+        finally:
+            self.board.close()
+
+    @contextmanager
+    def _claimed(self) -> Iterator[Claimed]:
+        """The next runs to train together, locked until the block ends; empty while others train all that is left."""
+        claimed: Claimed = []
+        try:
+            limit = 1
+            for planned in list(self.left):
+                if claimed and planned.signature != claimed[0][0].signature:
+                    continue
+                taken = self._take(planned)
+                if taken is None:
+                    continue
+                if claimed and _step(taken[1]) != _step(claimed[0][1]):
+                    taken[1].release()
+                    continue
+                claimed.append(taken)
+                if len(claimed) == 1:
+                    limit = self._limit(planned, taken[0])
+                if len(claimed) >= limit:
+                    break
+            yield claimed
+        finally:
+            for _, store in claimed:
+                store.release()
+
+    def _take(self, planned: Planned) -> tuple[Run, RunStore] | None:
+        """The run, claimed; None where it has a record, which takes it off the list, or another worker holds it."""
+        store = self.plan.store(planned)
+        if store.record() is None:
+            if not store.claim():
+                return None
+            if store.record() is None:  # nobody finished it between the look and the claim
+                try:
+                    return run.identify(planned.config), store
+                except ConfigError as error:
+                    self._fail(planned.id, store, planned.config, str(error))
+            store.release()
+        self.left.remove(planned)
+        return None
+
+    def _limit(self, planned: Planned, first: Run) -> int:
+        alike = sum(other.signature == planned.signature for other in self.left)
+        if alike == 1 or RunStore(self.plan.study / planned.id).deaths():
+            return 1  # what has killed a worker is tried alone
+        if self.options.stack != "auto":
+            return self.options.stack
+        return stack_size(first, alike, self.plan.study / FOLDER)
+
+    def _train(self, claimed: Claimed) -> None:
+        """Trains the runs as a stack; where that fails, each half by itself, so that one run's failure is its own."""
+        self.board.write(runs=[member.id for member, _ in claimed], step=0, steps=0)
+        try:
+            run.execute(claimed, self.board, self.stop)
+        except Exception as error:
+            if len(claimed) > 1:
+                middle = len(claimed) // 2
+                self._train(claimed[:middle])
+                self._train(claimed[middle:])
+                return
+            ((failed, store),) = claimed
+            said = str(error) if isinstance(error, ConfigError) else traceback.format_exc()
+            self._fail(failed.id, store, failed.config, said)
+            if self.options.on_error == "stop":
+                raise
+
+    def _fail(self, name: str, store: RunStore, config: dict[str, Any], error: str) -> None:
+        run.fail(name, store, config, error)
+        self.board.write(failed=[*self.board.state["failed"], name])
+
+
+def _step(store: RunStore) -> int:
+    """The step that a run would resume from."""
+    path = store.path / "last.pt"
+    if not path.exists():
+        return 0
+    try:
+        return int(torch.load(path, map_location="cpu", weights_only=True, mmap=True)["step"])
+    except Exception:  # a damaged checkpoint is told when the run is trained, alone
+        return -1
