@@ -34,6 +34,9 @@ class General:
     choices: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
+PRIVATE = ("_target_", "_search_")
+"""What a group's YAML may hold beside its settings: the class, and what a search varies."""
+
 GROUPS = ("task", "cell", "pooling", "optimizer")
 """The config groups whose `_target_` names a class."""
 
@@ -84,7 +87,7 @@ def checked(cls: type, settings: Config, key: str) -> Config:
     Raises:
         ConfigError: an unknown name, a wrong type, or a value out of range; `key` is the settings' place.
     """
-    settings = {name: value for name, value in settings.items() if name != "_target_"}
+    settings = {name: value for name, value in settings.items() if name not in PRIVATE}
     try:
         return schema(cls)(**settings).model_dump()
     except pydantic.ValidationError as error:

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from rnnsweep import rng
-from rnnsweep.config import GROUPS, Config, General, checked, run_id, schema, signature, suggestion, target
+from rnnsweep.config import GROUPS, PRIVATE, Config, General, checked, run_id, schema, signature, suggestion, target
 from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.record import RunRecord, RunStore
@@ -84,7 +84,7 @@ def validated(config: Config) -> tuple[Config, dict[str, type]]:
 
 def settings(config: Config, group: str) -> Config:
     """A group's keywords."""
-    return {name: value for name, value in config[group].items() if name != "_target_"}
+    return {name: value for name, value in config[group].items() if name not in PRIVATE}
 
 
 def make_task(config: Config, classes: dict[str, type]) -> AbstractTask:
@@ -170,14 +170,15 @@ _NO_METRICS = ("step", "split")
 
 def _finish(trainer: Trainer, row: int, run: Run, store: RunStore) -> RunRecord:
     member = trainer.members[row]
-    complete = member.status == "complete"
+    assert member.status != "running"
+    complete, diverged = member.status == "complete", member.status == "diverged"
     showcase = run.task.showcase(trainer.stack.module(row)) if complete else Showcase({})
     if showcase.page:
         title = f"{run.id}, step {member.best['step']:.0f}, validation loss {member.best['val/loss']:.4f} nats"
         store.write("samples.md", showcase.page.replace("# Samples", f"# Samples of {title}", 1))
     record = RunRecord(
         run=run.id,
-        status="complete" if complete else "diverged",
+        status=member.status,
         metrics=dict(member.last),
         best=dict(member.best),
         parameters=trainer.stack.parameter_count,
@@ -186,7 +187,7 @@ def _finish(trainer: Trainer, row: int, run: Run, store: RunStore) -> RunRecord:
         config=run.config,
         environment=environment(run, trainer.device),
         showcase=showcase.data,
-        error=None if complete else f"the loss or its gradient passed all bounds by step {member.steps}",
+        error=f"the loss or its gradient passed all bounds by step {member.steps}" if diverged else None,
     )
     store.finish(record)
     return record

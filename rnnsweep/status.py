@@ -10,10 +10,16 @@ def main() -> None:
     parser.add_argument("study", type=Path, help="the directory of a study, such as multirun/default")
     study = parser.parse_args().study
     from rnnsweep.sweep.plan import plans
+    from rnnsweep.sweep.search import searches
+    from rnnsweep.sweep.trials import Trials
     from rnnsweep.sweep.view import Progress, closing_table
 
     found = plans(study)
-    if not found:
+    for search in searches(study):
+        trials = Trials(search)
+        print("\n".join(trials.lines()))
+        print(trials.closing_table())
+    if not found and not searches(study):
         print(f"rnnsweep.status: {study} is not the directory of a study: it has no plan", file=sys.stderr)
         sys.exit(2)
     for plan in found:

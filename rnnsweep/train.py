@@ -35,7 +35,7 @@ from rnnsweep.types import (
 DIVERGED = 1e6
 """A mean loss from here on counts as a divergence, as one that is not finite does: tanh cells overflow slowly."""
 
-Status = Literal["running", "complete", "diverged"]
+Status = Literal["running", "complete", "diverged", "pruned"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -317,6 +317,7 @@ class Trainer:
             member.store.rewind(last["rows"] if last and len(saved) == len(found) else 0)
         if len(saved) < len(found):
             return
+        assert len({last["step"] for last in saved}) == 1, "a stack resumes from one step"
         for row, last in enumerate(saved):
             self._restore(row, last)
         self.state = tuple(torch.stack(leaves) for leaves in zip(*(last["state"] for last in saved), strict=True))

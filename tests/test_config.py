@@ -5,7 +5,7 @@ from conftest import CONF, Compose, choices
 from omegaconf import OmegaConf
 
 from rnnsweep import run
-from rnnsweep.config import GROUPS, General, schema
+from rnnsweep.config import GROUPS, PRIVATE, General, schema
 from rnnsweep.errors import ConfigError
 from rnnsweep.train import TrainConfig
 
@@ -15,7 +15,7 @@ MEMBERS = [(group, name) for group in GROUPS for name in choices(group)]
 @pytest.mark.parametrize(("group", "name"), MEMBERS)
 def test_every_yaml_lists_exactly_its_constructors_settings(group: str, name: str, composed: Compose) -> None:
     _, classes = run.validated(composed(f"{group}={name}"))
-    listed = [key for key in OmegaConf.load(CONF / group / f"{name}.yaml") if key != "_target_"]
+    listed = [key for key in OmegaConf.load(CONF / group / f"{name}.yaml") if key not in PRIVATE]
     assert sorted(listed) == sorted(schema(classes[group]).model_fields)
 
 

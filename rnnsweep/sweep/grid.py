@@ -2,12 +2,13 @@
 
 import dataclasses
 import itertools
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 from omegaconf import OmegaConf
 
 from rnnsweep.errors import ConfigError
@@ -59,9 +60,33 @@ class Grammar:
         group = override.key_or_group.split("/")[0] in self.groups or override.is_delete()
         return Setting(override.key_or_group, text, None if group else override.value(), group)
 
+    def override(self, text: str) -> Override:
+        parsed: Override = self.parser.parse_override(text)
+        return parsed
+
+    def is_group(self, override: Override) -> bool:
+        return override.key_or_group.split("/")[0] in self.groups
+
+    def distribution(self, override: Override) -> dict[str, Any]:
+        """What a search draws from for a sweep over a value, as JSON by Optuna's own distribution_to_json.
+
+        Raises:
+            ConfigError: the range is empty, or a logarithm has no place in it.
+        """
+        from optuna.distributions import distribution_to_json
+
+        try:
+            return dict(json.loads(distribution_to_json(_distribution(override.value()))))
+        except ValueError as error:
+            raise ConfigError(override.get_key_element(), f"cannot be searched: {error}") from None
+
     def axes(self, params: Params) -> list[Axis]:
         """An axis for each key."""
-        return [self.axis(f"{key}={_text(value)}") for key, value in params.items()]
+        return [self.axis(text) for text in self.texts(params)]
+
+    def texts(self, params: Params) -> list[str]:
+        """The params as overrides of the command line."""
+        return [f"{key}={_text(value)}" for key, value in params.items()]
 
     def paired(self, params: Params) -> Axis:
         """One axis along which all keys move together.
@@ -74,6 +99,22 @@ class Grammar:
             lengths = ", ".join(f"{key}: {len(axis)}" for key, axis in zip(params, axes, strict=True))
             raise ConfigError("hydra.sweeper.paired", f"values that move together must be as many ({lengths})")
         return [tuple(itertools.chain(*together)) for together in zip(*axes, strict=True)]
+
+
+def _distribution(sweep: Any) -> Any:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    if isinstance(sweep, IntervalSweep):
+        low, high = sweep.start or 0, sweep.end or 0
+        if isinstance(low, int) and isinstance(high, int):
+            return IntDistribution(low, high, log="log" in sweep.tags)
+        return FloatDistribution(low, high, log="log" in sweep.tags)
+    if isinstance(sweep, RangeSweep):
+        numbers = list(sweep.range())
+        if all(isinstance(number, int) for number in numbers):
+            return IntDistribution(int(min(numbers)), int(max(numbers)), step=abs(int(sweep.step)))
+        return CategoricalDistribution([float(number) for number in numbers])
+    return CategoricalDistribution([getattr(item, "text", item) for item in sweep.list])
 
 
 def _text(value: Any) -> str:

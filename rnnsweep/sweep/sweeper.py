@@ -1,7 +1,9 @@
 """The study sweeper: plans a set of runs and starts workers that pull from it, through any Hydra launcher."""
 
+import itertools
 import os
 import sys
+import typing
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -10,11 +12,12 @@ from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from rnnsweep.config import Config, plain
+from rnnsweep.config import GROUPS, Config, plain
 from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import Interrupted
 from rnnsweep.sweep.grid import Grammar, Params, points
 from rnnsweep.sweep.plan import Plan, Planned, Skip, configs
+from rnnsweep.sweep.search import Pruner, Sampler, Search, corner
 from rnnsweep.sweep.task import WorkTask
 
 
@@ -32,6 +35,12 @@ class StudySweeper:
         stack: runs of one shape that a worker trains as one program; auto: measured.
         on_error: continue with the other runs, or stop.
         plan: only tell what would be done.
+        search: an Optuna sampler in place of the grid's product: tpe, random, gp, cmaes, qmc, nsgaii.
+        n_trials: trials of a search in all, those of earlier commands included.
+        seeds: of each trial; its value is their mean. A list or a text such as `range(3)`.
+        metrics: what a search minimises, or with a leading `-` maximises; several make it multi-objective.
+        pruner: of a search: none, median, asha, hyperband.
+        storage: of a search: an SQLAlchemy URL; null: a journal file in the study's directory.
     """
 
     def __init__(
@@ -46,7 +55,16 @@ class StudySweeper:
         stack: int | Literal["auto"] = "auto",
         on_error: Literal["continue", "stop"] = "continue",
         plan: bool = False,
+        search: str | None = None,
+        n_trials: int = 20,
+        seeds: Sequence[int] | str = (0,),
+        metrics: Sequence[str] | str = ("val/loss",),
+        pruner: str = "none",
+        storage: str | None = None,
     ):
+        self.search, self.n_trials, self.pruner, self.storage = search, n_trials, pruner, storage
+        self.seeds = seeds if isinstance(seeds, str) else ",".join(map(str, seeds))
+        self.metrics = (metrics,) if isinstance(metrics, str) else tuple(metrics)
         self.name, self.workers, self.stack, self.on_error, self.plan_only = name, workers, stack, on_error, plan
         self.params, self.small = _plain(params) or {}, _plain(small) or {}
         self.blocks, self.paired = _plain(blocks) or [{}], _plain(paired) or []
@@ -54,8 +72,17 @@ class StudySweeper:
         for key, value in (("workers", workers), ("stack", stack)):
             if value != "auto" and not (isinstance(value, int) and value >= 1):
                 raise ConfigError(f"hydra.sweeper.{key}", f"expected auto or at least 1, got {value!r}")
-        if on_error not in ("continue", "stop"):
-            raise ConfigError("hydra.sweeper.on_error", f"expected continue or stop, got {on_error!r}")
+        if not n_trials >= 1:
+            raise ConfigError("hydra.sweeper.n_trials", f"expected at least 1, got {n_trials!r}")
+        if not self.metrics or (pruner != "none" and len(self.metrics) > 1):
+            raise ConfigError("hydra.sweeper.metrics", "expected at least one, and exactly one where trials are pruned")
+        for key, choice, known in (
+            ("on_error", on_error, ("continue", "stop")),
+            ("search", search or "tpe", typing.get_args(Sampler)),
+            ("pruner", pruner, typing.get_args(Pruner)),
+        ):
+            if choice not in known:
+                raise ConfigError(f"hydra.sweeper.{key}", f"expected one of {', '.join(known)}, got {choice!r}")
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.hydra_context, self.config = hydra_context, config
@@ -65,6 +92,8 @@ class StudySweeper:
         import torch
 
         torch.set_num_threads(1)  # before a worker is forked: torch must not have started threads
+        if self.search:
+            return self._search(arguments)
         plan = self._plan(arguments)
         if self.plan_only:
             from rnnsweep.sweep.forecast import forecast
@@ -102,6 +131,67 @@ class StudySweeper:
             config.pop("hydra")
         return plain(OmegaConf.to_container(config, resolve=resolve), choices)
 
+    # The search ----------------------------------------------------------------------------------------------
+
+    def _search(self, arguments: list[str]) -> None:
+        from rnnsweep.sweep.trials import Trials
+        from rnnsweep.sweep.worker import WorkOptions
+
+        search = self._described(arguments)
+        trials = Trials(search)
+        print(f"{search.study}: {trials.summary()}", flush=True)
+        if not self.plan_only:
+            count = min(self._count(), self.n_trials)
+            if trials.left:
+                options = WorkOptions(self.stack, self._threads(count), self.on_error)
+                self._launch(WorkTask(search.save(), options), count, search.study)
+            print(trials.closing_table(), flush=True)
+            if trials.failed:
+                sys.exit(1)
+
+    def _described(self, arguments: list[str]) -> Search:
+        """The search that the params and the command line describe."""
+        grammar = Grammar(self.hydra_context.config_loader)
+        params = self.params | (self.small if self.config.get("size") == "small" else {})
+        texts = [*grammar.texts(params), *arguments]
+        overrides = {override.key_or_group: (override, text) for text in texts for override in [grammar.override(text)]}
+        groups: dict[str, list[str]] = {}
+        space: dict[str, dict[str, Any]] = {}
+        fixed = []
+        for key, (override, text) in overrides.items():
+            if not override.is_sweep_override():
+                fixed.append(text)
+            elif grammar.is_group(override):
+                groups[key] = [str(name) for name in override.sweep_string_iterator()]
+            else:
+                space[key] = grammar.distribution(override)
+        bases = {}
+        for names in itertools.product(*groups.values()):
+            choice = [f"{group}={name}" for group, name in zip(groups, names, strict=True)]
+            bases[" ".join(choice)] = self._base([*fixed, *choice], space, set(overrides), grammar)
+        if not groups and not any(found for _, found in bases.values()):
+            raise ConfigError("hydra.sweeper.search", "there is nothing to search over, such as optimizer.lr=1e-3,1e-2")
+        seeds = tuple(int(setting.value) for (setting,) in grammar.axis(f"seed={self.seeds}"))
+        study = Path(self.config.hydra.sweep.dir) / self.name
+        sampler, pruner = typing.cast(Sampler, self.search), typing.cast(Pruner, self.pruner)
+        return Search(study, sampler, pruner, self.n_trials, self.metrics, seeds, self.storage, groups, bases)
+
+    def _base(
+        self, overrides: list[str], space: dict[str, dict[str, Any]], given: set[str], grammar: Grammar
+    ) -> tuple[Config, dict[str, dict[str, Any]]]:
+        """A config to set a trial's values on, and its space: the command's, and what its groups' `_search_` adds."""
+        from rnnsweep.run import identify
+
+        config = self._compose(overrides, True)
+        found = dict(space)
+        for group in GROUPS:
+            for name, text in (config[group].pop("_search_", None) or {}).items():
+                if f"{group}.{name}" not in given:
+                    found[f"{group}.{name}"] = grammar.distribution(grammar.override(f"{group}.{name}={text}"))
+        study = str(Path(self.config.hydra.sweep.dir) / self.name)
+        identify(corner(config, found))  # so that a wrong key is refused before a trial
+        return config | {"out": study}, found
+
     # The work ------------------------------------------------------------------------------------------------
 
     def _work(self, plan: Plan) -> None:
@@ -113,15 +203,15 @@ class StudySweeper:
         progress = Progress(plan)
         progress.look()
         print(f"{plan.study}: {progress.summary()}", flush=True)
-        threads = int(self.config.train.threads) or max(1, (os.cpu_count() or 1) // count)
+        threads = self._threads(count)
         task = WorkTask(plan.save(), WorkOptions(self.stack, threads, self.on_error))
         if len(progress.records) < len(plan.runs):
-            self._launch(task, min(count, len(plan.runs) - len(progress.records)), plan)
+            self._launch(task, min(count, len(plan.runs) - len(progress.records)), plan.study)
         print(closing_table(progress), flush=True)
         if progress.failures():
             sys.exit(1)
 
-    def _launch(self, task: WorkTask, count: int, plan: Plan) -> None:
+    def _launch(self, task: WorkTask, count: int, study: Path) -> None:
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=self.hydra_context, task_function=task, config=self.config
         )
@@ -129,8 +219,11 @@ class StudySweeper:
             for result in launcher.launch([[] for _ in range(count)], initial_job_idx=0):
                 _ = result.return_value  # raises what the worker raised
         except Interrupted:
-            print(f"\nstopped; the runs in hand have checkpoints: the same command continues {plan.study}", flush=True)
+            print(f"\nstopped; the runs in hand have checkpoints: the same command continues {study}", flush=True)
             raise
+
+    def _threads(self, count: int) -> int:
+        return int(self.config.train.threads) or max(1, (os.cpu_count() or 1) // count)
 
     def _forget_failures(self, plan: Plan) -> None:
         """The same command tries failed runs again."""

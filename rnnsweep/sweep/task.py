@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class WorkTask:
-    """Works on a plan until it is done. Hydra's launchers call it with a config, which it does not need."""
+    """Works on a plan or a search until it is done. Hydra's launchers call it with a config, which it does not need."""
 
     plan: Path
     options: "WorkOptions"
@@ -23,17 +23,27 @@ class WorkTask:
     def __call__(self, config: Any = None) -> None:
         from rnnsweep.interrupt import listening
         from rnnsweep.sweep.plan import Plan
+        from rnnsweep.sweep.search import Search, SearchWorker
         from rnnsweep.sweep.worker import Worker
 
         with listening() as stop:
-            Worker(Plan.load(self.plan), self.options, stop).work()
+            if self.is_search:
+                SearchWorker(Search.load(self.plan), self.options, stop).work()
+            else:
+                Worker(Plan.load(self.plan), self.options, stop).work()
+
+    @property
+    def is_search(self) -> bool:
+        return self.plan.name.startswith("search-")
 
     def view(self) -> "View":
         """What a person sees of the sweep while it runs."""
         from rnnsweep.sweep.plan import Plan
-        from rnnsweep.sweep.view import View
+        from rnnsweep.sweep.search import Search
+        from rnnsweep.sweep.trials import Trials
+        from rnnsweep.sweep.view import Progress, View
 
-        return View(Plan.load(self.plan))
+        return View(Trials(Search.load(self.plan)) if self.is_search else Progress(Plan.load(self.plan)))
 
     def bury(self, pid: int, cause: str) -> None:
         """Notes the death of a worker on this machine; a run that died twice without getting further has failed."""

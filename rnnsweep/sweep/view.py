@@ -4,10 +4,14 @@ import collections
 import json
 import sys
 import time
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rnnsweep.record import RunRecord
 from rnnsweep.sweep.plan import FOLDER, Plan
+
+if TYPE_CHECKING:
+    from rnnsweep.sweep.trials import Trials
 
 LINE_SECONDS = 10.0  # between two plain lines
 STALE_SECONDS = 60.0  # a worker that has not written for so long is not counted
@@ -50,18 +54,6 @@ class Progress:
         elapsed = time.monotonic() - self.started
         return (len(self.plan.runs) - len(self.records)) * elapsed / ended if ended else None
 
-    def workers(self) -> list[dict[str, Any]]:
-        """The states of the workers that live."""
-        states = []
-        for path in sorted((self.plan.study / FOLDER / "workers").glob("[!.]*.json")):
-            try:
-                state = json.loads(path.read_text(encoding="utf-8"))
-            except (OSError, json.JSONDecodeError):
-                continue
-            if time.time() - state["time"] < STALE_SECONDS:
-                states.append(state)
-        return states
-
     def summary(self) -> str:
         """One line."""
         counts = "  ".join(f"{count} {name}" for name, count in self.counts.items() if count)
@@ -71,10 +63,23 @@ class Progress:
 
     def lines(self) -> list[str]:
         """The summary and a line for each worker."""
-        return [self.summary(), *(f"  {worker_line(state)}" for state in self.workers())]
+        return [self.summary(), *worker_lines(self.plan.study)]
 
     def failures(self) -> list[RunRecord]:
         return [record for record in self.records.values() if record.status == "failed"]
+
+
+def worker_lines(study: Path) -> list[str]:
+    """A line for each worker that lives."""
+    lines = []
+    for path in sorted((study / FOLDER / "workers").glob("[!.]*.json")):
+        try:
+            state = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, json.JSONDecodeError):
+            continue
+        if time.time() - state["time"] < STALE_SECONDS:
+            lines.append(f"  {worker_line(state)}")
+    return lines
 
 
 def worker_line(state: dict[str, Any]) -> str:
@@ -104,8 +109,8 @@ def last_line(error: str | None) -> str:
 class View:
     """Shows the progress while a sweep runs: redrawn in place on a terminal, plain lines elsewhere."""
 
-    def __init__(self, plan: Plan):
-        self.progress, self.shown_at, self.told = Progress(plan), 0.0, set[str]()
+    def __init__(self, progress: "Progress | Trials"):
+        self.progress, self.shown_at, self.told = progress, 0.0, set[str]()
         self.live: Any = None
         if sys.stdout.isatty():
             from rich.live import Live

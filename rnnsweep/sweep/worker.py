@@ -151,6 +151,10 @@ class Worker:
 
     def _train(self, claimed: Claimed) -> None:
         """Trains the runs as a stack; where that fails, each half by itself, so that one run's failure is its own."""
+        if len({_step(store) for _, store in claimed}) > 1:  # a kill came between two checkpoints of a stack
+            for each in claimed:
+                self._train([each])
+            return
         self.board.write(runs=[member.id for member, _ in claimed], step=0, steps=0)
         try:
             run.execute(claimed, self.board, self.stop)

@@ -1,0 +1,354 @@
+"""Searches: trials of an Optuna study in the place of a grid's points; the same workers, stores and stacks.
+
+A trial is a choice of values; its runs are those values with each of the seeds, and its value is their mean. What is
+needed to train a trial is in the search's file and the trial's parameters, so a worker that finds a trial whose owner
+died finishes it: recovery is a query.
+"""
+
+import dataclasses
+import fcntl
+import hashlib
+import json
+import math
+import re
+import statistics
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from rnnsweep import rng, run
+from rnnsweep.config import Config
+from rnnsweep.errors import ConfigError
+from rnnsweep.interrupt import Interrupted, StopRequest
+from rnnsweep.record import RunRecord, RunStore
+from rnnsweep.sweep.plan import FOLDER, Plan, Planned
+from rnnsweep.sweep.worker import IDLE_SECONDS, Board, Claimed, Worker, WorkOptions
+from rnnsweep.train import Member
+from rnnsweep.types import Split
+
+if TYPE_CHECKING:
+    import optuna
+
+Sampler = Literal["tpe", "random", "gp", "cmaes", "qmc", "nsgaii"]
+Pruner = Literal["none", "median", "asha", "hyperband"]
+Space = dict[str, dict[str, Any]]
+"""Key -> an Optuna distribution as JSON, by its own json_to_distribution."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Search:
+    """A search in a study's directory: all that a worker needs, on any machine."""
+
+    study: Path
+    sampler: Sampler
+    pruner: Pruner
+    n_trials: int
+    """Trials in all, those of earlier commands included."""
+    metrics: tuple[str, ...]
+    """What is minimised or, with a leading `-`, maximised: `val/loss`, `-val/accuracy`, `parameters`, `seconds`."""
+    seeds: tuple[int, ...]
+    storage: str | None
+    """An SQLAlchemy URL such as postgresql+psycopg://…; None: a journal file in the study's directory."""
+    groups: dict[str, list[str]]
+    """Config groups that are searched over, with the choices."""
+    bases: dict[str, tuple[Config, Space]]
+    """For each choice of groups, joined by spaces: the config, and what is searched over in it."""
+
+    @property
+    def name(self) -> str:
+        """The Optuna study's name: another space is another study."""
+        content = json.dumps([self.metrics, self.seeds, self.groups, self.bases], sort_keys=True)
+        return f"{self.study.name}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
+
+    def save(self) -> Path:
+        """Writes the search; the same search is the same file."""
+        content = json.dumps(dataclasses.asdict(self) | {"study": str(self.study)})
+        folder = self.study / FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"search-{hashlib.sha256(content.encode()).hexdigest()[:12]}.json"
+        RunStore(folder).write(path.name, content)
+        return path
+
+    @classmethod
+    def load(cls, path: Path) -> "Search":
+        content = json.loads(path.read_text(encoding="utf-8"))
+        tuples = {name: tuple(content[name]) for name in ("metrics", "seeds")}
+        bases = {name: (config, space) for name, (config, space) in content["bases"].items()}
+        return cls(**content | tuples | {"study": path.parent.parent, "bases": bases})
+
+    def open(self) -> "optuna.Study":
+        """The Optuna study, made when it does not exist.
+
+        Raises:
+            ConfigError: the storage cannot be reached.
+        """
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        up, down = optuna.study.StudyDirection.MAXIMIZE, optuna.study.StudyDirection.MINIMIZE
+        directions = [up if metric.startswith("-") else down for metric in self.metrics]
+        try:
+            return optuna.create_study(
+                study_name=self.name,
+                storage=self._storage(),
+                directions=directions,
+                pruner=_pruner(self.pruner),
+                load_if_exists=True,
+            )
+        except Exception as error:  # each storage raises its driver's own
+            place = re.sub(r"//[^@/]*@", "//", self.storage or "the study's journal")
+            problem = f"cannot open {place}: {str(error).splitlines()[0]}"
+            raise ConfigError("hydra.sweeper.storage", problem) from None
+
+    def _storage(self) -> Any:
+        from optuna.storages import JournalStorage
+        from optuna.storages.journal import JournalFileBackend
+
+        if self.storage is not None:
+            return self.storage
+        (self.study / FOLDER).mkdir(parents=True, exist_ok=True)
+        return JournalStorage(JournalFileBackend(str(self.study / FOLDER / "optuna.journal")))
+
+    def planned(self, trial: Any) -> list[Planned]:
+        """The runs of a trial, one a seed, from its parameters alone."""
+        choice = " ".join(f"{group}={trial.params[group]}" for group in self.groups)
+        config, space = self.bases[choice]
+        runs = []
+        for seed in self.seeds:
+            values = {key: trial.params[key] for key in space}
+            member = run.identify(_with(config, values | {"seed": seed}))
+            overrides = [*choice.split(), *(f"{key}={value}" for key, value in values.items()), f"seed={seed}"]
+            runs.append(Planned(member.id, member.signature, member.config, overrides))
+        return runs
+
+    def suggest(self, trial: "optuna.Trial") -> None:
+        """Draws the trial's parameters: the groups first, then what the chosen ones are searched over."""
+        from optuna.distributions import CategoricalDistribution, json_to_distribution
+
+        for group, choices in self.groups.items():
+            trial._suggest(group, CategoricalDistribution(choices))
+        choice = " ".join(f"{group}={trial.params[group]}" for group in self.groups)
+        for key, distribution in self.bases[choice][1].items():
+            trial._suggest(key, json_to_distribution(json.dumps(distribution)))
+
+
+def corner(config: Config, space: Space) -> Config:
+    """The config at one corner of the space."""
+    from optuna.distributions import CategoricalDistribution, json_to_distribution
+
+    distributions = {key: json_to_distribution(json.dumps(found)) for key, found in space.items()}
+    return _with(
+        config,
+        {key: d.choices[0] if isinstance(d, CategoricalDistribution) else d.low for key, d in distributions.items()},  # type: ignore[attr-defined]
+    )
+
+
+def _with(config: Config, values: dict[str, Any]) -> Config:
+    config = json.loads(json.dumps(config))
+    for key, value in values.items():
+        *folders, name = key.split(".")
+        place = config
+        for folder in folders:
+            place = place.setdefault(folder, {})
+        place[name] = value
+    return config
+
+
+def _sampler(name: Sampler, seed: int) -> Any:
+    """The sampler with its options spelled out: Optuna's defaults change between versions."""
+    from optuna import exceptions, samplers
+
+    warnings.filterwarnings("ignore", category=exceptions.ExperimentalWarning)
+    try:
+        if name == "tpe":
+            return samplers.TPESampler(
+                multivariate=True, group=True, constant_liar=True, n_startup_trials=10, seed=seed
+            )
+        if name == "random":
+            return samplers.RandomSampler(seed=seed)
+        if name == "gp":
+            return samplers.GPSampler(n_startup_trials=10, seed=seed)
+        if name == "cmaes":
+            return samplers.CmaEsSampler(n_startup_trials=1, seed=seed, warn_independent_sampling=False)
+        if name == "qmc":
+            return samplers.QMCSampler(qmc_type="sobol", scramble=True, seed=seed, warn_independent_sampling=False)
+        return samplers.NSGAIISampler(population_size=20, seed=seed)
+    except ImportError as error:
+        problem = f"{name} needs a package that is not here ({error}); pip install 'rnnsweep[search]'"
+        raise ConfigError("hydra.sweeper.search", problem) from None
+
+
+def _pruner(name: Pruner) -> Any:
+    """Pruners see the tokens that a trial has read, so trials are compared at equal work."""
+    from optuna import pruners
+
+    if name == "median":
+        return pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=0)
+    if name == "asha":
+        return pruners.SuccessiveHalvingPruner(min_resource="auto", reduction_factor=3)
+    if name == "hyperband":
+        return pruners.HyperbandPruner(reduction_factor=3)
+    return pruners.NopPruner()
+
+
+class Judge(Board):
+    """Reports a trial's validation losses, averaged over its seeds, and prunes its runs when the pruner says so."""
+
+    def __init__(self, study: Path):
+        super().__init__(study)
+        self.trial: optuna.Trial | None = None
+        self.heard: dict[int, dict[str, tuple[Member, float]]] = {}
+
+    def judge(self, trial: "optuna.Trial | None") -> None:
+        self.trial, self.heard = trial, {}
+
+    def logged(self, member: Member, step: int, split: Split, metrics: dict[str, float]) -> None:
+        super().logged(member, step, split, metrics)
+        if self.trial is None or split != "val":
+            return
+        seen = self.heard.setdefault(step, {})
+        seen[member.run] = (member, metrics["loss"])
+        if len(seen) < len(self.state["runs"]):
+            return
+        tokens = step * member.task.batch_size * int(member.task.batch(0)["inputs"].shape[1])
+        self.trial.report(statistics.fmean(loss for _, loss in seen.values()), tokens)
+        if self.trial.should_prune():
+            for each, _ in seen.values():
+                each.status = "pruned"
+
+
+class SearchWorker(Worker):
+    """Takes trials: those that lost their owner first, then new ones, until the search has as many as it asked for."""
+
+    def __init__(self, search: Search, options: WorkOptions, stop: StopRequest):
+        super().__init__(Plan(search.study, []), options, stop)
+        self.search = search
+        self.judge = Judge(search.study)
+        self.board = self.judge
+
+    def work(self) -> None:
+        """Returns when the search has its trials.
+
+        Raises:
+            Interrupted: a signal came; the runs in hand have their checkpoints, and the trial waits for them.
+        """
+        import torch
+
+        torch.set_num_threads(self.options.threads)
+        self.trials = self.search.open()
+        try:
+            while True:
+                if self.stop.signum:
+                    raise Interrupted(self.stop.signum)
+                found = self._next()
+                if found is None:
+                    return
+                if not self._trained(*found):
+                    time.sleep(IDLE_SECONDS)
+        finally:
+            self.board.close()
+
+    def _next(self) -> "tuple[optuna.Trial, list[Planned]] | None":
+        """A trial to work on and its runs; None when all are over."""
+        import optuna
+
+        trials = self.trials.get_trials(deepcopy=False)
+        running = [trial for trial in trials if trial.state == optuna.trial.TrialState.RUNNING]
+        for frozen in running:
+            if set(self.search.groups) <= set(frozen.params):
+                runs = self._planned(frozen)
+                if runs is not None and not any(self._held(planned) for planned in runs):
+                    return optuna.Trial(self.trials, frozen._trial_id), runs
+        with self._one_at_a_time():
+            trial = self._ask()
+        if trial is not None:
+            return trial, self.search.planned(trial)
+        if not running:
+            return None
+        return optuna.Trial(self.trials, running[0]._trial_id), []
+
+    @contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
+        """Between the count of the trials and the next one no other worker asks."""
+        with open(self.search.study / FOLDER / ".ask", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _ask(self) -> "optuna.Trial | None":
+        """A new trial with its parameters; None when there are as many as asked for."""
+        count = len(self.trials.get_trials(deepcopy=False))
+        if count >= self.search.n_trials:
+            return None
+        seed = rng.key(self.search.seeds[0], "sampling", "trial", count) % 2**31
+        self.trials.sampler = _sampler(self.search.sampler, seed)  # a fixed seed would repeat its first draws
+        trial = self.trials.ask()
+        self.search.suggest(trial)
+        return trial
+
+    def _planned(self, frozen: "optuna.trial.FrozenTrial") -> list[Planned] | None:
+        """The runs of a trial that another process asked for; None while it is still drawing the parameters."""
+        try:
+            return self.search.planned(frozen)
+        except KeyError:
+            return None
+
+    def _held(self, planned: Planned) -> bool:
+        """Whether a process that lives trains this run."""
+        store = self.plan.store(planned)
+        if not store.path.exists():
+            return False
+        free = store.claim()
+        store.release()
+        return not free
+
+    def _trained(self, trial: "optuna.Trial", runs: list[Planned]) -> bool:
+        """Trains what a trial's runs still need and tells its value; False where others are at it."""
+        self.left = list(runs)
+        self.judge.judge(trial if self.search.pruner != "none" and len(self.search.metrics) == 1 else None)
+        claimed: Claimed = [taken for taken in map(self._take, list(self.left)) if taken is not None]
+        try:
+            if len(claimed) < len(self.left) or not runs:
+                return False
+            if claimed:
+                self._train(claimed)
+            self._tell(trial, runs)
+        finally:
+            for _, store in claimed:
+                store.release()
+        return True
+
+    def _tell(self, trial: "optuna.Trial", runs: list[Planned]) -> None:
+        from optuna.trial import TrialState
+
+        records = [self.plan.store(planned).record() for planned in runs]
+        found = [record for record in records if record is not None]
+        trial.set_user_attr("runs", [planned.id for planned in runs])
+        statuses = {record.status for record in found}
+        if "failed" in statuses or len(found) < len(runs):
+            self.trials.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+        elif "pruned" in statuses:
+            self.trials.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
+        else:
+            self.trials.tell(trial, [value(metric, found) for metric in self.search.metrics], skip_if_finished=True)
+
+
+def value(metric: str, records: list[RunRecord]) -> float:
+    """A metric's mean over the seeds at their best validation; the worst there is where one diverged."""
+    name, worst = metric.removeprefix("-"), -math.inf if metric.startswith("-") else math.inf
+    if name in ("parameters", "seconds"):
+        return statistics.fmean(float(getattr(record, name)) for record in records)
+    if any(record.status == "diverged" for record in records):
+        return worst
+    if missing := [record for record in records if name not in record.best]:
+        known = ", ".join(key for key in missing[0].best if "/" in key)
+        raise ConfigError("hydra.sweeper.metrics", f"no run has `{name}`; there are {known}, parameters, seconds")
+    return statistics.fmean(worst if record.best[name] is None else float(record.best[name] or 0) for record in records)
+
+
+def searches(study: Path) -> list[Search]:
+    """All searches that were begun in a study's directory, each once though its number of trials grew."""
+    files = sorted((study / FOLDER).glob("search-*.json"), key=lambda file: file.stat().st_mtime)
+    return list({search.name: search for search in map(Search.load, files)}.values())

@@ -1,0 +1,66 @@
+"""How a search stands: trials by state, the best, the Pareto front of several objectives."""
+
+import collections
+
+from rnnsweep.record import RunRecord, RunStore
+from rnnsweep.sweep.search import Search
+from rnnsweep.sweep.view import last_line, worker_lines
+
+
+class Trials:
+    """The state of a search, from its storage."""
+
+    def __init__(self, search: Search):
+        self.search = search
+        self.study = search.open()
+
+    def look(self) -> None:
+        """Nothing is kept here: the storage is asked each time."""
+
+    @property
+    def left(self) -> int:
+        """Trials that have not ended."""
+        over = [trial for trial in self.study.get_trials(deepcopy=False) if trial.state.is_finished()]
+        return max(0, self.search.n_trials - len(over))
+
+    @property
+    def failed(self) -> bool:
+        return any(trial.state.name == "FAIL" for trial in self.study.get_trials(deepcopy=False))
+
+    def summary(self) -> str:
+        """One line."""
+        trials = self.study.get_trials(deepcopy=False)
+        counts = collections.Counter(trial.state.name.lower() for trial in trials)
+        told = "  ".join(f"{count} {name}" for name, count in counts.items())
+        return f"{sum(t.state.is_finished() for t in trials)}/{self.search.n_trials} trials  {told}{self._best_line()}"
+
+    def _best_line(self) -> str:
+        best = self.study.best_trials if self._any_complete() else []
+        return f"  best {best[0].values[0]:.4f}" if best and len(self.search.metrics) == 1 else ""
+
+    def _any_complete(self) -> bool:
+        return any(trial.state.name == "COMPLETE" for trial in self.study.get_trials(deepcopy=False))
+
+    def lines(self) -> list[str]:
+        """The summary and a line for each worker."""
+        return [self.summary(), *worker_lines(self.search.study)]
+
+    def failures(self) -> list[RunRecord]:
+        """The records of the runs that failed."""
+        failed = [trial for trial in self.study.get_trials(deepcopy=False) if trial.state.name == "FAIL"]
+        names = [name for trial in failed for name in trial.user_attrs.get("runs", [])]
+        records = [RunStore(self.search.study / name).record() for name in names]
+        return [record for record in records if record is not None and record.status == "failed"]
+
+    def closing_table(self) -> str:
+        """How the search ended: the best trial, or the front where there are several objectives."""
+        lines = ["", self.summary()]
+        for trial in self.study.best_trials if self._any_complete() else []:
+            values = "  ".join(
+                f"{name} {value:.4f}" for name, value in zip(self.search.metrics, trial.values, strict=True)
+            )
+            chosen = " ".join(f"{key}={value}" for key, value in trial.params.items())
+            lines += [f"trial {trial.number}: {values}", f"  {chosen}", f"  {', '.join(trial.user_attrs['runs'])}"]
+        for record in self.failures():
+            lines += ["", f"failed: {record.run}: {last_line(record.error)}"]
+        return "\n".join(lines)

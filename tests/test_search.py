@@ -1,0 +1,213 @@
+"""Searches: what is drawn, trials that end, are pruned, are resumed; the storage's word is final."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import CONF, Compose
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution, json_to_distribution
+from optuna.trial import TrialState
+
+from rnnsweep.errors import ConfigError
+from rnnsweep.interrupt import StopRequest
+from rnnsweep.record import RunRecord
+from rnnsweep.sweep.grid import Grammar
+from rnnsweep.sweep.search import Search, SearchWorker, value
+from rnnsweep.sweep.trials import Trials
+from rnnsweep.sweep.worker import WorkOptions
+
+SMALL = ("task=parity", "task.examples=100", "task.held_out=40", "train.batch_size=20", "cell.hidden_size=4")
+SHORT = (*SMALL, "train.steps=12", "train.eval_every=4", "train.log_every=4")
+LR = {"optimizer.lr": {"name": "FloatDistribution", "attributes": {"low": 1e-4, "high": 0.1, "log": True}}}
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("optimizer.lr=interval(0.1,0.2)", FloatDistribution(0.1, 0.2)),
+        ("optimizer.lr=tag(log, interval(1e-4,1e-1))", FloatDistribution(1e-4, 0.1, log=True)),
+        ("cell.hidden_size=int(interval(8,64))", IntDistribution(8, 64)),
+        ("cell.hidden_size=tag(log, int(interval(8,64)))", IntDistribution(8, 64, log=True)),
+        ("cell.hidden_size=range(8,33,8)", IntDistribution(8, 32, step=8)),
+        ("train.clip=null,0.5,1.0", CategoricalDistribution([None, 0.5, 1.0])),
+        ("task.output='each','last'", CategoricalDistribution(["each", "last"])),
+    ],
+)
+def test_the_space_in_hydras_grammar(text: str, wanted: Any) -> None:
+    with initialize_config_dir(str(CONF)):
+        grammar = Grammar(GlobalHydra.instance().config_loader())
+        assert json_to_distribution(json.dumps(grammar.distribution(grammar.override(text)))) == wanted
+
+
+def test_an_empty_range_is_refused() -> None:
+    with initialize_config_dir(str(CONF)):
+        grammar = Grammar(GlobalHydra.instance().config_loader())
+        with pytest.raises(ConfigError, match=r"optimizer.lr: cannot be searched"):
+            grammar.distribution(grammar.override("optimizer.lr=tag(log, interval(0,1))"))
+
+
+def search(composed: Compose, study: Path, **options: Any) -> Search:
+    config = composed(*SHORT) | {"out": str(study)}
+    described: dict[str, Any] = {
+        "sampler": "random",
+        "pruner": "none",
+        "n_trials": 4,
+        "metrics": ("val/loss",),
+        "seeds": (0,),
+        "storage": None,
+        "groups": {},
+        "bases": {"": (config, LR)},
+    }
+    return Search(study, **described | options)
+
+
+def work(described: Search) -> Any:
+    SearchWorker(described, WorkOptions(1, 1), StopRequest()).work()
+    return described.open()
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "gp", "cmaes", "qmc", "nsgaii"])
+def test_every_sampler(sampler: str, composed: Compose, tmp_path: Path) -> None:
+    two = LR | {"optimizer.beta1": {"name": "FloatDistribution", "attributes": {"low": 0.5, "high": 0.95}}}
+    described = search(composed, tmp_path, sampler=sampler, bases={"": (composed(*SHORT), two)}, n_trials=3)
+    trials = work(described).trials
+    assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 3
+    assert len({trial.params["optimizer.lr"] for trial in trials}) == 3
+    for trial in trials:
+        (name,) = trial.user_attrs["runs"]
+        record = json.loads((tmp_path / name / "record.json").read_text())
+        assert record["best"]["val/loss"] == trial.value
+        assert record["config"]["optimizer"]["lr"] == trial.params["optimizer.lr"]
+
+
+def test_n_trials_is_the_total_and_a_continued_search_draws_anew(composed: Compose, tmp_path: Path) -> None:
+    assert len(work(search(composed, tmp_path, n_trials=2)).trials) == 2
+    assert len(work(search(composed, tmp_path, n_trials=2)).trials) == 2
+    trials = work(search(composed, tmp_path, n_trials=5)).trials
+    assert len({trial.params["optimizer.lr"] for trial in trials}) == 5
+
+
+def test_the_value_is_the_mean_over_the_seeds(composed: Compose, tmp_path: Path) -> None:
+    study = work(search(composed, tmp_path, seeds=(0, 1, 2), n_trials=1))
+    names = study.trials[0].user_attrs["runs"]
+    losses = [json.loads((tmp_path / name / "record.json").read_text())["best"]["val/loss"] for name in names]
+    assert len(set(losses)) == 3
+    assert study.trials[0].value == pytest.approx(sum(losses) / 3)
+
+
+def test_several_objectives_and_groups(composed: Compose, tmp_path: Path) -> None:
+    bases = {f"cell={cell}": (composed(*SHORT, f"cell={cell}"), LR) for cell in ("rnn", "lstm")}
+    described = search(
+        composed,
+        tmp_path,
+        metrics=("-val/accuracy", "parameters"),
+        groups={"cell": ["rnn", "lstm"]},
+        bases=bases,
+        n_trials=6,
+    )
+    trials = work(described).trials
+    assert {trial.params["cell"] for trial in trials} == {"rnn", "lstm"}
+    sizes = {trial.params["cell"]: trial.values[1] for trial in trials}
+    assert sizes["lstm"] > sizes["rnn"]
+    table = Trials(described).closing_table()
+    assert "-val/accuracy" in table
+    assert "parameters" in table
+
+
+def test_pruned_is_not_failed(composed: Compose, tmp_path: Path) -> None:
+    """After four trials the median pruner stops those that are worse than the median of the others."""
+    described = search(composed, tmp_path, pruner="median", n_trials=14, seeds=(0, 1))
+    study = work(described)
+    states = {trial.state for trial in study.trials}
+    assert states == {TrialState.COMPLETE, TrialState.PRUNED}
+    pruned = next(trial for trial in study.trials if trial.state == TrialState.PRUNED)
+    records = [json.loads((tmp_path / name / "record.json").read_text()) for name in pruned.user_attrs["runs"]]
+    assert [record["status"] for record in records] == ["pruned", "pruned"]
+    assert records[0]["steps"] < 12
+    assert set(pruned.intermediate_values) <= {step * 20 * 20 for step in (4, 8, 12)}  # at equal tokens
+    assert not Trials(described).failed
+
+
+def test_a_diverged_trial_has_the_worst_value(composed: Compose, tmp_path: Path) -> None:
+    wild = {"optimizer.lr": {"name": "FloatDistribution", "attributes": {"low": 1e30, "high": 1e31}}}
+    config = composed(*SHORT, "optimizer=sgd", "cell=rnn", "cell.nonlinearity=relu", "train.clip=null")
+    study = work(search(composed, tmp_path, bases={"": (config, wild)}, n_trials=1))
+    assert study.trials[0].value == float("inf")
+
+
+def test_a_metric_that_no_run_has() -> None:
+    record = RunRecord("r", "complete", {}, {"step": 1, "val/loss": 2.0}, 10, 1.5, 1, {}, {})
+    assert value("val/loss", [record]) == 2.0
+    assert value("seconds", [record]) == 1.5
+    with pytest.raises(ConfigError, match=r"no run has `val/bleu`; there are val/loss, parameters, seconds"):
+        value("val/bleu", [record])
+
+
+COMMAND = (
+    *("-m", *SMALL, "train.steps=300", "train.eval_every=50", "train.checkpoint_seconds=.05", "cell=rnn,gru"),
+    *("optimizer.lr=tag(log, interval(1e-3,1e-1))", "hydra.sweeper.search=tpe", "hydra.sweeper.n_trials=6"),
+)
+
+
+def test_a_killed_search_goes_on(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "rnnsweep", *COMMAND]
+    for runs in (1, 3):
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 120
+        while len(list(tmp_path.glob("multirun/default/*/metrics.jsonl"))) < runs:
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    time.sleep(1)
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "6/6 trials  6 complete" in result.stdout
+    assert len(list(tmp_path.glob("multirun/default/*/record.json"))) == 6
+    again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert "6/6 trials  6 complete" in again.stdout
+    status = [sys.executable, "-m", "rnnsweep.status", "multirun/default"]
+    told = subprocess.run(status, cwd=tmp_path, capture_output=True, text=True)
+    assert "6/6 trials" in told.stdout, told.stderr
+
+
+def test_a_space_that_lives_with_the_cell(tmp_path: Path) -> None:
+    (tmp_path / "conf" / "cell").mkdir(parents=True)
+    settings = (CONF / "cell" / "gru.yaml").read_text()
+    space = "_search_: {hidden_size: 'int(interval(2,6))', recurrent_init: 'orthogonal,uniform'}\n"
+    (tmp_path / "conf" / "cell" / "mine.yaml").write_text(settings + space)
+    command = ["-m", "rnnsweep", "--config-dir", "conf", *COMMAND[:-3], "cell=mine", *COMMAND[-2:]]
+    quick = [override for override in command if not override.startswith(("cell.hidden", "train.steps"))]
+    result = subprocess.run(
+        [sys.executable, *quick, "train.steps=10", "cell.num_layers=1"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    configs = [json.loads(path.read_text())["cell"] for path in tmp_path.glob("multirun/default/*/config.json")]
+    assert len({(config["hidden_size"], config["recurrent_init"]) for config in configs}) > 2
+    assert all(2 <= config["hidden_size"] <= 6 for config in configs)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("hydra.sweeper.search=tpee",), "expected one of tpe, random"),
+        (("hydra.sweeper.search=tpe",), "there is nothing to search over"),
+        (("hydra.sweeper.search=tpe", "optimizer.lr=1,2", "hydra.sweeper.n_trials=0"), "expected at least 1, got 0"),
+        (("hydra.sweeper.search=tpe", "optimizer.lrr=1,2"), "AdamW has no parameter `lrr`. Did you mean `lr`?"),
+        (("hydra.sweeper.search=tpe", "optimizer.lr=1,2", "hydra.sweeper.storage=sqlite:////no/x.db"), "cannot open"),
+    ],
+)
+def test_a_bad_search_is_refused(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "rnnsweep", "-m", *SMALL, *arguments]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 2
+    assert said in result.stderr
+    assert not list(tmp_path.iterdir())
