@@ -1,6 +1,7 @@
 """SIGINT and SIGTERM as a request: the loop ends its step, writes a checkpoint and raises."""
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -36,6 +37,9 @@ class StopRequest:
 def listening() -> Iterator[StopRequest]:
     """Inside the block the signals set the request and do not end the process."""
     request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():  # only the main thread hears signals
+        yield request
+        return
     before = {signum: signal.signal(signum, request.handle) for signum in SIGNALS}
     try:
         yield request

@@ -19,6 +19,7 @@ from rnnsweep.sweep.grid import Grammar, Params, points
 from rnnsweep.sweep.plan import Plan, Planned, Skip, configs
 from rnnsweep.sweep.search import Pruner, Sampler, Search, corner
 from rnnsweep.sweep.task import WorkTask
+from rnnsweep.sweep.watch import watch
 
 
 class StudySweeper:
@@ -144,7 +145,7 @@ class StudySweeper:
             count = min(self._count(), self.n_trials)
             if trials.left:
                 options = WorkOptions(self.stack, self._threads(count), self.on_error)
-                self._launch(WorkTask(search.save(), options), count, search.study)
+                self._launch(WorkTask(search.save().resolve(), options), count, search.study)
             print(trials.closing_table(), flush=True)
             if trials.failed:
                 sys.exit(1)
@@ -204,7 +205,7 @@ class StudySweeper:
         progress.look()
         print(f"{plan.study}: {progress.summary()}", flush=True)
         threads = self._threads(count)
-        task = WorkTask(plan.save(), WorkOptions(self.stack, threads, self.on_error))
+        task = WorkTask(plan.save().resolve(), WorkOptions(self.stack, threads, self.on_error))
         if len(progress.records) < len(plan.runs):
             self._launch(task, min(count, len(plan.runs) - len(progress.records)), plan.study)
         print(closing_table(progress), flush=True)
@@ -215,12 +216,21 @@ class StudySweeper:
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=self.hydra_context, task_function=task, config=self.config
         )
-        try:
-            for result in launcher.launch([[] for _ in range(count)], initial_job_idx=0):
-                _ = result.return_value  # raises what the worker raised
-        except Interrupted:
-            print(f"\nstopped; the runs in hand have checkpoints: the same command continues {study}", flush=True)
-            raise
+        jobs: list[list[str]] = [[] for _ in range(count)]
+        target = str(self.config.hydra.launcher._target_)
+        if target.startswith("rnnsweep.") or "basic_launcher" in target:
+            try:
+                for result in launcher.launch(jobs, initial_job_idx=0):
+                    _ = result.return_value  # raises what the worker raised
+            except Interrupted:
+                print(f"\nstopped; the runs in hand have checkpoints: the same command continues {study}", flush=True)
+                raise
+        else:
+            try:
+                watch(lambda: launcher.launch(jobs, initial_job_idx=0), task)
+            except KeyboardInterrupt:
+                print(f"\nno longer watching; workers elsewhere go on: python -m rnnsweep.status {study}", flush=True)
+                raise
 
     def _threads(self, count: int) -> int:
         return int(self.config.train.threads) or max(1, (os.cpu_count() or 1) // count)

@@ -36,10 +36,15 @@ class Progress:
             self.done_before = len(self.records)
 
     @property
+    def left(self) -> int:
+        """Runs without a record."""
+        return len(self.plan.runs) - len(self.records)
+
+    @property
     def counts(self) -> dict[str, int]:
         """Runs by status, `to do` for those without a record."""
         counts = collections.Counter(record.status for record in self.records.values())
-        return dict(counts) | {"to do": len(self.plan.runs) - len(self.records)}
+        return dict(counts) | {"to do": self.left}
 
     @property
     def best(self) -> RunRecord | None:
@@ -52,7 +57,7 @@ class Progress:
         """From the rate since the first look; None before a run has ended."""
         ended = len(self.records) - self.done_before
         elapsed = time.monotonic() - self.started
-        return (len(self.plan.runs) - len(self.records)) * elapsed / ended if ended else None
+        return self.left * elapsed / ended if ended else None
 
     def summary(self) -> str:
         """One line."""
