@@ -86,7 +86,7 @@ def ours(cell: str, batch: int, length: int, hidden: int, steps: int) -> float:
 def bare(cell: str, batch: int, length: int, hidden: int, steps: int) -> float:
     """Seconds a step of the loop that one would write by hand."""
     task = run.prepare(config(cell, batch, length, hidden, steps)).task
-    tokens, vocab = task.vocab.encode("".join(task.parts["train"])).long(), len(task.vocab)  # type: ignore[attr-defined]
+    tokens, vocab = task.vocab.encode("".join(task.data.parts["train"])).long(), len(task.vocab)  # type: ignore[attr-defined]
     embedding, head = nn.Embedding(vocab, EMBEDDING), nn.Linear(hidden, vocab)
     network = CELLS[cell](EMBEDDING, hidden, batch_first=True)
     parameters = [*embedding.parameters(), *network.parameters(), *head.parameters()]

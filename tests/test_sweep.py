@@ -289,11 +289,11 @@ def test_a_sweep_is_trained_once_extended_and_alike_in_stacks(tmp_path: Path) ->
 
 
 def test_a_plan_trains_nothing(tmp_path: Path) -> None:
-    told = sweep(*GRID, "hydra.sweeper.plan=true", "hydra.sweeper.stack=2", cwd=tmp_path)
+    told = sweep(*GRID, "hydra.sweeper.plan=true", cwd=tmp_path)
     assert told.returncode == 0, told.stderr
     assert "0/12 runs" in told.stdout
     assert told.stdout.count("parity-rnn-s0") == 1  # one shape a line
-    assert not list(tmp_path.glob("multirun/default/*"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_study_of_a_config_file(tmp_path: Path) -> None:

@@ -60,6 +60,10 @@ class Layer(nn.Module):
         for block in self.weight_hh.chunk(gates) if init != "uniform" else ():
             nn.init.orthogonal_(block) if init == "orthogonal" else nn.init.eye_(block)
 
+    def recurrent(self, h: Float[Tensor, "batch hidden"]) -> Float[Tensor, "batch gates"]:
+        """weight_hh h + bias_hh, as one addmm: under vmap F.linear takes a slower way."""
+        return torch.addmm(self.bias_hh, h, self.weight_hh.T)
+
     def weights(self) -> list[Tensor]:
         return [self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh]
 

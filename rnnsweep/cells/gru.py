@@ -5,7 +5,6 @@ from typing import ClassVar
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional as F
 
 from rnnsweep.cells.base import Layer, RecurrentCell
 from rnnsweep.kernels import library
@@ -27,7 +26,7 @@ class GRU(RecurrentCell):
     def step(self, layer: Layer, gates: Float[Tensor, "batch gates"], state: State) -> State:
         (h,) = state
         r_x, z_x, n_x = gates.chunk(3, -1)
-        r_h, z_h, n_h = F.linear(h, layer.weight_hh, layer.bias_hh).chunk(3, -1)
+        r_h, z_h, n_h = layer.recurrent(h).chunk(3, -1)
         r = torch.sigmoid(r_x + r_h)
         z = torch.sigmoid(z_x + z_h)
         n = torch.tanh(n_x + r * n_h)

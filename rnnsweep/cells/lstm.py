@@ -6,7 +6,6 @@ from typing import ClassVar
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from rnnsweep.cells.base import Layer, RecurrentCell
 from rnnsweep.kernels import library
@@ -41,7 +40,7 @@ class LSTM(RecurrentCell):
 
     def step(self, layer: Layer, gates: Float[Tensor, "batch gates"], state: State) -> State:
         h, c = state
-        i, f, g, o = (gates + F.linear(h, layer.weight_hh, layer.bias_hh)).chunk(4, -1)
+        i, f, g, o = (gates + layer.recurrent(h)).chunk(4, -1)
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
         return torch.sigmoid(o) * torch.tanh(c), c
 

@@ -6,7 +6,6 @@ from typing import ClassVar, Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional as F
 
 from rnnsweep.cells.base import Layer, RecurrentCell
 from rnnsweep.kernels import library
@@ -27,7 +26,7 @@ class RNN(RecurrentCell):
     nonlinearity: Literal["tanh", "relu"] = "tanh"
 
     def step(self, layer: Layer, gates: Float[Tensor, "batch gates"], state: State) -> State:
-        before = gates + F.linear(state[0], layer.weight_hh, layer.bias_hh)
+        before = gates + layer.recurrent(state[0])
         return (torch.tanh(before) if self.nonlinearity == "tanh" else torch.relu(before),)
 
     @property

@@ -22,12 +22,19 @@ def distinct_binary(
         problem = f"there are only {space:.0f} binary sequences of this length and {count} are asked for; lower it"
         raise ConfigError("task.examples", f"{problem} or raise `task.seq_len`", ("task.seq_len", "task.held_out"))
     generator = rng.generator(seed, "data")
-    rows = np.empty((0, max_len + 1), dtype=np.uint8 if max_len < 256 else np.int32)
-    while len(rows) < count:
-        bits = torch.randint(0, 2, (count, max_len), generator=generator).numpy()
-        lengths = torch.randint(min_len, max_len + 1, (count, 1), generator=generator).numpy()
-        bits[np.arange(max_len) >= lengths] = 0
-        rows = np.concatenate([rows, np.concatenate([lengths, bits], 1).astype(rows.dtype)])
-        rows = rows[np.sort(np.unique(rows, axis=0, return_index=True)[1])]  # first of each, in the order drawn
-    kept = torch.from_numpy(rows[:count].astype(np.int64))
-    return kept[:, 1:], kept[:, 0]
+    kept_bits, kept_lengths = np.empty((0, max_len), np.uint8), np.empty(0, np.int64)
+    while len(kept_bits) < count:
+        bits = torch.randint(0, 2, (count, max_len), generator=generator, dtype=torch.uint8).numpy()
+        lengths = torch.randint(min_len, max_len + 1, (count,), generator=generator).numpy()
+        bits[np.arange(max_len) >= lengths[:, None]] = 0
+        kept_bits, kept_lengths = np.concatenate([kept_bits, bits]), np.concatenate([kept_lengths, lengths])
+        first = _first_of_each(kept_bits, kept_lengths)
+        kept_bits, kept_lengths = kept_bits[first], kept_lengths[first]
+    return torch.from_numpy(kept_bits[:count].astype(np.int64)), torch.from_numpy(kept_lengths[:count])
+
+
+def _first_of_each(bits: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """The places of the rows that differ from all before them, in order."""
+    rows = np.concatenate([np.packbits(bits, axis=1), lengths[:, None].view(np.uint8)], axis=1)
+    whole = np.ascontiguousarray(rows).view(f"V{rows.shape[1]}")[:, 0]  # a row as one value, compared as bytes
+    return np.sort(np.unique(whole, return_index=True)[1])

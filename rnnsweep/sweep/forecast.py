@@ -1,9 +1,11 @@
 """What a plan would take: one measured step for each distinct shape."""
 
 import collections
+import tempfile
+from pathlib import Path
 
 from rnnsweep import run
-from rnnsweep.sweep.plan import FOLDER, Plan, Planned
+from rnnsweep.sweep.plan import Plan, Planned
 from rnnsweep.sweep.probe import seconds_per_step, stack_size
 from rnnsweep.sweep.view import Progress, duration
 
@@ -20,12 +22,13 @@ def forecast(plan: Plan, workers: int, stack: int | str) -> str:
     total = 0.0
     if shapes:
         lines.append("   runs  stack  parameters  FLOP a run   memory   ms a step   a run   such as")
-    for alike in shapes.values():
-        first = run.prepare(alike[0].config)
-        size = int(stack) if stack != "auto" else stack_size(first, len(alike), plan.study / FOLDER)
-        row, seconds = _row(first, alike, min(size, len(alike)))
-        total += seconds
-        lines.append(row)
+    with tempfile.TemporaryDirectory() as folder:  # a forecast leaves nothing behind
+        for alike in shapes.values():
+            first = run.prepare(alike[0].config)
+            size = int(stack) if stack != "auto" else stack_size(first, len(alike), Path(folder))
+            row, seconds = _row(first, alike, min(size, len(alike)))
+            total += seconds
+            lines.append(row)
     lines += ["", f"about {duration(total / workers)} with {workers} workers"] if shapes else []
     return "\n".join(lines)
 

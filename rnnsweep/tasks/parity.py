@@ -95,9 +95,16 @@ class Parity(AbstractTask):
         chosen = self._order(epoch)[start * self.batch_size : (start + 1) * self.batch_size]
         return {name: values[chosen] for name, values in self.data["train"].items()}
 
-    @functools.lru_cache(maxsize=1)  # noqa: B019  a task lives as long as its run
     def _order(self, epoch: int) -> Int[Tensor, "example"]:
-        return torch.randperm(self.examples, generator=rng.generator(self.seed, "data", epoch))
+        if epoch not in self._orders:
+            self._orders.clear()
+            self._orders[epoch] = torch.randperm(self.examples, generator=rng.generator(self.seed, "data", epoch))
+        return self._orders[epoch]
+
+    @functools.cached_property
+    def _orders(self) -> dict[int, Int[Tensor, "example"]]:
+        """The order of the newest epoch."""
+        return {}
 
     def evaluation(self, split: Split) -> Iterator[Batch]:
         for start in range(0, self.sizes[split], EVALUATION_SEQUENCES):
