@@ -45,7 +45,10 @@ def _compose_and_train() -> None:
     def job(config: DictConfig) -> float | None:
         nonlocal composed
         composed = True
-        return _run(config)
+        try:
+            return _run(config)
+        except ConfigError as error:  # told here, before Hydra adds a line of its own
+            _refuse_setting(error)
 
     try:
         hydra.main(config_path=str(CONF), config_name="config")(job)()
@@ -60,8 +63,7 @@ def _compose_and_train() -> None:
     except OverrideParseException as error:
         _refuse(f"`{error.override}`: cannot be read as KEY=VALUE ({error.message.splitlines()[1]})")
     except ConfigError as error:
-        typed = next(filter(None, map(_typed, error.keys)), error.keys[0])
-        _refuse(f"`{typed.lstrip('+')}`: {error.problem}")
+        _refuse_setting(error)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         if composed:
             raise
@@ -83,6 +85,11 @@ def _typed(key: str) -> str | None:
         if name == key or name.startswith(f"{key}."):
             return argument
     return None
+
+
+def _refuse_setting(error: ConfigError) -> NoReturn:
+    typed = next(filter(None, map(_typed, error.keys)), error.keys[0])
+    _refuse(f"`{typed.lstrip('+')}`: {error.problem}")
 
 
 def _refuse(message: str) -> NoReturn:

@@ -158,16 +158,17 @@ class Trainer:
         self.saved_at = self.clock = time.monotonic()
         while self.step < self.steps and self._running():
             self.advance()
+            stop = self.stop.signum  # read once: a signal that comes below waits for the next step
             validate = self.step % self.eval_every == 0 or self.step == self.steps
             if validate or self.step % self.config.log_every == 0:
                 self._log()
             if validate:
                 self._validate()
                 self._checkpoint()
-            elif self.stop.signum or time.monotonic() - self.saved_at >= self.config.checkpoint_seconds:
+            elif stop or time.monotonic() - self.saved_at >= self.config.checkpoint_seconds:
                 self._checkpoint()
-            if self.stop.signum:
-                raise Interrupted(self.stop.signum)
+            if stop:
+                raise Interrupted(stop)
         for member in self._running():
             member.status = "complete"
 
