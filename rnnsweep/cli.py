@@ -102,6 +102,7 @@ def _run(config: DictConfig) -> float | None:
     from rnnsweep.config import plain
     from rnnsweep.record import RunStore
     from rnnsweep.run import execute, fail, prepare
+    from rnnsweep.trackers import tracked
 
     choices = HydraConfig.get().runtime.choices
     run = prepare(plain(OmegaConf.to_container(config, resolve=True), choices))
@@ -110,12 +111,13 @@ def _run(config: DictConfig) -> float | None:
     if finished and finished.status in ("complete", "diverged") and not run.config["rerun"]:
         print(f"{store.path} is finished; `rerun=true` trains it anew")
     else:
+        observer = tracked(progress.observer(run.train.progress), run.train.tracker)
         _claim(store)
         if run.config["rerun"]:
             store.clear()
         try:
             with interrupt.listening() as stop:
-                (finished,) = execute([(run, store)], progress.observer(run.train.progress), stop)
+                (finished,) = execute([(run, store)], observer, stop)
         except Exception as error:
             if not isinstance(error, ConfigError):
                 fail(run.id, store, run.config, traceback.format_exc())

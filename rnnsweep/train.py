@@ -65,6 +65,9 @@ class TrainConfig(Schedule):
     progress: Annotated[bool, EXECUTION] = True
     """Show the progress while training."""
 
+    tracker: Annotated[Literal["tensorboard", "mlflow", "wandb"] | None, EXECUTION] = None
+    """Log the same rows there too."""
+
     def total_steps(self, steps_per_epoch: int) -> int:
         """Optimizer steps of a whole run."""
         return self.steps if self.epochs is None else max(1, round(self.epochs * steps_per_epoch))

@@ -17,7 +17,7 @@ ORDER = [
     {"tasks"},
     {"stack", "optim"},
     {"train"},
-    {"config", "progress"},
+    {"config", "progress", "trackers"},
     {"run"},
     {"sweep"},
     {"cli", "sample", "status", "plugins"},

@@ -20,6 +20,7 @@ from rnnsweep.record import RunStore
 from rnnsweep.run import Run
 from rnnsweep.sweep.plan import FOLDER, Plan, Planned
 from rnnsweep.sweep.probe import stack_size
+from rnnsweep.trackers import tracked
 from rnnsweep.train import Member, Observer
 from rnnsweep.types import Split
 
@@ -157,7 +158,7 @@ class Worker:
             return
         self.board.write(runs=[member.id for member, _ in claimed], step=0, steps=0)
         try:
-            run.execute(claimed, self.board, self.stop)
+            run.execute(claimed, tracked(self.board, claimed[0][0].train.tracker), self.stop)
         except Exception as error:
             if len(claimed) > 1:
                 middle = len(claimed) // 2
