@@ -30,7 +30,8 @@ def main() -> None:
 
         print(page(CONF, sys.argv[1:]))
         return
-    if any(argument.startswith("+study=") for argument in sys.argv) and not {"-m", "--multirun"} & set(sys.argv):
+    modes = ("-m", "--multirun", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc", "hydra.mode=")
+    if any(a.startswith("+study=") for a in sys.argv) and not any(a.startswith(modes) for a in sys.argv[1:]):
         sys.argv.append("-m")  # a study is a sweep
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises, and the error is told here
     try:
@@ -123,7 +124,8 @@ def _run(config: DictConfig) -> float | None:
                 fail(run.id, store, run.config, traceback.format_exc())
             raise
         except interrupt.Interrupted:
-            print(f"\nstopped; a checkpoint is in {store.path}: the same command continues from it", flush=True)
+            command = "the same command without rerun=true" if run.config["rerun"] else "the same command"
+            print(f"\nstopped; a checkpoint is in {store.path}: {command} continues from it", flush=True)
             raise
         finally:
             store.release()

@@ -40,7 +40,8 @@ def listening() -> Iterator[StopRequest]:
     if threading.current_thread() is not threading.main_thread():  # only the main thread hears signals
         yield request
         return
-    before = {signum: signal.signal(signum, request.handle) for signum in SIGNALS}
+    heard = [signum for signum in SIGNALS if signal.getsignal(signum) != signal.SIG_IGN]
+    before = {signum: signal.signal(signum, request.handle) for signum in heard}
     try:
         yield request
     finally:

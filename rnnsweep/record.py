@@ -13,6 +13,7 @@ import fcntl
 import json
 import math
 import os
+import platform
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -63,6 +64,8 @@ class RunStore:
             lock.close()
             return False
         self._lock = lock
+        for torn in self.path.glob(".*.partial"):  # of a process that was killed while it wrote
+            torn.unlink(missing_ok=True)
         return True
 
     def release(self) -> None:
@@ -85,7 +88,7 @@ class RunStore:
 
     def write(self, name: str, content: str | Callable[[IO[bytes]], None]) -> None:
         """Writes a whole file atomically: text, or what the function writes into the open file."""
-        partial = self.path / f".{name}.partial"
+        partial = self.path / f".{name}.{platform.node()}-{os.getpid()}.partial"  # others may write the same file
         with open(partial, "wb") as file:
             if isinstance(content, str):
                 file.write(content.encode())
@@ -98,7 +101,7 @@ class RunStore:
     def rewind(self, size: int) -> None:
         """Cuts metrics.jsonl to its first `size` bytes, the length when a checkpoint was written."""
         if (self.path / "metrics.jsonl").exists():
-            os.truncate(self.path / "metrics.jsonl", size)
+            os.truncate(self.path / "metrics.jsonl", min(size, self.size))
 
     def log(self, step: int, split: str, metrics: Json) -> None:
         """Appends a row to metrics.jsonl; numbers that are not finite become null."""

@@ -256,5 +256,7 @@ def saved(path: Path) -> tuple[Run, nn.Module]:
     task = make_task(config, classes)
     task.adopt(best["assets"])
     model = make_model(config, classes, task)
-    model.load_state_dict(best["weights"])
+    if {name for name, _ in model.named_parameters()} != set(best["weights"]):
+        raise ConfigError(str(path), "the weights in best.pt are not those of the model in config.json")
+    model.load_state_dict(best["weights"], strict=False)  # buffers are what the constructor makes them
     return Run(best["run"], "", config, classes, task, TrainConfig(**config["train"])), model.eval()

@@ -13,6 +13,7 @@ from torch.utils import _pytree as pytree
 
 from rnnsweep import kernels, rng
 from rnnsweep.dropout import Dropout
+from rnnsweep.errors import ConfigError
 from rnnsweep.types import Batch, Metrics, State
 
 # A member's weights lie apart from the next member's; the accumulation of gradients says so once, and is right.
@@ -48,6 +49,8 @@ class Stack:
         self._places: dict[str, tuple[int, torch.Size]] = {}
         width = 0
         for name, parameter in self.model.named_parameters():
+            if not parameter.requires_grad:
+                raise ConfigError("cell", f"the parameter `{name}` is not trained; register it as a buffer")
             self._places[name] = (width, parameter.shape)
             width += math.ceil(parameter.numel() / ALIGNMENT) * ALIGNMENT
         dtype = next(self.model.parameters()).dtype
@@ -97,7 +100,8 @@ class Stack:
     def module(self, row: int) -> nn.Module:
         """One member as a model of its own, for reading: with its current weights, on the stack's device."""
         if self.size > 1:
-            self.models[row].to(self.parameters.device).load_state_dict(self.weights(row))
+            model = self.models[row].to(self.parameters.device)
+            model.load_state_dict(self.weights(row), strict=False)  # buffers are what the constructor makes them
         return self.models[row]
 
     @property

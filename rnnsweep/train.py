@@ -148,7 +148,7 @@ class Trainer:
         self.steps_per_epoch = self.task.steps_per_epoch
         self.steps = self.config.total_steps(self.steps_per_epoch)
         self.eval_every = self.config.eval_every or self.steps_per_epoch
-        self.step, self.logged_at = 0, 0
+        self.step, self.logged_at, self.row_seconds = 0, 0, 0.0
         self.state: State = ()
         self.tally = Tally()
         self.open = list(range(len(members)))  # rows whose end is not in a checkpoint yet
@@ -208,7 +208,8 @@ class Trainer:
     # Rows ----------------------------------------------------------------------------------------------------
 
     def _log(self) -> None:
-        steps, seconds = self.step - self.logged_at, self._lap()
+        self._lap()
+        steps, seconds = self.step - self.logged_at, self.row_seconds + 1e-9
         for row, member in enumerate(self.members):
             if member.status != "running":
                 continue
@@ -222,14 +223,14 @@ class Trainer:
             self._write(member, self.step, "train", member.task.derive(means) | speed)
             if not (_sane(means["loss"]) and math.isfinite(means["grad_norm"])):
                 member.status = "diverged"
-        self.tally, self.logged_at = Tally(), self.step
+        self.tally, self.logged_at, self.row_seconds = Tally(), self.step, 0.0
 
-    def _lap(self) -> float:
-        """Seconds since the clock was last read, added to the members' time."""
+    def _lap(self) -> None:
+        """Adds the time since the clock was last read to the members and to the row in the making."""
         before, self.clock = self.clock, time.monotonic()
+        self.row_seconds += self.clock - before
         for member in self._running():
             member.seconds += self.clock - before
-        return self.clock - before + 1e-9
 
     def _write(self, member: Member, step: int, split: Split, metrics: dict[str, float]) -> None:
         member.store.log(step, split, metrics)
@@ -256,7 +257,8 @@ class Trainer:
                 member.stale += 1
                 if self.config.patience is not None and member.stale >= self.config.patience:
                     member.status = "complete"
-        self._lap()  # so that the time of validation stays out of the tokens per second
+        self._lap()
+        self.row_seconds = 0.0  # the time of validation stays out of the tokens per second
 
     @torch.no_grad()
     def evaluate(self, split: Split) -> list[dict[str, float]]:
@@ -305,6 +307,7 @@ class Trainer:
             "run": member.run,
             "step": self.step,
             "logged_at": self.logged_at,
+            "row_seconds": self.row_seconds,
             "weights": self.stack.weights(row),
             "best_weights": self.stack.weights(row, self.best),
             "slots": {name: slot[row].clone() for name, slot in self.slots.items()},
@@ -339,7 +342,9 @@ class Trainer:
         for name, value in last["standing"].items():
             setattr(member, name, value)
         self.best_saved[row] = member.best.get("step")
-        self.step, self.logged_at = last["step"], last["logged_at"]
+        if member.status == "pruned":  # by a search that is over; who trains it now wants it whole
+            member.status = "running"
+        self.step, self.logged_at, self.row_seconds = last["step"], last["logged_at"], last["row_seconds"]
 
     # The end -------------------------------------------------------------------------------------------------
 

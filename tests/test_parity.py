@@ -41,6 +41,13 @@ def test_lengths_are_uniform_and_padding_is_zero() -> None:
     assert bits.float().mean(0)[:10].sub(0.5).abs().max() < 0.06
 
 
+def test_every_split_has_its_share_of_the_short_sequences() -> None:
+    made = parity(seq_len=14, min_len=4, examples=4000, held_out=1000)
+    share = {split: (part["lengths"] < 8).float().mean().item() for split, part in made.data.items()}
+    assert share["train"] > 0.03
+    assert abs(share["val"] - share["train"]) < 5 * (0.05 / 1000) ** 0.5
+
+
 def test_an_epoch_is_one_pass_in_a_new_order() -> None:
     made = parity()
     assert made.steps_per_epoch == 8

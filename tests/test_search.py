@@ -1,6 +1,7 @@
 """Searches: what is drawn, trials that end, are pruned, are resumed; the storage's word is final."""
 
 import json
+import math
 import signal
 import subprocess
 import sys
@@ -64,6 +65,7 @@ def search(composed: Compose, study: Path, **options: Any) -> Search:
         "storage": None,
         "groups": {},
         "bases": {"": (config, LR)},
+        "identities": {},
     }
     return Search(study, **described | options)
 
@@ -92,6 +94,32 @@ def test_n_trials_is_the_total_and_a_continued_search_draws_anew(composed: Compo
     assert len(work(search(composed, tmp_path, n_trials=2)).trials) == 2
     trials = work(search(composed, tmp_path, n_trials=5)).trials
     assert len({trial.params["optimizer.lr"] for trial in trials}) == 5
+
+
+def test_a_trial_whose_owner_died_while_it_drew_is_finished(composed: Compose, tmp_path: Path) -> None:
+    described = search(composed, tmp_path, n_trials=2)
+    described.open().ask()
+    trials = work(described).trials
+    assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 2
+
+
+def test_qmc_is_one_sobol_sequence(composed: Compose, tmp_path: Path) -> None:
+    """Of 8 points of a scrambled Sobol sequence each eighth of the range holds one; of 8 random ones hardly."""
+    described = search(composed, tmp_path, sampler="qmc", n_trials=9)
+    trials = work(described).trials
+    places = [(math.log10(trial.params["optimizer.lr"]) + 4) / 3 for trial in trials[1:]]
+    assert len({int(8 * place) for place in places}) >= 7
+
+
+def test_an_execution_setting_continues_the_same_search(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "rnnsweep", "-m", *SHORT, "optimizer.lr=1e-3,1e-2", "hydra.sweeper.search=random"]
+    for extra in ("train.threads=1", "train.checkpoint_seconds=3.0"):
+        options = [extra, "hydra.sweeper.n_trials=3", "seed=4,5"]
+        result = subprocess.run([*command, *options], cwd=tmp_path, capture_output=True, text=True)
+        assert "3/3 trials" in result.stdout, result.stdout + result.stderr
+    configs = [json.loads(path.read_text()) for path in tmp_path.glob("multirun/default/*/config.json")]
+    assert {config["seed"] for config in configs} == {4, 5}
+    assert len(configs) <= 6
 
 
 def test_the_value_is_the_mean_over_the_seeds(composed: Compose, tmp_path: Path) -> None:
@@ -201,6 +229,8 @@ def test_a_space_that_lives_with_the_cell(tmp_path: Path) -> None:
         (("hydra.sweeper.search=tpee",), "expected one of tpe, random"),
         (("hydra.sweeper.search=tpe",), "there is nothing to search over"),
         (("hydra.sweeper.search=tpe", "optimizer.lr=1,2", "hydra.sweeper.n_trials=0"), "expected at least 1, got 0"),
+        (("hydra.sweeper.search=tpe", "optimizer.lr=1,2", "hydra.sweeper.metrics=[val/bleu]"), "no run has `val/bleu`"),
+        (("hydra.sweeper.search=tpe", "optimizer.lr=1,2", "hydra.sweeper.skip='seed>1'"), "belongs to a grid"),
         (("hydra.sweeper.search=tpe", "optimizer.lrr=1,2"), "AdamW has no parameter `lrr`. Did you mean `lr`?"),
         (("hydra.sweeper.search=tpe", "optimizer.lr=1,2", "hydra.sweeper.storage=sqlite:////no/x.db"), "cannot open"),
     ],

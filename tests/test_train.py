@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from rnnsweep import run
 from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.record import RunRecord, RunStore
+from rnnsweep.stack import Stack
 from rnnsweep.train import Member, Observer
 from rnnsweep.types import Split
 
@@ -196,6 +198,30 @@ def test_the_test_metrics_are_those_of_the_best_weights(composed: Compose, tmp_p
     record = store.record()
     assert record is not None
     assert record.best["test/loss"] == pytest.approx((metrics["loss"][0] / metrics["loss"][1]).item(), rel=1e-6)
+
+
+def test_the_speed_of_a_row_counts_all_its_steps_and_all_their_time(composed: Compose, tmp_path: Path) -> None:
+    """With a checkpoint after every step, and a step that takes at least 5 ms, no row can claim more."""
+
+    class Slow(Observer):
+        def stepped(self, step: int) -> None:
+            time.sleep(0.005)
+
+    prepared = run.prepare(composed(*PARITY, "train.checkpoint_seconds=0.0"))
+    store = RunStore(tmp_path / prepared.id)
+    store.claim()
+    run.execute([(prepared, store)], Slow(), StopRequest())
+    speeds = [row["tokens_per_second"] for row in store.rows() if row["split"] == "train"]
+    assert len(speeds) == 6
+    assert max(speeds) < 16 * 20 / 0.005
+
+
+def test_a_parameter_that_is_not_trained_is_refused(composed: Compose) -> None:
+    prepared = run.prepare(composed(*PARITY))
+    model = run.make_model(prepared.config, prepared.classes, prepared.task)
+    model.head.bias.requires_grad_(False)
+    with pytest.raises(ConfigError, match=r"`head.bias` is not trained"):
+        Stack([model], torch.device("cpu"))
 
 
 def test_epochs_decide_the_length(composed: Compose, tmp_path: Path) -> None:

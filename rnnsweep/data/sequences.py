@@ -12,7 +12,9 @@ from rnnsweep.errors import ConfigError
 def distinct_binary(
     count: int, min_len: int, max_len: int, seed: int
 ) -> tuple[Int[Tensor, "count time"], Int[Tensor, "count"]]:
-    """`count` different binary sequences with lengths uniform in [min_len, max_len], padded with zeros; and lengths.
+    """`count` different binary sequences with lengths in [min_len, max_len], padded with zeros; and lengths.
+
+    Lengths are uniform but for the short ones, of which there are only so many different sequences.
 
     Raises:
         ConfigError: there are not comfortably more sequences than `count`.
@@ -30,7 +32,9 @@ def distinct_binary(
         kept_bits, kept_lengths = np.concatenate([kept_bits, bits]), np.concatenate([kept_lengths, lengths])
         first = _first_of_each(kept_bits, kept_lengths)
         kept_bits, kept_lengths = kept_bits[first], kept_lengths[first]
-    return torch.from_numpy(kept_bits[:count].astype(np.int64)), torch.from_numpy(kept_lengths[:count])
+    # in a new order: the few short sequences are found early, and each split must have its share of them
+    order = torch.randperm(count, generator=generator)
+    return torch.from_numpy(kept_bits[:count].astype(np.int64))[order], torch.from_numpy(kept_lengths[:count])[order]
 
 
 def _first_of_each(bits: np.ndarray, lengths: np.ndarray) -> np.ndarray:

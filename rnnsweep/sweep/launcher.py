@@ -16,6 +16,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from rnnsweep.interrupt import Interrupted, listening
+from rnnsweep.sweep.machine import visible_gpus
 from rnnsweep.sweep.task import WorkTask
 
 LOOK_SECONDS = 0.2  # between two looks at the workers
@@ -29,7 +30,7 @@ class LocalLauncher:
     """
 
     def __init__(self, gpus: Sequence[int] | None = None):
-        self.gpus = list(gpus) if gpus is not None else None
+        self.gpus = [str(gpu) for gpu in gpus] if gpus is not None else visible_gpus()
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         if not isinstance(task_function, WorkTask):
@@ -75,11 +76,12 @@ class LocalLauncher:
         return worker
 
 
-def _serve(task: WorkTask, gpu: int | None, parent: int) -> None:
+def _serve(task: WorkTask, gpu: str | None, parent: int) -> None:
     """The life of a worker's process."""
     _die_with(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches all; the parent decides, by SIGTERM
     if gpu is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = str(gpu)
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     try:
         task()
     except Interrupted as interrupt:

@@ -94,7 +94,8 @@ class Planned:
         quoted = [
             f"'{override}'" if set(override) & set(' []{}(),$*?;&|<>"') else override for override in self.overrides
         ]
-        return " ".join(["python -m rnnsweep", *quoted, f"out={study}"])
+        mode = ["hydra.mode=RUN"] if any(override.startswith("+study=") for override in self.overrides) else []
+        return " ".join(["python -m rnnsweep", *quoted, *mode, f"out={study}"])
 
 
 @dataclasses.dataclass(frozen=True)

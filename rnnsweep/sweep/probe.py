@@ -43,12 +43,13 @@ def _measure(like: Run, available: int) -> dict[str, float]:
     for size in dict.fromkeys(min(size, available) for size in SIZES):
         try:
             share = seconds_per_step(like, size) / size
-        except (RuntimeError, MemoryError):  # torch says out of memory by a RuntimeError
+        except Exception:  # out of memory, or a run that cannot be trained: its training will say so, alone
             break
         tried = size
         if share * GAIN > shortest:
             break
         best, shortest = size, share
+    shortest = shortest if shortest < float("inf") else 0.0
     return {"best": best, "tried": tried, "grows": best == tried and tried == available, "share": shortest}
 
 

@@ -8,6 +8,7 @@ died finishes it: recovery is a query.
 import dataclasses
 import fcntl
 import hashlib
+import importlib.util
 import json
 import math
 import re
@@ -19,11 +20,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import torch
+
 from rnnsweep import rng, run
 from rnnsweep.config import Config
 from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.record import RunRecord, RunStore
+from rnnsweep.run import Run
+from rnnsweep.sweep.machine import cores
 from rnnsweep.sweep.plan import FOLDER, Plan, Planned
 from rnnsweep.sweep.worker import IDLE_SECONDS, Board, Claimed, Worker, WorkOptions
 from rnnsweep.train import Member
@@ -56,11 +61,14 @@ class Search:
     """Config groups that are searched over, with the choices."""
     bases: dict[str, tuple[Config, Space]]
     """For each choice of groups, joined by spaces: the config, and what is searched over in it."""
+    identities: dict[str, str]
+    """For each choice of groups: the id of a run at a corner of the space, which covers all that changes a result."""
 
     @property
     def name(self) -> str:
-        """The Optuna study's name: another space is another study."""
-        content = json.dumps([self.metrics, self.seeds, self.groups, self.bases], sort_keys=True)
+        """The Optuna study's name: another space is another study, another device is not."""
+        spaces = {choice: space for choice, (_, space) in self.bases.items()}
+        content = json.dumps([self.metrics, self.seeds, self.groups, self.identities, spaces], sort_keys=True)
         return f"{self.study.name}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
 
     def save(self) -> Path:
@@ -162,23 +170,34 @@ def _sampler(name: Sampler, seed: int) -> Any:
     from optuna import exceptions, samplers
 
     warnings.filterwarnings("ignore", category=exceptions.ExperimentalWarning)
-    try:
-        if name == "tpe":
-            return samplers.TPESampler(
-                multivariate=True, group=True, constant_liar=True, n_startup_trials=10, seed=seed
-            )
-        if name == "random":
-            return samplers.RandomSampler(seed=seed)
-        if name == "gp":
-            return samplers.GPSampler(n_startup_trials=10, seed=seed)
-        if name == "cmaes":
-            return samplers.CmaEsSampler(n_startup_trials=1, seed=seed, warn_independent_sampling=False)
-        if name == "qmc":
-            return samplers.QMCSampler(qmc_type="sobol", scramble=True, seed=seed, warn_independent_sampling=False)
-        return samplers.NSGAIISampler(population_size=20, seed=seed)
-    except ImportError as error:
-        problem = f"{name} needs a package that is not here ({error}); pip install 'rnnsweep[search]'"
-        raise ConfigError("hydra.sweeper.search", problem) from None
+    if name == "tpe":
+        return samplers.TPESampler(multivariate=True, group=True, constant_liar=True, n_startup_trials=10, seed=seed)
+    if name == "random":
+        return samplers.RandomSampler(seed=seed)
+    if name == "gp":
+        return samplers.GPSampler(n_startup_trials=10, seed=seed)
+    if name == "cmaes":
+        return samplers.CmaEsSampler(n_startup_trials=1, seed=seed, warn_independent_sampling=False)
+    if name == "qmc":
+        return samplers.QMCSampler(qmc_type="sobol", scramble=True, seed=seed, warn_independent_sampling=False)
+    return samplers.NSGAIISampler(population_size=20, seed=seed)
+
+
+def check_sampler(name: Sampler) -> None:
+    """Raises a ConfigError where a sampler's own package is missing; Optuna would say so in the midst of a trial."""
+    for package in {"gp": ["scipy"], "qmc": ["scipy"], "cmaes": ["cmaes"]}.get(name, []):
+        if importlib.util.find_spec(package) is None:
+            problem = f"{name} needs {package}; pip install 'rnnsweep[search]'"
+            raise ConfigError("hydra.sweeper.search", problem)
+
+
+def metric_names(first: Run) -> list[str]:
+    """The metrics that the records of such runs will have, from one validation batch."""
+    model = run.make_model(first.config, first.classes, first.task).eval()
+    with torch.no_grad():
+        _, metrics, _ = first.task.loss(model, next(first.task.evaluation("val")), ())
+    names = first.task.derive({name: (total / count).item() for name, (total, count) in metrics.items()})
+    return [f"{split}/{name}" for split in ("val", "test") for name in names]
 
 
 def _pruner(name: Pruner) -> Any:
@@ -201,9 +220,11 @@ class Judge(Board):
         super().__init__(study)
         self.trial: optuna.Trial | None = None
         self.heard: dict[int, dict[str, tuple[Member, float]]] = {}
+        self.members: dict[str, Member] = {}
+        self.seeds = 1
 
-    def judge(self, trial: "optuna.Trial | None") -> None:
-        self.trial, self.heard = trial, {}
+    def judge(self, trial: "optuna.Trial | None", seeds: int) -> None:
+        self.trial, self.seeds, self.heard, self.members = trial, seeds, {}, {}
 
     def logged(self, member: Member, step: int, split: Split, metrics: dict[str, float]) -> None:
         super().logged(member, step, split, metrics)
@@ -211,8 +232,10 @@ class Judge(Board):
             return
         seen = self.heard.setdefault(step, {})
         seen[member.run] = (member, metrics["loss"])
-        if len(seen) < len(self.state["runs"]):
-            return
+        self.members[member.run] = member
+        gone = [name for name, each in self.members.items() if each.status != "running" and name not in seen]
+        if len(self.state["runs"]) < self.seeds or len(seen) + len(gone) < self.seeds:
+            return  # seeds that were cut off at different steps are trained apart, and are not judged
         tokens = step * member.task.batch_size * int(member.task.batch(0)["inputs"].shape[1])
         self.trial.report(statistics.fmean(loss for _, loss in seen.values()), tokens)
         if self.trial.should_prune():
@@ -235,9 +258,7 @@ class SearchWorker(Worker):
         Raises:
             Interrupted: a signal came; the runs in hand have their checkpoints, and the trial waits for them.
         """
-        import torch
-
-        torch.set_num_threads(self.options.threads)
+        torch.set_num_threads(self.options.threads or cores())
         self.trials = self.search.open()
         try:
             while True:
@@ -252,23 +273,25 @@ class SearchWorker(Worker):
             self.board.close()
 
     def _next(self) -> "tuple[optuna.Trial, list[Planned]] | None":
-        """A trial to work on and its runs; None when all are over."""
+        """A trial to work on and its runs, none where others are at all that is left; None when all are over."""
         import optuna
 
-        trials = self.trials.get_trials(deepcopy=False)
-        running = [trial for trial in trials if trial.state == optuna.trial.TrialState.RUNNING]
-        for frozen in running:
-            if set(self.search.groups) <= set(frozen.params):
-                runs = self._planned(frozen)
-                if runs is not None and not any(self._held(planned) for planned in runs):
-                    return optuna.Trial(self.trials, frozen._trial_id), runs
         with self._one_at_a_time():
-            trial = self._ask()
-        if trial is not None:
-            return trial, self.search.planned(trial)
-        if not running:
-            return None
-        return optuna.Trial(self.trials, running[0]._trial_id), []
+            trials = self.trials.get_trials(deepcopy=False)
+            running = [trial for trial in trials if trial.state == optuna.trial.TrialState.RUNNING]
+            for frozen in running:
+                trial = optuna.Trial(self.trials, frozen._trial_id)
+                if not self._drawn(frozen):  # nobody draws but under this lock: its owner died while it drew
+                    self._draw(trial, len(trials))
+                    return trial, self.search.planned(trial)
+                runs = self.search.planned(frozen)
+                if not any(self._held(planned) for planned in runs):
+                    return trial, runs
+            if len(trials) < self.search.n_trials:
+                trial = self.trials.ask()
+                self._draw(trial, len(trials))
+                return trial, self.search.planned(trial)
+        return (optuna.Trial(self.trials, running[0]._trial_id), []) if running else None
 
     @contextmanager
     def _one_at_a_time(self) -> Iterator[None]:
@@ -277,23 +300,18 @@ class SearchWorker(Worker):
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _ask(self) -> "optuna.Trial | None":
-        """A new trial with its parameters; None when there are as many as asked for."""
-        count = len(self.trials.get_trials(deepcopy=False))
-        if count >= self.search.n_trials:
-            return None
-        seed = rng.key(self.search.seeds[0], "sampling", "trial", count) % 2**31
-        self.trials.sampler = _sampler(self.search.sampler, seed)  # a fixed seed would repeat its first draws
-        trial = self.trials.ask()
+    def _draw(self, trial: "optuna.Trial", count: int) -> None:
+        # a fixed seed would repeat the first draws after a restart; only a Sobol sequence is one sequence
+        index = 0 if self.search.sampler == "qmc" else count
+        self.trials.sampler = _sampler(self.search.sampler, rng.key(self.search.seeds[0], "sampling", index) % 2**31)
         self.search.suggest(trial)
-        return trial
+        trial.set_user_attr("runs", [planned.id for planned in self.search.planned(trial)])
 
-    def _planned(self, frozen: "optuna.trial.FrozenTrial") -> list[Planned] | None:
-        """The runs of a trial that another process asked for; None while it is still drawing the parameters."""
-        try:
-            return self.search.planned(frozen)
-        except KeyError:
-            return None
+    def _drawn(self, frozen: "optuna.trial.FrozenTrial") -> bool:
+        return "runs" in frozen.user_attrs
+
+    def _over(self, store: RunStore) -> bool:
+        return store.record() is not None if self.search.pruner != "none" else super()._over(store)
 
     def _held(self, planned: Planned) -> bool:
         """Whether a process that lives trains this run."""
@@ -307,7 +325,7 @@ class SearchWorker(Worker):
     def _trained(self, trial: "optuna.Trial", runs: list[Planned]) -> bool:
         """Trains what a trial's runs still need and tells its value; False where others are at it."""
         self.left = list(runs)
-        self.judge.judge(trial if self.search.pruner != "none" and len(self.search.metrics) == 1 else None)
+        self.judge.judge(trial if self.search.pruner != "none" and len(self.search.metrics) == 1 else None, len(runs))
         claimed: Claimed = [taken for taken in map(self._take, list(self.left)) if taken is not None]
         try:
             if len(claimed) < len(self.left) or not runs:
@@ -325,7 +343,6 @@ class SearchWorker(Worker):
 
         records = [self.plan.store(planned).record() for planned in runs]
         found = [record for record in records if record is not None]
-        trial.set_user_attr("runs", [planned.id for planned in runs])
         statuses = {record.status for record in found}
         if "failed" in statuses or len(found) < len(runs):
             self.trials.tell(trial, state=TrialState.FAIL, skip_if_finished=True)

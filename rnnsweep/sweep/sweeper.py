@@ -1,12 +1,11 @@
 """The study sweeper: plans a set of runs and starts workers that pull from it, through any Hydra launcher."""
 
 import itertools
-import os
 import sys
 import typing
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, TaskFunction
@@ -16,10 +15,14 @@ from rnnsweep.config import GROUPS, Config, plain
 from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import Interrupted
 from rnnsweep.sweep.grid import Grammar, Params, points
-from rnnsweep.sweep.plan import Plan, Planned, Skip, configs
-from rnnsweep.sweep.search import Pruner, Sampler, Search, corner
+from rnnsweep.sweep.machine import cores, visible_gpus
+from rnnsweep.sweep.plan import FOLDER, Plan, Planned, Skip, configs
+from rnnsweep.sweep.search import Pruner, Sampler, Search, check_sampler, corner, metric_names
 from rnnsweep.sweep.task import WorkTask
 from rnnsweep.sweep.watch import watch
+
+if TYPE_CHECKING:
+    from rnnsweep.run import Run
 
 
 class StudySweeper:
@@ -69,6 +72,7 @@ class StudySweeper:
         self.name, self.workers, self.stack, self.on_error, self.plan_only = name, workers, stack, on_error, plan
         self.params, self.small = _plain(params) or {}, _plain(small) or {}
         self.blocks, self.paired = _plain(blocks) or [{}], _plain(paired) or []
+        self.has_blocks, self.has_paired, self.has_skip = bool(blocks), bool(paired), bool(skip)
         self.skip = Skip([skip] if isinstance(skip, str) else _plain(skip) or [])
         for key, value in (("workers", workers), ("stack", stack)):
             if value != "auto" and not (isinstance(value, int) and value >= 1):
@@ -144,18 +148,33 @@ class StudySweeper:
         if not self.plan_only:
             count = min(self._count(), self.n_trials)
             if trials.left:
-                options = WorkOptions(self.stack, self._threads(count), self.on_error)
+                options = WorkOptions(self.stack, self._threads(count), self.on_error, count)
                 self._launch(WorkTask(search.save().resolve(), options), count, search.study)
             print(trials.closing_table(), flush=True)
-            if trials.failed:
+            if trials.failed or trials.left:
                 sys.exit(1)
+
+    def _check_metrics(self, first: "Run") -> None:
+        known = [*metric_names(first), "parameters", "seconds"]
+        for metric in self.metrics:
+            if metric.removeprefix("-") not in known:
+                raise ConfigError("hydra.sweeper.metrics", f"no run has `{metric}`; there are {', '.join(known)}")
 
     def _described(self, arguments: list[str]) -> Search:
         """The search that the params and the command line describe."""
+        from rnnsweep.run import identify
+
         grammar = Grammar(self.hydra_context.config_loader)
         params = self.params | (self.small if self.config.get("size") == "small" else {})
         texts = [*grammar.texts(params), *arguments]
         overrides = {override.key_or_group: (override, text) for text in texts for override in [grammar.override(text)]}
+        for setting in ("blocks", "paired", "skip"):
+            if getattr(self, f"has_{setting}"):
+                problem = "belongs to a grid; a search draws from params and the command line alone"
+                raise ConfigError(f"hydra.sweeper.{setting}", problem)
+        if self.config.rerun:
+            raise ConfigError("rerun", "a search is not trained anew; give it another hydra.sweeper.name")
+        _, seeds_text = overrides.pop("seed", (None, f"seed={self.seeds}"))  # the seeds of each trial, not a dimension
         groups: dict[str, list[str]] = {}
         space: dict[str, dict[str, Any]] = {}
         fixed = []
@@ -166,32 +185,34 @@ class StudySweeper:
                 groups[key] = [str(name) for name in override.sweep_string_iterator()]
             else:
                 space[key] = grammar.distribution(override)
-        bases = {}
+        bases, identities = {}, {}
         for names in itertools.product(*groups.values()):
             choice = [f"{group}={name}" for group, name in zip(groups, names, strict=True)]
             bases[" ".join(choice)] = self._base([*fixed, *choice], space, set(overrides), grammar)
+            first = identify(corner(*bases[" ".join(choice)]))  # a wrong key is refused before a trial
+            identities[" ".join(choice)] = first.id
+            self._check_metrics(first)
         if not groups and not any(found for _, found in bases.values()):
             raise ConfigError("hydra.sweeper.search", "there is nothing to search over, such as optimizer.lr=1e-3,1e-2")
-        seeds = tuple(int(setting.value) for (setting,) in grammar.axis(f"seed={self.seeds}"))
+        seeds = tuple(int(setting.value) for (setting,) in grammar.axis(seeds_text))
         study = Path(self.config.hydra.sweep.dir) / self.name
+        check_sampler(typing.cast(Sampler, self.search))
         sampler, pruner = typing.cast(Sampler, self.search), typing.cast(Pruner, self.pruner)
-        return Search(study, sampler, pruner, self.n_trials, self.metrics, seeds, self.storage, groups, bases)
+        return Search(
+            study, sampler, pruner, self.n_trials, self.metrics, seeds, self.storage, groups, bases, identities
+        )
 
     def _base(
         self, overrides: list[str], space: dict[str, dict[str, Any]], given: set[str], grammar: Grammar
     ) -> tuple[Config, dict[str, dict[str, Any]]]:
         """A config to set a trial's values on, and its space: the command's, and what its groups' `_search_` adds."""
-        from rnnsweep.run import identify
-
         config = self._compose(overrides, True)
         found = dict(space)
         for group in GROUPS:
             for name, text in (config[group].pop("_search_", None) or {}).items():
                 if f"{group}.{name}" not in given:
                     found[f"{group}.{name}"] = grammar.distribution(grammar.override(f"{group}.{name}={text}"))
-        study = str(Path(self.config.hydra.sweep.dir) / self.name)
-        identify(corner(config, found))  # so that a wrong key is refused before a trial
-        return config | {"out": study}, found
+        return config | {"out": str(Path(self.config.hydra.sweep.dir) / self.name)}, found
 
     # The work ------------------------------------------------------------------------------------------------
 
@@ -200,16 +221,16 @@ class StudySweeper:
         from rnnsweep.sweep.worker import WorkOptions
 
         count = self._count()
-        self._forget_failures(plan)
+        self._forget(plan)
         progress = Progress(plan)
         progress.look()
         print(f"{plan.study}: {progress.summary()}", flush=True)
         threads = self._threads(count)
-        task = WorkTask(plan.save().resolve(), WorkOptions(self.stack, threads, self.on_error))
+        task = WorkTask(plan.save().resolve(), WorkOptions(self.stack, threads, self.on_error, count))
         if len(progress.records) < len(plan.runs):
-            self._launch(task, min(count, len(plan.runs) - len(progress.records)), plan.study)
+            self._launch(task, min(count, progress.left), plan.study)
         print(closing_table(progress), flush=True)
-        if progress.failures():
+        if progress.failures() or progress.left:
             sys.exit(1)
 
     def _launch(self, task: WorkTask, count: int, study: Path) -> None:
@@ -217,8 +238,7 @@ class StudySweeper:
             hydra_context=self.hydra_context, task_function=task, config=self.config
         )
         jobs: list[list[str]] = [[] for _ in range(count)]
-        target = str(self.config.hydra.launcher._target_)
-        if target.startswith("rnnsweep.") or "basic_launcher" in target:
+        if self._target.startswith("rnnsweep.") or "basic_launcher" in self._target:
             try:
                 for result in launcher.launch(jobs, initial_job_idx=0):
                     _ = result.return_value  # raises what the worker raised
@@ -233,27 +253,36 @@ class StudySweeper:
                 raise
 
     def _threads(self, count: int) -> int:
-        return int(self.config.train.threads) or max(1, (os.cpu_count() or 1) // count)
+        """Threads of each worker; 0: all cores of the job that it is, where a cluster gives each its own."""
+        here = any(name in self._target for name in ("rnnsweep", "basic", "joblib"))
+        return int(self.config.train.threads) or (max(1, cores() // count) if here else 0)
 
-    def _forget_failures(self, plan: Plan) -> None:
-        """The same command tries failed runs again."""
+    @property
+    def _target(self) -> str:
+        return str(self.config.hydra.launcher._target_)
+
+    def _forget(self, plan: Plan) -> None:
+        """The same command tries failed runs again, and with `rerun=true` all."""
+        (plan.study / FOLDER / "stop").unlink(missing_ok=True)
         for run in plan.runs:
             store = plan.store(run)
             record = store.record()
-            if record is not None and record.status == "failed" and store.claim():
-                (store.path / "record.json").unlink(missing_ok=True)
-                store.release()
+            if record is None or not (self.config.rerun or record.status == "failed") or not store.claim():
+                continue
+            if self.config.rerun:
+                store.clear()
+            (store.path / "record.json").unlink(missing_ok=True)
+            store.release()
 
     def _count(self) -> int:
         if self.workers != "auto":
             return int(self.workers)
-        launcher = str(self.config.hydra.launcher.get("_target_", ""))
-        if "rnnsweep" not in launcher:
-            return int(max(1, self.config.hydra.launcher.get("n_jobs") or 1))
-        import torch
-
-        gpus = torch.cuda.device_count() if self.config.train.device != "cpu" else 0
-        return gpus or os.cpu_count() or 1
+        launcher = self.config.hydra.launcher
+        if not self._target.startswith("rnnsweep."):
+            jobs = int(launcher.get("n_jobs") or 1)
+            return jobs if jobs > 0 else cores()
+        on_cpu = self.config.train.device == "cpu"
+        return (0 if on_cpu else len(launcher.gpus if launcher.gpus is not None else visible_gpus())) or cores()
 
 
 def _plain(setting: Any) -> Any:

@@ -60,7 +60,11 @@ class Trials:
                 f"{name} {value:.4f}" for name, value in zip(self.search.metrics, trial.values, strict=True)
             )
             chosen = " ".join(f"{key}={value}" for key, value in trial.params.items())
-            lines += [f"trial {trial.number}: {values}", f"  {chosen}", f"  {', '.join(trial.user_attrs['runs'])}"]
+            lines += [
+                f"trial {trial.number}: {values}",
+                f"  {chosen}",
+                f"  {', '.join(trial.user_attrs.get('runs', []))}",
+            ]
         for record in self.failures():
             lines += ["", f"failed: {record.run}: {last_line(record.error)}"]
         return "\n".join(lines)

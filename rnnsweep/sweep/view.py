@@ -30,7 +30,7 @@ class Progress:
         for run in self.plan.runs:
             if run.id not in self.records:
                 record = self.plan.store(run).record()
-                if record is not None:
+                if record is not None and record.status != "pruned":  # by a search; a grid wants it whole
                     self.records[run.id] = record
         if self.done_before < 0:
             self.done_before = len(self.records)

@@ -18,6 +18,7 @@ from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.record import RunStore
 from rnnsweep.run import Run
+from rnnsweep.sweep.machine import cores
 from rnnsweep.sweep.plan import FOLDER, Plan, Planned
 from rnnsweep.sweep.probe import stack_size
 from rnnsweep.trackers import tracked
@@ -36,9 +37,11 @@ class WorkOptions:
     stack: int | Literal["auto"] = "auto"
     """Runs of one shape that are trained as one program; auto: as many as a measured probe says."""
     threads: int = 1
-    """Threads of torch in each worker."""
+    """Threads of torch in each worker; 0: one for each core that the worker may use."""
     on_error: Literal["continue", "stop"] = "continue"
-    """What a worker does after a run has failed."""
+    """What the workers do after a run has failed."""
+    workers: int = 1
+    """How many share the plan: none takes more than its share of the runs of one shape."""
 
 
 class Board(Observer):
@@ -81,6 +84,7 @@ class Worker:
         self.plan, self.options, self.stop = plan, options, stop
         self.board = Board(plan.study)
         self.left = list(plan.runs)
+        self.stop_file = plan.study / FOLDER / "stop"  # on_error=stop: the first failure is everybody's
 
     def work(self) -> None:
         """Returns when every run of the plan has a record.
@@ -88,9 +92,9 @@ class Worker:
         Raises:
             Interrupted: a signal came; the runs in hand have their checkpoints.
         """
-        torch.set_num_threads(self.options.threads)
+        torch.set_num_threads(self.options.threads or cores())
         try:
-            while self.left:
+            while self.left and not self.stop_file.exists():
                 if self.stop.signum:
                     raise Interrupted(self.stop.signum)
                 with self._claimed() as claimed:
@@ -130,10 +134,10 @@ class Worker:
     def _take(self, planned: Planned) -> tuple[Run, RunStore] | None:
         """The run, claimed; None where it has a record, which takes it off the list, or another worker holds it."""
         store = self.plan.store(planned)
-        if store.record() is None:
+        if not self._over(store):
             if not store.claim():
                 return None
-            if store.record() is None:  # nobody finished it between the look and the claim
+            if not self._over(store):  # nobody finished it between the look and the claim
                 try:
                     return run.identify(planned.config), store
                 except ConfigError as error:
@@ -142,12 +146,19 @@ class Worker:
         self.left.remove(planned)
         return None
 
+    def _over(self, store: RunStore) -> bool:
+        """Whether a run needs no more training; one that a search pruned does."""
+        record = store.record()
+        return record is not None and record.status != "pruned"
+
     def _limit(self, planned: Planned, first: Run) -> int:
         alike = sum(other.signature == planned.signature for other in self.left)
+        alike = -(-alike // self.options.workers)
         if alike == 1 or RunStore(self.plan.study / planned.id).deaths():
             return 1  # what has killed a worker is tried alone
         if self.options.stack != "auto":
             return self.options.stack
+        self.board.write(runs=[planned.id])  # a probe that the kernel ends for want of memory is this run's death
         return stack_size(first, alike, self.plan.study / FOLDER)
 
     def _train(self, claimed: Claimed) -> None:
@@ -168,12 +179,12 @@ class Worker:
             ((failed, store),) = claimed
             said = str(error) if isinstance(error, ConfigError) else traceback.format_exc()
             self._fail(failed.id, store, failed.config, said)
-            if self.options.on_error == "stop":
-                raise
 
     def _fail(self, name: str, store: RunStore, config: dict[str, Any], error: str) -> None:
         run.fail(name, store, config, error)
         self.board.write(failed=[*self.board.state["failed"], name])
+        if self.options.on_error == "stop":
+            self.stop_file.touch()
 
 
 def _step(store: RunStore) -> int:
