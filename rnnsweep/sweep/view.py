@@ -5,16 +5,28 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from rnnsweep.record import RunRecord
 from rnnsweep.sweep.plan import FOLDER, Plan
 
-if TYPE_CHECKING:
-    from rnnsweep.sweep.trials import Trials
-
 LINE_SECONDS = 10.0  # between two plain lines
 STALE_SECONDS = 60.0  # a worker that has not written for so long is not counted
+
+
+class Standing(Protocol):
+    """How work stands that workers share: a plan's runs, or a search's trials."""
+
+    @property
+    def left(self) -> int: ...
+
+    def look(self) -> None: ...
+
+    def summary(self) -> str: ...
+
+    def lines(self) -> list[str]: ...
+
+    def failures(self) -> list[RunRecord]: ...
 
 
 class Progress:
@@ -114,7 +126,7 @@ def last_line(error: str | None) -> str:
 class View:
     """Shows the progress while a sweep runs: redrawn in place on a terminal, plain lines elsewhere."""
 
-    def __init__(self, progress: "Progress | Trials"):
+    def __init__(self, progress: Standing):
         self.progress, self.shown_at, self.told = progress, 0.0, set[str]()
         self.live: Any = None
         if sys.stdout.isatty():
