@@ -158,7 +158,8 @@ class Worker:
             return 1  # what has killed a worker is tried alone
         if self.options.stack != "auto":
             return self.options.stack
-        self.board.write(runs=[planned.id])  # a probe that the kernel ends for want of memory is this run's death
+        # a probe that the kernel ends for want of memory is this run's death
+        self.board.write(runs=[planned.id], step=0, steps=0, train=None)
         return stack_size(first, alike, self.plan.study / FOLDER)
 
     def _train(self, claimed: Claimed) -> None:
@@ -167,7 +168,7 @@ class Worker:
             for each in claimed:
                 self._train([each])
             return
-        self.board.write(runs=[member.id for member, _ in claimed], step=0, steps=0)
+        self.board.write(runs=[member.id for member, _ in claimed], step=0, steps=0, train=None)
         try:
             run.execute(claimed, tracked(self.board, claimed[0][0].train.tracker), self.stop)
         except Exception as error:
