@@ -181,4 +181,7 @@ def _table(record: "RunRecord") -> None:
     print("  weights  split" + "".join(f"{name:>10}" for name in columns))
     for weights, split, values in rows:
         cells = (values.get(f"{split}/{name}") for name in columns)
-        print(f"  {weights:<8} {split:<5}" + "".join(f"{'-' if v is None else format(v, '.4f'):>10}" for v in cells))
+        print(
+            f"  {weights:<8} {split:<5}"
+            + "".join(f"{'-' if v is None else format(v, '.4f' if abs(v) < 1e4 else '.2e'):>10}" for v in cells)
+        )

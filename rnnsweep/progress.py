@@ -57,7 +57,11 @@ class Bar(Observer):
 
 def summary(metrics: dict[str, float]) -> str:
     """The numbers that fit on a line."""
-    shown = [f"{name} {metrics[name]:.4f}" for name in ("loss", "accuracy") if name in metrics]
+    shown = [
+        f"{name} {metrics[name]:.4f}" if abs(metrics[name]) < 1e4 else f"{name} {metrics[name]:.2e}"
+        for name in ("loss", "accuracy")
+        if name in metrics
+    ]
     shown += [f"ppl {metrics['ppl']:.2f}"] if "ppl" in metrics else []
     shown += [f"{metrics['tokens_per_second']:,.0f} tokens/s"] if "tokens_per_second" in metrics else []
     return "  ".join(shown)
