@@ -6,11 +6,11 @@ import os
 def cores() -> int:
     """The cores that this process may use, which a batch system may have made fewer than there are.
 
-    Slurm may not bind a job to its cores, and Ray never does: both say in the environment how many they gave.
+    Slurm need not bind a job to its cores; it says in the environment how many it gave.
     """
-    for given in ("SLURM_CPUS_PER_TASK", "OMP_NUM_THREADS"):
-        if os.environ.get(given, "").isdigit():
-            return max(1, int(os.environ[given]))
+    given = os.environ.get("SLURM_CPUS_PER_TASK", "")
+    if given.isdigit() and int(given):
+        return int(given)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -258,7 +258,7 @@ class SearchWorker(Worker):
         Raises:
             Interrupted: a signal came; the runs in hand have their checkpoints, and the trial waits for them.
         """
-        torch.set_num_threads(self.options.threads or cores())
+        torch.set_num_threads(self.options.threads or min(cores(), torch.get_num_threads()))
         self.trials = self.search.open()
         try:
             while True:

@@ -92,7 +92,8 @@ class Worker:
         Raises:
             Interrupted: a signal came; the runs in hand have their checkpoints.
         """
-        torch.set_num_threads(self.options.threads or cores())
+        # torch's own number heeds OMP_NUM_THREADS, in which Ray says how many cores it gave
+        torch.set_num_threads(self.options.threads or min(cores(), torch.get_num_threads()))
         try:
             while self.left and not self.stop_file.exists():
                 if self.stop.signum:
