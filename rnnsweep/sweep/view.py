@@ -5,7 +5,7 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from rnnsweep.record import RunRecord
 from rnnsweep.sweep.plan import FOLDER, Plan
@@ -14,6 +14,7 @@ LINE_SECONDS = 10.0  # between two plain lines
 STALE_SECONDS = 60.0  # a worker that has not written for so long is not counted
 
 
+@runtime_checkable
 class Standing(Protocol):
     """How work stands that workers share: a plan's runs, or a search's trials."""
 
