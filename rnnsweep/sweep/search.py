@@ -28,7 +28,6 @@ from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.run import Run
-from rnnsweep.sweep.machine import cores
 from rnnsweep.sweep.plan import FOLDER, Plan, Planned
 from rnnsweep.sweep.worker import IDLE_SECONDS, Board, Claimed, Worker, WorkOptions
 from rnnsweep.train import Member
@@ -258,10 +257,10 @@ class SearchWorker(Worker):
         Raises:
             Interrupted: a signal came; the runs in hand have their checkpoints, and the trial waits for them.
         """
-        torch.set_num_threads(self.options.threads or min(cores(), torch.get_num_threads()))
+        self._set_threads()
         self.trials = self.search.open()
         try:
-            while True:
+            while not self.stop_file.exists():
                 if self.stop.signum:
                     raise Interrupted(self.stop.signum)
                 found = self._next()

@@ -124,10 +124,13 @@ class StudySweeper:
 
     def _points(self, arguments: list[str]) -> Any:
         grammar = Grammar(self.hydra_context.config_loader)
-        params = self.params | (self.small if self.config.get("size") == "small" else {})
+        params = self._sized_params()
         own = [axis for argument in arguments for axis in [grammar.axis(argument)]]
         together = [grammar.paired(paired) for paired in self.paired]
         return points([[*grammar.axes(params | dict(block)), *together, *own] for block in self.blocks])
+
+    def _sized_params(self) -> Params:
+        return self.params | (self.small if self.config.get("size") == "small" else {})
 
     def _compose(self, overrides: list[str], resolve: bool) -> Config:
         config = self.hydra_context.config_loader.load_sweep_config(self.config, overrides)
@@ -148,6 +151,7 @@ class StudySweeper:
         if not self.plan_only:
             count = min(self._count(), self.n_trials)
             if trials.left:
+                (search.study / FOLDER / "stop").unlink(missing_ok=True)
                 options = WorkOptions(self.stack, self._threads(count), self.on_error, count)
                 self._launch(WorkTask(search.save().resolve(), options), count, search.study)
             print(trials.closing_table(), flush=True)
@@ -165,7 +169,7 @@ class StudySweeper:
         from rnnsweep.run import identify
 
         grammar = Grammar(self.hydra_context.config_loader)
-        params = self.params | (self.small if self.config.get("size") == "small" else {})
+        params = self._sized_params()
         texts = [*grammar.texts(params), *arguments]
         overrides = {override.key_or_group: (override, text) for text in texts for override in [grammar.override(text)]}
         for setting in ("blocks", "paired", "skip"):
@@ -227,7 +231,7 @@ class StudySweeper:
         print(f"{plan.study}: {progress.summary()}", flush=True)
         threads = self._threads(count)
         task = WorkTask(plan.save().resolve(), WorkOptions(self.stack, threads, self.on_error, count))
-        if len(progress.records) < len(plan.runs):
+        if progress.left:
             self._launch(task, min(count, progress.left), plan.study)
         print(closing_table(progress), flush=True)
         if progress.failures() or progress.left:

@@ -92,8 +92,7 @@ class Worker:
         Raises:
             Interrupted: a signal came; the runs in hand have their checkpoints.
         """
-        # torch's own number heeds OMP_NUM_THREADS, in which Ray says how many cores it gave
-        torch.set_num_threads(self.options.threads or min(cores(), torch.get_num_threads()))
+        self._set_threads()
         try:
             while self.left and not self.stop_file.exists():
                 if self.stop.signum:
@@ -106,6 +105,10 @@ class Worker:
                         time.sleep(IDLE_SECONDS)
         finally:
             self.board.close()
+
+    def _set_threads(self) -> None:
+        # torch's own number heeds OMP_NUM_THREADS, in which Ray says how many cores it gave
+        torch.set_num_threads(self.options.threads or min(cores(), torch.get_num_threads()))
 
     @contextmanager
     def _claimed(self) -> Iterator[Claimed]:
