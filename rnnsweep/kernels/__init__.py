@@ -1,7 +1,10 @@
-"""How the sequence of a recurrent cell is executed: the same weights and mathematics, two programs.
+"""How the sequence of a recurrent cell is executed: the same weights and mathematics, three programs.
 
 `library`: the fused kernel that comes with torch (nn.GRU's own), for one model.
+`fused`: a kernel of our own, compiled from the cell's mathematics, over (member, time, batch).
 `scan`: the cell's written-out step, looped over time; under torch.vmap each product serves all members.
+
+A linear recurrence has no library's kernel; `fused` and `scan` are the two ways of `linear_scan`.
 """
 
 from collections.abc import Iterator
@@ -9,13 +12,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Literal
 
-Execution = Literal["library", "scan"]
+Execution = Literal["library", "fused", "scan"]
 
 _execution: ContextVar[Execution] = ContextVar("execution", default="library")
 
 
 def execution() -> Execution:
-    """How recurrent cells run in this context: by the library's kernel where there is one, or by the scan."""
+    """How recurrent cells run in this context: and by the scan where that is not to be had."""
     return _execution.get()
 
 

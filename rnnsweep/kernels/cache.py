@@ -1,0 +1,30 @@
+"""What this user's processes on this machine share: a folder for measurements and locks."""
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def folder() -> Path:
+    """$XDG_CACHE_HOME/rnnsweep or ~/.cache/rnnsweep; where neither can be written, one below the system's for files
+    that come and go."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+    for place in (cache / "rnnsweep", Path(tempfile.gettempdir()) / f"rnnsweep-{os.getuid()}"):
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(place, os.W_OK):
+            return place
+    return Path(tempfile.mkdtemp(prefix="rnnsweep-"))
+
+
+@contextmanager
+def locked(name: str) -> Iterator[None]:
+    """One process of this user at a time is inside; the lock dies with the process that holds it."""
+    with open(folder() / f".{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,306 @@
+"""A recurrent layer as one call over (member, time, batch), with gradients: compiled from a cell's `Pointwise`.
+
+Compiled once for each cell and precision, kept on disk by Numba (beside `sequence.py`, or in NUMBA_CACHE_DIR), and
+shared by all processes. A member's arithmetic is the same whatever stands beside it: under torch.vmap the member
+axis goes into the kernel, so that a run alone and in a stack agree bit for bit.
+"""
+
+import dataclasses
+import functools
+import importlib.util
+import inspect
+import threading
+import types
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rnnsweep.kernels import blas
+from rnnsweep.kernels.cache import locked
+from rnnsweep.kernels.members import over_members
+from rnnsweep.kernels.pointwise import Normalised, Pointwise
+from rnnsweep.types import State
+
+PRECISIONS = (torch.float32, torch.float64)
+Unit = Pointwise | Normalised
+
+
+@functools.cache
+def available() -> bool:
+    """Whether this machine has what the kernel needs: Numba and a BLAS."""
+    return importlib.util.find_spec("numba") is not None and blas.address(False) != 0
+
+
+def serves(x: Tensor) -> bool:
+    """Whether the kernel can run where `x` is, in its precision."""
+    return x.device.type == "cpu" and x.dtype in PRECISIONS and available()
+
+
+def layer(
+    cell: Unit, x: Tensor, state: State, weights: Sequence[Tensor | None], units: Sequence[Tensor]
+) -> tuple[Tensor, State]:
+    """The outputs (batch, time, hidden) and the last state of one layer.
+
+    `weights` are those of torch.gru, None for a bias or, in a cell without a product, a recurrent matrix that is
+    not there; `units` the vectors of one number a unit.
+    """
+    y, *leaves = over_members(functools.partial(_Layer.apply, cell), x, *weights, *units, *state)
+    return y, tuple(leaves)
+
+
+# Compiled code ---------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """The compiled functions of `sequence`, for one cell and precision."""
+
+    blas: int
+    advance: Callable[..., None]
+    retreat: Callable[..., None]
+
+
+@functools.cache
+def program(cell: Unit, double: bool) -> Program:
+    """Compiles what no process of this user has compiled before; one at a time, so that workers share the work."""
+    from numba import boolean, int64, njit, types
+    from numba import float32 as f32
+    from numba import float64 as f64
+
+    from rnnsweep.kernels import jit
+
+    number = f64 if double else f32
+    array, matrix = types.Array(number, 3, "C"), types.Array(number, 2, "C")
+    part = (int64,) * 4
+    advance = (int64, array, boolean, *[array] * 7, *[matrix] * 3, int64, *part)
+    retreat = (int64, array, boolean, *[array] * 7, *[matrix] * 3, int64, array, boolean, array, matrix)
+    retreat += (*[array] * 3, *[matrix] * 2, *part, int64)
+    with locked("compile"):
+        options = {"cache": True, **jit.OPTIONS}
+        functions = _specialised(cell)
+        return Program(
+            blas.address(double),
+            njit(types.void(*advance), **options)(functions["advance"]),
+            njit(types.void(*retreat), **options)(functions["retreat"]),
+        )
+
+
+def _specialised(cell: Unit) -> dict[str, Callable[..., None]]:
+    """Copies of the cell's templates in which the names of the cell's numbers and functions mean this cell's.
+
+    Numba knows compiled code by a function's name and bytes, so the name says what else the code depends on.
+    """
+    from numba.extending import register_jitable
+
+    from rnnsweep.kernels import jit, normalised, sequence
+
+    templates = normalised if isinstance(cell, Normalised) else sequence
+    own = {name: inspect.unwrap(value) for name, value in vars(cell).items() if callable(value)}
+    numbers = cell.numbers()
+    held = [place.cell_contents for function in own.values() for place in function.__closure__ or ()]
+    says = repr([sorted(numbers.items()), [function.__name__ for function in own.values()], held])
+    first, *_ = own.values()
+    name = f"{first.__name__}_{jit.digest(*(f.__code__.co_filename for f in own.values()), text=says)}"
+    for function in own.values():
+        register_jitable(**jit.SCALAR)(function)
+    names: dict[str, Any] = vars(templates) | numbers | own
+    for part in (*templates.PARTS, "advance", "retreat"):
+        template = inspect.unwrap(getattr(templates, part))
+        copy = types.FunctionType(template.__code__, names, part)
+        copy.__module__ = templates.__name__
+        copy.__qualname__ = f"{part}_{name}"
+        names[part] = jit.compiled(copy) if part in templates.PARTS else copy
+    return {part: names[part] for part in ("advance", "retreat")}
+
+
+# One layer with gradients ----------------------------------------------------------------------------------------
+
+
+class _Layer(torch.autograd.Function):
+    """The layer on tensors that lead with the member axis, and its derivative."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        cell: Unit,
+        x: Tensor,
+        weight_ih: Tensor,
+        weight_hh: Tensor | None,
+        bias_ih: Tensor | None,
+        bias_hh: Tensor | None,
+        *more: Tensor,
+    ) -> tuple[Tensor, ...]:
+        state = more[cell.parameters :]
+        members, batch, time, _ = x.shape
+        hidden, code = state[0].shape[2], program(cell, x.dtype == torch.float64)
+        size = Size(batch, time, x.shape[3], hidden)
+        rows, nothing = time * batch, x.new_empty(members, 0, 0)
+        x, batch_first = _rows(x)
+        fed = x.new_empty(members, rows + batch, cell.feeds * hidden)
+        own = x.new_empty(members, rows + batch, (cell.leaves - cell.feeds) * hidden)
+        for leaf, place in zip(state, _leaves(fed, own, slice(batch), hidden), strict=True):
+            place.copy_(leaf)
+        kept = x.new_empty(members, rows, cell.keeps(hidden))
+        units = torch.cat(more[: cell.parameters], 1)[:, None] if cell.parameters else nothing
+        recurrent = nothing if weight_hh is None else weight_hh.mT
+        bias = _biases(cell, bias_ih, bias_hh, nothing.new_zeros(members, cell.gates * hidden))
+        arrays = [_array(tensor) for tensor in (weight_ih.mT, recurrent, bias, units, fed, own, kept)]
+        before = (code.blas, _array(x), batch_first, *arrays)
+
+        def bind(room: Room) -> Callable[..., None]:
+            turned, gates = room.take(0, rows, size.width), room.take(1, rows, cell.gates * hidden)
+            share = room.take(2, batch, cell.gates * hidden)
+            return lambda stage, *part: code.advance(*before, turned, gates, share, stage, *part[:4])
+
+        _work_off(members, size, x.dtype, bind, shared=2)
+        ctx.cell, ctx.size, ctx.biased = cell, size, (bias_ih is not None, bias_hh is not None)
+        ctx.batch_first = batch_first
+        ctx.save_for_backward(x, fed, own, kept, weight_ih, weight_hh, units)
+        y = fed.view(members, time + 1, batch, -1)[:, 1:, :, :hidden].transpose(1, 2)
+        return y, *(leaf.clone() for leaf in _leaves(fed, own, slice(rows, None), hidden))
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor, *dlast: Tensor) -> tuple[Tensor | None, ...]:
+        x, fed, own, kept, weight_ih, weight_hh, units = ctx.saved_tensors
+        cell, size, members = ctx.cell, ctx.size, len(x)
+        rows, hidden = size.time * size.batch, size.hidden
+        code, nothing = program(cell, x.dtype == torch.float64), x.new_empty(members, 0, 0)
+        dy, dy_batch_first = _rows(dy)
+        dstate = torch.cat(dlast, 2)
+        dunits = x.new_zeros(members, len(size.pieces), cell.parameters * hidden)
+        recurrent = nothing if weight_hh is None else weight_hh
+        dx = x.new_empty(members, rows, size.width) if ctx.needs_input_grad[1] else nothing
+        dweight_ih, dweight_hh = (x.new_empty(weight.shape) for weight in (weight_ih, recurrent))
+        dbiases = [x.new_empty(members, cell.gates * hidden) for _ in range(2)]
+        before = [_array(tensor) for tensor in (dstate, dunits, fed, own, kept, recurrent, units)]
+        after = [_array(tensor) for tensor in (dx, dweight_ih, dweight_hh, *dbiases)]
+        dy, x, weight = (_array(tensor) for tensor in (dy, x, weight_ih))
+
+        def bind(room: Room) -> Callable[..., None]:
+            turned, dgates = room.take(0, rows, size.width), room.take(1, rows, cell.gates * hidden)
+            dapart, dinner = room.take(2, rows, cell.apart * hidden), room.take(3, size.batch, cell.between * hidden)
+            given = (code.blas, dy, dy_batch_first, *before, dgates, dapart, dinner)
+            inputs = (x, ctx.batch_first, weight, turned, *after)
+            return lambda stage, *part: code.retreat(*given, stage, *inputs, *part)
+
+        _work_off(members, size, kept.dtype, bind, shared=1)
+        total = functools.reduce(torch.add, dunits.unbind(1))  # one after another: the same order in every stack
+        return (
+            None,
+            dx.view(members, size.time, size.batch, -1).transpose(1, 2) if dx is not nothing else None,
+            dweight_ih,
+            dweight_hh if weight_hh is not None else None,
+            *(grad if there else None for grad, there in zip(dbiases, ctx.biased, strict=True)),
+            *(total.split(hidden, 1) if cell.parameters else ()),
+            *dstate.split(hidden, 2),  # type: ignore[no-untyped-call]
+        )
+
+
+def _array(tensor: Tensor) -> Any:
+    return tensor.detach().contiguous().numpy()
+
+
+def _rows(x: Tensor) -> tuple[Tensor, bool]:
+    """(member, batch, time, features) as (member, rows, features), and whether the rows are in that order.
+
+    What comes from a layer lies in memory with time before batch, and is taken as it is. A member's own layout decides,
+    not the stack's: whose rows are summed in another order has other last digits.
+    """
+    x = x.detach()
+    if x[0].transpose(0, 1).is_contiguous():
+        return x.transpose(1, 2).flatten(1, 2), False
+    return x.contiguous().flatten(1, 2), True
+
+
+def _leaves(fed: Tensor, own: Tensor, rows: slice, hidden: int) -> list[Tensor]:
+    """The leaves of the state in some rows, each (member, rows, hidden)."""
+    parts = [*fed[:, rows].split(hidden, 2), *own[:, rows].split(hidden, 2)]  # type: ignore[no-untyped-call]
+    return [part for part in parts if part.shape[2]]
+
+
+def _biases(cell: Unit, bias_ih: Tensor | None, bias_hh: Tensor | None, zeros: Tensor) -> Tensor:
+    """(member, 1, (gates + apart) hidden): what is added to the gates, then to the shares that are apart."""
+    bias_ih, bias_hh = (zeros if bias is None else bias.detach() for bias in (bias_ih, bias_hh))
+    if not cell.apart:
+        return (bias_ih + bias_hh)[:, None]
+    summed = zeros.shape[1] // cell.gates * (cell.gates - cell.apart)
+    both = bias_ih[:, :summed] + bias_hh[:, :summed]
+    return torch.cat([both, bias_ih[:, summed:], bias_hh[:, summed:]], 1)[:, None]
+
+
+# Threads and memory ----------------------------------------------------------------------------------------------
+
+SHARED_WORK = 2**18  # numbers of a member's outputs from which its batch is shared among threads
+
+
+@dataclasses.dataclass(frozen=True)
+class Size:
+    """Of one member's layer."""
+
+    batch: int
+    time: int
+    width: int
+    hidden: int
+
+    @property
+    def pieces(self) -> list[tuple[int, int]]:
+        """The rows of a batch that one thread works off; a function of one member's size and the threads alone."""
+        big = self.batch * self.time * self.hidden >= SHARED_WORK
+        count = min(torch.get_num_threads(), max(1, self.batch // 8)) if big else 1
+        return [(self.batch * i // count, self.batch * (i + 1) // count) for i in range(count)]
+
+
+class Room:
+    """Memory for numbers that do not outlive a member: the same again as long as the size is."""
+
+    def __init__(self, dtype: torch.dtype):
+        self.dtype = dtype
+        self.taken: dict[int, Tensor] = {}
+
+    def take(self, number: int, rows: int, width: int) -> Any:
+        if number not in self.taken or self.taken[number].shape != (rows, width):
+            self.taken[number] = torch.empty(rows, width, dtype=self.dtype)
+        return self.taken[number].numpy()
+
+
+_thread = threading.local()
+
+
+def _room(dtype: torch.dtype) -> Room:
+    """The calling thread's own."""
+    rooms: dict[torch.dtype, Room] = _thread.__dict__.setdefault("rooms", {})
+    return rooms.setdefault(dtype, Room(dtype))
+
+
+def _work_off(
+    members: int, size: Size, dtype: torch.dtype, bind: Callable[[Room], Callable[..., None]], shared: int
+) -> None:
+    """Calls bind(room)(stage, first member, last, first row, last, piece) until all is done.
+
+    Stage 0 is all of a member; a big one's stage `shared` is split among the threads, and the products over all
+    steps are left to the BLAS's threads. What a member's numbers are depends on its size and the threads alone.
+    """
+    pieces, threads = size.pieces, torch.get_num_threads()
+    if len(pieces) > 1:
+        run = bind(_room(dtype))
+        for m in range(members):
+            for stage in (1, 2):
+                if stage == shared:
+                    parts = [(stage, m, m + 1, *piece, number) for number, piece in enumerate(pieces)]
+                    list(pool(threads).map(lambda part: run(*part), parts))
+                else:
+                    run(stage, m, m + 1, 0, size.batch, 0)
+    elif threads > 1 and members > 1:
+        whole = [(0, m, m + 1, *pieces[0], 0) for m in range(members)]
+        list(pool(threads).map(lambda part: bind(_room(dtype))(*part), whole))
+    else:
+        with blas.one_thread():
+            bind(_room(dtype))(0, 0, members, *pieces[0], 0)
+
+
+@functools.cache
+def pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, initializer=blas.use_one_thread)
