@@ -59,3 +59,14 @@ def test_seeding_leaves_the_global_generator_alone() -> None:
     assert torch.equal(torch.get_rng_state(), before)
     with rng.seeded(0, "init"):
         assert torch.equal(torch.rand(3), first)
+
+
+def test_a_sequence_in_pieces_draws_a_new_mask_at_each() -> None:
+    """As a decoder that steps one by one; only what is dropped over time stays the same, until the next key."""
+    for over_time in (False, True):
+        dropout = Dropout(0.5, over_time)
+        dropout.key.fill_(rng.key(0, "dropout", "x", 1))
+        kept = torch.stack([dropout(torch.ones(4, 1, 100)) != 0 for _ in range(40)])
+        alike = torch.stack([(kept[i] == kept[j]).double().mean() for i in range(40) for j in range(i)])
+        assert (alike == 1).all() if over_time else ((alike > 0.3) & (alike < 0.7)).all()
+    assert Dropout(0.99999)(torch.ones(1000)).abs().sum() < 1.1e5  # keeps next to nothing

@@ -8,11 +8,14 @@ from typing import ClassVar, Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from rnnsweep import kernels
-from rnnsweep.dropout import Dropout
+from rnnsweep.dropout import Dropout, Zoneout
+from rnnsweep.errors import ConfigError
+from rnnsweep.kernels import fused
+from rnnsweep.kernels.dense import linear
 from rnnsweep.kernels.library import LibraryKernel
+from rnnsweep.kernels.pointwise import Normalised, Pointwise
 from rnnsweep.types import Count, DropoutRate, State
 
 CellFactory = Callable[[int], "AbstractCell"]
@@ -28,8 +31,14 @@ class AbstractCell(nn.Module, abc.ABC):
     with the state carried. One time step is `forward` with time = 1.
     """
 
+    divisor: ClassVar[str | None] = None
+    """The setting, if any, whose number divides hidden_size."""
+    linear_state: ClassVar[bool] = True
+    """Whether a linear map of a state is one, too; not so where a leaf is a logarithm, a divisor or a mask."""
     input_size: int
     hidden_size: int
+    bidirectional: bool = False
+    """Whether a reader of whole sequences shall read with a second cell from the end, too: see models/reader.py."""
 
     @abc.abstractmethod
     def initial_state(self, x: Float[Tensor, "batch time in"]) -> State:
@@ -40,6 +49,34 @@ class AbstractCell(nn.Module, abc.ABC):
         self, x: Float[Tensor, "batch time in"], state: State
     ) -> tuple[Float[Tensor, "batch time hidden"], State]:
         """The outputs at all steps and the state after the last; an empty `state` starts from the beginning."""
+
+    def runs_as(self, how: kernels.Execution) -> kernels.Execution | None:
+        """What runs its recurrence where `how` is asked for; None where it has none."""
+        return None
+
+
+def causal(cell: AbstractCell) -> AbstractCell:
+    """The cell, where what stands around it must not see the future.
+
+    Raises:
+        ConfigError: it was asked to read in both directions.
+    """
+    if cell.bidirectional:
+        problem = "this task predicts what comes next, so its cell must not read from the end; use false"
+        raise ConfigError("cell.bidirectional", problem)
+    return cell
+
+
+def head_size(hidden_size: int, heads: int) -> int:
+    """Features of a head.
+
+    Raises:
+        ConfigError: the heads do not divide the features.
+    """
+    if hidden_size % heads:
+        problem = f"{heads} heads do not divide `cell.hidden_size` = {hidden_size}; use a multiple"
+        raise ConfigError("cell.hidden_size", problem, ("cell.heads",))
+    return hidden_size // heads
 
 
 class Layer(nn.Module):
@@ -52,50 +89,131 @@ class Layer(nn.Module):
 
     def __init__(self, gates: int, input_size: int, hidden_size: int, init: RecurrentInit):
         super().__init__()
+        self.hidden_size = hidden_size
         rows, bound = gates * hidden_size, hidden_size**-0.5
         self.weight_ih = nn.Parameter(torch.empty(rows, input_size).uniform_(-bound, bound))
         self.weight_hh = nn.Parameter(torch.empty(rows, hidden_size).uniform_(-bound, bound))
         self.bias_ih = nn.Parameter(torch.empty(rows).uniform_(-bound, bound))
         self.bias_hh = nn.Parameter(torch.empty(rows).uniform_(-bound, bound))
+        self.zoneout = Zoneout(0.0)
         for block in self.weight_hh.chunk(gates) if init != "uniform" else ():
             nn.init.orthogonal_(block) if init == "orthogonal" else nn.init.eye_(block)
+
+    def start_bias(self, gate: int, value: float) -> None:
+        """What the two biases of a gate sum to at the start."""
+        rows = slice(gate * self.hidden_size, (gate + 1) * self.hidden_size)
+        nn.init.constant_(self.bias_ih[rows], value)
+        nn.init.zeros_(self.bias_hh[rows])
 
     def recurrent(self, h: Float[Tensor, "batch hidden"]) -> Float[Tensor, "batch gates"]:
         """weight_hh h + bias_hh, as one addmm: under vmap F.linear takes a slower way."""
         return torch.addmm(self.bias_hh, h, self.weight_hh.T)
 
-    def weights(self) -> list[Tensor]:
+    def project(self, x: Float[Tensor, "batch time in"]) -> Float[Tensor, "batch time gates"]:
+        """The inputs' share of the gates at all steps, in one product."""
+        return linear(x, self.weight_ih, self.bias_ih)
+
+    def weights(self) -> list[Tensor | None]:
+        """As torch.gru wants them; None for what a layer has not."""
         return [self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh]
 
 
 @dataclasses.dataclass(kw_only=True, eq=False, repr=False)
-class RecurrentCell(AbstractCell):
-    """h_t = f(x_t, h_{t-1}), layer upon layer, with dropout between the layers.
+class LayeredCell(AbstractCell):
+    """Layers, each reading the outputs of the one below; what stands between two is the same for every family.
 
-    A leaf class says how many gates and state tensors a layer has, writes one step, and names the library's
-    kernel for the same mathematics if there is one. The state is a flat tuple: layer by layer, `leaves` tensors
-    of (batch, hidden) each, the output first.
+    A family makes a layer, says what its state is before the first step, and runs it over a sequence. The state is a
+    flat tuple, layer by layer, `leaves` tensors each.
     """
 
-    gates: ClassVar[int]
-    leaves: ClassVar[int] = 1
+    sigmoids: ClassVar[tuple[str, ...]] = ()
+    """Names of the gates that a layer squashes with torch.sigmoid, in that order: for the diagnostics."""
 
     input_size: int = dataclasses.field(kw_only=False)
     """Features of an input step."""
     hidden_size: Count = 256
-    """Features of the state and the output."""
+    """Features of a layer's output."""
     num_layers: Count = 1
     """Layers; each reads the outputs of the one below."""
     dropout: DropoutRate = 0.0
     """Share of the features dropped between layers in training; with one layer there is nothing between."""
-    recurrent_init: RecurrentInit = "orthogonal"
-    """How each gate's recurrent matrix starts."""
+    variational: bool = False
+    """Dropout between layers drops the same features at all steps of a sequence (Gal and Ghahramani 2016)."""
+    residual: bool = False
+    """Each layer but the first adds its outputs to what it reads (Wu et al. 2016, eq. 6)."""
+    layer_norm: bool = False
+    """What a layer reads from the one below is normalised first (Ba et al. 2016)."""
+    match_params: Count | None = None
+    """The parameters that the whole model shall have, as near as can be: decides hidden_size (run.py does it)."""
+    bidirectional: bool = False
+    """A second cell reads from the end, where a task reads whole sequences; their outputs are laid side by side."""
 
     def __post_init__(self) -> None:
         super().__init__()
         widths = [self.input_size] + [self.hidden_size] * (self.num_layers - 1)
-        self.layers = nn.ModuleList(Layer(self.gates, width, self.hidden_size, self.recurrent_init) for width in widths)
-        self.between = nn.ModuleList(Dropout(self.dropout) for _ in widths[1:])
+        self.layers = nn.ModuleList(self.make_layer(width) for width in widths)
+        self.between = nn.ModuleList(Dropout(self.dropout, self.variational) for _ in widths[1:])
+        self.norms = nn.ModuleList(nn.LayerNorm(width) if self.layer_norm else nn.Identity() for width in widths[1:])
+
+    @property
+    def leaves(self) -> int:
+        """State tensors of a layer."""
+        return 1
+
+    @abc.abstractmethod
+    def make_layer(self, input_size: int) -> nn.Module:
+        """The weights of one layer over `input_size` features."""
+
+    @abc.abstractmethod
+    def layer_state(self, layer: nn.Module, x: Float[Tensor, "batch time in"]) -> State:
+        """One layer's state before the first step; `x` is what the cell reads."""
+
+    @abc.abstractmethod
+    def run_layer(
+        self, layer: nn.Module, x: Float[Tensor, "batch time features"], state: State
+    ) -> tuple[Float[Tensor, "batch time hidden"], State]:
+        """One layer's outputs at all steps and its state after the last."""
+
+    def initial_state(self, x: Float[Tensor, "batch time in"]) -> State:
+        return sum((self.layer_state(layer, x) for layer in self.layers), State())
+
+    def forward(
+        self, x: Float[Tensor, "batch time in"], state: State = ()
+    ) -> tuple[Float[Tensor, "batch time hidden"], State]:
+        state, after = state or self.initial_state(x), State()
+        for index, layer in enumerate(self.layers):
+            read = self.between[index - 1](self.norms[index - 1](x)) if index else x
+            y, leaves = self.run_layer(layer, read, state[index * self.leaves : (index + 1) * self.leaves])
+            x = x + y if index and self.residual else y
+            after += leaves
+        return x, after
+
+
+@dataclasses.dataclass(kw_only=True, eq=False, repr=False)
+class RecurrentCell(LayeredCell):
+    """h_t = f(x_t, h_{t-1}), layer upon layer.
+
+    A leaf class says how many gates and state tensors a layer has, writes one step, and names the library's
+    kernel for the same mathematics if there is one. A layer's state is `leaves` tensors of (batch, hidden) each,
+    the output first.
+    """
+
+    gates: ClassVar[int]
+    blocks: ClassVar[tuple[str, ...]] = ()
+    """Names of the gates in the order of the rows."""
+
+    recurrent_init: RecurrentInit = "orthogonal"
+    """How each gate's recurrent matrix starts."""
+    zoneout: DropoutRate = 0.0
+    """Share of the state's features that training keeps from the step before (Krueger et al. 2017)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for layer in self.layers:
+            layer.zoneout = Zoneout(self.zoneout)
+
+    def make_layer(self, input_size: int) -> Layer:
+        return Layer(self.gates, input_size, self.hidden_size, self.recurrent_init)
 
     @abc.abstractmethod
     def step(self, layer: Layer, gates: Float[Tensor, "batch gates"], state: State) -> State:
@@ -106,29 +224,46 @@ class RecurrentCell(AbstractCell):
         """The library's kernel for one layer, or None."""
         return None
 
-    def initial_state(self, x: Float[Tensor, "batch time in"]) -> State:
-        zeros = x.new_zeros(x.shape[0], self.hidden_size)
-        return (zeros,) * (self.leaves * len(self.layers))
+    @property
+    def pointwise(self) -> Pointwise | Normalised | None:
+        """The mathematics of one unit, from which the fused kernel is compiled, or None."""
+        return None
 
-    def forward(
-        self, x: Float[Tensor, "batch time in"], state: State = ()
+    def runs_as(self, how: kernels.Execution) -> kernels.Execution:
+        """The scan where the cell has no such kernel, or its state zones out."""
+        there = {"library": self.library is not None, "fused": self.pointwise is not None, "scan": True}
+        return how if there[how] and not self.zoneout else "scan"
+
+    def units(self, layer: Layer) -> list[Float[Tensor, "hidden"]]:
+        """A layer's parameters of one number a unit, in the order of `pointwise`."""
+        return []
+
+    def layer_state(self, layer: nn.Module, x: Float[Tensor, "batch time in"]) -> State:
+        return (x.new_zeros(x.shape[0], self.hidden_size),) * self.leaves
+
+    def run_layer(
+        self, layer: nn.Module, x: Float[Tensor, "batch time features"], state: State
     ) -> tuple[Float[Tensor, "batch time hidden"], State]:
-        state, after = state or self.initial_state(x), State()
-        for index, layer in enumerate(self.layers):
-            assert isinstance(layer, Layer)
-            below = state[index * self.leaves : (index + 1) * self.leaves]
-            x, leaves = self._layer(layer, self.between[index - 1](x) if index else x, below)
-            after += leaves
-        return x, after
-
-    def _layer(self, layer: Layer, x: Tensor, state: State) -> tuple[Tensor, State]:
-        if self.library is not None and kernels.execution() == "library":
-            return self.library(x, state, layer.weights())
-        outputs = []
-        for gates in F.linear(x, layer.weight_ih, layer.bias_ih).unbind(1):  # all steps' inputs in one product
-            state = self.step(layer, gates, state)
+        assert isinstance(layer, Layer)
+        how = self.runs_as(kernels.execution())
+        if how == "library" and self.library is not None:
+            return self.library(x, state, [weight for weight in layer.weights() if weight is not None])
+        if how == "fused" and self.pointwise is not None and fused.serves(x):
+            return fused.layer(self.pointwise, x, state, layer.weights(), self.units(layer))
+        outputs, kept = [], layer.zoneout.masks(x.shape[1], state)
+        for t, gates in enumerate(layer.project(x).unbind(1)):
+            state = layer.zoneout(self.step(layer, gates, state), state, kept, t)
             outputs.append(state[0])
         return torch.stack(outputs, 1), state
+
+
+def windows(
+    past: Float[Tensor, "batch before in"], x: Float[Tensor, "batch time in"], dilation: int = 1
+) -> tuple[Float[Tensor, "batch time window_in"], Float[Tensor, "batch before in"]]:
+    """What each step sees, its input and every `dilation`-th before, oldest first; and the past of the next call."""
+    seen, time = torch.cat([past, x], 1), x.shape[1]
+    lags = range(0, past.shape[1] + 1, dilation)
+    return torch.cat([seen[:, lag : lag + time] for lag in lags], 2), seen[:, time:]
 
 
 @dataclasses.dataclass(kw_only=True, eq=False, repr=False)
@@ -144,6 +279,8 @@ class WindowCell(AbstractCell):
     """Features of the output."""
     window: Count = 16
     """Inputs that an output sees, its own included."""
+    match_params: Count | None = None
+    """As in LayeredCell."""
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -159,6 +296,5 @@ class WindowCell(AbstractCell):
         self, x: Float[Tensor, "batch time in"], state: State = ()
     ) -> tuple[Float[Tensor, "batch time hidden"], State]:
         (past,) = state or self.initial_state(x)
-        seen = torch.cat([past, x], 1)  # (batch, window - 1 + time, in)
-        windows = torch.cat([seen[:, lag : lag + x.shape[1]] for lag in range(self.window)], 2)
-        return self.read(windows), (seen[:, x.shape[1] :],)
+        seen, past = windows(past, x)
+        return self.read(seen), (past,)

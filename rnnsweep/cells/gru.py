@@ -9,7 +9,27 @@ from torch import Tensor
 from rnnsweep.cells.base import Layer, RecurrentCell
 from rnnsweep.kernels import library
 from rnnsweep.kernels.library import LibraryKernel
+from rnnsweep.kernels.pointwise import Pointwise, Slopes, Values, complement, sigmoid, sigmoid_slope, tanh, tanh_slope
 from rnnsweep.types import State
+
+
+def unit(x: Values, u: Values, s: Values, p: Values) -> tuple[Values, Values]:
+    """A unit's step, as in the class below."""
+    (x_r, x_z, x_n), (u_n,), (h,) = x, u, s
+    r, z = sigmoid(x_r), sigmoid(x_z)
+    n = tanh(x_n + r * u_n)
+    return (n + z * (h - n),), (r, z, n, u_n)
+
+
+def unit_slope(d: Values, kept: Values, s: Values, new: Values, p: Values) -> Slopes:
+    (d_h,), (r, z, n, u_n), (h,) = d, kept, s
+    d_n = d_h * complement(z) * tanh_slope(n)
+    d_z = d_h * (h - n) * sigmoid_slope(z)
+    d_r = d_n * u_n * sigmoid_slope(r)
+    return (d_r, d_z, d_n), (d_n * r,), (d_h * z,), ()
+
+
+POINTWISE = Pointwise(forward=unit, backward=unit_slope, gates=3, apart=1, kept=4)
 
 
 class GRU(RecurrentCell):
@@ -22,6 +42,8 @@ class GRU(RecurrentCell):
     """
 
     gates: ClassVar[int] = 3
+    blocks: ClassVar[tuple[str, ...]] = ("r", "z", "n")
+    sigmoids: ClassVar[tuple[str, ...]] = ("r", "z")
 
     def step(self, layer: Layer, gates: Float[Tensor, "batch gates"], state: State) -> State:
         (h,) = state
@@ -35,3 +57,7 @@ class GRU(RecurrentCell):
     @property
     def library(self) -> LibraryKernel:
         return library.gru
+
+    @property
+    def pointwise(self) -> Pointwise:
+        return POINTWISE

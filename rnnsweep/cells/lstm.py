@@ -5,12 +5,33 @@ from typing import ClassVar
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from rnnsweep.cells.base import Layer, RecurrentCell
 from rnnsweep.kernels import library
 from rnnsweep.kernels.library import LibraryKernel
+from rnnsweep.kernels.pointwise import Pointwise, Slopes, Values, sigmoid, sigmoid_slope, tanh, tanh_slope, zero
 from rnnsweep.types import State
+
+
+def unit(x: Values, u: Values, s: Values, p: Values) -> tuple[Values, Values]:
+    """A unit's step, as in the class below."""
+    (x_i, x_f, x_g, x_o), (_, c) = x, s
+    i, f, g, o = sigmoid(x_i), sigmoid(x_f), tanh(x_g), sigmoid(x_o)
+    c = f * c + i * g
+    return (o * tanh(c), c), (i, f, g, o)
+
+
+def unit_slope(d: Values, kept: Values, s: Values, new: Values, p: Values) -> Slopes:
+    (d_h, d_c), (i, f, g, o), (_, c) = d, kept, s
+    squashed = tanh(new[1])
+    d_c = d_c + d_h * o * tanh_slope(squashed)
+    d_i, d_f = d_c * g * sigmoid_slope(i), d_c * c * sigmoid_slope(f)
+    d_g, d_o = d_c * i * tanh_slope(g), d_h * squashed * sigmoid_slope(o)
+    return (d_i, d_f, d_g, d_o), (), (zero(d_h), d_c * f), ()
+
+
+POINTWISE = Pointwise(forward=unit, backward=unit_slope, gates=4, leaves=2, kept=4)
 
 
 @dataclasses.dataclass(kw_only=True, eq=False, repr=False)
@@ -23,8 +44,9 @@ class LSTM(RecurrentCell):
     Parameters a layer: 4 hidden * (in + hidden + 2). State: 2 hidden (h, c). Sequential over time.
     """
 
-    gates: ClassVar[int] = 4  # in torch's order: i, f, g, o
-    leaves: ClassVar[int] = 2
+    gates: ClassVar[int] = 4
+    blocks: ClassVar[tuple[str, ...]] = ("i", "f", "g", "o")
+    sigmoids: ClassVar[tuple[str, ...]] = ("f", "i", "o")
 
     forget_bias: float | None = 1.0
     """What the two forget biases sum to at the start (Gers et al. 2000; Jozefowicz et al. 2015 recommend 1); None
@@ -32,11 +54,13 @@ class LSTM(RecurrentCell):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        forget = slice(self.hidden_size, 2 * self.hidden_size)
         for layer in self.layers if self.forget_bias is not None else ():
             assert isinstance(layer, Layer)
-            nn.init.constant_(layer.bias_ih[forget], self.forget_bias or 0.0)
-            nn.init.zeros_(layer.bias_hh[forget])
+            layer.start_bias(1, self.forget_bias or 0.0)
+
+    @property
+    def leaves(self) -> int:
+        return 2
 
     def step(self, layer: Layer, gates: Float[Tensor, "batch gates"], state: State) -> State:
         h, c = state
@@ -47,3 +71,7 @@ class LSTM(RecurrentCell):
     @property
     def library(self) -> LibraryKernel:
         return library.lstm
+
+    @property
+    def pointwise(self) -> Pointwise:
+        return POINTWISE

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from rnnsweep.cells.base import WindowCell
 from rnnsweep.dropout import Dropout
+from rnnsweep.kernels.dense import Linear
 from rnnsweep.types import Count, DropoutRate
 
 
@@ -25,9 +26,9 @@ class MLPWindow(WindowCell):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        layers: list[nn.Module] = [nn.Linear(self.window * self.input_size, self.hidden_size), nn.ReLU()]
+        layers: list[nn.Module] = [Linear(self.window * self.input_size, self.hidden_size), nn.ReLU()]
         for _ in range(self.num_layers - 1):
-            layers += [Dropout(self.dropout), nn.Linear(self.hidden_size, self.hidden_size), nn.ReLU()]
+            layers += [Dropout(self.dropout), Linear(self.hidden_size, self.hidden_size), nn.ReLU()]
         self.layers = nn.Sequential(*layers)
 
     def read(self, windows: Float[Tensor, "batch time window_in"]) -> Float[Tensor, "batch time hidden"]:

@@ -1,0 +1,78 @@
+"""The gated recurrent unit as Cho et al. (2014) first wrote it."""
+
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rnnsweep.cells.base import Layer, RecurrentCell
+from rnnsweep.kernels.pointwise import (
+    Pointwise,
+    Slopes,
+    Values,
+    complement,
+    sigmoid,
+    sigmoid_slope,
+    tanh,
+    tanh_slope,
+    zero,
+)
+from rnnsweep.types import State
+
+
+def reset(x: Values, s: Values) -> tuple[Values, Values]:
+    """What U_n multiplies: r h."""
+    r = sigmoid(x[0])
+    return (r * s[0],), (r,)
+
+
+def reset_slope(d: Values, kept: Values, s: Values) -> tuple[Values, Values]:
+    (d_v,), (r,), (h,) = d, kept, s
+    return (d_v * h * sigmoid_slope(r), zero(d_v)), (d_v * r,)
+
+
+def unit(x: Values, u: Values, s: Values, p: Values) -> tuple[Values, Values]:
+    """A unit's step, as in the class below."""
+    (_, x_z, x_n), (h,) = x, s
+    z, n = sigmoid(x_z), tanh(x_n)
+    return (n + z * (h - n),), (z, n)
+
+
+def unit_slope(d: Values, kept: Values, s: Values, new: Values, p: Values) -> Slopes:
+    (d_h,), (z, n), (h,) = d, kept, s
+    d_z, d_n = d_h * (h - n) * sigmoid_slope(z), d_h * complement(z) * tanh_slope(n)
+    return (zero(d_h), d_z, d_n), (), (d_h * z,), ()
+
+
+POINTWISE = Pointwise(
+    forward=unit, backward=unit_slope, gates=3, kept=2,
+    inner=1, inner_forward=reset, inner_backward=reset_slope, inner_kept=1,
+)  # fmt: skip
+
+
+class GRUResetBefore(RecurrentCell):
+    """Cho et al. 2014, eqs. 5 to 8: the reset gate decides what the candidate's product reads,
+
+        r = σ(W_r x + b_r + U_r h + c_r)        z = σ(W_z x + b_z + U_z h + c_z)
+        n = tanh(W_n x + b_n + U_n (r h) + c_n) h' = (1 - z) n + z h
+
+    where `gru` (nn.GRU, cuDNN) applies it to the product.
+    Parameters a layer: 3 hidden * (in + hidden + 2). State: hidden. Sequential over time, two products a step.
+    """
+
+    gates: ClassVar[int] = 3
+    blocks: ClassVar[tuple[str, ...]] = ("r", "z", "n")
+    sigmoids: ClassVar[tuple[str, ...]] = ("r", "z")
+
+    def step(self, layer: Layer, gates: Float[Tensor, "batch gates"], state: State) -> State:
+        (h,) = state
+        split = 2 * self.hidden_size
+        seen = torch.addmm(layer.bias_hh[:split], h, layer.weight_hh[:split].T)
+        r, z = (torch.sigmoid(gate) for gate in (gates[:, :split] + seen).chunk(2, -1))
+        n = torch.tanh(gates[:, split:] + torch.addmm(layer.bias_hh[split:], r * h, layer.weight_hh[split:].T))
+        return (n + z * (h - n),)
+
+    @property
+    def pointwise(self) -> Pointwise:
+        return POINTWISE

@@ -1,0 +1,101 @@
+"""The family of the linear recurrences, which all steps of a sequence compute at once."""
+
+import abc
+import dataclasses
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from rnnsweep import kernels
+from rnnsweep.cells.base import LayeredCell
+from rnnsweep.dropout import Zoneout
+from rnnsweep.kernels import fused
+from rnnsweep.kernels.dense import Linear
+from rnnsweep.kernels.linear_scan import linear_scan
+from rnnsweep.kernels.pointwise import Pointwise
+from rnnsweep.types import DropoutRate, State
+
+Coefficients = tuple[Float[Tensor, "batch time hidden"], Float[Tensor, "batch time hidden"]]
+
+
+class ScanLayer(nn.Module):
+    """The weights of one layer: `projection`, nn.Linear's, from what it reads to its gates side by side."""
+
+    def __init__(self, input_size: int, width: int, zoneout: float):
+        super().__init__()
+        self.projection = Linear(input_size, width)
+        self.zoneout = Zoneout(zoneout)
+
+    def weights(self) -> list[Tensor | None]:
+        """Those of a torch.gru that has nothing recurrent."""
+        return [self.projection.weight, None, self.projection.bias, None]
+
+    def units(self) -> list[Float[Tensor, "hidden"]]:
+        """Parameters of one number a unit, in the order of `pointwise`."""
+        return []
+
+
+@dataclasses.dataclass(kw_only=True, eq=False, repr=False)
+class ScanCell(LayeredCell):
+    """h_t = a_t h_{t-1} + b_t, number by number, where a_t and b_t depend on the inputs alone.
+
+    So no step waits for the one before: `kernels.linear_scan` has them all. A leaf class says how many gates a layer
+    has and what a and b are; the output is h, where it says nothing else. A layer's state is h, (batch, hidden).
+    """
+
+    gates: ClassVar[int]
+
+    zoneout: DropoutRate = 0.0
+    """Share of the state's features that training keeps from the step before (Krueger et al. 2017)."""
+
+    def make_layer(self, input_size: int) -> ScanLayer:
+        return ScanLayer(input_size, self.gates * self.hidden_size, self.zoneout)
+
+    @abc.abstractmethod
+    def coefficients(self, layer: nn.Module, gates: Float[Tensor, "batch time gates"]) -> Coefficients:
+        """a and b at all steps."""
+
+    def output(
+        self, gates: Float[Tensor, "batch time gates"], h: Float[Tensor, "batch time hidden"]
+    ) -> Float[Tensor, "batch time hidden"]:
+        """What a layer gives at all steps."""
+        return h
+
+    @property
+    def pointwise(self) -> Pointwise | None:
+        """The mathematics of one unit from its gates on, h the last leaf of its state, to compile a fused kernel from;
+        None: torch computes `coefficients`, and the scan alone is compiled."""
+        return None
+
+    def runs_as(self, how: kernels.Execution) -> kernels.Execution:
+        return "fused" if how == "fused" else "scan"
+
+    def layer_state(self, layer: nn.Module, x: Float[Tensor, "batch time in"]) -> State:
+        return (x.new_zeros(x.shape[0], self.hidden_size),)
+
+    def run_layer(
+        self, layer: nn.Module, x: Float[Tensor, "batch time features"], state: State
+    ) -> tuple[Float[Tensor, "batch time hidden"], State]:
+        assert isinstance(layer, ScanLayer)
+        if kernels.execution() == "fused" and self.pointwise is not None and not self.zoneout and fused.serves(x):
+            own = torch.zeros_like(state[0])  # the output before the first step, where it is another than h
+            before = (*(own,) * (self.pointwise.leaves - 1), *state)
+            y, leaves = fused.layer(self.pointwise, x, before, layer.weights(), layer.units())
+            return y, leaves[-1:]
+        gates = layer.projection(x).to(state[0])  # also in mixed precision: bfloat16 has no number between 0.996 and 1
+        h = linear_scan(*_zoned_out(layer.zoneout, *self.coefficients(layer, gates)), state[0])
+        return self.output(gates, h), (h[:, -1],)
+
+
+def _zoned_out(zoneout: Zoneout, a: Tensor, b: Tensor) -> Coefficients:
+    """The recurrence in which a feature stays as it was where the mask says so: a = 1 and b = 0 there."""
+    if not zoneout.active:
+        return a, b
+    masks = zoneout.masks(a.shape[1], (a[:, 0],))
+    if masks is None:
+        rate = zoneout.rate.to(a)
+        return torch.lerp(a, torch.ones_like(a), rate), b * (1 - rate)
+    stays = masks[:, 0].transpose(0, 1)  # (batch, time, hidden)
+    return torch.where(stays, 1.0, a), torch.where(stays, 0.0, b)
