@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from rnnsweep.kernels.dense import Linear, linear
+
 PoolingFactory = Callable[[int], "AbstractPooling"]
 """From the number of hidden features to a pooling."""
 
@@ -60,11 +62,12 @@ class Attention(AbstractPooling):
 
     def __init__(self, hidden_size: int, /):
         super().__init__(hidden_size)
-        self.project = nn.Linear(hidden_size, hidden_size)
+        self.project = Linear(hidden_size, hidden_size)
         self.query = nn.Parameter(torch.randn(hidden_size) / hidden_size**0.5)
 
     def forward(
         self, h: Float[Tensor, "batch time hidden"], lengths: Int[Tensor, "batch"]
     ) -> Float[Tensor, "batch hidden"]:
-        scores = torch.where(mask(lengths, h.shape[1]), torch.tanh(self.project(h)) @ self.query, -torch.inf)
-        return (scores.softmax(1)[:, :, None] * h).sum(1)
+        scores = linear(torch.tanh(self.project(h)), self.query[None], None).squeeze(2)
+        weights = torch.where(mask(lengths, h.shape[1]), scores, -torch.inf).softmax(1)
+        return (weights[:, :, None] * h).sum(1)

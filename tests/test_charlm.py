@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from rnnsweep.cells.gru import GRU
 from rnnsweep.data import corpora
 from rnnsweep.errors import ConfigError
 from rnnsweep.models.many_to_many import ManyToMany
@@ -50,6 +51,12 @@ def test_the_embedded_text_is_pythons_own() -> None:
     assert corpora.load(None).source == "pydoc_data.topics"
     assert len(corpora.load(None).text) > 300_000
     assert len(made.data_hash) == 64
+
+
+def test_prompts_that_the_text_cannot_begin_with_are_refused_before_anything_is_trained(text: Path) -> None:
+    for prompt, said in (("", "at least one character"), ("milk\u00e9", "the vocabulary lacks '\u00e9'; it has '")):
+        with pytest.raises(ConfigError, match=f"task.prompts: .*{said}"):
+            task(text, prompts=["The ", prompt]).build(lambda size: GRU(size), lambda size: None)  # type: ignore[arg-type,return-value]
 
 
 def test_streams_are_contiguous_and_carried(text: Path) -> None:

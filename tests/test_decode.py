@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import Compose, choices
+from conftest import Compose, cells
 
 from rnnsweep import run
 from rnnsweep.models.decode import _shares, generate
@@ -14,7 +14,7 @@ from rnnsweep.tasks.samples import Sample
 from rnnsweep.vocab import UNKNOWN
 
 
-@pytest.fixture(params=choices("cell"))
+@pytest.fixture(params=cells(everyday=2))
 def model(request: pytest.FixtureRequest, composed: Compose, text: Path) -> ManyToMany:
     prepared = run.prepare(composed(f"cell={request.param}", f"task.text={text}", "cell.hidden_size=9"))
     made = run.make_model(prepared.config, prepared.classes, prepared.task)

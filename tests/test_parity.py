@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from rnnsweep.cells.gru import GRU
-from rnnsweep.data.sequences import distinct_binary
+from rnnsweep.data.sequences import distinct
 from rnnsweep.errors import ConfigError
 from rnnsweep.pooling import Last, Mean
 from rnnsweep.tasks.parity import Parity
@@ -16,8 +16,8 @@ def parity(**options) -> Parity:  # type: ignore[no-untyped-def]
 
 def test_worked_example() -> None:
     bits, lengths = torch.tensor([[1, 0, 1, 1], [1, 1, 0, 0]]), torch.tensor([4, 3])
-    assert parity(output="each")._examples(bits, lengths)["targets"].tolist() == [[1, 1, 0, 1], [1, 0, 0, 0]]
-    assert parity(output="last")._examples(bits, lengths)["targets"].tolist() == [1, 0]
+    assert parity(output="each").sequences(bits, lengths)["targets"].tolist() == [[1, 1, 0, 1], [1, 0, 0, 0]]
+    assert parity(output="last").sequences(bits, lengths)["targets"].tolist() == [1, 0]
 
 
 @pytest.mark.parametrize("min_len", [None, 3])
@@ -33,7 +33,7 @@ def test_splits_are_disjoint_and_come_from_the_seed(min_len: int | None) -> None
 
 
 def test_lengths_are_uniform_and_padding_is_zero() -> None:
-    bits, lengths = distinct_binary(3000, 10, 14, 0)
+    bits, lengths = distinct(3000, 10, 14, 2, 0)
     counts = torch.bincount(lengths, minlength=15)[10:]
     assert counts.sum() == 3000
     assert (counts - 600).abs().max() < 6 * (3000 * 0.2 * 0.8) ** 0.5
@@ -75,10 +75,34 @@ def test_the_loss_ignores_padding(output: str, pooling: type) -> None:
     assert metrics["loss"][1] == (batch["lengths"].sum() if output == "each" else 8)
 
 
+@pytest.mark.parametrize("output", ["each", "last"])
+def test_a_curriculum_cuts_training_sequences_and_nothing_else(output: str) -> None:
+    whole = parity(output=output, seq_len=12)
+    grown = parity(output=output, seq_len=12, curriculum=20, curriculum_start=3)
+    widths = []
+    for step in range(60):
+        before, after = whole.batch(step), grown.batch(step)
+        widths.append(after["inputs"].shape[1])
+        assert (after["lengths"] <= before["lengths"]).all()
+        assert after["lengths"].min() >= 1
+        for bits, cut, length in zip(before["inputs"], after["inputs"], after["lengths"], strict=True):
+            assert torch.equal(cut[:length], bits[:length])
+            assert not cut[length:].any()
+        assert torch.equal(after["targets"], grown.sequences(after["inputs"], after["lengths"])["targets"])
+    assert widths[:21:4] == [3, 4, 6, 8, 10, 12]
+    assert widths[20:] == [12] * 40
+    assert len(torch.unique(torch.cat([grown.batch(step)["lengths"] for step in range(20, 60)]))) == 12
+    assert grown.data_hash == whole.data_hash
+    again = parity(output=output, seq_len=12, curriculum=20, curriculum_start=3)
+    torch.testing.assert_close(grown.batch(7), again.batch(7))
+
+
 def test_errors_name_the_setting() -> None:
-    with pytest.raises(ConfigError, match=r"only 16 binary sequences"):
+    with pytest.raises(ConfigError, match=r"only 16 different sequences"):
         _ = parity(seq_len=4).data
     with pytest.raises(ConfigError, match=r"task.min_len"):
         _ = parity(seq_len=4, min_len=5).data
+    with pytest.raises(ConfigError, match=r"task.curriculum: .*leave `task.min_len` at null"):
+        _ = parity(min_len=5, seq_len=12, curriculum=20).data
     with pytest.raises(ConfigError, match=r"train.batch_size"):
         _ = parity(batch_size=100).steps_per_epoch

@@ -9,36 +9,36 @@ from rnnsweep import rng
 from rnnsweep.errors import ConfigError
 
 
-def distinct_binary(
-    count: int, min_len: int, max_len: int, seed: int
+def distinct(
+    count: int, min_len: int, max_len: int, symbols: int, seed: int
 ) -> tuple[Int[Tensor, "count time"], Int[Tensor, "count"]]:
-    """`count` different binary sequences with lengths in [min_len, max_len], padded with zeros; and lengths.
+    """`count` different sequences of numbers below `symbols`, padded with 0, and their lengths in [min_len, max_len].
 
     Lengths are uniform but for the short ones, of which there are only so many different sequences.
 
     Raises:
         ConfigError: there are not comfortably more sequences than `count`.
     """
-    space = sum(2.0**length for length in range(min_len, max_len + 1))
+    space = sum(float(symbols) ** length for length in range(min_len, max_len + 1))
     if count > space / 2:
-        problem = f"there are only {space:.0f} binary sequences of this length and {count} are asked for; lower it"
+        problem = f"there are only {space:.0f} different sequences of these lengths and {count} are asked for; lower it"
         raise ConfigError("task.examples", f"{problem} or raise `task.seq_len`", ("task.seq_len", "task.held_out"))
     generator = rng.generator(seed, "data")
-    kept_bits, kept_lengths = np.empty((0, max_len), np.uint8), np.empty(0, np.int64)
-    while len(kept_bits) < count:
-        bits = torch.randint(0, 2, (count, max_len), generator=generator, dtype=torch.uint8).numpy()
+    kept, kept_lengths = np.empty((0, max_len), np.uint8), np.empty(0, np.int64)
+    while len(kept) < count:
+        fresh = torch.randint(0, symbols, (count, max_len), generator=generator, dtype=torch.uint8).numpy()
         lengths = torch.randint(min_len, max_len + 1, (count,), generator=generator).numpy()
-        bits[np.arange(max_len) >= lengths[:, None]] = 0
-        kept_bits, kept_lengths = np.concatenate([kept_bits, bits]), np.concatenate([kept_lengths, lengths])
-        first = _first_of_each(kept_bits, kept_lengths)
-        kept_bits, kept_lengths = kept_bits[first], kept_lengths[first]
+        fresh[np.arange(max_len) >= lengths[:, None]] = 0
+        kept, kept_lengths = np.concatenate([kept, fresh]), np.concatenate([kept_lengths, lengths])
+        first = _first_of_each(np.packbits(kept, axis=1) if symbols == 2 else kept, kept_lengths)
+        kept, kept_lengths = kept[first], kept_lengths[first]
     # in a new order: the few short sequences are found early, and each split must have its share of them
     order = torch.randperm(count, generator=generator)
-    return torch.from_numpy(kept_bits[:count].astype(np.int64))[order], torch.from_numpy(kept_lengths[:count])[order]
+    return torch.from_numpy(kept[:count].astype(np.int64))[order], torch.from_numpy(kept_lengths[:count])[order]
 
 
-def _first_of_each(bits: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+def _first_of_each(sequences: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """The places of the rows that differ from all before them, in order."""
-    rows = np.concatenate([np.packbits(bits, axis=1), lengths[:, None].view(np.uint8)], axis=1)
+    rows = np.concatenate([sequences, lengths[:, None].view(np.uint8)], axis=1)
     whole = np.ascontiguousarray(rows).view(f"V{rows.shape[1]}")[:, 0]  # a row as one value, compared as bytes
     return np.sort(np.unique(whole, return_index=True)[1])

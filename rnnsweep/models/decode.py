@@ -1,16 +1,26 @@
-"""Sampling from a trained language model, one symbol at a time."""
+"""Writing with a trained model, one symbol at a time: by sampling, or the best by a beam."""
+
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rnnsweep.models.many_to_many import ManyToMany
+from rnnsweep.models.encoder_decoder import EncoderDecoder, Memory, Written
+from rnnsweep.types import State
 from rnnsweep.vocab import UNKNOWN
+
+
+@runtime_checkable
+class Writer(Protocol):
+    """Scores over the next symbol at every step, and the state to go on from."""
+
+    def __call__(self, tokens: Tensor, state: State = ..., /) -> tuple[Tensor, State]: ...
 
 
 @torch.no_grad()
 def generate(
-    model: ManyToMany,
+    writer: Writer,
     prompts: Int[Tensor, "batch time"],
     length: int,
     temperature: Float[Tensor, "batch"],
@@ -21,14 +31,13 @@ def generate(
 
     A temperature of 0 takes the best symbol, a `top_k` of 0 admits all. The unknown symbol is never drawn.
     """
-    model.eval()
-    scores, state = model(prompts)
+    scores, state = writer(prompts)
     drawn = []
     for _ in range(length):
         shares = _shares(scores[:, -1].float(), temperature, top_k).cpu()
         symbol = torch.multinomial(shares, 1, generator=generator).to(prompts.device)
         drawn.append(symbol)
-        scores, state = model(symbol, state)
+        scores, state = writer(symbol, state)
     return torch.cat(drawn, 1) if drawn else prompts[:, :0]
 
 
@@ -41,3 +50,50 @@ def _shares(
     scores = torch.where(scores < ranked.gather(1, last[:, None]), -torch.inf, scores)
     scaled = (scores - ranked[:, :1]) / temperature.clamp(min=1e-6)[:, None]  # the best scores 0: no overflow
     return scaled.softmax(1)
+
+
+@torch.no_grad()
+def beam(
+    model: EncoderDecoder,
+    source: Int[Tensor, "batch source"],
+    lengths: Int[Tensor, "batch"],
+    boundary: int,
+    max_len: int,
+    size: int,
+    length_penalty: float,
+) -> tuple[Int[Tensor, "batch {max_len}"], Float[Tensor, "batch"]]:
+    """The best target of each source that a beam of `size` finds, ended and padded by `boundary`, and its score.
+
+    The score is log p / ((5 + length) / 6)^length_penalty, the end included in the length (Wu et al. 2016, eq. 14).
+    A beam of 1 is greedy.
+    """
+    memory, written = model.encode(source, lengths)
+    batch, rows = len(source), torch.arange(len(source), device=source.device).repeat_interleave(size)
+    memory, written = Memory(memory.keys[rows], memory.exists[rows]), _chosen(written, rows)
+    best = torch.full((batch, size), -torch.inf, device=source.device)
+    best[:, 0] = 0.0  # all beams begin alike: only one may go on
+    ended, steps = torch.zeros_like(best, dtype=torch.bool), torch.zeros_like(best)
+    token, texts = torch.full((batch * size, 1), boundary, device=source.device), source.new_zeros(batch, size, 0)
+    for _ in range(max_len):
+        scores, written, _ = model.write(token, memory, written)
+        logs = scores[:, 0].float().log_softmax(1).view(batch, size, -1)
+        only_end = torch.full_like(logs, -torch.inf).index_fill(2, torch.tensor([boundary], device=logs.device), 0.0)
+        total = best[:, :, None] + torch.where(ended[:, :, None], only_end, logs)
+        length = torch.where(ended, steps, steps + 1)
+        ranked = total / ((5 + length[:, :, None]) / 6) ** length_penalty
+        chosen = ranked.flatten(1).topk(size, 1).indices  # (batch, size)
+        parent, symbol = chosen // logs.shape[2], chosen % logs.shape[2]
+        best, steps = total.flatten(1).gather(1, chosen), length.gather(1, parent)
+        ended = ended.gather(1, parent) | (symbol == boundary)
+        texts = torch.cat([texts.gather(1, parent[:, :, None].expand(-1, -1, texts.shape[2])), symbol[:, :, None]], 2)
+        written = _chosen(written, (parent + torch.arange(batch, device=parent.device)[:, None] * size).flatten())
+        token = symbol.view(-1, 1)
+        if ended.all():
+            break
+    found = torch.full((batch, max_len), boundary, device=source.device)
+    found[:, : texts.shape[2]] = texts[:, 0]
+    return found, best[:, 0] / ((5 + steps[:, 0]) / 6) ** length_penalty
+
+
+def _chosen(written: Written, rows: Int[Tensor, "row"]) -> Written:
+    return Written(tuple(leaf[rows] for leaf in written.state), written.output[rows])

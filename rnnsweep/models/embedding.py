@@ -3,9 +3,20 @@
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from rnnsweep.dropout import Dropout
+from rnnsweep.kernels.dense import embedding
+
+
+class Features(nn.Module):
+    """Steps of `size` real numbers, read as they are."""
+
+    def __init__(self, size: int):
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Float[Tensor, "batch time in"]) -> Float[Tensor, "batch time in"]:
+        return x
 
 
 class TokenEmbedding(nn.Module):
@@ -13,9 +24,10 @@ class TokenEmbedding(nn.Module):
 
     def __init__(self, symbols: int, size: int, dropout: float = 0.0):
         super().__init__()
+        self.size = size
         self.weight = nn.Parameter(torch.randn(symbols, size))
         self.dropout = Dropout(dropout)
 
     def forward(self, tokens: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time in"]:
-        embedded: Tensor = self.dropout(F.embedding(tokens, self.weight))
+        embedded: Tensor = self.dropout(embedding(tokens, self.weight))
         return embedded

@@ -3,11 +3,11 @@
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from rnnsweep.cells.base import CellFactory
+from rnnsweep.cells.base import CellFactory, causal
 from rnnsweep.dropout import Dropout
-from rnnsweep.models.embedding import TokenEmbedding
+from rnnsweep.kernels.dense import Linear, linear
+from rnnsweep.models.embedding import Features, TokenEmbedding
 from rnnsweep.types import State
 
 
@@ -21,20 +21,20 @@ class TiedHead(nn.Module):
         super().__init__()
         symbols, size = embedding.weight.shape
         nn.init.normal_(embedding.weight, std=size**-0.5)  # so that the first scores are of the order of 1
-        self.project = nn.Identity() if hidden_size == size else nn.Linear(hidden_size, size, bias=False)
+        self.project = nn.Identity() if hidden_size == size else Linear(hidden_size, size, bias=False)
         self.bias = nn.Parameter(torch.zeros(symbols))
 
     def forward(
         self, h: Float[Tensor, "*batch hidden"], vectors: Float[Tensor, "vocab in"]
     ) -> Float[Tensor, "*batch vocab"]:
-        return F.linear(self.project(h), vectors, self.bias)
+        return linear(self.project(h), vectors, self.bias)
 
 
 class ManyToMany(nn.Module):
-    """Scores over `outputs` classes at every step of a sequence of symbols.
+    """Scores over `outputs` classes at every step of a sequence.
 
     Args:
-        embedding: of the symbols that come in.
+        embedding: of the symbols that come in, or Features.
         cell: from the embedding's size to the cell.
         outputs: how many classes come out; with tied weights, the symbols.
         output_dropout: share of the cell's outputs that training drops before the head.
@@ -43,7 +43,7 @@ class ManyToMany(nn.Module):
 
     def __init__(
         self,
-        embedding: TokenEmbedding,
+        embedding: TokenEmbedding | Features,
         cell: CellFactory,
         *,
         outputs: int,
@@ -52,15 +52,18 @@ class ManyToMany(nn.Module):
     ):
         super().__init__()
         self.embedding = embedding
-        self.cell = cell(embedding.weight.shape[1])
+        self.cell = causal(cell(embedding.size))
         self.output_dropout = Dropout(output_dropout)
         width = self.cell.hidden_size
-        self.head = TiedHead(width, embedding) if tie_weights else nn.Linear(width, outputs)
+        if tie_weights and isinstance(embedding, TokenEmbedding):
+            self.head: nn.Module = TiedHead(width, embedding)
+        else:
+            self.head = Linear(width, outputs)
 
     def forward(
-        self, tokens: Int[Tensor, "batch time"], state: State = ()
+        self, steps: Int[Tensor, "batch time"] | Float[Tensor, "batch time in"], state: State = ()
     ) -> tuple[Float[Tensor, "batch time classes"], State]:
-        h, state = self.cell(self.embedding(tokens), state)  # (batch, time, hidden)
+        h, state = self.cell(self.embedding(steps), state)  # (batch, time, hidden)
         h = self.output_dropout(h)
         tied = (self.embedding.weight,) if isinstance(self.head, TiedHead) else ()
         return self.head(h, *tied), state

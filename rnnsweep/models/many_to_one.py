@@ -1,28 +1,30 @@
-"""One output for a sequence: embedding, cell, pooling over time, linear head."""
+"""One output for a sequence: embedding or features, cell, pooling over time, linear head."""
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from rnnsweep.cells.base import CellFactory
 from rnnsweep.dropout import Dropout
-from rnnsweep.models.embedding import TokenEmbedding
+from rnnsweep.kernels.dense import Linear
+from rnnsweep.models.embedding import Features, TokenEmbedding
+from rnnsweep.models.reader import Reader
 from rnnsweep.pooling import PoolingFactory
 
 
 class ManyToOne(nn.Module):
-    """Scores over `outputs` classes for each padded sequence of symbols.
+    """Scores over `outputs` classes for each padded sequence.
 
     Args:
-        embedding: of the symbols that come in.
+        embedding: of the symbols that come in, or Features.
         cell: from the embedding's size to the cell.
         pooling: from the cell's size to the pooling over time.
-        outputs: how many classes come out.
+        outputs: how many numbers come out: a score for each class, or what is to be predicted.
         output_dropout: share of the pooled features that training drops before the head.
     """
 
     def __init__(
         self,
-        embedding: TokenEmbedding,
+        embedding: TokenEmbedding | Features,
         cell: CellFactory,
         pooling: PoolingFactory,
         *,
@@ -31,14 +33,14 @@ class ManyToOne(nn.Module):
     ):
         super().__init__()
         self.embedding = embedding
-        self.cell = cell(embedding.weight.shape[1])
-        self.pooling = pooling(self.cell.hidden_size)
+        self.reader = Reader(cell, embedding.size)
+        self.pooling = pooling(self.reader.width)
         self.output_dropout = Dropout(output_dropout)
-        self.head = nn.Linear(self.cell.hidden_size, outputs)
+        self.head = Linear(self.reader.width, outputs)
 
     def forward(
-        self, tokens: Int[Tensor, "batch time"], lengths: Int[Tensor, "batch"]
+        self, steps: Int[Tensor, "batch time"] | Float[Tensor, "batch time in"], lengths: Int[Tensor, "batch"]
     ) -> Float[Tensor, "batch classes"]:
-        h, _ = self.cell(self.embedding(tokens), ())  # (batch, time, hidden)
+        h = self.reader(self.embedding(steps), lengths)  # (batch, time, width)
         scores: Tensor = self.head(self.output_dropout(self.pooling(h, lengths)))
         return scores

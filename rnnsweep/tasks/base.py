@@ -73,8 +73,20 @@ class AbstractTask(abc.ABC):
         return means
 
     def showcase(self, model: nn.Module) -> Showcase:
-        """What a person looks at: samples, predictions, confusions."""
+        """What a person looks at: samples, predictions, confusions; `model` is in evaluation mode."""
         return Showcase({})
+
+    def remembers(self, step: int) -> bool:
+        """Whether to keep a glimpse of the model at this step: asked before training (0) and at each validation."""
+        return False
+
+    def glimpse(self, model: nn.Module) -> dict[str, Any]:
+        """What to keep of the model as it stands in training; it is in evaluation mode."""
+        return {}
+
+    def looking_back(self, shown: Showcase, glimpses: list[dict[str, Any]]) -> Showcase:
+        """What the trained model shows, with the glimpses on the way to it; each has its `step` and `epoch`."""
+        return shown
 
     def assets(self) -> dict[str, Any]:
         """What a saved model needs from the data to be used without them, such as the vocabulary."""

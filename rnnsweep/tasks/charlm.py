@@ -9,16 +9,16 @@ from typing import Annotated, Any, ClassVar
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from rnnsweep import rng
 from rnnsweep.cells.base import CellFactory
 from rnnsweep.data import corpora
 from rnnsweep.errors import ConfigError
+from rnnsweep.kernels.dense import mean_cross_entropy
 from rnnsweep.models.embedding import TokenEmbedding
 from rnnsweep.models.many_to_many import ManyToMany
 from rnnsweep.pooling import PoolingFactory
-from rnnsweep.tasks import samples
+from rnnsweep.tasks import context, samples
 from rnnsweep.tasks.base import AbstractTask
 from rnnsweep.types import (
     EXECUTION,
@@ -143,6 +143,10 @@ class CharLM(AbstractTask):
     # The model -----------------------------------------------------------------------------------------------
 
     def build(self, cell: CellFactory, pooling: PoolingFactory) -> ManyToMany:
+        for prompt in self.prompts or ():
+            problem = self.vocab.missing(prompt) if prompt else "a prompt has at least one character"
+            if problem:
+                raise ConfigError("task.prompts", problem)
         return ManyToMany(
             TokenEmbedding(len(self.vocab), self.embedding_size, self.embedding_dropout),
             cell,
@@ -153,9 +157,8 @@ class CharLM(AbstractTask):
 
     def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, ""], Metrics, State]:
         scores, state = model(batch["inputs"], state)  # (batch, time, vocab)
-        targets = batch["targets"].reshape(-1)  # (batch * time,)
-        loss = F.cross_entropy(scores.reshape(len(targets), -1), targets)
-        count = torch.tensor(float(len(targets)), device=loss.device)
+        loss = mean_cross_entropy(scores, batch["targets"])
+        count = torch.tensor(float(batch["targets"].numel()), device=loss.device)
         return loss, {"loss": (loss.detach() * count, count)}, state
 
     def derive(self, means: dict[str, float]) -> dict[str, float]:
@@ -170,7 +173,9 @@ class CharLM(AbstractTask):
         generator = rng.generator(self.seed, "sampling")
         prompts = self.prompts or samples.openings(self.data.parts["val"][0])
         drawn = samples.draw(model, self.vocab, prompts, self.sample_length, generator)
-        return samples.showcase(drawn, frozenset(words))
+        shown = samples.showcase(drawn, frozenset(words))
+        reach = context.reach(model, self.data.tokens["val"])
+        return Showcase(shown.data | ({"context": reach} if reach else {}), shown.page)
 
     def assets(self) -> dict[str, Any]:
         return {"vocabulary": self.vocab.symbols}

@@ -1,0 +1,59 @@
+"""Where a decoder looks while it writes: weights over the encoder's outputs."""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from rnnsweep.errors import ConfigError
+from rnnsweep.kernels.dense import Linear
+
+Kind = Literal["none", "bahdanau", "luong_dot", "luong_general", "luong_concat"]
+
+
+class Attention(nn.Module):
+    """softmax over the source of a score between query and key (the encoder's outputs).
+
+        dot      q · k                    (Luong et al. 2015, eq. 7; query and key of one size)
+        general  q · W k                  (eq. 7)
+        concat   v · tanh(W [q; k])       (eq. 7, and Bahdanau et al. 2015, appendix A.1.2)
+
+    Bahdanau's decoder asks with its last output before it reads (`before`); Luong's with its new one after.
+
+    Args:
+        kind: whose attention.
+        query, key: features of a query and of a key.
+        size: features inside `concat`.
+    """
+
+    def __init__(self, kind: Kind, query: int, key: int, size: int):
+        super().__init__()
+        if kind == "luong_dot" and query != key:
+            problem = f"a dot product needs vectors of one size, and the encoder's outputs have {key} features, the"
+            problem = f"{problem} decoder's {query}; use luong_general, or cell.bidirectional=false"
+            raise ConfigError("task.attention", problem, ("cell.bidirectional",))
+        self.before = kind == "bahdanau"
+        self.general = Linear(key, query, bias=False) if kind == "luong_general" else None
+        additive = kind in ("bahdanau", "luong_concat")
+        self.query = Linear(query, size, bias=False) if additive else None
+        self.key = Linear(key, size) if additive else None
+        self.score = Linear(size, 1, bias=False) if additive else None
+
+    def forward(
+        self,
+        queries: Float[Tensor, "batch time query"],
+        keys: Float[Tensor, "batch source key"],
+        exists: Bool[Tensor, "batch source"],
+    ) -> tuple[Float[Tensor, "batch time key"], Float[Tensor, "batch time source"]]:
+        """The weighted means of the keys, and the weights."""
+        scores = torch.where(exists[:, None], self._scores(queries, keys), -torch.inf)
+        weights = scores.softmax(2)
+        return weights @ keys, weights
+
+    def _scores(self, queries: Tensor, keys: Tensor) -> Tensor:
+        if self.query is None or self.key is None or self.score is None:
+            return queries @ (keys if self.general is None else self.general(keys)).transpose(1, 2)
+        mixed = torch.tanh(self.query(queries)[:, :, None] + self.key(keys)[:, None])  # (batch, time, source, size)
+        scores: Tensor = self.score(mixed)
+        return scores.squeeze(3)

@@ -1,0 +1,102 @@
+"""Polyphonic music as piano rolls: which of 88 keys sound at each step; from a file, or chorales of our own."""
+
+import functools
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from rnnsweep import rng
+from rnnsweep.errors import ConfigError
+from rnnsweep.types import Split
+
+KEYS = 88
+LOWEST = 21  # the MIDI number of the first key
+
+Roll = np.ndarray
+"""(time, KEYS) of uint8: 1 where a key sounds."""
+
+NAMES: dict[Split, str] = {"train": "traindata", "val": "validdata", "test": "testdata"}
+
+
+@functools.lru_cache(maxsize=2)
+def rolls(path: str) -> tuple[dict[Split, list[Roll]], str]:
+    """The sequences of a .mat file of the usual layout (Boulanger-Lewandowski et al. 2012), and its SHA-256.
+
+    Raises:
+        ConfigError: names `task.path` where the file is not there, or is not such a file.
+    """
+    from scipy.io import loadmat
+
+    where = Path(path).expanduser()
+    try:
+        digest = hashlib.sha256(where.read_bytes()).hexdigest()
+        content = loadmat(where)
+    except FileNotFoundError:
+        raise ConfigError("task.path", f"there is no file `{path}`") from None
+    except Exception as error:  # scipy raises whatever the bytes lead it to
+        raise ConfigError("task.path", f"cannot read `{path}` as a .mat file: {error}") from None
+    if missing := [name for name in NAMES.values() if name not in content]:
+        raise ConfigError("task.path", f"`{path}` has no `{missing[0]}`; expected {', '.join(NAMES.values())}")
+    found = {split: [np.asarray(piece) for piece in content[name].flat] for split, name in NAMES.items()}
+    for pieces in found.values():
+        for piece in pieces:
+            if piece.ndim != 2 or piece.shape[1] != KEYS or not np.isin(piece, (0, 1)).all():
+                problem = f"`{path}` holds a sequence of shape {piece.shape}; expected (time, {KEYS}) of zeros and ones"
+                raise ConfigError("task.path", problem)
+    return {split: [piece.astype(np.uint8) for piece in pieces] for split, pieces in found.items()}, digest
+
+
+# Chorales of our own ---------------------------------------------------------------------------------------------
+
+TRIADS = {"I": (0, 4, 7), "ii": (2, 5, 9), "IV": (5, 9, 0), "V": (7, 11, 2), "vi": (9, 0, 4)}
+"""Semitones above the tonic, the root first."""
+NEXT = {
+    "I": ["IV", "IV", "V", "V", "vi", "ii"],
+    "ii": ["V", "V", "V", "vi"],
+    "IV": ["V", "V", "I", "ii"],
+    "V": ["I", "I", "I", "vi"],
+    "vi": ["ii", "ii", "IV", "V"],
+}
+"""What may follow a chord; twice is twice as likely."""
+VOICES = ((72, 81), (65, 74), (57, 67))  # soprano, alto and tenor: the MIDI notes that they sing
+
+
+def chorales(count: int, longest: int, seed: int) -> list[Roll]:
+    """Different pieces of `longest` / 2 to `longest` steps in four voices, in any of twelve major keys.
+
+    Chords follow one another by NEXT and last two to four steps; each voice takes the nearest note of the chord.
+    """
+    draws, found = rng.uniform(seed, "data"), dict[bytes, Roll]()
+    while len(found) < count:
+        roll = _chorale(longest // 2 + int(next(draws) * (longest - longest // 2 + 1)), draws)
+        found.setdefault(roll.tobytes(), roll)
+    return list(found.values())
+
+
+def _chorale(steps: int, draws: Iterator[float]) -> Roll:
+    roll, tonic, chord = np.zeros((steps, KEYS), np.uint8), int(next(draws) * 12), "I"
+    notes = [sum(span) // 2 + int(next(draws) * 5) - 2 for span in VOICES]
+    start = 0
+    while start < steps:
+        end = min(steps, start + 2 + int(next(draws) * 3))
+        tones = [(tonic + tone) % 12 for tone in TRIADS[chord]]
+        taken: list[int] = []
+        for note, span in zip(notes, VOICES, strict=True):
+            taken.append(_nearest(note, span, tones, taken))
+        notes = taken
+        bass = 40 + (tones[0] - 40) % 12
+        for note in (*notes, bass):
+            roll[start:end, note - LOWEST] = 1
+        if next(draws) < 0.3:  # the soprano passes a note of the scale on the last step
+            roll[end - 1, notes[0] - LOWEST] = 0
+            roll[end - 1, notes[0] + (1 if (notes[0] + 1 - tonic) % 12 in (0, 5) else 2) - LOWEST] = 1
+        start, chord = end, NEXT[chord][int(next(draws) * len(NEXT[chord]))]
+    return roll
+
+
+def _nearest(note: int, span: tuple[int, int], tones: list[int], taken: list[int]) -> int:
+    """The note of the chord within the voice's span that is nearest to its last one, and no other voice's."""
+    free = (n for n in range(span[0], span[1] + 1) if n % 12 in tones and n not in taken)
+    return min(free, key=lambda n: (abs(n - note), n))

@@ -1,0 +1,150 @@
+"""A sequence in, another out (Sutskever et al. 2014): an encoder, a bridge of states, a decoder that may look back."""
+
+import dataclasses
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from rnnsweep.attention import Attention, Kind
+from rnnsweep.cells.base import AbstractCell, CellFactory
+from rnnsweep.kernels.dense import Linear
+from rnnsweep.models.embedding import TokenEmbedding
+from rnnsweep.models.reader import Reader
+from rnnsweep.pooling import mask
+from rnnsweep.types import State
+
+
+@dataclasses.dataclass
+class Memory:
+    """What the decoder knows of the source."""
+
+    keys: Float[Tensor, "batch source width"]
+    exists: Bool[Tensor, "batch source"]
+
+
+@dataclasses.dataclass
+class Written:
+    """Where a decoder stands: the cell's state and its last output."""
+
+    state: State
+    output: Float[Tensor, "batch 1 hidden"]
+
+
+class Bridge(nn.Module):
+    """From the encoder's last states to the decoder's first: as it is where the shapes agree, else a linear map a leaf.
+
+    A second cell that read from the end counts half, as in Bahdanau et al. 2015, where only it does. Of cells whose
+    state bears no linear map the decoder begins with that of the first cell as it is.
+    """
+
+    def __init__(self, encoder: AbstractCell, decoder: AbstractCell):
+        super().__init__()
+        have = encoder.initial_state(torch.zeros(1, 1, encoder.input_size))
+        want = decoder.initial_state(torch.zeros(1, 1, decoder.input_size))
+        self.both = both = encoder.bidirectional and encoder.linear_state
+        pairs = zip(have, want, strict=True)
+        self.maps = nn.ModuleList(
+            Linear(h.shape[-1] * (1 + both), w.shape[-1]) if both or h.shape != w.shape else nn.Identity()
+            for h, w in pairs
+        )
+
+    def forward(self, states: tuple[State, ...]) -> State:
+        leaves = zip(*(states if self.both else states[:1]), strict=True)  # of both cells, or of one
+        return tuple(bridge(torch.cat(leaf, -1)) for bridge, leaf in zip(self.maps, leaves, strict=True))
+
+
+class EncoderDecoder(nn.Module):
+    """Scores over the next target symbol at every step, given the source and the target symbols before.
+
+    Encoder and decoder are cells of one kind. With attention the head reads tanh(W [h; context])
+    (Luong et al. 2015, eq. 5); Bahdanau's decoder reads the context beside the symbol, too.
+
+    Args:
+        source, target: the embeddings.
+        cell: from the width of its input to the cell.
+        attention: what the decoder looks back with.
+        attention_size: features inside an additive score.
+        outputs: target symbols.
+        shortest: the fewest steps that a source has.
+    """
+
+    def __init__(
+        self,
+        source: TokenEmbedding,
+        target: TokenEmbedding,
+        cell: CellFactory,
+        *,
+        attention: Kind,
+        attention_size: int,
+        outputs: int,
+        shortest: int,
+    ):
+        super().__init__()
+        self.source, self.target, self.shortest = source, target, shortest
+        self.encoder = Reader(cell, source.weight.shape[1])
+        width, hidden = self.encoder.width, self.encoder.cell.hidden_size
+        looks = attention != "none"
+        self.attention = Attention(attention, hidden, width, attention_size) if looks else None
+        self.stepwise = self.attention is not None and self.attention.before
+        self.decoder = cell(target.weight.shape[1] + (width if self.stepwise else 0))
+        self.bridge = Bridge(self.encoder.cell, self.decoder)
+        self.first = Linear(width, hidden) if self.stepwise else None
+        self.combine = Linear(hidden + width, hidden) if looks else None
+        self.head = Linear(hidden, outputs)
+
+    def encode(self, tokens: Int[Tensor, "batch source"], lengths: Int[Tensor, "batch"]) -> tuple[Memory, Written]:
+        keys, states = self.encoder.with_states(self.source(tokens), lengths, self.shortest)
+        exists = mask(lengths, tokens.shape[1])
+        last = keys.gather(1, (lengths - 1)[:, None, None].expand(-1, 1, keys.shape[2]))
+        output = last[:, :, : self.decoder.hidden_size] if self.first is None else torch.tanh(self.first(last))
+        return Memory(keys, exists), Written(self.bridge(states), output)
+
+    def write(
+        self, tokens: Int[Tensor, "batch time"], memory: Memory, written: Written
+    ) -> tuple[Float[Tensor, "batch time vocab"], Written, Float[Tensor, "batch time source"] | None]:
+        """Scores after each of the symbols, where the decoder stands then, and where it looked."""
+        if self.stepwise and tokens.shape[1] > 1:
+            return self._step_by_step(tokens, memory, written)
+        x, weights = self.target(tokens), None
+        if self.attention is not None and self.attention.before:
+            context, weights = self.attention(written.output, memory.keys, memory.exists)
+            x = torch.cat([x, context], 2)
+        h, state = self.decoder(x, written.state)
+        read = h
+        if self.attention is not None and self.combine is not None:
+            if not self.attention.before:
+                context, weights = self.attention(h, memory.keys, memory.exists)
+            read = torch.tanh(self.combine(torch.cat([h, context], 2)))
+        return self.head(read), Written(state, h[:, -1:]), weights
+
+    def _step_by_step(self, tokens: Tensor, memory: Memory, written: Written) -> tuple[Tensor, Written, Tensor | None]:
+        scores, weights = [], []
+        for token in torch.split(tokens, 1, 1):
+            score, written, weight = self.write(token, memory, written)
+            scores.append(score)
+            weights.append(weight)
+        return torch.cat(scores, 1), written, torch.cat([w for w in weights if w is not None], 1)
+
+    def forward(
+        self, source: Int[Tensor, "batch source"], lengths: Int[Tensor, "batch"], inputs: Int[Tensor, "batch time"]
+    ) -> Float[Tensor, "batch time vocab"]:
+        """Teacher-forced: each step reads the true symbol before it."""
+        scores, _, _ = self.write(inputs, *self.encode(source, lengths))
+        return scores
+
+    def mixed(
+        self,
+        source: Int[Tensor, "batch source"],
+        lengths: Int[Tensor, "batch"],
+        inputs: Int[Tensor, "batch time"],
+        coins: Bool[Tensor, "batch time"],
+    ) -> Float[Tensor, "batch time vocab"]:
+        """Each step reads the true symbol where its coin is true, else the model's own best (Bengio et al. 2015)."""
+        memory, written = self.encode(source, lengths)
+        own, scores = inputs[:, :1], []
+        for true, coin in zip(torch.split(inputs, 1, 1), torch.split(coins, 1, 1), strict=True):
+            score, written, _ = self.write(torch.where(coin, true, own), memory, written)
+            own = score.detach().argmax(2)
+            scores.append(score)
+        return torch.cat(scores, 1)

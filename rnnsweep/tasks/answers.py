@@ -1,0 +1,64 @@
+"""Tasks that ask within one sequence: the answers are symbols at some of its steps, and nothing else counts."""
+
+import abc
+import dataclasses
+from typing import ClassVar
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from rnnsweep.cells.base import CellFactory
+from rnnsweep.kernels.dense import cross_entropy
+from rnnsweep.models.embedding import TokenEmbedding
+from rnnsweep.models.many_to_many import ManyToMany
+from rnnsweep.pooling import PoolingFactory
+from rnnsweep.tasks.examples import DrawnTask
+from rnnsweep.types import Batch, Count, Metric, Metrics, State
+
+BLANK = 0
+"""In the targets: no answer is wanted at this step."""
+
+
+@dataclasses.dataclass(kw_only=True, eq=False)
+class AnswerTask(DrawnTask):
+    """Loss in nats an answer; `accuracy` is the share of right answers, `exact` that of sequences without a mistake.
+
+    A batch has `inputs` and `targets` (batch, time), BLANK where nothing is asked, and `lengths`.
+    """
+
+    metric: ClassVar[Metric] = Metric("accuracy", "share", "max")
+
+    embedding_size: Count = 64
+    """Features of an embedded symbol."""
+
+    @property
+    @abc.abstractmethod
+    def symbol_count(self) -> int:
+        """Symbols that are read and answered, BLANK included."""
+
+    def build(self, cell: CellFactory, pooling: PoolingFactory) -> nn.Module:
+        return ManyToMany(TokenEmbedding(self.symbol_count, self.embedding_size), cell, outputs=self.symbol_count)
+
+    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, ""], Metrics, State]:
+        targets = batch["targets"]
+        scores, _ = model(batch["inputs"])
+        asked = targets != BLANK
+        each = cross_entropy(scores, targets)
+        total, count = (each * asked).sum(), asked.sum().to(each)
+        right = (scores.argmax(2) == targets) | ~asked
+        metrics = {
+            "loss": (total.detach(), count),
+            "accuracy": ((right & asked).sum(), count),
+            "exact": (right.all(1).sum(), torch.ones_like(targets[:, 0]).sum()),
+        }
+        return total / count, metrics, ()
+
+    @torch.no_grad()
+    def answers(
+        self, model: nn.Module, count: int
+    ) -> tuple[Int[Tensor, "n t"], Int[Tensor, "n t"], Bool[Tensor, "n t"]]:
+        """The first test sequences' targets, what the model answers, and where an answer is asked."""
+        device = next(model.parameters()).device
+        inputs, targets = (self.data["test"][name][:count] for name in ("inputs", "targets"))
+        return targets, model(inputs.to(device))[0].argmax(2).cpu(), targets != BLANK

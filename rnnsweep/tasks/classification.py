@@ -1,0 +1,160 @@
+"""Classification of sequences: what the tasks with one label a sequence share."""
+
+import abc
+import dataclasses
+import functools
+import math
+from typing import Any, ClassVar, Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rnnsweep.cells.base import CellFactory
+from rnnsweep.kernels.dense import cross_entropy
+from rnnsweep.models.embedding import TokenEmbedding
+from rnnsweep.models.many_to_one import ManyToOne
+from rnnsweep.pooling import PoolingFactory
+from rnnsweep.tasks.examples import ExampleTask
+from rnnsweep.types import Batch, Count, DropoutRate, Metric, Metrics, Showcase, Split, State
+
+SHOWN = 20  # mistakes on the page
+
+
+@dataclasses.dataclass(kw_only=True, eq=False)
+class ClassificationTask(ExampleTask):
+    """Name the class of each sequence of symbols; loss in nats.
+
+    Beside the accuracy stands what an imbalance cannot flatter: `macro_f1`, the mean over the classes of F1, and
+    `balanced_accuracy`, the mean of the recalls.
+    """
+
+    metric: ClassVar[Metric] = Metric("accuracy", "share", "max")
+
+    class_weights: Literal["none", "balanced"] = "none"
+    """balanced: an example counts in the loss by the inverse of its class's frequency in training."""
+    embedding_size: Count = 32
+    """Features of an embedded symbol."""
+    embedding_dropout: DropoutRate = 0.0
+    """Share of the embedded features dropped in training."""
+    output_dropout: DropoutRate = 0.0
+    """Share of the pooled features dropped in training before the head."""
+
+    @property
+    @abc.abstractmethod
+    def class_names(self) -> list[str]:
+        """The classes in the order of their numbers."""
+
+    @property
+    @abc.abstractmethod
+    def symbols(self) -> int:
+        """How many symbols there are, the unknown included."""
+
+    @abc.abstractmethod
+    def labels(self, split: Split) -> Int[Tensor, "example"]: ...
+
+    @abc.abstractmethod
+    def texts(self, split: Split) -> list[str]:
+        """The sequences for a person to read."""
+
+    @abc.abstractmethod
+    def numbers(self, split: Split) -> tuple[Int[Tensor, "example time"], Int[Tensor, "example"]]:
+        """The sequences as padded rows of symbols, and their lengths."""
+
+    @functools.cached_property
+    def data(self) -> dict[Split, Batch]:
+        return {split: self._examples(split) for split in ("train", "val", "test")}
+
+    def _examples(self, split: Split) -> Batch:
+        rows, lengths = self.numbers(split)
+        return {"inputs": rows, "lengths": lengths, "labels": self.labels(split)}
+
+    @functools.cached_property
+    def weights(self) -> Float[Tensor, "classes"]:
+        """What an example of each class counts in the loss; 1 on average over the training examples."""
+        if self.class_weights == "none":
+            return torch.ones(len(self.class_names))
+        counts = torch.bincount(self.data["train"]["labels"], minlength=len(self.class_names))
+        return counts.sum() / (len(counts) * counts.clamp(min=1))
+
+    def build(self, cell: CellFactory, pooling: PoolingFactory) -> nn.Module:
+        embedding = TokenEmbedding(self.symbols, self.embedding_size, self.embedding_dropout)
+        return ManyToOne(embedding, cell, pooling, outputs=len(self.class_names), output_dropout=self.output_dropout)
+
+    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, ""], Metrics, State]:
+        labels = batch["labels"]
+        scores = model(batch["inputs"], batch["lengths"])  # (batch, classes)
+        weights = self.weights.to(scores)[labels]
+        total, count = (cross_entropy(scores, labels) * weights).sum(), weights.sum()
+        found = scores.argmax(1)
+        metrics = {
+            "loss": (total.detach(), count),
+            "accuracy": ((found == labels).sum(), torch.ones_like(labels).sum()),
+        }
+        return total / count, metrics if model.training else metrics | self._by_class(found, labels), ()
+
+    def _by_class(self, found: Int[Tensor, "batch"], labels: Int[Tensor, "batch"]) -> Metrics:
+        """Right answers over those wanted, and twice the right over those wanted and given: recall and F1."""
+        classes = len(self.class_names)
+        given, wanted = F.one_hot(found, classes), F.one_hot(labels, classes)
+        right = (given * wanted).sum(0)
+        both = (given + wanted).sum(0)
+        metrics = {f"recall {index}": (right[index], wanted.sum(0)[index]) for index in range(classes)}
+        return metrics | {f"f1 {index}": (2 * right[index], both[index]) for index in range(classes)}
+
+    def derive(self, means: dict[str, float]) -> dict[str, float]:
+        shown = {name: value for name, value in means.items() if not name.startswith(("recall ", "f1 "))}
+        for name, mean in (("f1", "macro_f1"), ("recall", "balanced_accuracy")):
+            values = [value for key, value in means.items() if key.startswith(f"{name} ") and not math.isnan(value)]
+            shown |= {mean: sum(values) / len(values)} if values else {}
+        return shown
+
+    @torch.no_grad()
+    def showcase(self, model: nn.Module) -> Showcase:
+        """The confusion matrix of the test (a row for each true class), a table of the classes, and mistakes."""
+        device = next(model.parameters()).device
+        labels, found = self.data["test"]["labels"], []
+        for batch in self.evaluation("test"):
+            found.append(model(batch["inputs"].to(device), batch["lengths"].to(device)).argmax(1).cpu())
+        answers = torch.cat(found) if found else labels
+        classes = len(self.class_names)
+        matrix = torch.bincount(labels * classes + answers, minlength=classes**2).view(classes, classes).tolist()
+        every = zip(self.texts("test"), labels.tolist(), answers.tolist(), strict=True)
+        wrong = list(dict.fromkeys(each for each in every if each[1] != each[2]))
+        data = {
+            "confusion": {"labels": self.class_names, "counts": matrix},
+            "by_class": _table(self.class_names, matrix),
+            "mistakes": [
+                {"text": text, "class": self.class_names[label], "answer": self.class_names[answer]}
+                for text, label, answer in wrong[:: max(1, -(-len(wrong) // SHOWN))]  # of all the test, not its start
+            ],
+        }
+        return Showcase(data, _page(data))
+
+
+def _table(classes: list[str], matrix: list[list[int]]) -> list[dict[str, Any]]:
+    """Precision, recall and F1 of each class; None where nothing is to be divided."""
+    rows = []
+    for index, name in enumerate(classes):
+        right, wanted, given = matrix[index][index], sum(matrix[index]), sum(row[index] for row in matrix)
+        rows.append(
+            {
+                "class": name,
+                "test": wanted,
+                "precision": right / given if given else None,
+                "recall": right / wanted if wanted else None,
+                "f1": 2 * right / (wanted + given) if wanted + given else None,
+            }
+        )
+    return rows
+
+
+def _page(data: dict[str, Any]) -> str:
+    lines = ["# Samples", "", "| class | test | precision | recall | F1 |", "|---|---|---|---|---|"]
+    for row in data["by_class"]:
+        shares = " | ".join("-" if row[k] is None else f"{row[k]:.3f}" for k in ("precision", "recall", "f1"))
+        lines.append(f"| {row['class'].replace('|', ' ')} | {row['test']} | {shares} |")
+    lines += ["", "## Mistakes", ""]
+    lines += [f"    {row['text']} -> {row['answer']}   should be {row['class']}" for row in data["mistakes"]]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,80 @@
+"""The copy memory problem of Hochreiter and Schmidhuber (1997), as Arjovsky et al. (2016) set it."""
+
+import dataclasses
+import functools
+import math
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from rnnsweep.cells.base import CellFactory
+from rnnsweep.data.sequences import distinct
+from rnnsweep.kernels.dense import cross_entropy
+from rnnsweep.models.embedding import TokenEmbedding
+from rnnsweep.models.many_to_many import ManyToMany
+from rnnsweep.pooling import PoolingFactory
+from rnnsweep.tasks.examples import DrawnTask
+from rnnsweep.types import Batch, Count, Metric, Metrics, Showcase, Split, State
+
+SYMBOLS, REMEMBERED = 8, 10
+BLANK, RECALL = 8, 9
+
+
+@dataclasses.dataclass(kw_only=True, eq=False)
+class CopyMemory(DrawnTask):
+    """Ten symbols of eight, `seq_len` blanks with a sign at their end, then the ten symbols are to be written.
+
+    An answer is wanted at each of the seq_len + 20 steps (blanks at first); the loss in nats is the mean over them. Who
+    remembers nothing reaches 10 ln 8 / (seq_len + 20), told as `memoryless`; `recall` is the share of right symbols.
+    """
+
+    metric: ClassVar[Metric] = Metric("recall", "share", "max")
+
+    seq_len: Count = 100
+    """Steps over which to remember (T)."""
+    embedding_size: Count = 32
+    """Features of an embedded symbol."""
+
+    @functools.cached_property
+    def data(self) -> dict[Split, Batch]:
+        symbols, _ = distinct(self.total, REMEMBERED, REMEMBERED, SYMBOLS, self.seed)
+        return {split: self.sequences(part) for split, part in self.split(symbols).items()}
+
+    def sequences(self, symbols: Tensor) -> Batch:
+        """What is read and what is to be written, from the symbols to remember (count, 10)."""
+        count, steps = len(symbols), self.seq_len + 2 * REMEMBERED
+        inputs, targets = torch.full((count, steps), BLANK), torch.full((count, steps), BLANK)
+        inputs[:, :REMEMBERED] = symbols
+        inputs[:, -REMEMBERED - 1] = RECALL
+        targets[:, -REMEMBERED:] = symbols
+        return {"inputs": inputs, "targets": targets, "lengths": torch.full((count,), steps)}
+
+    def build(self, cell: CellFactory, pooling: PoolingFactory) -> nn.Module:
+        return ManyToMany(TokenEmbedding(SYMBOLS + 2, self.embedding_size), cell, outputs=SYMBOLS + 1)
+
+    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, ""], Metrics, State]:
+        targets = batch["targets"]
+        scores, _ = model(batch["inputs"])
+        loss = cross_entropy(scores, targets).sum()
+        count = torch.ones_like(scores[..., 0]).sum()
+        right = (scores[:, -REMEMBERED:].argmax(2) == targets[:, -REMEMBERED:]).sum()
+        asked = torch.ones_like(targets[:, -REMEMBERED:]).sum()
+        return loss / count, {"loss": (loss.detach(), count), "recall": (right, asked)}, ()
+
+    def derive(self, means: dict[str, float]) -> dict[str, float]:
+        return means | {"memoryless": REMEMBERED * math.log(SYMBOLS) / (self.seq_len + 2 * REMEMBERED)}
+
+    @torch.no_grad()
+    def showcase(self, model: nn.Module) -> Showcase:
+        """What the model recalls of the first test sequences."""
+        device = next(model.parameters()).device
+        inputs, targets = (self.data["test"][name][:10] for name in ("inputs", "targets"))
+        answers = model(inputs.to(device))[0][:, -REMEMBERED:].argmax(2)
+        rows = zip(targets[:, -REMEMBERED:].tolist(), answers.tolist(), strict=True)
+        return Showcase({"examples": [{"target": _digits(t), "answer": _digits(a)} for t, a in rows]})
+
+
+def _digits(symbols: list[int]) -> str:
+    return "".join("-" if symbol == BLANK else str(symbol) for symbol in symbols)

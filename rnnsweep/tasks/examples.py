@@ -1,0 +1,96 @@
+"""Tasks over a fixed set of examples: three splits, and in each epoch the training examples in a new order."""
+
+import abc
+import dataclasses
+import functools
+import hashlib
+import itertools
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from rnnsweep import rng
+from rnnsweep.errors import ConfigError
+from rnnsweep.tasks.base import AbstractTask
+from rnnsweep.types import Batch, Count, Split
+
+Rows = TypeVar("Rows", Tensor, list[Any])
+
+EVALUATION_EXAMPLES = 1000  # examples of one evaluation batch: a matter of memory, not of the result
+
+
+@dataclasses.dataclass(kw_only=True, eq=False)
+class ExampleTask(AbstractTask):
+    """A task whose data are examples: what `data` holds, by name, one row an example."""
+
+    @property
+    @abc.abstractmethod
+    def data(self) -> dict[Split, Batch]:
+        """The examples of each split; made once, on first use."""
+
+    @property
+    def data_hash(self) -> str:
+        digest = hashlib.sha256()
+        for part in self.data.values():
+            for name in sorted(part):
+                digest.update(part[name].numpy().tobytes())
+        return digest.hexdigest()
+
+    def size(self, split: Split) -> int:
+        """Examples of a split."""
+        return len(next(iter(self.data[split].values())))
+
+    @property
+    def steps_per_epoch(self) -> int:
+        if self.batch_size > self.size("train"):
+            raise ConfigError("train.batch_size", f"is above the {self.size('train')} training examples; lower it")
+        return self.size("train") // self.batch_size
+
+    def batch(self, step: int) -> Batch:
+        epoch, start = divmod(step, self.steps_per_epoch)
+        chosen = self._order(epoch)[start * self.batch_size : (start + 1) * self.batch_size]
+        return {name: values.index_select(0, chosen) for name, values in self.data["train"].items()}
+
+    def _order(self, epoch: int) -> Int[Tensor, "example"]:
+        if epoch not in self._orders:
+            self._orders.clear()
+            generator = rng.generator(self.seed, "data", epoch)
+            self._orders[epoch] = torch.randperm(self.size("train"), generator=generator)
+        return self._orders[epoch]
+
+    @functools.cached_property
+    def _orders(self) -> dict[int, Int[Tensor, "example"]]:
+        """The order of the newest epoch."""
+        return {}
+
+    def evaluation(self, split: Split) -> Iterator[Batch]:
+        for start in range(0, self.size(split), EVALUATION_EXAMPLES):
+            yield {name: part[start : start + EVALUATION_EXAMPLES] for name, part in self.data[split].items()}
+
+
+@dataclasses.dataclass(kw_only=True, eq=False)
+class DrawnTask(ExampleTask):
+    """A task whose examples are drawn from the seed, as many as are asked for."""
+
+    examples: Count = 10_000
+    """Training examples; an epoch is one pass over them in a new order."""
+    held_out: Count = 1_000
+    """Examples for validation, and as many for the test."""
+
+    @property
+    def sizes(self) -> dict[Split, int]:
+        """Examples of each split."""
+        return {"train": self.examples, "val": self.held_out, "test": self.held_out}
+
+    @property
+    def total(self) -> int:
+        """Examples of all splits together."""
+        return sum(self.sizes.values())
+
+    def split(self, drawn: Rows) -> dict[Split, Rows]:
+        """What was drawn in one go, `total` rows, cut into the splits."""
+        ends = itertools.accumulate(self.sizes.values())
+        return {split: drawn[end - size : end] for (split, size), end in zip(self.sizes.items(), ends, strict=True)}

@@ -1,0 +1,91 @@
+"""What the tasks over labelled texts share: where the texts come from, their splits and classes."""
+
+import abc
+import dataclasses
+import functools
+from typing import Annotated, Any
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from rnnsweep.data import labelled, languages
+from rnnsweep.tasks.examples import ExampleTask
+from rnnsweep.types import EXECUTION, Count, Rate, Split
+from rnnsweep.vocab import Vocab
+
+
+@dataclasses.dataclass(kw_only=True, eq=False)
+class LabelledTask(ExampleTask):
+    """Texts with the class that each belongs to: the user's, or made up.
+
+    The user's texts are split in the same way for every seed, so that runs are compared on the same ones; made-up texts
+    come from the run's seed. A text that occurs in several classes lies in one split with all of them.
+    """
+
+    path: Annotated[str | None, EXECUTION] = None
+    """A folder with a text file for each class, or a CSV file of text and label; None: made up. A run is known by the
+    content."""
+    examples: Count = 6000
+    """Texts to make up where there is no path."""
+    max_len: Count = 20
+    """Symbols of a text that are read; longer texts are cut."""
+    val_fraction: Rate = 0.1
+    """Share of the texts for validation."""
+    test_fraction: Rate = 0.1
+    """Share of the texts for the test."""
+    split_by: labelled.Together = "texts"
+    """What is divided: the different texts, so that no test text was trained on, or the lines of the data, as in
+    published figures, so that a text that occurs often is mostly known."""
+
+    @abc.abstractmethod
+    def made_up(self) -> list[tuple[str, str]]:
+        """(text, class) pairs from the seed."""
+
+    @abc.abstractmethod
+    def cut(self, text: str) -> str:
+        """The text as it is read: no longer than `max_len`."""
+
+    @property
+    def source_hash(self) -> str:
+        return labelled.load(self.path).sha256 if self.path else ""
+
+    @functools.cached_property
+    def parts(self) -> dict[Split, list[tuple[str, str]]]:
+        """The (text, class) pairs of each split, as they are read."""
+        pairs = list(labelled.load(self.path).pairs) if self.path else self.made_up()
+        cut = [(self.cut(text), label) for text, label in pairs]
+        return labelled.split(cut, self.val_fraction, self.test_fraction, 0 if self.path else self.seed, self.split_by)
+
+    @functools.cached_property
+    def classes(self) -> list[str]:
+        return sorted({label for part in self.parts.values() for _, label in part})
+
+    def labels(self, split: Split) -> Int[Tensor, "example"]:
+        number = {label: index for index, label in enumerate(self.classes)}
+        return torch.tensor([number[label] for _, label in self.parts[split]])
+
+    def texts(self, split: Split) -> list[str]:
+        return [text for text, _ in self.parts[split]]
+
+
+@dataclasses.dataclass(kw_only=True, eq=False)
+class NamesTask(LabelledTask):
+    """Names, read character by character; where there is no path, of artificial languages."""
+
+    def made_up(self) -> list[tuple[str, str]]:
+        return languages.names(self.examples, self.max_len, self.seed)
+
+    def cut(self, text: str) -> str:
+        return text[: self.max_len]
+
+    @functools.cached_property
+    def vocab(self) -> Vocab:
+        """The characters of the training names, or of the artificial languages."""
+        return Vocab("".join(self.texts("train")) if self.path else languages.SYMBOLS)
+
+    def assets(self) -> dict[str, Any]:
+        return {"symbols": self.vocab.symbols, "classes": self.classes}
+
+    def adopt(self, assets: dict[str, Any]) -> None:
+        self.vocab, self.classes = Vocab(assets["symbols"]), list(assets["classes"])

@@ -1,0 +1,131 @@
+"""Polyphonic music: which keys sound next, of 88, each by itself."""
+
+import dataclasses
+import functools
+from collections.abc import Iterator
+from typing import Annotated, ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rnnsweep.cells.base import CellFactory
+from rnnsweep.data.music import KEYS, Roll, chorales, rolls
+from rnnsweep.errors import ConfigError
+from rnnsweep.models.embedding import Features
+from rnnsweep.models.many_to_many import ManyToMany
+from rnnsweep.pooling import PoolingFactory
+from rnnsweep.tasks.examples import ExampleTask
+from rnnsweep.types import EXECUTION, Batch, Count, DropoutRate, Metric, Metrics, Showcase, Split, State
+
+EVALUATION_PIECES = 64  # of one evaluation batch, of like length
+HELD: tuple[Split, ...] = ("val", "test")
+LONGEST = 64  # steps of a made-up chorale
+SHOWN = 48  # steps of the piece in the record
+
+
+@dataclasses.dataclass(kw_only=True, eq=False)
+class Music(ExampleTask):
+    """The next step of a piano roll from those before it: 88 independent Bernoullis.
+
+    The loss is the negative log-likelihood in nats a step, summed over the keys and averaged over all steps of all
+    pieces from the second on (as Bai et al. 2018 count; Boulanger-Lewandowski et al. 2012 predict the first, too).
+    `accuracy` is theirs: keys rightly said to sound over those that sound or are said to (Bay et al. 2009).
+    Training reads pieces of `seq_len` steps, each from the initial state; validation and test read whole pieces.
+    """
+
+    metric: ClassVar[Metric] = Metric("loss", "nats", "min")
+
+    path: Annotated[str | None, EXECUTION] = None  # its content is in the hash
+    """A .mat file with traindata, validdata and testdata; None: chorales of our own."""
+    seq_len: Count = 128
+    """Steps that training predicts at a time; longer pieces are cut."""
+    examples: Count = 300
+    """Pieces to make up for training where there is no path."""
+    held_out: Count = 60
+    """Pieces to make up for validation, and as many for the test."""
+    output_dropout: DropoutRate = 0.0
+    """Share of the cell's outputs dropped in training before the head."""
+
+    @functools.cached_property
+    def pieces(self) -> dict[Split, list[Roll]]:
+        if self.path is not None:
+            return rolls(self.path)[0]
+        if self.seq_len < 8:
+            raise ConfigError("task.seq_len", "a made-up chorale has at least 8 steps; raise it")
+        made = chorales(self.examples + 2 * self.held_out, self._longest, self.seed)
+        ends = self.examples, self.examples + self.held_out
+        return {"train": made[: ends[0]], "val": made[ends[0] : ends[1]], "test": made[ends[1] :]}
+
+    @property
+    def _longest(self) -> int:
+        """Steps of the longest chorales that are made up."""
+        return min(self.seq_len, LONGEST)
+
+    @property
+    def source_hash(self) -> str:
+        return "" if self.path is None else rolls(self.path)[1]
+
+    @functools.cached_property
+    def data(self) -> dict[Split, Batch]:
+        width = self._longest if self.path is None else None  # what is made up is as wide for every seed
+        train = [cut for piece in self.pieces["train"] for cut in self._cuts(piece)]
+        made: dict[Split, Batch] = {"train": _padded(train, 1 + (width or self.seq_len))}
+        for split in HELD:
+            whole = sorted(self.pieces[split], key=len, reverse=True)
+            made[split] = _padded(whole, width and width + 1)
+        return made
+
+    def _cuts(self, piece: Roll) -> Iterator[Roll]:
+        """Pieces of `seq_len` predictions; what is the last step of one is the first of the next."""
+        for start in range(0, max(1, len(piece) - 1), self.seq_len):
+            yield piece[start : start + self.seq_len + 1]
+
+    def evaluation(self, split: Split) -> Iterator[Batch]:
+        """Batches as wide as their longest piece; made-up pieces keep their width, which stacked members share."""
+        for start in range(0, self.size(split), EVALUATION_PIECES):
+            batch = {name: part[start : start + EVALUATION_PIECES] for name, part in self.data[split].items()}
+            if self.path is not None:
+                longest = int(batch["lengths"].max())
+                batch |= {name: batch[name][:, :longest] for name in ("inputs", "targets")}
+            yield batch
+
+    def build(self, cell: CellFactory, pooling: PoolingFactory) -> nn.Module:
+        return ManyToMany(Features(KEYS), cell, outputs=KEYS, output_dropout=self.output_dropout)
+
+    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, ""], Metrics, State]:
+        number = next(model.parameters()).dtype
+        scores, _ = model(batch["inputs"].to(number))  # (batch, time, key)
+        sounds = batch["targets"].to(number)
+        exists = torch.arange(sounds.shape[1], device=scores.device) < batch["lengths"][:, None]
+        each = F.binary_cross_entropy_with_logits(scores, sounds, reduction="none").sum(2)
+        total, count = (each * exists).sum(), exists.sum().to(number)
+        said, truth = (scores > 0) & exists[:, :, None], sounds > 0
+        metrics = {"loss": (total.detach(), count), "accuracy": ((said & truth).sum(), (said | truth).sum())}
+        return total / count, metrics, ()
+
+    @torch.no_grad()
+    def showcase(self, model: nn.Module) -> Showcase:
+        """What sounds at each step of the shortest test piece, and how likely the model held each key before."""
+        part = {name: values[-1:, :SHOWN] for name, values in self.data["test"].items() if name != "lengths"}
+        first = next(model.parameters())
+        steps = min(SHOWN, int(self.data["test"]["lengths"][-1]))
+        chances = model(part["inputs"].to(first))[0].sigmoid()[0, :steps].cpu()
+        sounds = part["targets"][0, :steps]
+        used = torch.nonzero(sounds.any(0) | (chances > 0.2).any(0))[:, 0]
+        if not len(used):
+            return Showcase({})
+        low, high = int(used[0]), int(used[-1]) + 1
+        rows = [[round(chance, 2) for chance in row] for row in chances[:, low:high].tolist()]
+        return Showcase({"roll": {"lowest": low, "chances": rows, "sounds": sounds[:, low:high].tolist()}})
+
+
+def _padded(pieces: list[Roll], width: int | None) -> Batch:
+    """Rolls as inputs and targets, one step apart, both (piece, time, KEYS) of uint8, silent where they are padded."""
+    width = max(len(piece) for piece in pieces) if width is None else width
+    rows = torch.zeros(len(pieces), width, KEYS, dtype=torch.uint8)
+    for row, piece in zip(rows, pieces, strict=True):
+        row[: len(piece)] = torch.from_numpy(piece)
+    lengths = torch.tensor([len(piece) - 1 for piece in pieces])
+    return {"inputs": rows[:, :-1], "targets": rows[:, 1:], "lengths": lengths}

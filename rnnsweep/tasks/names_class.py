@@ -1,0 +1,26 @@
+"""Which language is a name from?"""
+
+import dataclasses
+
+from jaxtyping import Int
+from torch import Tensor
+
+from rnnsweep.tasks.classification import ClassificationTask
+from rnnsweep.tasks.labelled import NamesTask
+from rnnsweep.types import Split
+
+
+@dataclasses.dataclass(kw_only=True, eq=False)
+class NamesClass(NamesTask, ClassificationTask):
+    """The class of a name, read character by character; `task.max_len` below the longest truncates."""
+
+    @property
+    def class_names(self) -> list[str]:
+        return self.classes
+
+    @property
+    def symbols(self) -> int:
+        return len(self.vocab)
+
+    def numbers(self, split: Split) -> tuple[Int[Tensor, "example time"], Int[Tensor, "example"]]:
+        return self.vocab.padded(self.texts(split), self.max_len)

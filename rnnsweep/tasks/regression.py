@@ -1,0 +1,59 @@
+"""Regression from sequences of numbers: what the tasks with one number a sequence share."""
+
+import abc
+import dataclasses
+import functools
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from rnnsweep import rng
+from rnnsweep.cells.base import CellFactory
+from rnnsweep.models.embedding import Features
+from rnnsweep.models.many_to_one import ManyToOne
+from rnnsweep.pooling import PoolingFactory
+from rnnsweep.tasks.examples import DrawnTask
+from rnnsweep.tasks.predictions import PredictionTask
+from rnnsweep.types import Batch, Metric, Metrics, Split, State
+
+
+@dataclasses.dataclass(kw_only=True, eq=False)
+class RegressionTask(PredictionTask):
+    """Predict one number from each sequence of numbers; the loss is the mean squared error."""
+
+    metric: ClassVar[Metric] = Metric("loss", "mean squared error", "min")
+
+    features: ClassVar[int]
+    """Numbers of one step."""
+
+    def build(self, cell: CellFactory, pooling: PoolingFactory) -> nn.Module:
+        return ManyToOne(Features(self.features), cell, pooling, outputs=1)
+
+    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, ""], Metrics, State]:
+        answers = self.numbers(model, batch)
+        total = (answers - batch["targets"]).square().sum()
+        count = torch.ones_like(answers).sum()
+        return total / count, {"loss": (total.detach(), count)}, ()
+
+    def numbers(self, model: nn.Module, batch: Batch) -> Float[Tensor, "batch"]:
+        answers: Tensor = model(batch["inputs"], batch["lengths"])
+        return answers.squeeze(1)
+
+
+@dataclasses.dataclass(kw_only=True, eq=False)
+class DrawnRegression(DrawnTask, RegressionTask):
+    """Regression from sequences that are drawn at random: no two are alike."""
+
+    @abc.abstractmethod
+    def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """`count` sequences (count, time, features), and what to predict (count,)."""
+
+    @functools.cached_property
+    def data(self) -> dict[Split, Batch]:
+        return {split: self._examples(split, count) for split, count in self.sizes.items()}
+
+    def _examples(self, split: Split, count: int) -> Batch:
+        inputs, targets = self.draw(count, rng.generator(self.seed, "data", split))
+        return {"inputs": inputs, "lengths": torch.full((count,), inputs.shape[1]), "targets": targets}

@@ -1,0 +1,141 @@
+"""Forecasting: the next value of a series from a sliding window, and free-running beyond its end."""
+
+import dataclasses
+import functools
+import math
+from typing import Annotated, Any, ClassVar
+
+import torch
+from annotated_types import Ge
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from rnnsweep.data import series
+from rnnsweep.errors import ConfigError
+from rnnsweep.tasks.regression import RegressionTask
+from rnnsweep.types import EXECUTION, Batch, Count, NonNegative, Positive, Rate, Showcase, Split
+
+
+@dataclasses.dataclass(kw_only=True, eq=False)
+class Sine(RegressionTask):
+    """Predict the value after each window of `seq_len` values; mean squared error in the series' own unit, squared.
+
+    The last `horizon` values are the test, the share `val_fraction` of what is before them the validation. A window may
+    reach back into the part before, its target never. Free-running, the model forecasts the whole horizon from the last
+    window before it, reading its own answers. A series from a file is scaled to mean 0 and variance 1 of its training
+    part to be read, and back.
+    """
+
+    features: ClassVar[int] = 1
+    panels: ClassVar[int] = 12  # forecasts in the record of those made on the way,
+    seen: ClassVar[int] = 100  # and their points: each is as costly as a batch
+
+    path: Annotated[str | None, EXECUTION] = None
+    """A CSV file with a line of names; None: sines. A run is known by the content."""
+    column: str | None = None
+    """The column to forecast; None: the first."""
+    points: Annotated[int, Ge(10)] = 800
+    """Values of a made-up series."""
+    period: Positive = 37.699112
+    """Points in a period of the slowest sine."""
+    frequencies: Count = 1
+    """Sines in the mean: of this period, of half of it, of a third, …"""
+    noise: NonNegative = 0.0
+    """Standard deviation of the noise on each point."""
+    seq_len: Count = 20
+    """Values in a window."""
+    horizon: Annotated[int, Ge(2)] = 40
+    """Values at the end to forecast."""
+    val_fraction: Rate = 0.1
+    """Share of the values before the horizon for validation."""
+
+    @property
+    def source_hash(self) -> str:
+        return series.column(self.path, self.column)[1] if self.path else ""
+
+    @functools.cached_property
+    def values(self) -> Float[Tensor, "point"]:
+        """The series as the model reads it."""
+        if self.path is None:
+            return series.sines(self.points, self.period, self.frequencies, self.noise, self.seed)
+        numbers, _ = series.column(self.path, self.column)
+        mean, scale = self._scale(numbers)
+        return (numbers - mean) / scale
+
+    def _scale(self, numbers: Tensor) -> tuple[float, float]:
+        train = numbers[: self._ends(len(numbers))["train"]]
+        return train.mean().item(), max(train.std().item(), 1e-12)
+
+    @property
+    def unit(self) -> float:
+        """What the model's numbers are multiplied with to be the series' own."""
+        return 1.0 if self.path is None else self._scale(series.column(self.path, self.column)[0])[1]
+
+    def _ends(self, points: int) -> dict[Split, int]:
+        """Where each split's targets end."""
+        before = points - self.horizon
+        train = before - round(before * self.val_fraction)
+        if train <= self.seq_len or train == before:
+            problem = (
+                f"a series of {points} leaves {max(0, train - self.seq_len)} windows of {self.seq_len} to train on"
+            )
+            problem = f"{problem} and {max(0, before - train)} values for validation; use a longer series, or a shorter"
+            raise ConfigError(
+                "task.seq_len", f"{problem} window or horizon", ("task.points", "task.horizon", "task.path")
+            )
+        return {"train": train, "val": before, "test": points}
+
+    @functools.cached_property
+    def data(self) -> dict[Split, Batch]:
+        windows = self.values.unfold(0, self.seq_len + 1, 1)  # (window, seq_len + 1), the target last
+        starts, parts = 0, dict[Split, Batch]()
+        for split, end in self._ends(len(self.values)).items():
+            mine = windows[starts : end - self.seq_len]
+            lengths = torch.full((len(mine),), self.seq_len)
+            parts[split] = {"inputs": mine[:, :-1, None].contiguous(), "lengths": lengths, "targets": mine[:, -1]}
+            starts = end - self.seq_len
+        return parts
+
+    def derive(self, means: dict[str, float]) -> dict[str, float]:
+        return means | ({"mse": means["loss"] * self.unit**2} if self.path else {})
+
+    @torch.no_grad()
+    def free(self, model: nn.Module, points: int) -> Float[Tensor, "{points}"]:
+        """The first points of the horizon, forecast from the last window before it: the model reads its own answers."""
+        window, answers = self.data["test"]["inputs"][:1].to(next(model.parameters()).device), []
+        for _ in range(points):
+            answers.append(model(window, torch.full((1,), self.seq_len, device=window.device)))  # (1, 1)
+            window = torch.cat([window[:, 1:], answers[-1][:, :, None]], 1)
+        return torch.cat(answers)[:, 0].cpu()
+
+    def error(self, answers: Float[Tensor, "point"]) -> float:
+        """The mean squared error of a forecast from the beginning of the horizon, in the series' own unit."""
+        return (answers - self.data["test"]["targets"][: len(answers)]).square().mean().item() * self.unit**2
+
+    @torch.no_grad()
+    def showcase(self, model: nn.Module) -> Showcase:
+        """The horizon, forecast one step ahead and free-running, beside the truth."""
+        part, free = self.data["test"], self.free(model, self.horizon)
+        one = self.numbers(model, {k: v.to(next(model.parameters()).device) for k, v in part.items()}).cpu()
+        forecast = {"truth": part["targets"].tolist(), "one_step": one.tolist(), "free": free.tolist()}
+        measures = {"one_step_mse": self.error(one), "free_mse": self.error(free)}
+        if self.path is None:
+            clean = series.sines(self.points, self.period, self.frequencies, 0.0, self.seed)[-self.horizon :]
+            measures["noise_mse"] = self.error(clean)
+        return Showcase({"forecast": forecast, "measures": [measures]}, metrics=measures)
+
+    def remembers(self, step: int) -> bool:
+        return True
+
+    def glimpse(self, model: nn.Module) -> dict[str, Any]:
+        free = self.free(model, min(self.seen, self.horizon))
+        return {"free": free.tolist(), "free_mse": self.error(free)}
+
+    def looking_back(self, shown: Showcase, glimpses: list[dict[str, Any]]) -> Showcase:
+        """How the free-running forecast came about: its error at each validation, and some of the forecasts."""
+        errors = [{name: seen[name] for name in ("step", "epoch", "free_mse")} for seen in glimpses]
+        every = max(1, math.ceil((len(glimpses) - 1) / (self.panels - 1)))
+        forecasts = {"truth": shown.data["forecast"]["truth"][: self.seen]}
+        for seen in [*glimpses[:-1:every], *glimpses[-1:]]:
+            forecasts[f"step {seen['step']}, epoch {seen['epoch']:.3g}: error {seen['free_mse']:.1e}"] = seen["free"]
+        return dataclasses.replace(shown, data=shown.data | {"forecasts": forecasts, "training": errors})

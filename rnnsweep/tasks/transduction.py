@@ -1,0 +1,243 @@
+"""Sequence to sequence: what the encoder-decoder tasks share."""
+
+import abc
+import dataclasses
+import functools
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from rnnsweep import rng
+from rnnsweep.attention import Kind
+from rnnsweep.cells.base import CellFactory
+from rnnsweep.errors import ConfigError
+from rnnsweep.kernels.dense import cross_entropy
+from rnnsweep.models.decode import beam
+from rnnsweep.models.embedding import TokenEmbedding
+from rnnsweep.models.encoder_decoder import EncoderDecoder
+from rnnsweep.pooling import PoolingFactory, mask
+from rnnsweep.schedules import ForcingShape, forcing
+from rnnsweep.tasks.examples import ExampleTask
+from rnnsweep.types import (
+    Batch,
+    Count,
+    DropoutRate,
+    ForcingRatio,
+    Metric,
+    Metrics,
+    NonNegative,
+    Showcase,
+    Split,
+    State,
+)
+from rnnsweep.vocab import Vocab
+
+Pairs = list[tuple[str, str]]
+
+SHOWN = 10  # examples and mistakes on the page
+
+
+@dataclasses.dataclass(kw_only=True, eq=False)
+class TransductionTask(ExampleTask):
+    """Write the target text of each source text with an encoder-decoder; loss in nats a symbol, the end included.
+
+    Trained with teacher forcing or a mixture; judged free-running: `exact` is the share of targets that are right from
+    the first symbol to the end, `token_accuracy` the share of symbols, `free_loss` the loss when the model reads its
+    own symbols, and `exposure_bias` what that costs over the teacher-forced `loss`.
+    """
+
+    metric: ClassVar[Metric] = Metric("exact", "share", "max")
+
+    attention: Kind = "none"
+    """What the decoder looks back with; none: it knows the encoder's last state alone."""
+    attention_size: Count = 64
+    """Features inside the score of bahdanau and luong_concat."""
+    teacher_forcing: ForcingRatio = 1.0
+    """Share of the steps at which training shows the true symbol before; elsewhere the model's own best."""
+    forcing_schedule: ForcingShape = "constant"
+    """How that share falls: constant, linear, exponential, inverse_sigmoid."""
+    forcing_half: Count = 1000
+    """Steps after which half of it is left."""
+    beam_size: Count = 1
+    """Beams of the final decoding of the test; 1: greedy."""
+    length_penalty: NonNegative = 0.0
+    """Exponent of the beam's length penalty (Wu et al. 2016, eq. 14)."""
+    embedding_size: Count = 32
+    """Features of an embedded symbol."""
+    embedding_dropout: DropoutRate = 0.0
+    """Share of the embedded features dropped in training."""
+
+    @functools.cached_property
+    @abc.abstractmethod
+    def pairs(self) -> dict[Split, Pairs]:
+        """Source and target texts of each split."""
+
+    @property
+    @abc.abstractmethod
+    def alphabets(self) -> tuple[str, str]:
+        """All symbols that sources and targets may have."""
+
+    def read(self, source: str) -> str:
+        """What the encoder reads of a source as a person writes it, symbol by symbol."""
+        return source
+
+    def expected(self, source: str) -> str:
+        """What a source is, where this is none; else nothing."""
+        known = self.vocabs[0].symbols
+        fits = 0 < len(source) <= self.widths[0] and not set(source) - set(known)
+        return "" if fits else f"1 to {self.widths[0]} symbols of `{known}`"
+
+    @functools.cached_property
+    def vocabs(self) -> tuple[Vocab, Vocab]:
+        return Vocab(self.alphabets[0]), Vocab(self.alphabets[1])
+
+    @property
+    def mixes(self) -> bool:
+        """Whether training reads the model's own symbols, too."""
+        return self.teacher_forcing < 1 or self.forcing_schedule != "constant"
+
+    @functools.cached_property
+    def widths(self) -> tuple[int, int]:
+        """Steps of the longest source and the longest target."""
+        every = [pair for part in self.pairs.values() for pair in part]
+        return max(len(source) for source, _ in every), max(len(target) for _, target in every)
+
+    @functools.cached_property
+    def data(self) -> dict[Split, Batch]:
+        return {split: self._examples(pairs) for split, pairs in self.pairs.items()}
+
+    def _examples(self, pairs: Pairs) -> Batch:
+        source, source_lengths = self.vocabs[0].padded([self.read(source) for source, _ in pairs], self.widths[0])
+        targets = self.vocabs[1].bounded([target for _, target in pairs], self.widths[1])
+        return {"source": source, "source_lengths": source_lengths} | targets
+
+    def batch(self, step: int) -> Batch:
+        batch = super().batch(step)
+        return batch | {"coins": self._coins(step, batch["targets"])} if self.mixes else batch
+
+    def _coins(self, step: int, targets: Int[Tensor, "batch time"]) -> Bool[Tensor, "batch time"]:
+        """True where the step reads the true symbol."""
+        ratio = forcing(self.forcing_schedule, self.teacher_forcing, self.forcing_half, step)
+        return torch.rand(targets.shape, generator=rng.generator(self.seed, "coins", step)) < ratio
+
+    def build(self, cell: CellFactory, pooling: PoolingFactory) -> nn.Module:
+        source, target = len(self.vocabs[0]), self.vocabs[1].boundary + 1
+        return EncoderDecoder(
+            TokenEmbedding(source, self.embedding_size, self.embedding_dropout),
+            TokenEmbedding(target, self.embedding_size, self.embedding_dropout),
+            cell,
+            attention=self.attention,
+            attention_size=self.attention_size,
+            outputs=target,
+            shortest=min(len(source) for part in self.pairs.values() for source, _ in part),
+        )
+
+    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, ""], Metrics, State]:
+        read = batch["source"], batch["source_lengths"], batch["inputs"]
+        if model.training:
+            scores = model.mixed(*read, batch["coins"]) if self.mixes else model(*read)  # type: ignore[operator]
+            loss, metrics = self._judged(scores, batch)
+            return loss, metrics, ()
+        loss, forced = self._judged(model(*read), batch)
+        never = torch.zeros_like(batch["inputs"], dtype=torch.bool)
+        _, free = self._judged(model.mixed(*read, never), batch)  # type: ignore[operator]
+        return loss, free | {"loss": forced["loss"], "free_loss": free["loss"]}, ()
+
+    def _judged(self, scores: Float[Tensor, "batch time vocab"], batch: Batch) -> tuple[Tensor, Metrics]:
+        targets = batch["targets"]
+        exists = mask(batch["lengths"], targets.shape[1])
+        each = cross_entropy(scores, targets)
+        total, count = (each * exists).sum(), exists.sum().to(each)
+        right = scores.argmax(-1) == targets
+        metrics = {
+            "loss": (total.detach(), count),
+            "token_accuracy": ((right & exists).sum(), count),
+            "exact": ((right | ~exists).all(1).sum(), torch.ones_like(targets[:, 0]).sum()),
+        }
+        return total / count, metrics
+
+    def derive(self, means: dict[str, float]) -> dict[str, float]:
+        return means | ({"exposure_bias": means["free_loss"] - means["loss"]} if "free_loss" in means else {})
+
+    # What it shows -------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def showcase(self, model: nn.Module) -> Showcase:
+        """The test decoded as `beam_size` says: exact match, by source length, with mistakes; and one attention map."""
+        assert isinstance(model, EncoderDecoder)
+        device = next(model.parameters()).device
+        part = {name: values.to(device) for name, values in self.data["test"].items()}
+        answers = self._decoded(model, part["source"], part["source_lengths"])
+        rows = [
+            {"source": source, "target": target, "answer": answer}
+            for (source, target), answer in zip(self.pairs["test"], answers, strict=True)
+        ]
+        wrong = [row for row in rows if row["answer"] != row["target"]]
+        data: dict[str, Any] = {
+            "decoding": {"beam_size": self.beam_size, "exact": 1 - len(wrong) / len(rows), "test": len(rows)},
+            "by_length": _by_length(rows),
+            "examples": rows[:SHOWN],
+            "mistakes": wrong[:SHOWN],
+        }
+        if self.attention != "none":
+            data["attention"] = self._map(model, part)
+        return Showcase(data, _page(data), {"decoded_exact": data["decoding"]["exact"]})
+
+    @torch.no_grad()
+    def answer(self, model: nn.Module, source: str) -> str:
+        """The target that the model writes for one source.
+
+        Raises:
+            ConfigError: it is no source of this task.
+        """
+        assert isinstance(model, EncoderDecoder)
+        if expected := self.expected(source):
+            raise ConfigError("--prompt", f"expected {expected}" + (f", got {source!r}" if source else ""))
+        rows, lengths = self.vocabs[0].padded([self.read(source)], max(len(source), model.shortest))
+        return self._decoded(model, rows, lengths)[0]
+
+    def _decoded(self, model: EncoderDecoder, source: Tensor, lengths: Tensor) -> list[str]:
+        """What the model writes for each source, by a beam of `beam_size`."""
+        end, longest = self.vocabs[1].boundary, self.widths[1] + 1
+        found, _ = beam(model, source, lengths, end, longest, self.beam_size, self.length_penalty)
+        return [self.vocabs[1].ended(row) for row in found.tolist()]
+
+    def _map(self, model: EncoderDecoder, part: Batch) -> dict[str, Any]:
+        """Where the decoder looks in the longest test source, a row for each symbol that it writes, the end last."""
+        index = int(part["source_lengths"].argmax())
+        one = {name: values[index : index + 1] for name, values in part.items()}
+        _, _, weights = model.write(one["inputs"], *model.encode(one["source"], one["source_lengths"]))
+        assert weights is not None
+        source, target = self.pairs["test"][index]
+        shown = weights[0, : len(target) + 1, : len(source)].cpu()
+        return {
+            "source": self.read(source),
+            "target": target,
+            "weights": [[round(w, 4) for w in row] for row in shown.tolist()],
+        }
+
+
+def _by_length(rows: list[dict[str, str]]) -> list[dict[str, float]]:
+    lengths = sorted({len(row["source"]) for row in rows})
+    groups = [[row for row in rows if len(row["source"]) == length] for length in lengths]
+    return [
+        {"length": length, "exact": sum(r["answer"] == r["target"] for r in group) / len(group), "test": len(group)}
+        for length, group in zip(lengths, groups, strict=True)
+    ]
+
+
+def _page(data: dict[str, Any]) -> str:
+    decoding = data["decoding"]
+    how = "greedy" if decoding["beam_size"] == 1 else f"a beam of {decoding['beam_size']}"
+    lines = ["# Samples", "", f"Exact, free-running ({how}): {decoding['exact']:.4f} of {decoding['test']}.", ""]
+    lines += ["| source length | exact | of |", "|---|---|---|"]
+    lines += [f"| {row['length']} | {row['exact']:.3f} | {row['test']} |" for row in data["by_length"]]
+    for title, rows in (("Examples", data["examples"]), ("Mistakes", data["mistakes"])):
+        lines += ["", f"## {title}", ""]
+        for row in rows:
+            right = "" if row["answer"] == row["target"] else f"   should be {row['target']}"
+            lines.append(f"    {row['source']} -> {row['answer']}{right}")
+        lines += [] if rows else ["none"]
+    return "\n".join(lines) + "\n"

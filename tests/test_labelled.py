@@ -1,0 +1,181 @@
+"""Labelled texts from files, their splits, and what is refused; class weights, macro F1, generated names."""
+
+import argparse
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import DATA
+
+from rnnsweep import sample
+from rnnsweep.cells.gru import GRU
+from rnnsweep.data import labelled, languages, sentiment
+from rnnsweep.data.bag import BagOfSymbols
+from rnnsweep.data.ngrams import NaiveBayes
+from rnnsweep.errors import ConfigError
+from rnnsweep.pooling import Last
+from rnnsweep.tasks.names_class import NamesClass
+from rnnsweep.tasks.names_gen import NamesGen
+from rnnsweep.tasks.sentiment_class import SentimentClass
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "Ab.txt").write_text("anna\nabba\nalma\nadda\nava\nafra\n")
+    (tmp_path / "Zu.txt").write_text("zuzu\nzora\nziri\nzenu\nzana\nalma\n")
+    return tmp_path
+
+
+def test_a_folder_and_a_table_hold_the_same(folder: Path, tmp_path: Path) -> None:
+    pairs = labelled.load(str(folder)).pairs
+    table = tmp_path / "names.csv"
+    table.write_text("label,text\n" + "".join(f'{label},"{text}"\n' for text, label in pairs))
+    assert labelled.load(str(table)).pairs == pairs
+    assert pairs[0] == ("anna", "Ab")
+
+
+def test_equal_texts_stay_together(folder: Path) -> None:
+    for seed in range(20):
+        parts = labelled.split(list(labelled.load(str(folder)).pairs), 0.2, 0.2, seed)
+        assert sum("alma" in {text for text, _ in part} for part in parts.values()) == 1
+        assert sum(map(len, parts.values())) == 12
+
+
+def test_lines_are_divided_one_by_one_where_asked(folder: Path) -> None:
+    pairs = [*labelled.load(str(folder)).pairs, *[("alma", "Ab")] * 60]
+    parts = labelled.split(pairs, 0.2, 0.2, 0, "lines")
+    assert [len(parts[split]) for split in ("train", "val", "test")] == [44, 14, 14]
+    assert all("alma" in {text for text, _ in part} for part in parts.values())
+    assert sorted(pair for part in parts.values() for pair in part) == sorted(pairs)
+
+
+def refusals() -> list[tuple[str, str, str]]:
+    return [
+        ("empty.txt", "", "the class `empty` is empty"),
+        ("one.txt", "solo\n", "the class `one` has one text only"),
+        ("twice.txt", "solo\nsolo\n", "the class `twice` has one text only"),
+        ("latin.txt", "caf\udce9\nnoir\n", "is not UTF-8"),
+    ]
+
+
+@pytest.mark.parametrize(("name", "content", "said"), refusals())
+def test_a_folder_is_refused_with_the_reason(folder: Path, name: str, content: str, said: str) -> None:
+    (folder / name).write_bytes(content.encode("utf-8", "surrogateescape"))
+    labelled.load.cache_clear()
+    with pytest.raises(ConfigError, match=f"task.path: .*{said}"):
+        labelled.load(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("text,class\na,b\n", "has no column `label`; its first line names 'text', 'class'"),
+        ("", "has no column `text`; its first line names nothing"),
+        ("text,label\na,\n", "line 2 of .* lacks a text or a label"),
+        ("text,label\na,x\nb,x\n", "there is one class only, `x`"),
+        ("text,label\n", "has no rows"),
+    ],
+)
+def test_a_table_is_refused_with_the_reason(tmp_path: Path, content: str, said: str) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text(content)
+    with pytest.raises(ConfigError, match=said):
+        labelled.load(str(table))
+
+
+def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="there is no file or folder"):
+        labelled.load(str(tmp_path / "none"))
+    with pytest.raises(ConfigError, match=r"holds no \.txt files"):
+        labelled.load(str(tmp_path))
+
+
+def test_made_up_names_are_of_unequal_classes_and_no_longer_than_asked() -> None:
+    names = languages.names(1000, 9, 3)
+    counts = {language: sum(label == language for _, label in names) for language in languages.LANGUAGES}
+    assert counts == {name: round(1000 * language.share) for name, language in languages.LANGUAGES.items()}
+    assert max(len(name) for name, _ in names) <= 9
+    with pytest.raises(ConfigError, match=r"task.examples: .* has not .* names of at most 2 characters"):
+        languages.names(5_000, 2, 0)
+
+
+def test_order_decides_an_opinion() -> None:
+    """Logistic regression over a bag of words stays far below what the order would give it, and the record says so."""
+    task = SentimentClass(0, 32, examples=3000)
+    torch.manual_seed(0)
+    shown = task.showcase(task.build(lambda size: GRU(size, hidden_size=4), Last).eval())
+    assert shown.metrics["bag_of_words"] < 0.62
+    assert f"{shown.metrics['bag_of_words']:.4f} of the test" in shown.page
+    assert sum(label == "positive" for _, label in sentiment.opinions(500, 1)) == 250
+
+
+def test_a_bag_of_symbols_counts_them_and_is_fitted_to_the_optimum() -> None:
+    rows, lengths = torch.tensor([[1, 1, 2], [1, 2, 2], [1, 2, 1], [2, 1, 2]]), torch.tensor([3, 3, 2, 2])
+    labels = torch.tensor([0, 1, 0, 0])  # as bags: {1,1,2}, {1,2,2}, {1,2}, {1,2}
+    bag = BagOfSymbols(rows, lengths, labels, 3, 2)
+    assert bag.accuracy(rows, lengths, labels) == 1.0
+    shares = bag.scores(rows, lengths).softmax(1)
+    wanted = torch.nn.functional.one_hot(labels, 2)
+    torch.testing.assert_close(shares.sum(0), wanted.sum(0).float(), atol=1e-3, rtol=0)  # the bias's gradient is 0
+    counts = torch.tensor([[0, 2, 1], [0, 1, 2], [0, 1, 1], [0, 1, 1]]).float()
+    gradient = counts.T @ (shares - wanted) / 4 + 2e-3 * bag.weights
+    assert gradient.abs().max() < 1e-4
+
+
+def test_balanced_weights_and_macro_f1_against_a_worked_example() -> None:
+    task = NamesClass(0, 8, examples=300, class_weights="balanced")
+    counts = torch.bincount(task.labels("train"))
+    torch.testing.assert_close(task.weights * counts, torch.full((8,), counts.sum() / 8))
+    two = NamesClass(0, 8, examples=300)
+    two.classes = ["a", "b"]
+    found, labels = torch.tensor([0, 0, 1, 1, 0]), torch.tensor([0, 1, 1, 1, 1])
+    metrics = two._by_class(found, labels)
+    means = two.derive({name: (total / count).item() for name, (total, count) in metrics.items()})
+    # class a: precision 1/3, recall 1, F1 1/2; class b: precision 1, recall 2/4, F1 2/3
+    assert means == pytest.approx({"macro_f1": (1 / 2 + 2 / 3) / 2, "balanced_accuracy": (1 + 1 / 2) / 2})
+
+
+def test_naive_bayes_tells_the_languages_apart() -> None:
+    task = NamesGen(0, 32, examples=2000)
+    judge = NaiveBayes(task.texts("train"), task.labels("train").tolist())
+    recalls = judge.recalls(task.texts("test"), task.labels("test").tolist())
+    assert sum(recalls.values()) / len(task.classes) > 0.85
+    judge = NaiveBayes(["aa", "ab", "bb"], [0, 0, 1])
+    assert judge.recalls(["aa", "bbb", "bb", "bb"], [0, 0, 1, 1]) == {0: 0.5, 1: 1.0}
+
+
+def test_the_class_is_seen_at_the_first_step_or_at_every_one() -> None:
+    from rnnsweep.cells.mlp_window import MLPWindow  # a window of one step remembers nothing
+
+    for condition, seen in (("first_step", [True, False, False]), ("every_step", [True, True, True])):
+        task = NamesGen(0, 4, examples=100, condition=condition)  # type: ignore[arg-type]
+        torch.manual_seed(0)
+        model = task.build(lambda size: MLPWindow(size, hidden_size=8, window=1), lambda size: None)  # type: ignore[arg-type,return-value]
+        tokens = torch.tensor([[1, 2, 3]])
+        scores = [model(tokens, torch.tensor([label]))[0] for label in (0, 1)]
+        assert (scores[0] != scores[1]).any(2)[0].tolist() == seen
+
+
+def test_names_of_a_class_are_written_or_refused() -> None:
+    task = NamesGen(0, 4, examples=100)
+    torch.manual_seed(0)
+    model = task.build(lambda size: GRU(size, hidden_size=8), lambda size: None).eval()  # type: ignore[arg-type,return-value]
+    options = argparse.Namespace(label=None, prompt="Sk", temperature=0.8, seed=1)
+    lines = sample._names(task, model, options).splitlines()
+    assert [line.split(": ")[0] for line in lines] == task.classes
+    assert all(line.split(": ")[1].startswith("Sk") for line in lines)
+    options.prompt = "S\u0161k"
+    with pytest.raises(ConfigError, match=r"--prompt: the vocabulary lacks '\u0161'; it has"):
+        sample._names(task, model, options)
+    options.label = "Fynur"
+    with pytest.raises(ConfigError, match=r"--label: there is no class `Fynur`. Did you mean `Fynnur`?"):
+        sample._names(task, model, options)
+
+
+@pytest.mark.skipif(not (DATA / "names").is_dir(), reason="shared/data/names is not here")
+def test_the_surnames_are_read_whole() -> None:
+    task = NamesClass(0, 8, path=str(DATA / "names"))
+    assert len(task.classes) == 18
+    assert sum(len(part) for part in task.parts.values()) == 20_050
+    majority = sum(label == "Russian" for part in task.parts.values() for _, label in part) / 20_050
+    assert majority == pytest.approx(0.468, abs=5e-4)

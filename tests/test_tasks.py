@@ -1,0 +1,117 @@
+"""The laws that every task of examples in conf/task obeys."""
+
+import json
+
+import pytest
+import torch
+from conftest import Compose, choices
+
+from rnnsweep import run
+from rnnsweep.stack import Stack
+from rnnsweep.tasks.examples import ExampleTask
+from rnnsweep.types import Batch
+
+SMALL = {"examples": 300, "held_out": 60, "seq_len": 12, "samples": 3, "max_len": 12, "min_len": 2}
+TASKS = [name for name in choices("task") if name != "charlm"]
+
+
+def small(composed: Compose, name: str, *overrides: str, seed: int = 0) -> run.Run:
+    """A run of the task with little data and a small GRU."""
+    fields = composed(f"task={name}")["task"]
+    sizes = [f"task.{key}={value}" for key, value in SMALL.items() if key in fields]
+    return run.prepare(composed(f"task={name}", *sizes, "cell.hidden_size=8", f"seed={seed}", *overrides))
+
+
+def doubled(batch: Batch) -> Batch:
+    """The batch with its real numbers in float64."""
+    return {key: values.double() if values.is_floating_point() else values for key, values in batch.items()}
+
+
+def rows(task: ExampleTask, split: str) -> set[tuple[str, ...]]:
+    """What a model reads of each example."""
+    part = task.data[split]  # type: ignore[index]
+    name, lengths = ("source", "source_lengths") if "source" in part else ("inputs", "lengths")
+    return {tuple(map(str, row[:n])) for row, n in zip(part[name].tolist(), part[lengths].tolist(), strict=True)}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_splits_are_disjoint_and_data_come_from_the_seed(name: str, composed: Compose) -> None:
+    made, again, other = (small(composed, name, seed=seed).task for seed in (1, 1, 2))
+    assert isinstance(made, ExampleTask)
+    train, val, test = (rows(made, split) for split in ("train", "val", "test"))
+    assert train
+    assert val
+    assert test
+    assert not (train & val) | (train & test) | (val & test)
+    assert made.data_hash == again.data_hash != other.data_hash
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_an_epoch_reads_each_example_once_in_an_order_of_its_own(name: str, composed: Compose) -> None:
+    task = small(composed, name, "train.batch_size=20").task
+    steps = task.steps_per_epoch
+    key = "source" if "source" in task.batch(0) else "inputs"
+    epochs = [torch.cat([task.batch(step)[key] for step in range(start, start + steps)]) for start in (0, steps)]
+    assert len(torch.unique(epochs[0], dim=0)) == len(torch.unique(task.data["train"][key], dim=0)) or len(
+        epochs[0]
+    ) < task.size("train")
+    assert not torch.equal(*epochs)
+    torch.testing.assert_close(small(composed, name, "train.batch_size=20").task.batch(3), task.batch(3))
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_padding_and_neighbours_change_nothing(name: str, composed: Compose) -> None:
+    """The metrics of a batch are those of its examples alone, each cut to its own length."""
+    made = small(composed, name)
+    model = run.make_model(made.config, made.classes, made.task).double().eval()
+    batch = doubled({key: values[:6] for key, values in next(made.task.evaluation("val")).items()})
+    _, together, _ = made.task.loss(model, batch, ())
+    singles = []
+    for row in range(6):
+        alone = {key: values[row : row + 1] for key, values in batch.items()}
+        singles.append(made.task.loss(model, alone, ())[1])
+    for key, (total, count) in together.items():
+        torch.testing.assert_close(sum(single[key][0] for single in singles), total)
+        torch.testing.assert_close(sum(single[key][1] for single in singles), count)
+    noisy = {key: values.clone() for key, values in batch.items()}
+    read, lengths = ("source", "source_lengths") if "source" in batch else ("inputs", "lengths")
+    noisy[read][torch.arange(batch[read].shape[1]) >= batch[lengths][:, None]] = 1
+    torch.testing.assert_close(made.task.loss(model, noisy, ())[1], together)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_stack_equals_its_members_alone(name: str, composed: Compose) -> None:
+    """Losses and metrics of two seeds, dropout included, in training and in evaluation."""
+    runs = [small(composed, name, seed=seed) for seed in (0, 1)]
+
+    def stack_of(members: list[run.Run], training: bool) -> Stack:
+        models = [run.make_model(each.config, each.classes, each.task).double() for each in members]
+        stack = Stack(models, torch.device("cpu"))
+        stack.model.train(training)
+        stack.set_keys([each.seed for each in members], 2)
+        return stack
+
+    batches = [doubled(each.task.batch(2)) for each in runs]
+    for training in (True, False):
+        together = {key: torch.stack([batch[key] for batch in batches]) for key in batches[0]}
+        losses, metrics, _ = stack_of(runs, training).call(runs[0].task.loss, together, ())
+        for row, (each, batch) in enumerate(zip(runs, batches, strict=True)):
+            single = {key: values[None] for key, values in batch.items()}
+            loss, alone, _ = stack_of([each], training).call(each.task.loss, single, ())
+            torch.testing.assert_close(losses[row], loss[0])
+            for key, (total, count) in alone.items():
+                torch.testing.assert_close(metrics[key][0][row], total[0])
+                torch.testing.assert_close(metrics[key][1][row], count[0])
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_what_it_shows_is_json_and_a_saved_model_needs_no_data(name: str, composed: Compose) -> None:
+    made = small(composed, name)
+    model = run.make_model(made.config, made.classes, made.task).eval()
+    shown = made.task.showcase(model)
+    assert json.loads(json.dumps(shown.data))
+    assert all(isinstance(value, float) for value in shown.metrics.values())
+    bare = run.make_task(made.config, made.classes)
+    bare.adopt(made.task.assets())
+    again = run.make_model(made.config, made.classes, bare)
+    assert {key: p.shape for key, p in again.named_parameters()} == {k: p.shape for k, p in model.named_parameters()}
