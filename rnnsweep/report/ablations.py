@@ -1,0 +1,177 @@
+"""Tables of effects: a factor against its baseline, each two levels, equal cost, variance shares, marginals."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from rnnsweep.report import stats
+from rnnsweep.report.effects import FEW, Comparison, Effect, at_equal, counted
+from rnnsweep.report.numbers import bracket, number, p_value, ratio, share, signed
+from rnnsweep.report.runs import Factor, Metric, Runs
+from rnnsweep.report.tables import Cell, Row, Table, anchor, estimate, pairs_anchor
+
+FINDINGS = {"clear": "clear", "small": "clear, small", "undecided": "no difference shown", "equivalent": "equivalent"}
+FINDINGS |= {"mixed": "mixed", "two": "two values", "single": "single run", "none": "no pair"}
+
+
+def ablation(runs: Runs, factor: Factor, effects: list[Effect], metric: Metric, margin: float) -> Table:
+    """What each level does against the baseline, from matched pairs alone."""
+    columns: tuple[str, ...] = (
+        "level",
+        f"Δ {metric.name}",
+        "finding",
+        "settings × seeds",
+        "better in",
+        "Holm p",
+        "diverged",
+        "diverged last",
+    )
+    columns += ("Δ parameters", "Δ time")
+    baseline = effects[0].baseline
+    rows = [Row((Cell(baseline), Cell("baseline", math.nan), *[Cell("·")] * 8))]
+    for effect in effects:
+        link = f"#{pairs_anchor(runs, effect)}"
+        diverged, (better, worse) = effect.divergence, effect.ranked
+        few, many = effect.seeds
+        state = effect.state(margin)
+        bold = state in ("clear", "small") and effect.interval.mean * metric.sign < 0
+        tested = effect.interval.known
+        cells = (
+            Cell(effect.level, bold=bold),
+            Cell(difference(effect), estimate(effect.interval), link, bold),
+            Cell(FINDINGS[state] + (", divergence differs" if diverged.differs else "")),
+            Cell(f"{effect.settings} × {few if few == many else f'{few}–{many}'}", effect.settings, link),
+            Cell(f"{effect.better} of {len(effect.values)} {effect.unit}s", effect.better, link),
+            Cell(f"{p_value(effect.adjusted)} (of {effect.family})" if tested else "—", effect.adjusted, link),
+            Cell(f"{share(diverged.level, diverged.pairs)} against {diverged.baseline}", diverged.level, link),
+            Cell(f"better in {better}, worse in {worse}", better, link),
+            Cell(ratio(effect.parameters), effect.parameters, link),
+            Cell(ratio(effect.seconds), effect.seconds, link),
+        )
+        rows.append(Row(cells))
+    used = {int(row) for effect in effects for side in ("row", "base") for row in effect.pairs[side]}
+    notes = [str(counted(runs, sorted(used), metric.name, "complete without a matched partner"))]
+    if factor.derived:
+        notes.append(f"Follow from {factor.key} and are not held equal: {', '.join(factor.derived)}.")
+    if factor.together:
+        notes.append(f"Moves together with {', '.join(factor.together)}: these runs cannot tell them apart.")
+    few_settings = max(effect.settings for effect in effects) < FEW
+    notes.append("Fewer than three settings: the intervals hold for these settings only." if few_settings else "")
+    quiet = not any(effect.divergence.level or effect.divergence.baseline for effect in effects)
+    notes.append("No run of a matched pair diverged." if quiet else "")
+    name = f"ablation-{anchor(runs.task, factor.key)}"
+    table = Table(name, f"Effect of {factor.label}", columns, tuple(rows), tuple(note for note in notes if note))
+    return table.without("diverged", "diverged last") if quiet else table
+
+
+def difference(effect: Effect) -> str:
+    """Δ with its interval; of two both values; of one the value, said to be one."""
+    if effect.interval.known:
+        return f"{signed(effect.interval.mean)} {bracket(effect.interval.low, effect.interval.high)}"
+    if len(effect.values) == 2:
+        return " and ".join(signed(value) for value in effect.values)
+    return f"{signed(effect.values[0])} (single)" if effect.values else "—"
+
+
+def matrix(runs: Runs, factor: Factor, metric: Metric, margin: float) -> Table:
+    """Each two levels against each other: row less column."""
+    effects = {(e.level, e.baseline): e for e in Comparison(runs, factor, metric).all_pairs()}
+    rows, used = [], set[int]()
+    for a in factor.levels:
+        cells = [Cell(a)]
+        for b in factor.levels:
+            effect = effects.get((a, b)) or effects.get((b, a))
+            if effect is None or not effect.values:
+                cells.append(Cell("·" if a == b else "—", math.nan))
+                continue
+            used |= {int(row) for side in ("row", "base") for row in effect.pairs[side]}
+            mean = effect.interval.mean if (a, b) in effects else -effect.interval.mean
+            clear = effect.state(margin) in ("clear", "small")
+            text = f"{signed(mean)} ({p_value(effect.adjusted)})" if effect.interval.known else signed(mean)
+            cells.append(Cell(text, mean, bold=clear and mean * metric.sign < 0))
+        rows.append(Row(tuple(cells)))
+    family = max((effect.family for effect in effects.values()), default=0)
+    note = f"Row less column, Holm p over {family} pairs in brackets; bold where the row is clearly better."
+    notes = (str(counted(runs, sorted(used), metric.name, "complete without a matched partner")), note)
+    return Table(
+        f"pairwise-{anchor(runs.task, factor.key)}",
+        f"Pairwise: {factor.label}",
+        ("", *factor.levels),
+        tuple(rows),
+        notes,
+    )
+
+
+def equal_cost(runs: Runs, factor: Factor, along: Factor, effects: list[Effect], metric: Metric) -> Table:
+    """The effect at equal size, at equal parameters and at equal time, side by side; one family of tests each."""
+    views = {"parameters": "at equal parameters", "seconds": "at equal time"}
+    rows = [[Cell(e.level), Cell(difference(e), estimate(e.interval), f"#{pairs_anchor(runs, e)}")] for e in effects]
+    for cost in views:
+        found = [at_equal(runs, factor, along, cost, metric, e.level, e.baseline) for e in effects]
+        intervals = [stats.t_interval(values, least=FEW) for values, _ in found]
+        adjusted = stats.holm([interval.p for interval in intervals])
+        for row, interval, (values, unit), p in zip(rows, intervals, found, adjusted, strict=True):
+            row.append(_at_equal(interval, tuple(values), unit, p))
+    note = (
+        f"Against {effects[0].baseline}. At equal cost: the baseline's {metric.name} interpolated along {along.key}, "
+    )
+    note += "linear in the log of the cost, where the ranges overlap. Time is a run's share of its stack's."
+    columns = ("level", f"at equal {along.key}", *views.values())
+    used = np.flatnonzero(np.isfinite(runs.values(metric.name)) & (factor.column >= 0) & (along.column >= 0))
+    notes = (str(counted(runs, used, metric.name)), note)
+    rows_ = tuple(Row(tuple(row)) for row in rows)
+    return Table(f"equal-{anchor(runs.task, factor.key)}", f"{factor.key} at equal cost", columns, rows_, notes)
+
+
+def _at_equal(interval: stats.Interval, values: tuple[float, ...], unit: str, p: float) -> Cell:
+    if not values:
+        return Cell("no overlap", math.nan)
+    if not interval.known:
+        return Cell(" and ".join(signed(value) for value in values), estimate(interval))
+    text = f"{signed(interval.mean)} {bracket(interval.low, interval.high)}, p {p_value(p)}, {interval.n} {unit}s"
+    return Cell(text, estimate(interval), bold=p < stats.ALPHA)
+
+
+def variance(runs: Runs, found: stats.Anova, metric: Metric, used: Any) -> Table:
+    """Where the variance comes from."""
+    adjusted = stats.holm([source.p for source in found.sources])
+    rest = "seed and higher interactions" if found.replicates else "higher interactions (one seed a setting)"
+    rows = [
+        Row(
+            (
+                Cell(" × ".join(source.name) or rest),
+                Cell(f"{source.share:.1%}", source.share),
+                Cell(number(source.squares, 4), source.squares),
+                Cell(str(source.df), source.df),
+                Cell(p_value(p), p),
+            )
+        )
+        for source, p in sorted(zip(found.sources, adjusted, strict=True), key=lambda each: -each[0].share)
+    ]
+    balanced = "balanced grid: exact decomposition" if found.kind == "exact" else "unbalanced: type II sums of squares"
+    note = f"{balanced}; {found.coverage:.0%} of the grid's cells have runs."
+    if found.kind != "exact":
+        note += " Shares of type II need not sum to one."
+    columns = ("source", f"share of the variance of {metric.name}", "sum of squares", "df", "Holm p")
+    notes = (str(counted(runs, used, metric.name)), note)
+    return Table(f"variance-{anchor(runs.task)}", "Where the variance comes from", columns, tuple(rows), notes)
+
+
+def marginals(runs: Runs, metric: Metric) -> Table:
+    """Means over whatever runs there are at each level: biased where the grid is unbalanced, hence the appendix."""
+    rows, values = [], runs.values(metric.name)
+    for factor in runs.factors:
+        for code, level in enumerate(factor.levels):
+            at = factor.column == code
+            found = values[at & np.isfinite(values)]
+            diverged = int((runs.frame["state"][at] == "diverged").sum())
+            mean = float(found.mean()) if len(found) else math.nan
+            cells = (Cell(factor.key), Cell(level), Cell(number(mean), mean), Cell(str(len(found)), len(found)))
+            rows.append(Row((*cells, Cell(str(diverged), diverged))))
+    note = (
+        "Not evidence: levels may differ in everything else as well. No interval is given, and no sentence uses these."
+    )
+    columns = ("factor", "level", f"marginal mean of {metric.name}", "runs", "diverged")
+    notes = (note, f"Each factor: {counted(runs, np.flatnonzero(np.isfinite(values)), metric.name)}")
+    return Table(f"marginals-{anchor(runs.task)}", "Marginal means (biased)", columns, tuple(rows), notes)

@@ -1,0 +1,131 @@
+"""From the command line to a report."""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rnnsweep.report.errors import ReportError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from rnnsweep.report.runs import Runs
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Writes the report of some runs; exits with 2 and one clear sentence where that cannot be done."""
+    options = parser().parse_args(arguments)
+    try:
+        files = report(options)
+    except ReportError as error:
+        print(f"report: {error}", file=sys.stderr)
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        print(f"report: needs {error.name}; pip install 'rnnsweep[report]'", file=sys.stderr)
+        sys.exit(2)
+    for file in files:
+        print(file)
+
+
+def parser() -> argparse.ArgumentParser:
+    described = "One report of any set of runs: report.html, report.md, tables/ (CSV, LaTeX), figures/ (SVG, PNG, PDF)."
+    made = argparse.ArgumentParser(prog="report", description=described)
+    made.add_argument("paths", nargs="+", type=Path, help="directories with runs, such as multirun/default")
+    made.add_argument(
+        "--by", default="", help="factors to report, by commas, as in cell,cell.hidden_size; all that vary"
+    )
+    made.add_argument("--metric", help="what to compare by, as in val/accuracy; val/loss")
+    made.add_argument(
+        "--baseline",
+        action="append",
+        default=[],
+        metavar="KEY=LEVEL",
+        help="compare the levels of KEY with this one, as in cell=gru; may be repeated",
+    )
+    made.add_argument(
+        "--margin", type=float, help="a difference below it is small; 0.01 of a loss in nats or of a share"
+    )
+    made.add_argument("--out", type=Path, default=Path("report"), help="the directory to write")
+    return made
+
+
+def report(options: argparse.Namespace) -> list[Path]:
+    """Writes the report.
+
+    Raises:
+        ReportError: what cannot be reported, and why.
+    """
+    import numpy as np
+
+    from rnnsweep.report.analysis import analyse, searched
+    from rnnsweep.report.collect import UNSET, collect
+    from rnnsweep.report.page import Report, publish
+    from rnnsweep.report.runs import Runs
+
+    baselines = dict(_baseline(text) for text in options.baseline)
+    by = [key for key in options.by.split(",") if key]
+    frame = collect(options.paths)
+    unknown = int((frame["task"] == UNSET).sum())
+    tasks = [part for name, part in frame.groupby("task", sort=False) if name != UNSET]
+    if not tasks:
+        raise ReportError(f"none of the {len(frame)} runs has a config that can be read; nothing can be compared")
+    found = []
+    for part in tasks:
+        studies = list(part["study"].unique())
+        drawn = searched(studies)
+        mixed = bool(drawn) and not all(searched([study]) for study in studies)
+        keys = [key for keys in drawn.values() for key in keys]
+        found.append(Runs(part, keys, set(drawn) <= {"random", "qmc"}, mixed))
+    by_task = [[key for key in by if len(found) == 1 or key in runs.keys] for runs in found]
+    for key in by:
+        if not any(key in runs.keys for runs in found):
+            found[0].factor(key)
+    with np.errstate(all="ignore"):
+        sections = [
+            analyse(runs, keys, options.metric, _known(baselines, runs, len(found)), options.margin, options.out)
+            for runs, keys in zip(found, by_task, strict=True)
+        ]
+    warnings = _warnings(frame, unknown)
+    states = ", ".join(str(path) for path in options.paths)
+    command = shlex.join(["python", "scripts/report.py", *sys.argv[1:]])
+    title = f"Ablation report: {', '.join(runs.task for runs in found)}"
+    subtitle = f"{len(frame)} planned runs of {states}."
+    return publish(Report(title, subtitle, sections, command, warnings), options.out)
+
+
+def _baseline(text: str) -> tuple[str, str]:
+    key, equals, level = text.partition("=")
+    if not (key and equals and level):
+        raise ReportError(f"--baseline {text}: expected KEY=LEVEL, as in cell=gru")
+    return key, level
+
+
+def _known(baselines: dict[str, str], runs: "Runs", tasks: int) -> dict[str, str]:
+    """The baselines that concern a task; all of them where there is one task, so that none is dropped in silence."""
+    keys = {factor.key for factor in runs.factors}
+    return baselines if tasks == 1 else {key: level for key, level in baselines.items() if key in keys}
+
+
+def _warnings(frame: "pd.DataFrame", unknown: int) -> list[str]:
+    from rnnsweep.report.collect import UNSET
+
+    said = []
+    if twice := frame.attrs.get("twice", 0):
+        said.append(f"{twice} runs lie in several of the given directories and are counted once.")
+    if unknown:
+        counts = frame.loc[frame["task"] == UNSET, "state"].value_counts()
+        told = ", ".join(f"{count} {state}" for state, count in counts.items())
+        said.append(
+            f"{unknown} runs have no config that can be read and belong to no task ({told}); no table counts them."
+        )
+    damaged = frame["problem"].dropna()
+    said += [f"{frame['run'][index]}: {problem}." for index, problem in list(damaged.items())[:5]]
+    if len(damaged) > 5:
+        said.append(f"{len(damaged) - 5} more runs have damaged files; the run table names them.")
+    running = int((frame["state"] == "running").sum())
+    if running:
+        said.append(f"{running} runs are still training: this report is of what there is so far.")
+    return said

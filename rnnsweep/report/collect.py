@@ -1,0 +1,284 @@
+"""From directories to one table of runs: every planned run is in it once, with how it stands."""
+
+import json
+import os
+import shlex
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from rnnsweep import planned
+from rnnsweep.planned import FOLDER, Planned
+from rnnsweep.record import Json, RunRecord, RunStore
+from rnnsweep.report.errors import ReportError
+
+STATES = ("complete", "diverged", "failed", "pruned", "interrupted", "running", "missing")
+"""How a run can stand. Those before `interrupted` have a record; a run of a search that never began is missing."""
+
+UNSET = "—"
+"""A setting that a run's cell, task or optimizer does not have."""
+
+OURS = ("run", "study", "path", "state", "problem", "command", "task", "setting")
+RECORDED = ("steps", "seconds", "parameters", "error", "showcase", "metric", "step")
+PLAIN = frozenset(OURS + RECORDED)
+"""Columns that are neither a setting nor a metric."""
+
+GENERAL = ("out", "rerun", "size", "packages", "choices")  # of a config: nothing of them changes a result
+ALIVE_SECONDS = 60.0  # a worker that has not written for so long is not counted
+DEPTH = 4  # folders below a given path in which runs are looked for
+
+
+def collect(paths: Sequence[Path]) -> pd.DataFrame:
+    """A row for each run below the paths, in the order of its plan.
+
+    Columns: `run study path state problem command task seed steps seconds parameters error`, the settings by their
+    dotted keys and the groups by theirs (`cell`, `cell.hidden_size`), metrics of the best weights (`val/loss`), of
+    the last step with a leading `last:`, and what of the environment the report needs with a leading `env:`.
+
+    Raises:
+        ReportError: a path does not exist, or holds no run.
+    """
+    rows: dict[str, Json] = {}
+    twice = 0
+    for path in paths:
+        if not path.is_dir():
+            raise ReportError(f"{path}: no such directory; give the folder of a study, such as multirun/default")
+        before = len(rows)
+        for row in _rows(path):
+            known = rows.get(row["run"])
+            twice += known is not None and known["path"] != row["path"]
+            if known is None or _rank(row) < _rank(known):
+                rows[row["run"]] = row
+        if len(rows) == before and not twice:
+            raise ReportError(_no_runs(path))
+    frame = _table(list(rows.values()))
+    frame.attrs["twice"] = twice
+    return frame
+
+
+def is_setting(name: str) -> bool:
+    """Whether a column is a setting of the config, and neither a metric nor the program's own."""
+    return name not in PLAIN and "/" not in name and ":" not in name
+
+
+def _table(rows: list[Json]) -> pd.DataFrame:
+    names = dict.fromkeys([*RECORDED, "seed", *(name for row in rows for name in row)])
+    absent = {name: UNSET if is_setting(name) and name != "seed" else None for name in names}
+    columns = {name: pd.Series([row.get(name, absent[name]) for row in rows], dtype=object) for name in names}
+    return pd.DataFrame(columns)
+
+
+def _rank(row: Json) -> int:
+    return STATES.index(row["state"])
+
+
+def _no_runs(path: Path) -> str:
+    names = sorted(entry.name for entry in os.scandir(path))
+    if not names:
+        return f"{path}: the directory is empty; give one with runs, such as multirun/default"
+    shown = ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
+    return f"{path}: holds no run (a run's directory has a config.json and a record.json; here are {shown})"
+
+
+def _rows(path: Path) -> Iterator[Json]:
+    """The rows of all studies and single runs at or below a path; those of a plan in its order."""
+    found = list(_runs_below(path, DEPTH))
+    studies = dict.fromkeys([*(run.parent for run in found), *_studies_below(path, DEPTH)])
+    for study in studies:
+        plan = {run.id: run for file in planned.files(study) for run in _plan(file)}
+        alive = _alive(study)
+        mine = {run.name: run for run in found if run.parent == study}
+        for name in dict.fromkeys([*plan, *mine]):
+            yield _row(study, study / name, plan.get(name), name in alive)
+        yield from _unstarted(study, len(mine.keys() - plan.keys()))
+
+
+def _plan(file: Path) -> list[Planned]:
+    try:
+        return planned.read(file)
+    except (OSError, ValueError, TypeError, KeyError):
+        raise ReportError(f"{file}: not a plan (cut short, or of another program); delete it or restore it") from None
+
+
+def _runs_below(path: Path, depth: int) -> Iterator[Path]:
+    """The directories that hold a run, in the order of their names."""
+    if any(os.path.exists(os.path.join(path, name)) for name in ("config.json", "record.json")):
+        yield path
+    elif depth:
+        for name in _folders(path):
+            yield from _runs_below(path / name, depth - 1)
+
+
+def _folders(path: Path) -> list[str]:
+    """The names of the folders in a directory that are not hidden; none where it cannot be read."""
+    try:
+        return sorted(entry.name for entry in os.scandir(path) if entry.is_dir() and not entry.name.startswith("."))
+    except OSError:
+        return []
+
+
+def _studies_below(path: Path, depth: int) -> Iterator[Path]:
+    if (path / FOLDER).is_dir():
+        yield path
+    elif depth and not (path / "config.json").exists():
+        for name in _folders(path):
+            yield from _studies_below(path / name, depth - 1)
+
+
+def _alive(study: Path) -> set[str]:
+    """Runs that a worker which lives has in hand."""
+    runs: set[str] = set()
+    for path in (study / FOLDER / "workers").glob("[!.]*.json"):
+        try:
+            state = json.loads(path.read_text(encoding="utf-8"))
+            if time.time() - state["time"] < ALIVE_SECONDS:
+                runs |= set(state["runs"])
+        except (OSError, ValueError, KeyError):
+            continue
+    return runs
+
+
+def searches(study: Path) -> list[Json]:
+    """The searches that were begun in a study's directory, as their files say; the newest of each."""
+    found: dict[str, Json] = {}
+    for file in sorted((study / FOLDER).glob("search-*.json"), key=lambda file: file.stat().st_mtime):
+        content = json.loads(file.read_text(encoding="utf-8"))
+        space = {name: content[name] for name in ("metrics", "seeds", "groups", "identities", "bases")}
+        found[json.dumps(space, sort_keys=True)] = content
+    return list(found.values())
+
+
+def _unstarted(study: Path, begun: int) -> Iterator[Json]:
+    """Runs of a study's searches that were asked for and not begun: nobody knows their settings yet."""
+    asked = sum(search["n_trials"] * len(search["seeds"]) for search in searches(study))
+    for index in range(max(0, asked - begun)):
+        yield _standing(study, study / f"(trial not begun {index + 1})", "missing")
+
+
+# One run ---------------------------------------------------------------------------------------------------------
+
+
+def _row(study: Path, path: Path, plan: Planned | None, alive: bool) -> Json:
+    store = RunStore(path)
+    record, problem = _record(store)
+    config = record.config if record else store.config() or (plan.config if plan else None)
+    command = plan.command(study) if plan else None
+    if record is None:
+        state = _unrecorded(store, alive)
+        if config is None and state != "missing":
+            problem = problem or "its config.json cannot be read"
+        row = _standing(study, path, state) | {"problem": problem, "steps": _steps(store)}
+    else:
+        row = _standing(study, path, record.status) | {"problem": problem} | _outcome(record)
+        command = command or _typed(record)
+    return row | (_settings(config) if config else {}) | {"command": command or _spelled(config, study)}
+
+
+def _record(store: RunStore) -> tuple[RunRecord | None, str | None]:
+    """The record, or what is wrong with it."""
+    try:
+        record = store.record()
+    except TypeError:  # JSON, but not a record of ours
+        return None, "its record.json lacks what a record has"
+    if record is None and (store.path / "record.json").exists():
+        return None, "its record.json is cut short"
+    if record is not None and record.status not in STATES:
+        return None, f"its record.json has a status that is unknown, {record.status!r}"
+    return record, None
+
+
+def _unrecorded(store: RunStore, alive: bool) -> str:
+    begun = any((store.path / name).exists() for name in ("config.json", "metrics.jsonl", "last.pt", "record.json"))
+    return "running" if begun and (alive or store.held()) else "interrupted" if begun else "missing"
+
+
+def _steps(store: RunStore) -> int:
+    return max((int(row.get("step") or 0) for row in store.rows()), default=0)
+
+
+def _standing(study: Path, path: Path, state: str) -> Json:
+    return {"run": path.name, "study": str(study), "path": str(path), "state": state, "problem": None, "task": UNSET}
+
+
+def _outcome(record: RunRecord) -> Json:
+    environment = record.environment
+    versions = environment.get("versions", {})
+    execution, stack = environment.get("execution", []), environment.get("stack", 1) or 1
+    return {
+        "steps": record.steps,
+        "seconds": record.seconds / stack,  # a member's share of the time that its stack took
+        "parameters": record.parameters,
+        "error": record.error,
+        "showcase": tuple(sorted(record.showcase)),
+        "metric": tuple(record.metric.get(name) for name in ("name", "unit", "direction")) if record.metric else None,
+        **record.best,
+        **{f"last:{name}": value for name, value in record.metrics.items()},
+        "env:execution": tuple(execution),
+        "env:stack": stack,
+        "env:data": environment.get("data_hash"),
+        "env:commit": environment.get("git_commit"),
+        "env:dirty": environment.get("git_dirty"),
+        "env:memory": environment.get("peak_memory_bytes"),
+        "env:versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
+        "env:hardware": _hardware(environment),
+        "env:command": shlex.join(map(str, environment.get("command", []))),
+    }
+
+
+def _hardware(environment: Json) -> str:
+    parts = (environment.get("device"), environment.get("platform"), f"{environment.get('threads')} threads")
+    return ", ".join(str(part) for part in parts)
+
+
+def _settings(config: Json) -> Json:
+    """The settings by their dotted keys; lists as text, so that every value can be compared."""
+    choices = config.get("choices", {})
+    flat: Json = {group: str(name) for group, name in choices.items() if group in config}
+    for key, value in config.items():
+        if key in GENERAL:
+            continue
+        if isinstance(value, dict):
+            named = value.items()
+            flat |= {f"{key}.{name}": _value(item) for name, item in named if name not in ("_target_", "_search_")}
+        else:
+            flat[key] = _value(value)
+    return flat
+
+
+def _value(value: Any) -> Any:
+    return value if isinstance(value, str | int | float | bool | None) else json.dumps(value, sort_keys=True)
+
+
+# What a person types to train it again ---------------------------------------------------------------------------
+
+
+def _typed(record: RunRecord) -> str | None:
+    """The command of a run that was no part of a sweep."""
+    argv = [str(argument) for argument in record.environment.get("command", [])][2:]
+    if not argv or not record.environment["command"][1].endswith("__main__.py"):
+        return None
+    sweeps = any(argument in ("-m", "--multirun") or "," in argument for argument in argv)
+    return None if sweeps else " ".join(["python -m rnnsweep", *map(shlex.quote, argv)])
+
+
+def _spelled(config: Json | None, study: Path) -> str | None:
+    """A command that names every setting, for runs whose own command is not known."""
+    if config is None:
+        return None
+    choices = config.get("choices", {})
+    words = [f"{group}={name}" for group, name in choices.items() if isinstance(config.get(group), dict)]
+    for key, value in config.items():
+        if isinstance(value, dict) and key != "choices":
+            words += [f"{key}.{name}={_override(item)}" for name, item in value.items() if not name.startswith("_")]
+    words += [f"seed={config.get('seed', 0)}", f"out={study}"]
+    return " ".join(["python -m rnnsweep", *map(shlex.quote, words)])
+
+
+def _override(value: Any) -> str:
+    """A value in Hydra's grammar."""
+    if isinstance(value, str):
+        return json.dumps(value) if set(value) & set(" ,:=[]{}()'\"$\\") or not value else value
+    return json.dumps(value)

@@ -1,0 +1,199 @@
+"""How every figure looks, and how it is written: SVG for the page, SVG, PNG and PDF files, and its data as CSV."""
+
+import dataclasses
+import functools
+import io
+import multiprocessing
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+
+from rnnsweep.report.typeface import NAME, families
+
+INK, MUTED, GRID, PAPER = "#1f2329", "#6a717c", "#dfe3e8", "#fefefe"
+COLORS = ("#2c6fbb", "#d1701f", "#2f8f5b", "#b8405e", "#7a5bc0", "#8a6d1f", "#2a9299", "#7b7f87")
+ROLES = {INK: "ink", MUTED: "muted", GRID: "grid", PAPER: "paper"} | {c: f"c{i}" for i, c in enumerate(COLORS)}
+"""The page gives each colour another shade in the dark."""
+
+STYLE: Any = {
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
+    "text.parse_math": False,  # names of runs are text, dollars and all
+    "font.family": "sans-serif",
+    "font.sans-serif": [*families()],
+    "font.size": 9.5,
+    "axes.titlesize": 10,
+    "axes.labelsize": 9.5,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.7,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "axes.titlelocation": "left",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """One figure and the numbers in it."""
+
+    name: str
+    title: str
+    caption: str
+    figure: Figure
+    data: pd.DataFrame
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawn:
+    """A figure as the page shows it; its files lie in figures/."""
+
+    name: str
+    title: str
+    caption: str
+    svg: str
+
+
+def canvas(columns: int = 1, width: float = 4.3, height: float = 3.1) -> tuple[Figure, list[Axes]]:
+    """A figure with a row of panels."""
+    figure = Figure(figsize=(width * columns, height), layout="constrained")
+    return figure, list(np.ravel(figure.subplots(1, columns, squeeze=False)))
+
+
+def stacked(width: float, heights: tuple[float, float]) -> tuple[Figure, list[Axes]]:
+    """Two panels over one axis, of these heights."""
+    figure = Figure(figsize=(width, sum(heights)), layout="constrained")
+    return figure, list(figure.subplots(2, 1, sharex=True, height_ratios=heights))
+
+
+def color(index: int) -> str:
+    return COLORS[index % len(COLORS)]
+
+
+def marker(index: int) -> str:
+    return "osD^vPXh"[index % 8]
+
+
+def numeric_axis(axes: Axes, numbers: tuple[float, ...], labels: tuple[str, ...]) -> bool:
+    """Ticks at the levels; a logarithmic axis where they span a factor of four. Returns whether it is logarithmic."""
+    logarithmic = min(numbers) > 0 and max(numbers) / min(numbers) >= 4
+    if logarithmic:
+        axes.set_xscale("log")
+    low, high = min(numbers), max(numbers)
+    pad = (high / low) ** 0.05 if logarithmic else 0.05 * (high - low)
+    axes.set_xlim(low / pad if logarithmic else low - pad, high * pad if logarithmic else high + pad)
+    if len(numbers) <= 8:
+        axes.xaxis.set_major_locator(FixedLocator(list(numbers)))
+        axes.xaxis.set_major_formatter(
+            FuncFormatter(lambda value, _: dict(zip(numbers, labels, strict=True)).get(value, ""))
+        )
+        axes.xaxis.set_minor_locator(NullLocator())
+    return logarithmic
+
+
+def plain_log(axis: Any) -> None:
+    """Plain numbers on a logarithmic axis: at the decades, and at 2 and 5 where the axis is short."""
+    low, high = sorted(axis.get_view_interval())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    short = low > 0 and high / low < 100
+    axis.set_minor_locator(LogLocator(subs=(2, 5)) if short else NullLocator())
+    axis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def legend(figure: Figure, axes: Axes, title: str | None = None) -> None:
+    """Beside the panels, where it covers no line."""
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        figure.legend(handles, labels, title=title, title_fontsize=8.5, loc="outside right upper", alignment="left")
+
+
+def rail(axes: Axes, x: list[float], counts: list[str], colors: list[str]) -> None:
+    """Diverged runs on the top rail: beyond every value, counted."""
+    if not x:
+        return
+    transform = axes.get_xaxis_transform()
+    axes.scatter(x, [1.04] * len(x), marker="x", c=colors, s=34, transform=transform, clip_on=False, zorder=5)
+    for place, count, shade in zip(x, counts, colors, strict=True):
+        text: Any = {"ha": "center", "va": "bottom", "fontsize": 7.5, "color": shade}
+        axes.annotate(
+            count, (place, 1.04), (0, 4), xycoords=transform, textcoords="offset points", annotation_clip=False, **text
+        )
+
+
+_pictures: list[Picture] = []
+"""What the processes of `drawing` draw: they are forked, and a figure need not be sent to them."""
+
+
+@contextmanager
+def drawing(pictures: list[Picture], folder: Path) -> Iterator[Callable[[], dict[str, Drawn]]]:
+    """Writes all figures, where there are cores by other processes meanwhile; what it yields waits for them."""
+    cores = os.cpu_count() or 1
+    if cores < 2 or len(pictures) < 6 or "fork" not in multiprocessing.get_all_start_methods():
+        yield lambda: {picture.name: render(picture, folder) for picture in pictures}
+        return
+    _pictures[:] = pictures
+    with multiprocessing.get_context("fork").Pool(min(cores, 4)) as pool:
+        found = pool.map_async(functools.partial(_render, folder), range(len(pictures)), chunksize=1)
+        yield lambda: {each.name: each for each in found.get()}
+
+
+def _render(folder: Path, index: int) -> Drawn:
+    return render(_pictures[index], folder)
+
+
+def render(picture: Picture, folder: Path) -> Drawn:
+    """Writes the files of one figure; returns the SVG for the page, whose colours follow the page's."""
+    folder.mkdir(parents=True, exist_ok=True)
+    FigureCanvasAgg(picture.figure)
+    with matplotlib.rc_context(STYLE | {"svg.hashsalt": picture.name}):
+        svg = io.StringIO()
+        picture.figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+        picture.figure.set_layout_engine("none")  # the layout stands; the other formats need not find it again
+        picture.figure.savefig(folder / f"{picture.name}.pdf", metadata={"CreationDate": None}, facecolor="white")
+        picture.figure.savefig(folder / f"{picture.name}.png", dpi=130, facecolor="white")
+    (folder / f"{picture.name}.svg").write_text(svg.getvalue(), encoding="utf-8")
+    picture.data.to_csv(folder / f"{picture.name}.csv", index=False)
+    return Drawn(picture.name, picture.title, picture.caption, inline(svg.getvalue(), picture.name))
+
+
+def inline(svg: str, name: str) -> str:
+    """The SVG as a part of the page: no prolog, ids of its own, the page's colours and its font."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(
+        r'id="((?:figure|axes|patch|text|line2d|xtick|ytick|matplotlib\.axis|legend|PathCollection|LineCollection|FillBetweenPolyCollection|QuadMesh)_[\w.]+)"',
+        "",
+        svg,
+    )
+    for code, role in ROLES.items():
+        svg = svg.replace(f"{code};", f"var(--{role});").replace(f'{code}"', f'var(--{role})"')
+    box = re.search(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', svg)
+    assert box is not None
+    width = float(box[1].split()[2]) * 4 / 3  # points as the page's pixels
+    head = f'<svg viewBox="{box[1]}" style="width:{width:.0f}px" role="img" aria-labelledby="fig-{name}">'
+    svg = svg.replace(box[0], head, 1)
+    return svg.replace(f"'{NAME}'", "var(--sans)")

@@ -1,0 +1,292 @@
+"""What a factor does: differences between runs that are identical but for it, paired by seed, and by nothing else."""
+
+import dataclasses
+import itertools
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from rnnsweep.report import stats
+from rnnsweep.report.runs import Factor, Metric, Runs
+
+State = Literal["clear", "small", "undecided", "equivalent", "mixed", "two", "single", "none"]
+"""What the differences show: `two` and `single` are how many there are, `none` is no pair of finished runs."""
+
+FEW = 3  # with fewer settings than this the seeds are what is sampled, and the settings are these only
+
+
+@dataclasses.dataclass(frozen=True)
+class Divergence:
+    """Over pairs of which both have ended: how many diverged on each side, and in how many pairs only one did."""
+
+    pairs: int
+    level: int
+    baseline: int
+    only_level: int
+    only_baseline: int
+
+    @property
+    def differs(self) -> bool:
+        return self.only_level != self.only_baseline
+
+    @property
+    def p(self) -> float | None:
+        """Exact McNemar; None where so few could not reach alpha."""
+        return stats.sign_test(self.only_baseline, self.only_level)
+
+
+@dataclasses.dataclass(frozen=True)
+class Effect:
+    """One level of a factor against another."""
+
+    factor: str
+    level: str
+    baseline: str
+    values: tuple[float, ...]
+    """Level less baseline: one for each setting, the mean over its seeds; with fewer than FEW settings one a seed."""
+    unit: Literal["setting", "seed"]
+    interval: stats.Interval
+    settings: int
+    seeds: tuple[int, int]
+    """The fewest and the most seeds of a setting."""
+    better: int
+    """Settings, or seeds, in which the level is better."""
+    worse: int
+    mixed: bool
+    """Clearly better in some settings and clearly worse in others."""
+    divergence: Divergence
+    ranked: tuple[int, int]
+    """Settings in which the level is better and worse when a diverged run ranks last; seeds, where these are few."""
+    ranked_unit: Literal["setting", "seed"]
+    parameters: float
+    """The level's over the baseline's, as a geometric mean over pairs; seconds likewise."""
+    seconds: float
+    planned: int
+    """Pairs that there would be if every run had finished."""
+    pairs: pd.DataFrame = dataclasses.field(compare=False, repr=False)
+    """`block seed row base difference`: the runs behind all this, by their rows."""
+    adjusted: float = math.nan
+    """p by Holm over the family."""
+    family: int = 0
+
+    def state(self, margin: float) -> State:
+        """What the differences show; a difference below the margin is small, and may be equivalence."""
+        if not self.values:
+            return "none"
+        if len(self.values) < FEW:
+            return "single" if len(self.values) == 1 else "two"
+        if self.mixed:
+            return "mixed"
+        if self.adjusted < stats.ALPHA:
+            return "clear" if abs(self.interval.mean) >= margin else "small"
+        return "equivalent" if stats.equivalent(self.values, margin) else "undecided"
+
+
+class Comparison:
+    """The runs of one factor laid out for pairing; `blocks` are all other settings."""
+
+    def __init__(self, runs: Runs, factor: Factor, metric: Metric, rows: Any = None):
+        self.runs, self.factor, self.metric = runs, factor, metric
+        self.table = pd.DataFrame(
+            {
+                "block": runs.blocks(factor),
+                "seed": pd.to_numeric(runs.frame["seed"], errors="coerce").to_numpy(float),
+                "level": factor.column,
+                "value": runs.values(metric.name),
+                "state": runs.frame["state"].to_numpy(),
+                "parameters": runs.column("parameters"),
+                "seconds": runs.column("seconds"),
+                "row": np.arange(len(runs.frame)),
+            }
+        )
+        if rows is not None:
+            self.table = self.table[rows]
+        self.table = self.table[self.table["level"] >= 0]
+        self.by_level = dict(tuple(self.table.groupby("level")))
+
+    def against(self, baseline: str) -> list[Effect]:
+        """Every other level against the baseline; one family of tests."""
+        others = [level for level in self.factor.levels if level != baseline]
+        return _adjusted([self.effect(level, baseline) for level in others])
+
+    def all_pairs(self) -> list[Effect]:
+        """Each two levels; one family of tests."""
+        return _adjusted([self.effect(b, a) for a, b in itertools.combinations(self.factor.levels, 2)])
+
+    def effect(self, level: str, baseline: str) -> Effect:
+        """One level against another, not adjusted."""
+        codes = self.factor.levels.index(level), self.factor.levels.index(baseline)
+        mine, theirs = (self.by_level.get(code, self.table.iloc[:0]) for code in codes)
+        pairs = mine.merge(theirs, on=["block", "seed"], suffixes=("", "_base"))
+        done = pairs[np.isfinite(pairs["value"]) & np.isfinite(pairs["value_base"])]
+        done = done.assign(difference=done["value"] - done["value_base"])
+        values, unit = _units(done)
+        signed = np.array(values) * self.metric.sign
+        return Effect(
+            factor=self.factor.key,
+            level=level,
+            baseline=baseline,
+            values=tuple(values),
+            unit=unit,
+            interval=stats.t_interval(values, least=FEW),
+            settings=int(done["block"].nunique()),
+            seeds=_seeds(done),
+            better=int((signed < 0).sum()),
+            worse=int((signed > 0).sum()),
+            mixed=_mixed(done),
+            divergence=_divergence(pairs),
+            ranked=self._ranked(pairs),
+            ranked_unit="setting" if _ended(pairs)["block"].nunique() >= FEW else "seed",
+            parameters=_ratio(done, "parameters"),
+            seconds=_ratio(done, "seconds"),
+            planned=len(pairs),
+            pairs=done[["block", "seed", "row", "row_base", "difference"]].rename(columns={"row_base": "base"}),
+        )
+
+    def _ranked(self, pairs: pd.DataFrame) -> tuple[int, int]:
+        """Settings (or seeds, where settings are few) won and lost when a diverged run ranks last."""
+        ended = _ended(pairs)
+        worst = math.inf * self.metric.sign
+        mine, theirs = (
+            np.where(ended[f"state{side}"] == "diverged", worst, ended[f"value{side}"]) for side in ("", "_base")
+        )
+        with np.errstate(invalid="ignore"):
+            won = np.nan_to_num(np.sign((theirs - mine) * self.metric.sign))
+        group = ended["block" if ended["block"].nunique() >= FEW else "seed"]
+        totals = pd.Series(won).groupby(group.to_numpy()).sum()
+        return int((totals > 0).sum()), int((totals < 0).sum())
+
+
+def _units(done: pd.DataFrame) -> tuple[list[float], Literal["setting", "seed"]]:
+    """What the interval is over: settings where there are enough, else the seeds that all settings have."""
+    settings = done.groupby("block")["difference"].mean()
+    if len(settings) >= FEW:
+        return [float(value) for value in settings], "setting"
+    by_seed = done.groupby("seed")["difference"]
+    common = by_seed.mean()[by_seed.count() == len(settings)]
+    return [float(value) for value in common], "seed"
+
+
+def _seeds(done: pd.DataFrame) -> tuple[int, int]:
+    counts = done.groupby("block")["seed"].nunique()
+    return (int(counts.min()), int(counts.max())) if len(counts) else (0, 0)
+
+
+def _mixed(done: pd.DataFrame) -> bool:
+    """Whether some settings by themselves are clearly better and others clearly worse (Holm over the settings)."""
+    groups = done.groupby("block")["difference"].agg(["mean", "std", "count"])
+    groups = groups[groups["count"] >= FEW]
+    if len(groups) < 2 or not (groups["mean"] > 0).any() or not (groups["mean"] < 0).any():
+        return False
+    error = groups["std"] / np.sqrt(groups["count"])
+    p = [stats.two_sided(t, n - 1) for t, n in zip(groups["mean"] / (error + 1e-300), groups["count"], strict=True)]
+    clear = groups["mean"][np.array(stats.holm(p)) < stats.ALPHA]
+    return bool((clear > 0).any() and (clear < 0).any())
+
+
+def _ended(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Pairs of which each run is diverged, or complete with a value."""
+    known = [
+        (pairs[f"state{side}"] == "diverged") | np.isfinite(pairs[f"value{side}"].astype(float))
+        for side in ("", "_base")
+    ]
+    return pairs[known[0] & known[1]]
+
+
+def _divergence(pairs: pd.DataFrame) -> Divergence:
+    ended = _ended(pairs)
+    mine, theirs = ended["state"] == "diverged", ended["state_base"] == "diverged"
+    only = int((mine & ~theirs).sum()), int((theirs & ~mine).sum())
+    return Divergence(len(ended), int(mine.sum()), int(theirs.sum()), *only)
+
+
+def _ratio(done: pd.DataFrame, name: str) -> float:
+    ratios = (done[name] / done[f"{name}_base"]).replace([0, np.inf], np.nan).dropna()
+    return float(np.exp(np.log(ratios).mean())) if len(ratios) else math.nan
+
+
+def _adjusted(effects: list[Effect]) -> list[Effect]:
+    """The effects with Holm's p over all of them that have a test."""
+    adjusted = stats.holm([effect.interval.p for effect in effects])
+    family = sum(math.isfinite(p) for p in adjusted)
+    return [dataclasses.replace(e, adjusted=p, family=family) for e, p in zip(effects, adjusted, strict=True)]
+
+
+# What is counted -------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Counted:
+    """How many runs a table is about, and why each of the others is not in it."""
+
+    total: int
+    used: int
+    left_out: Counter[str]
+
+    def __post_init__(self) -> None:
+        assert self.used + sum(self.left_out.values()) == self.total, "every run is counted once"
+
+    def __str__(self) -> str:
+        if not self.left_out:
+            return f"All {self.total} runs."
+        told = ", ".join(f"{count} {reason}" for reason, count in self.left_out.items())
+        return f"{self.used} of {self.total} runs; left out: {told}."
+
+
+def counted(
+    runs: Runs, used: Sequence[int] | Any, metric: str | None = None, other: str = "of other settings"
+) -> Counted:
+    """Accounts for every run: used, or left out by its state, for want of the metric, or for the `other` reason."""
+    inside = np.zeros(len(runs.frame), bool)
+    inside[np.asarray(used, int)] = True
+    reasons = runs.frame["state"].to_numpy(object).copy()
+    if metric is not None:
+        reasons[(reasons == "complete") & ~np.isfinite(runs.values(metric))] = f"without {metric}"
+    reasons[reasons == "complete"] = other
+    return Counted(len(inside), int(inside.sum()), Counter(reasons[~inside]))
+
+
+# Equal parameters, equal time ------------------------------------------------------------------------------------
+
+
+def at_equal(
+    runs: Runs, factor: Factor, along: Factor, cost: str, metric: Metric, level: str, baseline: str
+) -> tuple[list[float], Literal["setting", "seed"]]:
+    """Differences at equal cost: the baseline's metric interpolated along its sizes, linear in the log of the cost.
+
+    At each size of the level whose cost lies within the baseline's range, for each seed and each of the other
+    settings; then averaged and taken by unit as pairs are.
+    """
+    frame = pd.DataFrame(
+        {
+            "block": runs.blocks(factor, along.key, *along.together),
+            "seed": pd.to_numeric(runs.frame["seed"], errors="coerce").to_numpy(float),
+            "level": factor.column,
+            "size": along.column,
+            "value": runs.values(metric.name),
+            "cost": np.log(np.where(runs.column(cost) > 0, runs.column(cost), np.nan)),
+        }
+    ).dropna()
+    frame = frame[(frame["level"] >= 0) & (frame["size"] >= 0)]
+    mine, theirs = (frame[frame["level"] == factor.levels.index(name)] for name in (level, baseline))
+    theirs = theirs.sort_values("cost", kind="stable")
+    known: dict[Any, tuple[NDArray[Any], NDArray[Any]]] = {
+        key: (part["cost"].to_numpy(), part["value"].to_numpy()) for key, part in theirs.groupby(["block", "seed"])
+    }
+    nothing: tuple[NDArray[Any], NDArray[Any]] = (np.empty(0), np.empty(0))
+    found = []
+    for key, part in mine.groupby(["block", "seed"]):
+        costs, values = known.get(key, nothing)
+        if len(costs) < 2:
+            continue
+        amount, value = part["cost"].to_numpy(), part["value"].to_numpy()
+        inside = (amount >= costs[0]) & (amount <= costs[-1])
+        if inside.any():
+            gap = value[inside] - np.interp(amount[inside], costs, values)
+            found.append({"block": key[0], "seed": key[1], "difference": float(gap.mean())})
+    return _units(pd.DataFrame(found, columns=["block", "seed", "difference"]))

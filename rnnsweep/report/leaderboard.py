@@ -1,0 +1,202 @@
+"""How the settings of a task stand: ranked on validation, with what cannot be told from the best."""
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from rnnsweep.report import stats
+from rnnsweep.report.effects import FEW, Comparison, counted
+from rnnsweep.report.numbers import bracket, number, signed, size, spread
+from rnnsweep.report.runs import Metric, Runs
+from rnnsweep.report.tables import Cell, Row, Table, anchor, estimate, pairs_anchor, setting_link
+
+
+@dataclasses.dataclass(frozen=True)
+class Standing:
+    """One setting over its seeds."""
+
+    setting: int
+    values: tuple[float, ...]
+    interval: stats.Interval
+    planned: int
+    diverged: int
+    rows: NDArray[Any] = dataclasses.field(compare=False, repr=False)
+
+
+def standings(runs: Runs, metric: Metric) -> list[Standing]:
+    """The settings by their mean, the best first; those without a complete run last."""
+    if metric.name not in runs.ranked:
+        runs.ranked[metric.name] = _standings(runs, metric)
+    found: list[Standing] = runs.ranked[metric.name]
+    return found
+
+
+def _standings(runs: Runs, metric: Metric) -> list[Standing]:
+    values, setting = runs.values(metric.name), runs.frame["setting"].to_numpy()
+    diverged = (runs.frame["state"] == "diverged").to_numpy()
+    order = np.argsort(setting, kind="stable")
+    starts = np.flatnonzero(np.diff(setting[order], prepend=-2))
+    found = []
+    for rows in np.split(order, starts[1:]):
+        if setting[rows[0]] >= 0:
+            done = values[rows][np.isfinite(values[rows])]
+            interval = stats.t_interval(done, least=FEW)
+            counts = len(rows), int(diverged[rows].sum())
+            found.append(Standing(int(setting[rows[0]]), tuple(done), interval, *counts, rows))
+    return sorted(found, key=lambda s: s.interval.mean * metric.sign if s.values else math.inf)
+
+
+def indistinguishable(runs: Runs, metric: Metric, ranked: list[Standing]) -> set[int]:
+    """The best setting and those whose seeds do not tell them from it: paired t, Holm over all others.
+
+    Empty where the best has fewer than FEW seeds, for then nothing is known.
+    """
+    if not ranked or len(ranked[0].values) < FEW:
+        return set()
+    values, seeds = runs.values(metric.name), pd.to_numeric(runs.frame["seed"], errors="coerce").to_numpy(float)
+    best = {seeds[row]: values[row] for row in ranked[0].rows if np.isfinite(values[row])}
+    others, p = [], []
+    for standing in ranked[1:]:
+        pairs = [values[row] - best[seeds[row]] for row in standing.rows if seeds[row] in best]
+        found = stats.t_interval([gap for gap in pairs if math.isfinite(gap)], least=FEW)
+        if found.known:
+            others.append(standing.setting)
+            p.append(found.p)
+    close = {setting for setting, adjusted in zip(others, stats.holm(p), strict=True) if adjusted >= stats.ALPHA}
+    return {ranked[0].setting} | close
+
+
+def leaderboard(runs: Runs, metric: Metric, baselines: dict[str, str]) -> Table:
+    """The settings of a task, ranked on validation; the test metric is that of the selected setting alone."""
+    ranked = standings(runs, metric)
+    bold = indistinguishable(runs, metric, ranked)
+    last = _ranks_with_diverged(ranked, metric)
+    to_baseline = _to_baseline(runs, metric, baselines)
+    test = metric.name.replace("val/", "test/")
+    columns = ["rank", "diverged last", "setting", "n", metric.name]
+    columns += ["ppl"] if metric.in_nats and "val/ppl" in runs.metrics else []
+    columns += [f"Δ to {to_baseline[0]}"] if to_baseline else []
+    columns += [f"{test} (selected)", "gap", "parameters", "s/epoch", "tokens/s", "memory"]
+    rows = []
+    for rank, standing in enumerate(ranked, 1):
+        link = setting_link(runs, standing.setting)
+        cells = [
+            Cell(str(rank) if standing.values else "—", rank),
+            Cell(str(last[standing.setting]) if standing.values else "—", last[standing.setting]),
+            Cell(runs.describe(standing.setting), link=link, bold=standing.setting in bold),
+            Cell(_n(standing), len(standing.values), link),
+            Cell(
+                spread(standing.interval, standing.values), estimate(standing.interval), link, standing.setting in bold
+            ),
+        ]
+        if "ppl" in columns:
+            cells.append(_ppl(standing, link))
+        if to_baseline:
+            cells.append(to_baseline[1].get(standing.setting, Cell("—")))
+        cells.append(_mean_of(runs, standing, test, link) if rank == 1 else Cell("·", math.nan))
+        cells += _costs(runs, standing, link)
+        rows.append(Row(tuple(cells)))
+    used = np.flatnonzero(np.isfinite(runs.values(metric.name)))
+    notes = [str(counted(runs, used, metric.name)), _bold_note(bold), _mean_note("ppl" in columns)]
+    table = Table(f"leaderboard-{anchor(runs.task)}", "Leaderboard", tuple(columns), tuple(rows), tuple(notes), 60)
+    return table if any(standing.diverged for standing in ranked) else table.without("diverged last")
+
+
+def _n(standing: Standing) -> str:
+    done, diverged = len(standing.values), standing.diverged
+    if done == standing.planned:
+        return str(done)
+    return f"{done} of {standing.planned}" + (f", {diverged} diverged" if diverged else "")
+
+
+def _ppl(standing: Standing, link: str) -> Cell:
+    interval = standing.interval
+    if not standing.values:
+        return Cell("—", math.nan)
+    mean, low, high = (math.exp(min(value, 700)) for value in (interval.mean, interval.low, interval.high))
+    text = number(mean, 2) + (f" {bracket(low, high, 2)}" if interval.known else "")
+    return Cell(text, {"exp(mean)": mean, "exp(low)": low, "exp(high)": high}, link)
+
+
+def _bold_note(bold: set[int]) -> str:
+    if not bold:
+        return "No row is bold: the best has too few seeds to be told from any other."
+    if len(bold) == 1:
+        return f"Bold: the best on validation; all others with {FEW} seeds or more are distinguishable (Holm)."
+    return (
+        f"Bold: the best on validation and the {len(bold) - 1} settings not distinguishable from it (paired t, Holm)."
+    )
+
+
+def _mean_note(ppl: bool) -> str:
+    told = "± is the half width of the 95% Student-t interval over seeds; of two seeds both values are shown. "
+    told += "ppl is exp(mean) with exp(interval). " if ppl else ""
+    return told + "gap: validation less training loss at the last step (nats; training with dropout on)."
+
+
+def _ranks_with_diverged(ranked: list[Standing], metric: Metric) -> dict[int, int]:
+    """Ranks where settings with diverged runs come after those without, by how many diverged."""
+    order = sorted(
+        ranked,
+        key=lambda s: (
+            s.diverged / max(1, s.diverged + len(s.values)),
+            s.interval.mean * metric.sign if s.values else 0,
+        ),
+    )
+    return {standing.setting: rank for rank, standing in enumerate(order, 1)}
+
+
+def _to_baseline(runs: Runs, metric: Metric, baselines: dict[str, str]) -> tuple[str, dict[int, Cell]] | None:
+    """For each setting its mean difference from the one that is identical but for the first factor."""
+    factor = next((factor for factor in runs.factors if factor.key in baselines), None)
+    if factor is None:
+        return None
+    baseline = baselines[factor.key]
+    comparison = Comparison(runs, factor, metric)
+    found: dict[int, Cell] = {}
+    settings = runs.frame["setting"].to_numpy()
+    effects = comparison.against(baseline)
+    if not any(effect.settings for effect in effects):
+        return None
+    for effect in effects:
+        for _, group in effect.pairs.groupby("block"):
+            interval = stats.t_interval(group["difference"].to_numpy(), least=FEW)
+            values = tuple(float(gap) for gap in group["difference"])
+            text = spread(interval, values) if interval.known or len(values) < 3 else signed(interval.mean)
+            cell = Cell(text, estimate(interval), f"#{pairs_anchor(runs, effect)}")
+            found[int(settings[group["row"].iloc[0]])] = cell
+    base = factor.levels.index(baseline)
+    found |= {int(setting): Cell("baseline", math.nan) for setting in settings[factor.column == base]}
+    return f"{factor.key}={baseline}", found
+
+
+def _mean_of(runs: Runs, standing: Standing, name: str, link: str) -> Cell:
+    values = runs.values(name)[standing.rows]
+    values = values[np.isfinite(values)]
+    interval = stats.t_interval(values, least=FEW)
+    return Cell(spread(interval, tuple(values)), estimate(interval), link)
+
+
+def _costs(runs: Runs, standing: Standing, link: str) -> list[Cell]:
+    done = standing.rows[runs.complete[standing.rows]]
+    stack = np.nan_to_num(runs.column("env:stack")[done], nan=1)
+
+    def median(values: NDArray[Any]) -> float:
+        values = values[np.isfinite(values)]
+        return float(np.median(values)) if len(values) else math.nan
+
+    gap = median(runs.column("val/gap")[done])
+    parameters, memory = median(runs.column("parameters")[done]), median(runs.column("env:memory")[done])
+    epoch = median(runs.column("last:train/seconds_per_epoch")[done] / stack)
+    tokens = median(runs.column("last:train/tokens_per_second")[done] * stack)
+    return [
+        Cell(number(gap), gap, link),
+        Cell(size(parameters), parameters, link),
+        Cell(number(epoch, 2), epoch, link),
+        Cell(size(tokens), tokens, link),
+        Cell(size(memory, "B"), memory, link),
+    ]

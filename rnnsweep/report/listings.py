@@ -1,0 +1,182 @@
+"""Tables that list: all runs, what failed, the runs of each setting, the pairs behind each difference, versions."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+import pandas as pd
+
+from rnnsweep.report.effects import Effect
+from rnnsweep.report.leaderboard import standings
+from rnnsweep.report.numbers import number, signed, size
+from rnnsweep.report.runs import Metric, Runs
+from rnnsweep.report.tables import Cell, Row, Table, anchor, pairs_anchor, setting_link
+
+SHOWN_RUNS = 2000
+"""Runs that the page lists; the CSV has all."""
+
+SHOWN_PAIRS = 12
+"""Settings behind one difference that the page lists; the CSV has all."""
+
+
+def run_anchor(name: str) -> str:
+    return anchor("run", name)
+
+
+def all_runs(runs: Runs, metric: Metric, out: Path) -> Table:
+    """Every planned run, with a link to its directory."""
+    frame, values = runs.frame, runs.column(metric.name)
+    columns = ("run", "state", "setting", "seed", metric.name, "steps", "seconds", "parameters", "note")
+    described = {int(code): runs.describe(int(code)) for code in frame["setting"].unique() if code >= 0}
+    told = dict.fromkeys(("complete", "pruned"), "")
+    rows, errors = [], frame["error"].to_numpy(object)
+    folders = {study: relative(Path(study), out) for study in frame["study"].unique()}
+    for index, row in enumerate(frame.itertuples(index=False)):
+        note = told.get(row.state) if row.state in told else (row.problem or _last_line(errors[index]))
+        exists = row.state != "missing" and index < SHOWN_RUNS
+        setting = int(row.setting)
+        seconds, parameters = (
+            runs.column("seconds")[index] if False else _float(row, "seconds"),
+            _float(row, "parameters"),
+        )
+        value = values[index] if row.state == "complete" else float("nan")
+        cells = (
+            Cell(row.run, link=f"{folders[row.study]}{quote(row.run)}/" if exists else ""),
+            Cell(row.state),
+            Cell(described.get(setting, "—"), setting, setting_link(runs, setting) if setting >= 0 else ""),
+            Cell(_whole(row, "seed"), _float(row, "seed")),
+            Cell(number(value, 4), value),
+            Cell(_whole(row, "steps"), _float(row, "steps")),
+            Cell(number(seconds, 1), seconds),
+            Cell(size(parameters), parameters),
+            Cell(note or ""),
+        )
+        rows.append(Row(cells, run_anchor(row.run)))
+    notes = (
+        "seconds: a run's share of the time that its stack took. The numbers of a run that is not "
+        "complete are not shown.",
+    )
+    return Table(f"runs-{anchor(runs.task)}", "All runs", columns, tuple(rows), notes, SHOWN_RUNS)
+
+
+def _float(row: object, name: str) -> float:
+    value = getattr(row, name, None)
+    return float(value) if isinstance(value, int | float) else float("nan")
+
+
+def _whole(row: object, name: str) -> str:
+    value = _float(row, name)
+    return f"{value:.0f}" if value == value else "—"
+
+
+def _last_line(error: object) -> str:
+    lines = [line for line in error.strip().splitlines() if line.strip()] if isinstance(error, str) else []
+    return lines[-1].strip() if lines else ""
+
+
+def relative(path: Path, out: Path) -> str:
+    """A run's directory as the report's page links to it."""
+    return quote(os.path.relpath(path.resolve(), out.resolve())) + "/"
+
+
+def failures(runs: Runs) -> Table | None:
+    """Runs that did not come to an end, and the command that trains each again; None where all did."""
+    frame = runs.frame[~runs.frame["state"].isin(["complete", "pruned"])]
+    if frame.empty:
+        return None
+    rows = [
+        Row(
+            (
+                Cell(row.run, link=f"#{run_anchor(row.run)}"),
+                Cell(row.state),
+                Cell(str(row.problem or _last_line(getattr(row, "error", None)) or "—")),
+                Cell(str(row.command or "known once the search draws it")),
+            )
+        )
+        for row in frame.itertuples(index=False)
+    ]
+    note = "A sweep's own command trains all of these that have no record, and failed ones again."
+    return Table(
+        f"failures-{anchor(runs.task)}",
+        "Runs without a result",
+        ("run", "state", "why", "command"),
+        tuple(rows),
+        (note,),
+    )
+
+
+def settings(runs: Runs, metric: Metric) -> Table:
+    """The runs of each setting, in the leaderboard's order: where the numbers of the other tables lead."""
+    values, rows = runs.column(metric.name), []
+    states, seeds, names = (runs.frame[name].to_numpy(object) for name in ("state", "seed", "run"))
+    for standing in standings(runs, metric):
+        found = [states[row] for row in standing.rows]
+        counts = ", ".join(f"{found.count(state)} {state}" for state in dict.fromkeys(found))
+        links = tuple(
+            (
+                f"seed {seeds[row]}: {number(values[row], 4) if states[row] == 'complete' else states[row]}",
+                f"#{run_anchor(names[row])}",
+            )
+            for row in standing.rows
+        )
+        told = Cell("; ".join(text for text, _ in links), links=links)
+        cells = (Cell(runs.describe(standing.setting)), Cell(counts), told)
+        rows.append(Row(cells, anchor("setting", runs.task, standing.setting)))
+    title = "Settings and their runs"
+    return Table(f"settings-{anchor(runs.task)}", title, ("setting", "runs", "each"), tuple(rows), (), 1000)
+
+
+def pairs(runs: Runs, effects: Sequence[Effect], metric: Metric) -> Table:
+    """Each matched setting behind each difference, with its runs."""
+    rows, settings, names = [], runs.frame["setting"].to_numpy(), runs.frame["run"].to_numpy()
+    for effect in effects:
+        by_block: dict[int, list[tuple[float, int, float]]] = {}
+        for block, seed, row, _, gap in effect.pairs.itertuples(index=False):
+            by_block.setdefault(block, []).append((seed, int(row), gap))
+        for place, group in enumerate(by_block.values()):
+            mean = sum(gap for _, _, gap in group) / len(group)
+            each = tuple((f"{seed:.0f}: {signed(gap)}", f"#{run_anchor(names[row])}") for seed, row, gap in group)
+            cells = (
+                Cell(effect.factor),
+                Cell(f"{effect.level} less {effect.baseline}"),
+                Cell(runs.describe(int(settings[group[0][1]]), [effect.factor])),
+                Cell(signed(mean), mean),
+                Cell("; ".join(text for text, _ in each), links=each),
+            )
+            rows.append(Row(cells, "" if place else pairs_anchor(runs, effect), place >= SHOWN_PAIRS))
+    columns = ("factor", "pair", "setting", f"Δ {metric.name}", "by seed")
+    return Table(f"pairs-{anchor(runs.task)}", "The pairs behind each difference", columns, tuple(rows), (), 2000)
+
+
+def reproducibility(tasks: Sequence[Runs]) -> tuple[Table, list[str]]:
+    """Commits, versions, hardware, data and commands with how many runs each; warnings where they mix."""
+    names = {"env:commit": "commit", "env:versions": "versions", "env:hardware": "hardware", "env:command": "command"}
+    rows, warnings = [], []
+    for runs in tasks:
+        for column, name in names.items():
+            found = runs.frame[column].dropna() if column in runs.frame else pd.Series(dtype=object)
+            counts = found[found != ""].value_counts()
+            rows += [_line(runs.task, name, str(value), int(count)) for value, count in counts.items()]
+            if len(counts) > 1 and name in ("commit", "versions", "hardware"):
+                warnings.append(f"The tables of {runs.task} mix {len(counts)} different entries of {name}.")
+        dirty = runs.frame["env:dirty"].map(lambda value: value is True).sum() if "env:dirty" in runs.frame else 0
+        if dirty:
+            warnings.append(f"{dirty} runs of {runs.task} were trained from a checkout with uncommitted changes.")
+        rows += _data(runs)
+    columns = ("task", "what", "value", "runs")
+    return Table(
+        "reproducibility", "Commits, versions, hardware, data", columns, tuple(rows), tuple(warnings), 60
+    ), warnings
+
+
+def _line(task: str, what: str, value: str, count: int) -> Row:
+    return Row((Cell(task), Cell(what), Cell(value), Cell(str(count), count)))
+
+
+def _data(runs: Runs) -> list[Row]:
+    """The hashes of the data: one for all, or one a seed where the seed generates them."""
+    if "env:data" not in runs.frame:
+        return []
+    counts = runs.frame["env:data"].dropna().value_counts()
+    return [_line(runs.task, "data (SHA-256)", str(value), int(count)) for value, count in counts.items()]

@@ -1,0 +1,87 @@
+"""Numbers as a reader expects them: as many digits as they deserve, a real minus sign, p without its zero."""
+
+import math
+
+from rnnsweep.report.runs import Metric
+from rnnsweep.report.stats import Interval, wilson
+
+MINUS = "−"
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A value with `digits` decimals; more where it is small, powers of ten where it is huge."""
+    if not math.isfinite(value):
+        return "—"
+    size = abs(value)
+    if size >= 1e5:
+        text = f"{value:.2e}"
+    elif size >= 1000:
+        text = f"{value:,.0f}"
+    elif 0 < size < 10**-digits:
+        text = f"{value:.1g}" if size >= 1e-6 else f"{value:.0e}"
+    else:
+        text = f"{value:.{digits}f}"
+    return text.replace("-", MINUS)
+
+
+def signed(value: float, digits: int = 3) -> str:
+    text = number(value, digits)
+    return f"+{text}" if value > 0 else text
+
+
+def p_value(p: float) -> str:
+    """As in `.002`, `<.001`; a dash where there is none."""
+    if not math.isfinite(p):
+        return "—"
+    if p < 0.001:
+        return "<.001"
+    text = f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+    return text if p >= 0.995 else text.lstrip("0")
+
+
+def p_clause(p: float) -> str:
+    """`p = .002` or `p < .001`."""
+    return f"p {p_value(p).replace('<', '< ')}" if p < 0.001 else f"p = {p_value(p)}"
+
+
+def bracket(low: float, high: float, digits: int = 3) -> str:
+    return f"[{number(low, digits)}, {number(high, digits)}]"
+
+
+def spread(interval: Interval, values: tuple[float, ...] = ()) -> str:
+    """A mean with its interval's half width; both values of two; one value bare."""
+    if interval.n == 0:
+        return "—"
+    if interval.known:
+        return f"{number(interval.mean)} ± {number(interval.half)}"
+    return " and ".join(number(value) for value in values) if len(values) == 2 else number(interval.mean)
+
+
+def share(count: int, n: int) -> str:
+    """A rate with Wilson's interval, in percent: `60% [23, 88] (3 of 5)`."""
+    low, high = wilson(count, n)
+    return f"{count / n:.0%} [{100 * low:.0f}, {100 * high:.0f}] ({count} of {n})" if n else "—"
+
+
+def ratio(value: float) -> str:
+    """As in `+36%`, `× 2.7`."""
+    if not math.isfinite(value):
+        return "—"
+    if value >= 2 or value <= 0.5:
+        return f"× {value:.3g}"
+    percent = round(100 * (value - 1))
+    return "equal" if percent == 0 else f"{percent:+d}%".replace("-", MINUS)
+
+
+def size(value: float, unit: str = "") -> str:
+    """A large number with a prefix: 48.4 k, 1.2 M."""
+    if not math.isfinite(value):
+        return "—"
+    for limit, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= limit:
+            return f"{value / limit:.3g} {prefix}{unit}"
+    return f"{value:.3g} {unit}".strip()
+
+
+def with_unit(text: str, metric: Metric) -> str:
+    return f"{text} {metric.unit}" if metric.unit and metric.unit != "share" else text

@@ -1,0 +1,158 @@
+"""The report's files: report.html, report.md, tables/ and figures/."""
+
+import base64
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from rnnsweep.report import draw, listings, write
+from rnnsweep.report.analysis import Section
+from rnnsweep.report.draw import Drawn
+from rnnsweep.report.tables import Table, accounting, anchor
+
+HERE = Path(__file__).parent
+SAYS = 10  # sentences of the summary, at most
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What all files are written from."""
+
+    title: str
+    subtitle: str
+    sections: Sequence[Section]
+    command: str
+    warnings: Sequence[str]
+
+    @property
+    def headlines(self) -> list[tuple[str, list[str]]]:
+        """At most SAYS sentences in all, shared among the tasks."""
+        each = max(2, SAYS // max(1, len(self.sections)))
+        return [(section.task, section.headline[:each]) for section in self.sections]
+
+
+def publish(report: Report, out: Path) -> list[Path]:
+    """Writes everything; returns the two files that a person opens."""
+    out.mkdir(parents=True, exist_ok=True)
+    pictures = [picture for section in report.sections for a in section.answers for picture in a.pictures]
+    page, text = out / "report.html", out / "report.md"
+    counted = accounting([section.runs for section in report.sections])
+    made, mixed = listings.reproducibility([section.runs for section in report.sections])
+    warnings = [*report.warnings, *mixed]
+    with draw.drawing(pictures, out / "figures") as drawn:
+        for table in [counted, made, *(table for section in report.sections for table in _tables(section))]:
+            write.write(table, out / "tables")
+        text.write_text(_markdown(report, counted, made, warnings), encoding="utf-8")
+        page.write_text(_html(report, drawn(), counted, made, warnings), encoding="utf-8")
+    return [page, text]
+
+
+def _tables(section: Section) -> list[Table]:
+    board = [section.leaderboard] if section.leaderboard else []
+    return [*board, *(t for a in section.answers for t in a.tables), *section.listings, *section.appendix]
+
+
+# HTML ------------------------------------------------------------------------------------------------------------
+
+
+def _html(report: Report, drawn: dict[str, Drawn], counted: Table, made: Table, warnings: Sequence[str]) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+    )
+    environment.filters["anchor"] = anchor
+    script = (HERE / "page.js").read_text(encoding="utf-8")
+    return environment.get_template("page.html").render(
+        title=report.title,
+        subtitle=report.subtitle,
+        style=(HERE / "page.css").read_text(encoding="utf-8"),
+        script=script,
+        script_hash=Markup(base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()),
+        sections=[_view(section, drawn) for section in report.sections],
+        appendix=[table for section in report.sections for table in section.appendix],
+        accounting=counted,
+        reproducibility=made,
+        headlines=report.headlines,
+        warnings=warnings,
+        anchors={row.anchor for section in report.sections for table in _tables(section) for row in table.page_rows}
+        | {anchor("task", section.task) for section in report.sections},
+        command=report.command,
+    )
+
+
+def _view(section: Section, drawn: dict[str, Drawn]) -> dict[str, Any]:
+    """A section with its figures as SVG and its images as data."""
+    answers = [
+        {
+            "slug": a.slug,
+            "title": a.title,
+            "asks": a.asks,
+            "sentences": a.sentences,
+            "tables": a.tables,
+            "pictures": [drawn[p.name] for p in a.pictures],
+        }
+        for a in section.answers
+    ]
+    images = [
+        (name, f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}") for name, path in section.images
+    ]
+    return {
+        "task": section.task,
+        "metric": section.metric,
+        "margin": section.margin,
+        "leaderboard": section.leaderboard,
+        "answers": answers,
+        "images": images,
+        "samples": section.samples,
+        "listings": section.listings,
+    }
+
+
+# Markdown --------------------------------------------------------------------------------------------------------
+
+
+def _markdown(report: Report, counted: Table, made: Table, warnings: Sequence[str]) -> str:
+    lines = [
+        f"# {write.escape(report.title)}",
+        "",
+        write.escape(report.subtitle),
+        "",
+        "## Summary",
+        "",
+        write.markdown(counted),
+    ]
+    for task, said in report.headlines:
+        lines += [f"### {write.escape(task)}", "", *_says(said)]
+    lines += [f"> {write.escape(warning)}\n" for warning in warnings]
+    for section in report.sections:
+        lines += [f"## {write.escape(section.task)}", ""]
+        lines += [write.markdown(section.leaderboard)] if section.leaderboard else []
+        for answer in section.answers:
+            lines += [f"### {write.escape(answer.title)}", "", write.escape(answer.asks), "", *_says(answer.sentences)]
+            lines += [write.markdown(table) for table in answer.tables]
+            lines += [
+                f"![{write.escape(p.title)}](figures/{p.name}.png)\n\n{write.escape(p.caption)}\n"
+                for p in answer.pictures
+            ]
+        for sample in section.samples:
+            lines += [f"#### After “{write.escape(sample.prompt)}” ({write.escape(sample.setting)})", ""]
+            lines += [f"{write.escape(who)}:\n\n{write.block(sample.prompt + text)}\n" for who, text in sample.texts]
+        lines += [write.markdown(table) for table in section.listings]
+    lines += [
+        "## Reproducibility",
+        "",
+        f"This report: `{report.command.replace('`', chr(39))}`",
+        "",
+        write.markdown(made),
+    ]
+    lines += ["## Appendix: marginal means (biased in unbalanced grids)", ""]
+    lines += [write.markdown(table) for section in report.sections for table in section.appendix]
+    return "\n".join(lines) + "\n"
+
+
+def _says(sentences: Sequence[str]) -> list[str]:
+    return [*(f"- {write.escape(said)}" for said in sentences), ""]

@@ -1,0 +1,116 @@
+"""Published numbers beside ours: what a study names under `published`, and whether it was reproduced."""
+
+import dataclasses
+import itertools
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rnnsweep.planned import published_file
+from rnnsweep.report import stats
+from rnnsweep.report.effects import FEW
+from rnnsweep.report.leaderboard import Standing, standings
+from rnnsweep.report.numbers import number, signed, spread
+from rnnsweep.report.runs import Metric, Runs, label
+from rnnsweep.report.tables import Cell, Table, anchor, estimate, rows_of
+
+Where = dict[str, Any]
+"""Settings by key: the runs that a published number is about."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Ours:
+    """The seeds of one setting, the best on validation among those that a published number is about."""
+
+    values: tuple[float, ...]
+    interval: stats.Interval
+
+
+def named(studies: list[str]) -> list[dict[str, Any]]:
+    """What these studies name, each once."""
+    files = [published_file(Path(study)) for study in studies]
+    found = [json.loads(file.read_text(encoding="utf-8")) for file in files if file.exists()]
+    return [each for index, each in enumerate(found) if each not in found[:index]]
+
+
+def ours(runs: Runs, metric: Metric, name: str, where: Where) -> Ours | None:
+    """`name` over the seeds of the setting with the best `metric`, of those where all of `where` holds."""
+    inside = np.ones(len(runs.frame), bool)
+    for key, value in where.items():
+        column = runs.frame[key].map(label) if key in runs.frame else None
+        inside &= np.zeros(len(inside), bool) if column is None else (column == label(value)).to_numpy()
+    best: Standing | None = next((s for s in standings(runs, metric) if s.values and inside[s.rows].all()), None)
+    if best is None:
+        return None
+    values = runs.values(name)[best.rows]
+    done = values[np.isfinite(values)]
+    return Ours(tuple(done), stats.t_interval(done, least=FEW)) if len(done) else None
+
+
+def verdict(value: dict[str, Any], mean: float) -> str:
+    """`reproduced` where our mean is on the side, or within the band, that the study states."""
+    published = value["value"]
+    tests = {
+        "at_most": mean <= published,
+        "at_least": mean >= published,
+        "band": abs(mean - published) <= float(value.get("band") or 0),
+    }
+    stated = [holds for name, holds in tests.items() if value.get(name)]
+    return "not judged" if not stated else "reproduced" if all(stated) else "not reproduced"
+
+
+def table(runs: Runs, metric: Metric, spec: dict[str, Any], index: int) -> Table:
+    """A row for each published number: theirs, ours, the difference, and the verdict."""
+    rows: list[list[str | Cell]] = []
+    lacks = next((key for key in spec.get("needs", []) if key not in runs.frame or runs.frame[key].isna().any()), None)
+    for value in spec["values"]:
+        setting = ", ".join(f"{key}={label(level)}" for key, level in value["where"].items())
+        theirs, found = float(value["value"]), ours(runs, metric, spec["metric"], value["where"])
+        wanted = Cell(f"{number(theirs)}{_condition(value)}", theirs)
+        if found is None:
+            rows.append([setting, wanted, Cell("–", None), Cell("–", None), "no complete run"])
+            continue
+        mean = found.interval.mean
+        shown = Cell(spread(found.interval, found.values), estimate(found.interval))
+        told = verdict(value, mean) if lacks is None else f"not judged: {lacks} is null"
+        rows.append([setting, wanted, shown, Cell(signed(mean - theirs), mean - theirs), told])
+    notes = [f"Ours: {spec['metric']} of the setting that is best on {metric.name}, mean over its seeds."]
+    notes += [f"Settings differ: {spec['differs']}"] if spec.get("differs") else []
+    title = f"{spec['source']}: published and ours"
+    columns = ("setting", "published", "ours", "difference", "verdict")
+    return Table(f"published-{anchor(runs.task)}-{index + 1}", title, columns, rows_of(*rows), tuple(notes))
+
+
+def _condition(value: dict[str, Any]) -> str:
+    if value.get("band"):
+        return f" ± {number(float(value['band']))}"
+    return " or less" if value.get("at_most") else " or more" if value.get("at_least") else ""
+
+
+def orders(runs: Runs, metric: Metric, spec: dict[str, Any]) -> Iterator[str]:
+    """A sentence for each published order, the best first: whether our means keep it."""
+    sign = 1 if runs.lower(spec["metric"]) else -1
+    for order in spec.get("orders", []):
+        found = [ours(runs, metric, spec["metric"], where) for where in order]
+        names = [", ".join(map(label, where.values())) for where in order]
+        told = ", then ".join(
+            f"{name} ({'no complete run' if each is None else number(each.interval.mean)})"
+            for name, each in zip(names, found, strict=True)
+        )
+        means = [math.nan if each is None else sign * each.interval.mean for each in found]
+        kept = all(a < b for a, b in itertools.pairwise(means))
+        judged = not any(key not in runs.frame or runs.frame[key].isna().any() for key in spec.get("needs", []))
+        known = (
+            "not judged"
+            if not judged
+            else "cannot be told yet"
+            if any(map(math.isnan, means))
+            else "reproduced"
+            if kept
+            else "not reproduced"
+        )
+        yield f"Published order, the best first: {told}: {known}."

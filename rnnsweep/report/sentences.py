@@ -1,0 +1,114 @@
+"""Sentences from numbers, by the state that the numbers are in; they never say more than these."""
+
+from rnnsweep.report import stats
+from rnnsweep.report.effects import Effect
+from rnnsweep.report.numbers import bracket, number, p_clause, share, signed, with_unit
+from rnnsweep.report.runs import Factor, Metric
+
+NAMES = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM", "slstm": "sLSTM", "mlstm": "mLSTM", "mlp_window": "windowed MLP"}
+WORDS = {"cell": "", "pooling": " pooling", "optimizer": ""}
+
+
+def named(key: str, level: str) -> str:
+    """A level as a sentence names it: LSTM, mean pooling, train.clip=1."""
+    if key in WORDS:
+        first, *more = level.split(" ", 1)
+        return " ".join([NAMES.get(first, first) + WORDS[key], *more])
+    return f"{key}={level}"
+
+
+def comparison(effect: Effect, metric: Metric, margin: float) -> str:
+    """What one level does against another; what diverged is said first, since the difference leaves it out."""
+    level, baseline = named(effect.factor, effect.level), named(effect.factor, effect.baseline)
+    said = [_diverged(effect, level, baseline), _difference(effect, level, baseline, metric, margin)]
+    return " ".join(part for part in said if part)
+
+
+def _diverged(effect: Effect, level: str, baseline: str) -> str:
+    found = effect.divergence
+    if found.level == found.baseline == 0:
+        return ""
+    if found.differs or found.only_level:
+        rates = f"{level} diverged in {share(found.level, found.pairs)} of the matched runs"
+        rates += f", {baseline} in {share(found.baseline, found.pairs)}"
+    else:
+        rates = f"Of {found.pairs} matched pairs {found.level} diverged on both sides"
+    if found.differs and found.p is not None:
+        rates += f" (McNemar, exact {p_clause(found.p)})"
+    better, worse = effect.ranked
+    if better + worse == 0:
+        return f"{rates}."
+    ahead, won = (level, better) if better >= worse else (baseline, worse)
+    tested = stats.sign_test(better, worse)
+    p = f" (sign test {p_clause(tested)})" if tested is not None else ""
+    decided = f"{better + worse} decided {effect.ranked_unit}{'s' * (better + worse > 1)}"
+    return f"{rates}; with a diverged run ranked last {ahead} is better in {won} of {decided}{p}."
+
+
+def _difference(effect: Effect, level: str, baseline: str, metric: Metric, margin: float) -> str:
+    state, mean = effect.state(margin), effect.interval.mean
+    among = "Where both finished: " if effect.divergence.level or effect.divergence.baseline else ""
+    if state == "none":
+        pairs = f"None of the {effect.planned} matched pairs" if effect.planned else "No matched pair"
+        return f"{pairs} of {level} and {baseline} has finished: nothing can be said of the difference."
+    if state == "single":
+        value = with_unit(signed(mean), metric)
+        return f"{among}{level} against {baseline}: Δ = {value}; single run: no evidence of a difference."
+    if state == "two":
+        both = " and ".join(signed(value) for value in effect.values)
+        return (
+            f"{among}{level} against {baseline}: Δ = {with_unit(both, metric)} (both values; too few for an interval)."
+        )
+    ahead = mean * metric.sign < 0
+    if state in ("clear", "small"):
+        first, second = (level, baseline) if ahead else (baseline, level)
+        size, won = abs(mean), effect.better if ahead else effect.worse
+        low, high = sorted((abs(effect.interval.low), abs(effect.interval.high)))
+        how = f" by a margin below {number(margin)}," if state == "small" else ""
+        by = f"{first} beats {second}{how} by {with_unit(number(size), metric)} {bracket(low, high)}"
+        by = by.replace(f"{how} by", f",{how[:-1]}: by" if how else " by")
+        return (
+            f"{among}{by} ({basis(effect)}; better in {won} of {len(effect.values)}; Holm {p_clause(effect.adjusted)})."
+        )
+    inside = f"Δ = {with_unit(signed(mean), metric)} {bracket(effect.interval.low, effect.interval.high)}"
+    pair = f"{level} against {baseline}"
+    if state == "mixed":
+        return (
+            f"{among}{pair} is mixed: clearly better in some settings and clearly worse in others "
+            f"(better in {effect.better}, worse in {effect.worse} of {len(effect.values)}; mean {inside}, "
+            f"{basis(effect)})."
+        )
+    if state == "equivalent" and not effect.divergence.differs:
+        return f"{among}{pair}: equivalent within ±{number(margin)}: {inside} ({basis(effect)})."
+    p = f"; Holm {p_clause(effect.adjusted)}"
+    shown = "no difference" if among else "No difference"
+    return f"{among}{shown} shown between {level} and {baseline}: {inside} ({basis(effect)}{p})."
+
+
+def basis(effect: Effect) -> str:
+    """What the interval stands on: `95%, t over 12 matched settings, 5 seeds each`."""
+    few, many = effect.seeds
+    seeds = f"{few} seed{'s' * (few > 1)} each" if few == many else f"{few} to {many} seeds each"
+    if effect.unit == "setting":
+        return f"{stats.LEVEL:.0%}, t over {len(effect.values)} matched settings, {seeds}"
+    only = "this setting only" if effect.settings == 1 else f"these {effect.settings} settings only"
+    return f"{stats.LEVEL:.0%}, t over {len(effect.values)} seeds, {only}"
+
+
+def strongest(effects: list[Effect], margin: float) -> list[Effect]:
+    """Clear differences first and the largest of them; then divergence; then the others."""
+    order = ("clear", "mixed", "small", "equivalent", "undecided", "two", "single", "none")
+
+    def rank(effect: Effect) -> tuple[int, float]:
+        state = effect.state(margin)
+        first = 0 if effect.divergence.differs and effect.divergence.p is not None else order.index(state)
+        return first, -abs(effect.interval.mean) if effect.values else 0.0
+
+    return sorted(effects, key=rank)
+
+
+def confounded(factor: Factor) -> str:
+    """A factor that moves with another setting is said to."""
+    if not factor.together:
+        return ""
+    return f"{factor.key} moves together with {', '.join(factor.together)}: these runs cannot tell them apart."

@@ -1,0 +1,119 @@
+"""Tables as data: one model that the page, Markdown, LaTeX and CSV are written from."""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from rnnsweep.report import stats
+from rnnsweep.report.collect import STATES
+from rnnsweep.report.effects import Effect
+from rnnsweep.report.runs import Runs
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One cell: text for people; `data` for the CSV and for sorting."""
+
+    text: str
+    data: Any = None
+    """A plain value, or several by name, which become columns of the CSV."""
+    link: str = ""
+    bold: bool = False
+    links: tuple[tuple[str, str], ...] = ()
+    """(text, address) of several links; the page shows these in place of the text."""
+
+    @property
+    def sort(self) -> Any:
+        """What the page sorts by."""
+        first = next(iter(self.data.values()), None) if isinstance(self.data, dict) else self.data
+        return self.text if first is None or first != first else first
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    cells: tuple[Cell, ...]
+    anchor: str = ""
+    only_csv: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """Rows under headings. `notes` say what is counted and what is left out."""
+
+    name: str
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+    shown: int = 200
+    """Rows on the page and in Markdown; the CSV has all."""
+
+    @property
+    def page_rows(self) -> tuple[Row, ...]:
+        return tuple(row for row in self.rows if not row.only_csv)[: self.shown]
+
+    @property
+    def more(self) -> int:
+        return len(self.rows) - len(self.page_rows)
+
+    def without(self, *names: str) -> "Table":
+        """The table less some columns."""
+        kept = [index for index, name in enumerate(self.columns) if name not in names]
+        rows = [dataclasses.replace(row, cells=tuple(row.cells[i] for i in kept)) for row in self.rows]
+        return dataclasses.replace(self, columns=tuple(self.columns[i] for i in kept), rows=tuple(rows))
+
+    def frame(self) -> pd.DataFrame:
+        """All rows as plain values."""
+        return pd.DataFrame([_plain(self.columns, row) for row in self.rows])
+
+
+def _plain(columns: Sequence[str], row: Row) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, cell in zip(columns, row.cells, strict=True):
+        if isinstance(cell.data, dict):
+            values |= {f"{name} {part}": value for part, value in cell.data.items()}
+        else:
+            values[name] = cell.text if cell.data is None else cell.data
+    return values
+
+
+def rows_of(*lines: Sequence[str | Cell]) -> tuple[Row, ...]:
+    return tuple(Row(tuple(cell if isinstance(cell, Cell) else Cell(str(cell)) for cell in line)) for line in lines)
+
+
+def estimate(interval: stats.Interval) -> dict[str, float]:
+    return {"mean": interval.mean, "low": interval.low, "high": interval.high, "n": interval.n}
+
+
+@functools.cache
+def anchor(*parts: Any) -> str:
+    """An address inside the page, of letters and digits alone."""
+    return "-".join("".join(c if c.isalnum() and c.isascii() else "_" for c in str(part)) for part in parts)
+
+
+def setting_link(runs: Runs, setting: int) -> str:
+    return f"#{anchor('setting', runs.task, setting)}"
+
+
+def pairs_anchor(runs: Runs, effect: Effect) -> str:
+    return anchor("pairs", runs.task, effect.factor, effect.level, effect.baseline)
+
+
+# Accounting ------------------------------------------------------------------------------------------------------
+
+
+def accounting(tasks: Sequence[Runs]) -> Table:
+    """Every planned run by task and state; the last row sums them."""
+    rows = []
+    for runs in tasks:
+        counts = runs.counts()
+        cells = [Cell(str(counts[state] or "·"), counts[state]) for state in STATES]
+        rows.append(Row((Cell(runs.task, link=f"#{anchor('task', runs.task)}"), *cells, Cell(str(len(runs.frame))))))
+    if len(tasks) > 1:
+        totals = [sum(runs.counts()[state] for runs in tasks) for state in STATES]
+        cells = [Cell(str(total or "·"), total) for total in totals]
+        rows.append(Row((Cell("all"), *cells, Cell(str(sum(totals)), bold=True))))
+    return Table("accounting", "Every planned run", ("task", *STATES, "planned"), tuple(rows))

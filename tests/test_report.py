@@ -1,0 +1,559 @@
+"""The report of records that were never trained: what it counts, what it says, and what it refuses."""
+
+import json
+import math
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import records
+from conftest import ROOT
+
+from rnnsweep.record import RunStore
+from rnnsweep.report import cli, write
+from rnnsweep.report.analysis import analyse
+from rnnsweep.report.collect import STATES, collect
+from rnnsweep.report.effects import Comparison, at_equal, counted
+from rnnsweep.report.leaderboard import leaderboard, standings
+from rnnsweep.report.runs import Runs
+from rnnsweep.report.sentences import comparison
+
+
+def made(study: Path, *arguments: str) -> Path:
+    """The report of a study; returns its directory."""
+    out = study.parent / "report"
+    cli.main([str(study), "--out", str(out), *arguments])
+    return out
+
+
+def runs_of(study: Path) -> Runs:
+    return Runs(collect([study]))
+
+
+def said(runs: Runs, key: str, level: str, baseline: str, margin: float = 0.01) -> str:
+    metric = runs.metric(None)
+    effects = Comparison(runs, runs.factor(key), metric).against(baseline)
+    return next(comparison(e, metric, margin) for e in effects if e.level == level)
+
+
+# Accounting ------------------------------------------------------------------------------------------------------
+
+
+def test_every_planned_run_is_counted_once(tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    planned = [records.config(seed=seed) for seed in range(7)]
+    records.plan(study, *planned)
+    for seed, status in enumerate(("complete", "diverged", "failed", "pruned")):
+        records.run(study, 1.0, status, seed=seed)
+    for seed in (4, 5):
+        store = RunStore(study / records.name(planned[seed]))
+        store.path.mkdir()
+        store.write("config.json", json.dumps(planned[seed]))
+    alive = RunStore(study / records.name(planned[5]))
+    assert alive.claim()
+    runs = runs_of(study)
+    alive.release()
+    assert dict(runs.counts()) == dict.fromkeys(STATES, 1)
+    assert str(counted(runs, [0])) == (
+        "1 of 7 runs; left out: 1 diverged, 1 failed, 1 pruned, 1 interrupted, 1 running, 1 missing."
+    )
+    out = made(study)
+    table = pd.read_csv(out / "tables" / "accounting.csv")
+    assert table[list(STATES)].sum(axis=1)[0] == table["planned"][0] == 7
+    assert len(pd.read_csv(out / "tables" / "runs-charlm.csv")) == 7
+
+
+def test_a_search_that_has_begun_misses_the_rest_of_its_trials(tmp_path: Path) -> None:
+    study = tmp_path / "search"
+    records.run(study, 1.0, seed=0)
+    (study / ".study").mkdir()
+    search = {"n_trials": 3, "seeds": [0, 1], "metrics": ["val/loss"], "groups": {}, "identities": {}, "bases": {}}
+    (study / ".study" / "search-0.json").write_text(json.dumps(search | {"sampler": "random"}))
+    assert collect([study])["state"].value_counts().to_dict() == {"missing": 5, "complete": 1}
+
+
+@pytest.mark.parametrize(("sampler", "says"), [("random", "fANOVA"), ("tpe", "The search was guided")])
+def test_only_a_random_search_has_a_forest(tmp_path: Path, sampler: str, says: str) -> None:
+    study, drawn = tmp_path / "search", np.random.default_rng(0)
+    for _ in range(40):
+        rate, size = float(10 ** drawn.uniform(-4, -1)), int(drawn.integers(8, 200))
+        records.run(study, 2.0 + abs(math.log10(rate) + 2), optimizer__lr=rate, cell__hidden_size=size)
+    (study / ".study").mkdir()
+    search = {"n_trials": 40, "seeds": [0], "metrics": ["val/loss"], "groups": {}, "identities": {}, "sampler": sampler}
+    space = {"optimizer.lr": {}, "cell.hidden_size": {}}
+    (study / ".study" / "search-0.json").write_text(json.dumps(search | {"bases": {"": [{}, space]}}))
+    out = made(study)
+    assert says in (out / "report.md").read_text()
+    assert (out / "tables" / "fanova-charlm.csv").exists() == (sampler == "random")
+    if sampler == "random":
+        found = pd.read_csv(out / "tables" / "fanova-charlm.csv").set_index("setting")["importance"]
+        assert found["optimizer.lr"] > 0.9
+        assert found.sum() == pytest.approx(1)
+
+
+def test_a_run_in_two_directories_counts_once(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        records.run(tmp_path / name, 1.0)
+    frame = collect([tmp_path / "a", tmp_path / "b"])
+    assert len(frame) == 1
+    assert frame.attrs["twice"] == 1
+
+
+def test_looking_at_a_run_leaves_it_as_it_is(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "run")
+    assert not store.held()
+    assert not store.path.exists()
+    assert store.claim()
+    assert RunStore(tmp_path / "run").held()
+    store.release()
+    assert not store.held()
+
+
+# Effects ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def misleading(tmp_path: Path) -> Path:
+    """The LSTM is better in every setting, and its mean is worse: it was run more often where all do badly."""
+    study = tmp_path / "misleading"
+    noise = np.random.default_rng(0)
+    for size, loss in ((16, 3.0), (32, 2.0), (64, 1.5), (128, 1.2)):
+        for cell, gain in (("gru", 0.0), ("lstm", 0.05)):
+            seeds = range(9) if (cell == "lstm") == (size == 16) else range(3)
+            for seed in seeds:
+                records.run(study, loss - gain + noise.normal(0, 0.005), cell=cell, cell__hidden_size=size, seed=seed)
+    return study
+
+
+def test_matched_pairs_say_lstm_where_marginals_say_gru(misleading: Path) -> None:
+    runs = runs_of(misleading)
+    values, cell = runs.values("val/loss"), runs.frame["cell"].to_numpy()
+    assert values[cell == "gru"].mean() < values[cell == "lstm"].mean()
+    sentence = said(runs, "cell", "lstm", "gru")
+    assert sentence.startswith("LSTM beats GRU by 0.047 nats [0.040, 0.053]"), sentence
+    assert "over 4 matched settings, 3 seeds each" in sentence
+    assert "better in 4 of 4" in sentence
+    page = (made(misleading) / "report.md").read_text()
+    assert "LSTM beats GRU" in page
+    assert "GRU beats" not in page
+
+
+def test_an_effect_is_that_of_scipys_paired_t(misleading: Path) -> None:
+    from scipy import stats
+
+    runs = runs_of(misleading)
+    (effect,) = Comparison(runs, runs.factor("cell"), runs.metric(None)).against("gru")
+    table = runs.frame.assign(value=runs.values("val/loss").astype(float))
+    table = table.pivot_table(
+        index=["cell.hidden_size", "seed"], columns="cell", values="value", aggfunc="mean"
+    ).dropna()
+    by_setting = table.groupby("cell.hidden_size").mean()
+    theirs = stats.ttest_rel(by_setting["lstm"], by_setting["gru"])
+    assert effect.interval.p == pytest.approx(theirs.pvalue)
+    assert effect.interval.low == pytest.approx(theirs.confidence_interval().low)
+    assert effect.settings == 4
+
+
+def test_a_diverged_arm_does_not_make_clipping_irrelevant(tmp_path: Path) -> None:
+    study = tmp_path / "clip"
+    for index, rate in enumerate((1e-3, 3e-3, 1e-2, 3e-2)):
+        for seed in range(5):
+            lost = rate >= 1e-2 and seed < 4
+            records.run(study, 2.0 + 0.001 * index, "diverged" if lost else "complete", optimizer__lr=rate, seed=seed)
+            records.run(study, 2.0 + 0.001 * index, optimizer__lr=rate, seed=seed, train__clip=1.0)
+    sentence = said(runs_of(study), "train.clip", "1", "null")
+    assert "train.clip=1 diverged in 0%" in sentence
+    assert "train.clip=null in 40% [22, 61] (8 of 20)" in sentence
+    assert "McNemar, exact p = .008" in sentence
+    assert "with a diverged run ranked last train.clip=1 is better in 2 of 2" in sentence
+    assert "equivalent" not in sentence
+    assert sentence.index("diverged") < sentence.index("Where both finished")
+    assert "divergence differs" in (made(study) / "tables" / "ablation-charlm-train_clip.csv").read_text()
+
+
+def test_one_seed_is_no_evidence_and_two_are_both_shown(tmp_path: Path) -> None:
+    study = tmp_path / "few"
+    for cell, loss in (("gru", 2.0), ("lstm", 1.5)):
+        records.run(study, loss, cell=cell, seed=0)
+    assert said(runs_of(study), "cell", "lstm", "gru").endswith("single run: no evidence of a difference.")
+    for cell, loss in (("gru", 2.1), ("lstm", 1.4)):
+        records.run(study, loss, cell=cell, seed=1)
+    runs = runs_of(study)
+    assert "Δ = −0.500 and −0.700 nats (both values" in said(runs, "cell", "lstm", "gru")
+    board = leaderboard(runs, runs.metric(None), {})
+    assert not any(cell.bold for row in board.rows for cell in row.cells)
+    assert board.rows[0].cells[3].text == "1.500 and 1.400"
+
+
+def test_states_of_a_difference(tmp_path: Path) -> None:
+    noise = np.random.default_rng(1)
+    cases = {"clear": 0.2, "small": 0.004, "undecided": 0.0, "equivalent": 0.0}
+    spread = {"clear": 0.01, "small": 0.0005, "undecided": 0.05, "equivalent": 0.001}
+    for state, gain in cases.items():
+        study = tmp_path / state
+        for seed in range(8):
+            records.run(study, 2.0, cell="gru", seed=seed)
+            records.run(study, 2.0 - gain + noise.normal(0, spread[state]), cell="lstm", seed=seed)
+        runs = runs_of(study)
+        (effect,) = Comparison(runs, runs.factor("cell"), runs.metric(None)).against("gru")
+        assert effect.state(0.01) == state
+        assert "this setting only" in comparison(effect, runs.metric(None), 0.01)
+
+
+def test_better_here_and_worse_there_is_mixed(tmp_path: Path) -> None:
+    noise = np.random.default_rng(2)
+    for size, gain in ((16, 0.1), (32, -0.1), (64, 0.1), (128, -0.1)):
+        for seed in range(5):
+            records.run(tmp_path, 2.0, cell="gru", seed=seed, cell__hidden_size=size)
+            records.run(tmp_path, 2.0 - gain + noise.normal(0, 0.01), cell="lstm", seed=seed, cell__hidden_size=size)
+    assert "is mixed" in said(runs_of(tmp_path), "cell", "lstm", "gru")
+
+
+def test_what_follows_from_a_factor_is_not_held_equal_and_is_said(tmp_path: Path) -> None:
+    for seed in range(3):
+        for size in (16, 32):
+            records.run(tmp_path / "s", 2.0, optimizer="adamw", optimizer__lr=1e-3, cell__hidden_size=size, seed=seed)
+            records.run(tmp_path / "s", 1.8, optimizer="sgd", optimizer__lr=0.1, cell__hidden_size=size, seed=seed)
+    runs = runs_of(tmp_path / "s")
+    assert [factor.key for factor in runs.factors] == ["optimizer", "cell.hidden_size"]
+    assert runs.factor("optimizer").together == ("optimizer.lr",)
+    assert said(runs, "optimizer", "sgd", "adamw").startswith("sgd beats adamw by 0.200")
+    assert "moves together with optimizer.lr" in (made(tmp_path / "s") / "report.html").read_text()
+
+
+def test_a_setting_of_one_cell_alone_is_part_of_its_name(tmp_path: Path) -> None:
+    for seed in range(3):
+        records.run(tmp_path, 2.0, cell="gru", seed=seed)
+        for bias in (0.0, 1.0):
+            records.run(tmp_path, 1.9 - bias / 10, cell="lstm", cell__forget_bias=bias, seed=seed)
+    factor = runs_of(tmp_path).factor("cell")
+    assert factor.levels == ("gru", "lstm (cell.forget_bias=0)", "lstm (cell.forget_bias=1)")
+    assert "LSTM (cell.forget_bias=1) beats GRU by 0.200" in said(runs_of(tmp_path), "cell", factor.levels[2], "gru")
+
+
+def test_settings_of_execution_are_no_factor(tmp_path: Path) -> None:
+    for seed in range(3):
+        records.run(tmp_path, 2.0, seed=seed, train__threads=seed)
+    assert runs_of(tmp_path).factors == []
+
+
+def test_at_equal_parameters_a_cell_is_interpolated(tmp_path: Path) -> None:
+    """Losses that are linear in the log of the parameters, 0.1 apart: the difference at equal parameters is 0.1."""
+    for seed in range(3):
+        for size in (8, 16, 32, 64):
+            for cell, gates, gain in (("rnn", 1, 0.0), ("gru", 3, 0.1)):
+                loss = 5.0 - 0.2 * math.log(gates * size**2) - gain
+                records.run(tmp_path, loss, cell=cell, cell__hidden_size=size, seed=seed)
+    runs = runs_of(tmp_path)
+    found, unit = at_equal(
+        runs, runs.factor("cell"), runs.factor("cell.hidden_size"), "parameters", runs.metric(None), "gru", "rnn"
+    )
+    assert unit == "seed"
+    assert found == pytest.approx([-0.1] * 3)
+
+
+# Tables ----------------------------------------------------------------------------------------------------------
+
+
+def test_perplexity_is_that_of_the_mean_loss(misleading: Path) -> None:
+    runs = runs_of(misleading)
+    table = pd.read_csv(made(misleading) / "tables" / "leaderboard-charlm.csv")
+    assert list(table["ppl exp(mean)"]) == pytest.approx(list(np.exp(table["val/loss mean"])))
+    assert list(table["ppl exp(low)"]) == pytest.approx(list(np.exp(table["val/loss low"])))
+    best = standings(runs, runs.metric(None))[0]
+    assert table["val/loss mean"][0] == pytest.approx(np.mean(best.values))
+    assert table["test/loss (selected) mean"].notna().sum() == 1
+
+
+def test_bold_is_the_best_and_what_is_not_told_from_it(tmp_path: Path) -> None:
+    noise = np.random.default_rng(3)
+    for seed in range(6):
+        for size, loss, spread in ((16, 2.0, 0.01), (32, 1.5, 0.05), (64, 1.49, 0.05)):
+            records.run(tmp_path, loss + noise.normal(0, spread), cell__hidden_size=size, seed=seed)
+    runs = runs_of(tmp_path)
+    board = leaderboard(runs, runs.metric(None), {})
+    assert {row.cells[1].text[-2:]: row.cells[1].bold for row in board.rows} == {"64": True, "32": True, "16": False}
+
+
+def test_each_table_says_what_it_leaves_out(misleading: Path) -> None:
+    records.run(misleading, 1.0, "failed", cell="gru", cell__hidden_size=16, seed=50)
+    runs = runs_of(misleading)
+    section = analyse(runs, [], None, {}, None, misleading.parent)
+    tables = [section.leaderboard, *(t for a in section.answers for t in a.tables)]
+    for table in filter(None, tables):
+        used, total = map(int, re.match(r"(\d+) of (\d+) runs; left out: ", table.notes[0]).groups())  # type: ignore[union-attr]
+        left = sum(map(int, re.findall(r"(\d+) [a-z]", table.notes[0].split("left out: ")[1])))
+        assert total == len(runs.frame), table.name
+        assert used + left == total, table.notes[0]
+
+
+def test_unequal_tuning_effort_is_told(tmp_path: Path) -> None:
+    for seed in range(3):
+        for rate in (1e-3, 3e-3, 1e-2):
+            records.run(tmp_path / "s", 2 - rate, cell="gru", optimizer__lr=rate, seed=seed)
+        records.run(tmp_path / "s", 1.9, cell="lstm", seed=seed)
+    assert (
+        "Unequal tuning effort: configurations tried per level of cell: GRU 3, LSTM 1"
+        in (made(tmp_path / "s") / "report.html").read_text()
+    )
+
+
+@pytest.mark.parametrize(
+    ("metric", "best"), [("test/controllability", 0.9), ("test/free_mse", 0.3), ("val/exact", 0.9)]
+)
+def test_the_better_way_of_a_metric_is_known(metric: str, best: float, tmp_path: Path) -> None:
+    for seed, value in enumerate((0.3, 0.9, 0.5)):
+        path = records.run(tmp_path / "study", 1.0, seed=seed, cell=f"cell{seed}")
+        record = json.loads((path / "record.json").read_text())
+        record["best"][metric] = value
+        (path / "record.json").write_text(json.dumps(record))
+    runs = runs_of(tmp_path / "study")
+    (first, *_) = standings(runs, runs.metric(metric))
+    assert list(first.values) == [best]
+
+
+def test_what_the_best_model_shows_is_drawn(tmp_path: Path) -> None:
+    """Confusion, attention, accuracy by length and predictions, of the best seed, whatever the names are made of."""
+    shown = {
+        "confusion": {"labels": [HOSTILE, "b"], "counts": [[3, 1], [0, 4]]},
+        "attention": {"source": "a$$", "target": "$", "weights": [[0.2, 0.3, 0.5], [1.0, 0.0, 0.0]]},
+        "by_length": [{"length": 4, "exact": 1.0, "test": 9}, {"length": 8, "exact": 0.25, "test": 9}],
+        "predictions": {"truth": [0.1, 0.2], "answer": [0.15, 0.1]},
+        "decoding": {"beam_size": 1, "exact": 0.5},
+    }
+    for seed in range(3):
+        best = records.run(tmp_path / "study", 2.0 - seed / 10, showcase=shown if seed == 2 else {}, seed=seed)
+    (best / "attention.png").write_bytes(b"drawn anew from the data")
+    out = made(tmp_path / "study")
+    for name in ("confusion", "attention", "by-length", "predictions"):
+        assert (out / "figures" / f"{name}-charlm.svg").exists()
+    assert (out / "figures" / "attention-charlm.csv").read_text().splitlines()[1] == "0.2,0.3,0.5,$"
+    assert best.name in (out / "report.html").read_text()
+
+
+# Untrusted text --------------------------------------------------------------------------------------------------
+
+HOSTILE = "</script><script>alert(1)</script>|`x`*b*\\input{/etc/passwd}$x^2$%_&#~<b>"
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> Path:
+    study = tmp_path / "hostile"
+    for seed in range(3):
+        shown = {"samples": [{"prompt": HOSTILE, "temperature": 0.8, "top_k": 0, "text": HOSTILE + "\n# title"}]}
+        for cell in ("gru", HOSTILE):
+            records.run(study, 2.0 + seed / 10, showcase=shown, cell=cell, task__kind=HOSTILE, seed=seed, rows=2)
+        records.run(study, 2.0, "failed", cell="lstm", task__kind="plain", seed=seed)
+    return study
+
+
+def test_nothing_in_a_run_injects_html(hostile: Path) -> None:
+    page = (made(hostile) / "report.html").read_text()
+    assert page.count("<script>") == 1
+    assert page.count("</script>") == 1
+    assert "alert(1)&lt;/script&gt;" in page
+    assert "<b>|" not in page
+    assert "script-src 'sha256-" in page
+    assert "<link" not in page
+    assert not re.search(r'(?:src|href)="https?:', page)
+
+
+def test_nothing_in_a_run_injects_latex_or_markdown(hostile: Path) -> None:
+    out = made(hostile)
+    for file in (out / "tables").glob("*.tex"):
+        text = file.read_text()
+        assert r"\input{" not in text, file
+        assert r"\toprule" in text
+        body = text.split(r"\midrule")[1]
+        assert not re.search(r"(?<!\\)[%#_]", body), file
+    page = (out / "report.md").read_text()
+    tables = [line for line in page.splitlines() if line.startswith("| ")]
+    assert tables
+    for line in tables:
+        assert "<script>" not in line
+        assert not re.search(r"(?<!\\)`", line)
+    assert "\n# title" not in page
+
+
+def test_a_cell_of_latex_is_text() -> None:
+    from rnnsweep.report.tables import Table, rows_of
+
+    table = Table("t", "A & B", ("a_b", "c"), rows_of((r"\input{x}", "50% ± 1")))
+    text = write.latex(table)
+    assert r"\textbackslash input\{x\}" in text
+    assert r"50\% $\pm$ 1" in text
+    assert r"\caption{A \& B}" in text
+    assert r"a\_b" in text
+
+
+def test_a_formula_in_a_csv_is_text(tmp_path: Path) -> None:
+    from rnnsweep.report.tables import Table, rows_of
+
+    write.write(Table("t", "t", ("a", "b"), rows_of(("=cmd|' /C calc'!A0", "+0.1"))), tmp_path)
+    assert (tmp_path / "t.csv").read_text().splitlines()[1].startswith("'=cmd")
+
+
+# Bad input -------------------------------------------------------------------------------------------------------
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: Any) -> str:
+    with pytest.raises(SystemExit) as exit_:
+        cli.main([str(argument) for argument in arguments])
+    assert exit_.value.code == 2
+    return capsys.readouterr().err
+
+
+def test_bad_input_is_named(tmp_path: Path, misleading: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    empty, other = tmp_path / "empty", tmp_path / "other"
+    empty.mkdir()
+    other.mkdir()
+    (other / "photo.jpg").touch()
+    out = ("--out", tmp_path / "r")
+    assert "no such directory" in refused(capsys, tmp_path / "nowhere", *out)
+    assert "the directory is empty" in refused(capsys, empty, *out)
+    assert "holds no run" in (found := refused(capsys, other, *out))
+    assert "photo.jpg" in found
+    assert "no run of task charlm has it; there are val/loss" in refused(capsys, misleading, "--metric", "val/f1", *out)
+    assert "what varies: cell, cell.hidden_size" in refused(capsys, misleading, "--by", "cell.hiden", *out)
+    assert "has one value in all these runs" in refused(capsys, misleading, "--by", "optimizer.lr", *out)
+    assert "there are gru, lstm" in refused(capsys, misleading, "--baseline", "cell=rnn", *out)
+    assert "expected KEY=LEVEL" in refused(capsys, misleading, "--baseline", "cell", *out)
+    assert not (tmp_path / "r").exists()
+
+
+def test_records_torn_by_a_kill_are_told(misleading: Path) -> None:
+    torn = sorted(misleading.iterdir())[:3]
+    (torn[0] / "record.json").write_text('{"run": "x", "sta')
+    (torn[1] / "record.json").write_text('{"run": "x"}')
+    (torn[2] / "record.json").unlink()
+    with (torn[2] / "metrics.jsonl").open("w") as rows:
+        rows.write('{"step": 5, "split": "val", "loss": 1.0}\n{"step": 10, "sp')
+    runs = runs_of(misleading)
+    assert runs.counts()["interrupted"] == 3
+    assert int(runs.frame.loc[runs.frame["run"] == torn[2].name, "steps"].iloc[0]) == 5
+    page = (made(misleading) / "report.html").read_text()
+    assert f"{torn[0].name}: its record.json is cut short." in page
+    assert f"{torn[1].name}: its record.json lacks what a record has." in page
+
+
+def test_tasks_have_a_section_each(tmp_path: Path) -> None:
+    for seed in range(3):
+        records.run(tmp_path / "s", 2.0, seed=seed)
+        records.run(tmp_path / "s", 0.5, task="parity", seed=seed)
+    page = (made(tmp_path / "s") / "report.html").read_text()
+    assert 'id="task-charlm"' in page
+    assert 'id="task-parity"' in page
+
+
+def test_nothing_finished_yet_is_a_report_too(tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    records.plan(study, *(records.config(cell=cell, seed=seed) for cell in ("gru", "lstm") for seed in range(3)))
+    page = (made(study) / "report.html").read_text()
+    assert "6 runs were planned: 6 missing." in page
+    assert "None of the 3 matched pairs of LSTM and GRU has finished" in page
+
+
+def test_failures_come_with_the_command_that_reruns_them(tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    records.plan(study, records.config(seed=1))
+    records.run(study, 1.0, "failed", seed=1)
+    records.run(study, 1.0, "failed", seed=2)
+    table = pd.read_csv(made(study) / "tables" / "failures-charlm.csv").set_index("run")
+    planned, other = records.name(records.config(seed=1)), records.name(records.config(seed=2))
+    assert table.loc[planned, "command"] == f"python -m rnnsweep seed=1 out={study}"
+    assert "cell=gru" in table.loc[other, "command"]
+    assert "seed=2" in table.loc[other, "command"]
+    assert table.loc[planned, "why"] == "ValueError: broken"
+
+
+# The whole -------------------------------------------------------------------------------------------------------
+
+
+def test_a_report_never_imports_torch(misleading: Path) -> None:
+    code = "import sys; from rnnsweep.report import cli; cli.main(sys.argv[1:]); assert 'torch' not in sys.modules"
+    out = misleading.parent / "r"
+    done = subprocess.run(
+        [sys.executable, "-c", code, misleading, "--out", out], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stderr
+    for kind in ("svg", "png", "pdf", "csv"):
+        assert (out / "figures" / f"effect-charlm-cell.{kind}").stat().st_size > 100
+    assert done.stdout.split() == [str(out / "report.html"), str(out / "report.md")]
+
+
+def test_every_link_leads_somewhere(misleading: Path) -> None:
+    out = made(misleading)
+    page = (out / "report.html").read_text()
+    anchors = set(re.findall(r'\bid="([^"]+)"', page))
+    inside = re.findall(r'href="#([^"]+)"', page)
+    assert len(inside) > 50
+    assert set(inside) <= anchors
+    for link in set(re.findall(r'<a[^>]* href="([^#"][^"]*)"', page)):
+        assert (out / link).exists(), link
+
+
+def test_the_same_runs_are_the_same_report(misleading: Path) -> None:
+    first, second = (made(misleading) / "report.html").read_text(), (made(misleading) / "report.html").read_text()
+    assert first == second
+
+
+def test_diagnostics_are_compared_by_cell_over_seeds(tmp_path: Path) -> None:
+    for cell, falls in (("rnn", 0.5), ("gru", 0.9)):
+        for seed in range(2):
+            shown = {
+                "gradient_by_lag": [falls**lag * (1 + seed * lag) for lag in range(4)],
+                "loss_by_context": [{"length": 1, "loss": 2.0 + seed}, {"length": 4, "loss": 1.0}],
+                "saturation": [{"layer": 1, "gate": "z", "low": 0.1 + seed / 5, "high": 0.0}] if cell == "gru" else [],
+                "spectral_radius": [{"layer": 1, "gate": "h", "radius": 1.0 + seed}],
+            }
+            records.run(tmp_path / "study", 2.0 + falls + seed / 10, showcase=shown, cell=cell, seed=seed)
+    records.run(tmp_path / "study", 2.2, cell="lstm", seed=0)  # without diagnostics
+    out = made(tmp_path / "study")
+    text = (out / "report.md").read_text()
+    assert "| RNN | 1 | h | 1.50 | – | – |" in text
+    assert "| GRU | 1 | z | – | 20.0% | 0.0% |" in text
+    frame = pd.read_csv(out / "figures" / "reach-charlm-cell.csv")
+    assert set(frame["level"]) == {"rnn", "gru"}
+    lags = frame[(frame["level"] == "rnn") & (frame["view"] == "gradient_by_lag")].set_index("at")["value"]
+    assert lags.tolist() == pytest.approx([0.5**lag * (1 + lag / 2) for lag in range(4)])
+    cut = frame[(frame["view"] == "loss_by_context") & (frame["level"] == "gru")].set_index("at")["value"]
+    assert cut.to_dict() == {1: 2.5, 4: 1.0}
+
+
+def test_published_numbers_stand_beside_ours_with_a_verdict(tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    for seed in range(3):
+        for cell, loss in (("rnn", 3.0), ("gru", 2.0), ("lstm", 2.2)):
+            for lr, worse in ((1e-3, 0.0), (1e-2, 1.0)):  # the better rate on validation is the one that counts
+                records.run(study, loss + worse + seed / 100, cell=cell, seed=seed, optimizer__lr=lr)
+    spec = {
+        "source": "A. Paper, Table 1",
+        "metric": "test/loss",
+        "values": [
+            {"where": {"cell": "rnn"}, "value": 3.0, "band": 0.05},
+            {"where": {"cell": "gru"}, "value": 1.9, "at_most": True},
+            {"where": {"cell": "lstm", "optimizer.lr": 0.01}, "value": 3.1, "at_least": True},
+            {"where": {"cell": "mut1"}, "value": 1.0, "band": 0.1},
+            {"where": {"cell": "gru"}, "value": 1.0},
+        ],
+        "orders": [[{"cell": "gru"}, {"cell": "lstm"}, {"cell": "rnn"}], [{"cell": "rnn"}, {"cell": "gru"}]],
+        "differs": "everything",
+    }
+    (study / ".study").mkdir()
+    (study / ".study" / "published.json").write_text(json.dumps(spec))
+    out = made(study)
+    text = (out / "report.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| cell=")]
+    assert [row.split(" | ")[-1].removesuffix(" |") for row in rows if "optimizer" not in row or "3.1" in row][:5] == [
+        "reproduced", "not reproduced", "reproduced", "no complete run", "not judged",
+    ]  # fmt: skip
+    assert "| cell=rnn | 3.000 ± 0.050 | 3.020 ± 0.025 | +0.020 | reproduced |" in text
+    assert "Settings differ: everything" in text
+    text = text.replace("\\", "")
+    assert "gru (2.020), then lstm (2.220), then rnn (3.020): reproduced." in text
+    assert "rnn (3.020), then gru (2.020): not reproduced." in text
