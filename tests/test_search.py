@@ -16,6 +16,7 @@ from hydra.core.global_hydra import GlobalHydra
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution, json_to_distribution
 from optuna.trial import TrialState
 
+from rnnsweep import run
 from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.record import RunRecord
@@ -75,6 +76,30 @@ def work(described: Search) -> Any:
     return described.open()
 
 
+def test_failed_trials_are_tried_again_and_stop_the_others_when_asked(
+    composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described = search(composed, tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(run, "make_member", lambda *_: 1 / 0)
+        options = WorkOptions(1, 1, "stop")
+        SearchWorker(described, options, StopRequest()).work()
+        SearchWorker(described, options, StopRequest()).work()  # another worker sees that it is over
+    (failed,) = described.open().trials
+    assert failed.state.name == "FAIL"
+    (tmp_path / ".study" / "stop").unlink()
+    trials = Trials(described)
+    assert trials.failed
+    assert "ZeroDivisionError" in trials.closing_table()
+    described.retry(trials.study)
+    study = work(described)
+    assert [trial.state.name for trial in study.trials] == ["FAIL", *["COMPLETE"] * 4]
+    assert study.trials[1].params == failed.params
+    assert not trials.failed
+    assert trials.left == 0
+    assert trials.summary().startswith("4/4 trials")
+
+
 @pytest.mark.parametrize("sampler", ["tpe", "random", "gp", "cmaes", "qmc", "nsgaii"])
 def test_every_sampler(sampler: str, composed: Compose, tmp_path: Path) -> None:
     two = LR | {"optimizer.beta1": {"name": "FloatDistribution", "attributes": {"low": 0.5, "high": 0.95}}}
@@ -111,6 +136,7 @@ def test_qmc_is_one_sobol_sequence(composed: Compose, tmp_path: Path) -> None:
     assert len({int(8 * place) for place in places}) >= 7
 
 
+@pytest.mark.slow
 def test_an_execution_setting_continues_the_same_search(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "rnnsweep", "-m", *SHORT, "optimizer.lr=1e-3,1e-2", "hydra.sweeper.search=random"]
     for extra in ("train.threads=1", "train.checkpoint_seconds=3.0"):
@@ -184,6 +210,7 @@ COMMAND = (
 )
 
 
+@pytest.mark.slow
 def test_a_killed_search_goes_on(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "rnnsweep", *COMMAND]
     for runs in (1, 3):

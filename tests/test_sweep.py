@@ -308,6 +308,7 @@ def test_the_study_of_a_config_file(tmp_path: Path) -> None:
         "    blocks: [{cell.num_layers: [1]}, {cell.num_layers: [2], cell.dropout: [0.0, 0.1]}]\n"
         "    paired: [{cell.hidden_size: [4, 8], optimizer.lr: [0.01, 0.02]}]\n"
         "    skip: cell.hidden_size == 8 and cell.dropout > 0\n"
+        "    published: {source: A. Paper, metric: val/loss, values: [{where: {cell: gru}, value: 1, band: .1}]}\n"
     )
     shared = ("--config-dir", "conf", "+study=mine", "task.examples=200", "task.held_out=40")
     full = sweep(*shared, "hydra.sweeper.plan=true", cwd=tmp_path)
@@ -316,6 +317,10 @@ def test_the_study_of_a_config_file(tmp_path: Path) -> None:
     assert small.returncode == 0, small.stderr
     assert "10 complete" in small.stdout
     assert len(list((tmp_path / "multirun" / "mine").glob("parity-*"))) == 10
+    published = json.loads((tmp_path / "multirun" / "mine" / ".study" / "published.json").read_text())
+    assert published["values"] == [
+        {"where": {"cell": "gru"}, "value": 1.0, "band": 0.1, "at_most": False, "at_least": False}
+    ]
 
 
 @pytest.mark.parametrize(
@@ -328,6 +333,11 @@ def test_the_study_of_a_config_file(tmp_path: Path) -> None:
         (("seed=0,1", "hydra.sweeper.workers=0"), "expected auto or at least 1, got 0"),
         (("seed=0,1", "hydra.sweeper.skip='cell.layers>1'"), "cannot decide `cell.layers>1`"),
         (("seed=0,1", "hydra.sweeper.skip='seed>=0'"), "leaves no run"),
+        (("seed=0,1", "hydra.sweeper.published={source: A}"), "Published needs a value for it"),
+        (
+            ("seed=0,1", "hydra.sweeper.published={source: A, metric: val/loss, values: [{were: {}, value: 1}]}"),
+            "Value has no parameter `were`. Did you mean `where`?",
+        ),
     ],
 )
 def test_a_bad_sweep_is_refused_before_anything_is_made(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:
@@ -345,7 +355,7 @@ def test_failures_are_told_at_once_and_at_the_end_and_tried_again(tmp_path: Path
         assert result.returncode == 1
         assert "2 failed" in result.stdout
         assert "2 complete" in result.stdout
-        assert "only 16 binary sequences" in result.stdout
+        assert "only 16 different sequences" in result.stdout
         assert "rerun: python -m rnnsweep" in result.stdout
 
 
@@ -383,6 +393,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str,
     return records(folder / "multirun" / "default")
 
 
+@pytest.mark.slow
 def test_killed_workers_are_replaced(tmp_path: Path, undisturbed: dict[str, dict[str, Any]]) -> None:
     process = start(tmp_path)
     for kill in range(3):
@@ -395,6 +406,7 @@ def test_killed_workers_are_replaced(tmp_path: Path, undisturbed: dict[str, dict
     assert records(tmp_path / "multirun" / "default") == undisturbed
 
 
+@pytest.mark.slow
 def test_a_killed_sweep_goes_on_and_leaves_no_worker(tmp_path: Path, undisturbed: dict[str, dict[str, Any]]) -> None:
     for done in (1, 3, 5):
         process = start(tmp_path)
@@ -411,7 +423,7 @@ def test_a_killed_sweep_goes_on_and_leaves_no_worker(tmp_path: Path, undisturbed
     assert records(tmp_path / "multirun" / "default") == undisturbed
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("signum", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_signal_stops_a_sweep_cleanly(
     signum: signal.Signals, tmp_path: Path, undisturbed: dict[str, dict[str, Any]]
 ) -> None:
@@ -427,6 +439,7 @@ def test_a_signal_stops_a_sweep_cleanly(
         assert records(tmp_path / "multirun" / "default") == undisturbed
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_terminal_reaches_all_and_leaves_checkpoints(tmp_path: Path) -> None:
     """The terminal signals the whole process group; a step may take longer than the parent's next look."""
     slow = ("task=parity", "task.seq_len=400", "task.examples=2000", "train.batch_size=1000", "train.eval_every=5000")
@@ -443,6 +456,7 @@ def test_ctrl_c_in_a_terminal_reaches_all_and_leaves_checkpoints(tmp_path: Path)
     assert len(list(tmp_path.glob("multirun/default/*/last.pt"))) == 2
 
 
+@pytest.mark.slow
 def test_rerun_trains_a_sweep_anew(tmp_path: Path) -> None:
     grid = ("-m", *SHORT, "cell=rnn", "seed=0,1")
     assert sweep(*grid, cwd=tmp_path).returncode == 0
@@ -456,12 +470,13 @@ def test_the_rerun_command_of_a_study(tmp_path: Path) -> None:
     content = "# @package _global_\nhydra: {sweeper: {name: mine, params: {seed: [3]}}}\n"
     (tmp_path / "conf" / "study" / "mine.yaml").write_text(content)
     own = Planned("id", "", {}, ["+study=mine", *SHORT, "seed=3"])
-    command = own.command(Path("multirun/mine")).removeprefix("python -m rnnsweep ").split()
-    result = sweep("--config-dir", "conf", *command, cwd=tmp_path)
+    command = own.command(Path("multirun/mine"), ["conf"]).removeprefix("python -m rnnsweep ").split()
+    result = sweep(*command, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert len(list(tmp_path.glob("multirun/mine/parity-gru-s3-*/record.json"))) == 1
 
 
+@pytest.mark.slow
 def test_two_sweeps_share_a_study(tmp_path: Path, undisturbed: dict[str, dict[str, Any]]) -> None:
     both = [start(tmp_path), start(tmp_path)]
     for process in both:
@@ -474,6 +489,7 @@ def test_two_sweeps_share_a_study(tmp_path: Path, undisturbed: dict[str, dict[st
         assert len(steps) == len(set(steps))
 
 
+@pytest.mark.slow
 def test_the_basic_launcher_starts_the_same_workers(tmp_path: Path) -> None:
     result = sweep(*GRID, "hydra/launcher=basic", cwd=tmp_path)
     assert result.returncode == 0, result.stderr

@@ -7,16 +7,16 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from rnnsweep import planned
 from rnnsweep.config import Config
 from rnnsweep.errors import ConfigError
+from rnnsweep.planned import FOLDER as FOLDER  # who works on a plan finds all of it here
+from rnnsweep.planned import Planned as Planned
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.sweep.grid import Setting
 
 Compose = Callable[[list[str], bool], Config]
 """From overrides to the plain config of a run, with its interpolations resolved or not."""
-
-FOLDER = ".study"
-"""In the study's directory: plans, the workers' states, and what was measured of stacks."""
 
 
 def configs(compose: Compose, points: Iterable[dict[str, Setting]]) -> Iterator[tuple[Config, list[str]]]:
@@ -80,25 +80,6 @@ class Skip:
 
 
 @dataclasses.dataclass(frozen=True)
-class Planned:
-    """One run of a plan."""
-
-    id: str
-    signature: str
-    config: Config
-    overrides: list[str]
-    """What the user would type for this run alone."""
-
-    def command(self, study: Path) -> str:
-        """The command that trains this run by itself, into the study."""
-        quoted = [
-            f"'{override}'" if set(override) & set(' []{}(),$*?;&|<>"') else override for override in self.overrides
-        ]
-        mode = ["hydra.mode=RUN"] if any(override.startswith("+study=") for override in self.overrides) else []
-        return " ".join(["python -m rnnsweep", *quoted, *mode, f"out={study}"])
-
-
-@dataclasses.dataclass(frozen=True)
 class Plan:
     """The runs of one sweep in a study's directory, in the order in which workers take them."""
 
@@ -126,10 +107,9 @@ class Plan:
 
     @classmethod
     def load(cls, path: Path) -> "Plan":
-        return cls(path.parent.parent, [Planned(**run) for run in json.loads(path.read_text(encoding="utf-8"))])
+        return cls(path.parent.parent, planned.read(path))
 
 
 def plans(study: Path) -> list[Plan]:
     """All plans that were made in a study's directory, oldest first."""
-    files = sorted((study / FOLDER).glob("plan-*.json"), key=lambda file: file.stat().st_mtime)
-    return [Plan.load(file) for file in files]
+    return [Plan.load(file) for file in planned.files(study)]

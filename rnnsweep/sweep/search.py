@@ -36,6 +36,9 @@ from rnnsweep.types import Split
 if TYPE_CHECKING:
     import optuna
 
+RETRIED = "retried"
+"""The attribute of an Optuna study that lists the failed trials whose parameters were tried again."""
+
 Sampler = Literal["tpe", "random", "gp", "cmaes", "qmc", "nsgaii"]
 Pruner = Literal["none", "median", "asha", "hyperband"]
 Space = dict[str, dict[str, Any]]
@@ -97,7 +100,8 @@ class Search:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         up, down = optuna.study.StudyDirection.MAXIMIZE, optuna.study.StudyDirection.MINIMIZE
         directions = [up if metric.startswith("-") else down for metric in self.metrics]
-        try:
+
+        def opened() -> "optuna.Study":
             return optuna.create_study(
                 study_name=self.name,
                 storage=self._storage(),
@@ -105,10 +109,45 @@ class Search:
                 pruner=_pruner(self.pruner),
                 load_if_exists=True,
             )
-        except Exception as error:  # each storage raises its driver's own
-            place = re.sub(r"//[^@/]*@", "//", self.storage or "the study's journal")
-            problem = f"cannot open {place}: {str(error).splitlines()[0]}"
-            raise ConfigError("hydra.sweeper.storage", problem) from None
+
+        attempts = 1 if self.storage is None else 2
+        for attempt in range(attempts):
+            try:
+                return opened()
+            except Exception as error:  # each storage raises its driver's own
+                # of two processes that make an empty database's tables at once one is refused; then they are there
+                if attempt + 1 < attempts:
+                    time.sleep(1)
+                    continue
+                place = re.sub(r"//[^@/]*@", "//", self.storage or "the study's journal")
+                problem = f"cannot open {place}: {str(error).splitlines()[0]}"
+                raise ConfigError("hydra.sweeper.storage", problem) from None
+        raise AssertionError
+
+    def retry(self, study: "optuna.Study") -> None:
+        """Gives each failed trial's parameters to a new one, which counts in its place, and takes its record away."""
+        with self.one_at_a_time():
+            for trial in counted(study):
+                if trial.state.name == "FAIL":
+                    study.set_user_attr(RETRIED, [*study.user_attrs.get(RETRIED, []), trial.number])
+                    study.enqueue_trial(trial.params)
+                    self._forget(trial.user_attrs.get("runs", []))
+
+    def _forget(self, runs: list[str]) -> None:
+        for store in (RunStore(self.study / name) for name in runs):
+            record = store.record()
+            if record is not None and record.status == "failed" and store.claim():
+                (store.path / "record.json").unlink(missing_ok=True)
+                store.release()
+
+    @contextmanager
+    def one_at_a_time(self) -> Iterator[None]:
+        """Between the count of the trials and the next one no other worker asks."""
+        folder = self.study / FOLDER
+        folder.mkdir(parents=True, exist_ok=True)  # a search whose trials are in a database may have none yet
+        with open(folder / ".ask", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def _storage(self) -> Any:
         from optuna.storages import JournalStorage
@@ -140,6 +179,12 @@ class Search:
         choice = " ".join(f"{group}={trial.params[group]}" for group in self.groups)
         for key, distribution in self.bases[choice][1].items():
             trial._suggest(key, json_to_distribution(json.dumps(distribution)))
+
+
+def counted(study: "optuna.Study") -> "list[optuna.trial.FrozenTrial]":
+    """The trials that n_trials counts: all but the failed ones that were tried again."""
+    gone = set(study.user_attrs.get(RETRIED, []))
+    return [trial for trial in study.get_trials(deepcopy=False) if trial.number not in gone]
 
 
 def corner(config: Config, space: Space) -> Config:
@@ -275,7 +320,7 @@ class SearchWorker(Worker):
         """A trial to work on and its runs, none where others are at all that is left; None when all are over."""
         import optuna
 
-        with self._one_at_a_time():
+        with self.search.one_at_a_time():
             trials = self.trials.get_trials(deepcopy=False)
             running = [trial for trial in trials if trial.state == optuna.trial.TrialState.RUNNING]
             for frozen in running:
@@ -286,18 +331,12 @@ class SearchWorker(Worker):
                 runs = self.search.planned(frozen)
                 if not any(self._held(planned) for planned in runs):
                     return trial, runs
-            if len(trials) < self.search.n_trials:
+            waiting = any(trial.state == optuna.trial.TrialState.WAITING for trial in trials)
+            if waiting or len(counted(self.trials)) < self.search.n_trials:
                 trial = self.trials.ask()
                 self._draw(trial, len(trials))
                 return trial, self.search.planned(trial)
         return (optuna.Trial(self.trials, running[0]._trial_id), []) if running else None
-
-    @contextmanager
-    def _one_at_a_time(self) -> Iterator[None]:
-        """Between the count of the trials and the next one no other worker asks."""
-        with open(self.search.study / FOLDER / ".ask", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
 
     def _draw(self, trial: "optuna.Trial", count: int) -> None:
         # a fixed seed would repeat the first draws after a restart; only a Sobol sequence is one sequence

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from rnnsweep.config import GROUPS, Config, plain
 from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import Interrupted
+from rnnsweep.sweep import published as published_numbers
 from rnnsweep.sweep.grid import Grammar, Params, points
 from rnnsweep.sweep.machine import cores, visible_gpus
 from rnnsweep.sweep.plan import FOLDER, Plan, Planned, Skip, configs
@@ -45,6 +46,7 @@ class StudySweeper:
         metrics: what a search minimises, or with a leading `-` maximises; several make it multi-objective.
         pruner: of a search: none, median, asha, hyperband.
         storage: of a search: an SQLAlchemy URL; null: a journal file in the study's directory.
+        published: numbers of a paper that the report compares with; see published.py.
     """
 
     def __init__(
@@ -65,7 +67,9 @@ class StudySweeper:
         metrics: Sequence[str] | str = ("val/loss",),
         pruner: str = "none",
         storage: str | None = None,
+        published: Config | None = None,
     ):
+        self.published = published_numbers.read(_plain(published)) if published else None
         self.search, self.n_trials, self.pruner, self.storage = search, n_trials, pruner, storage
         self.seeds = seeds if isinstance(seeds, str) else ",".join(map(str, seeds))
         self.metrics = (metrics,) if isinstance(metrics, str) else tuple(metrics)
@@ -147,12 +151,16 @@ class StudySweeper:
 
         search = self._described(arguments)
         trials = Trials(search)
+        if not self.plan_only:
+            search.retry(trials.study)
         print(f"{search.study}: {trials.summary()}", flush=True)
         if not self.plan_only:
             count = min(self._count(), self.n_trials)
             if trials.left:
                 (search.study / FOLDER / "stop").unlink(missing_ok=True)
                 options = WorkOptions(self.stack, self._threads(count), self.on_error, count)
+                if self.published:
+                    published_numbers.tell(self.published, search.study)
                 self._launch(WorkTask(search.save().resolve(), options), count, search.study)
             print(trials.closing_table(), flush=True)
             if trials.failed or trials.left:
@@ -231,9 +239,11 @@ class StudySweeper:
         print(f"{plan.study}: {progress.summary()}", flush=True)
         threads = self._threads(count)
         task = WorkTask(plan.save().resolve(), WorkOptions(self.stack, threads, self.on_error, count))
+        if self.published:
+            published_numbers.tell(self.published, plan.study)
         if progress.left:
             self._launch(task, min(count, progress.left), plan.study)
-        print(closing_table(progress), flush=True)
+        print(closing_table(progress, self._config_dirs), flush=True)
         if progress.failures() or progress.left:
             sys.exit(1)
 
@@ -264,6 +274,12 @@ class StudySweeper:
     @property
     def _target(self) -> str:
         return str(self.config.hydra.launcher._target_)
+
+    @property
+    def _config_dirs(self) -> list[str]:
+        """The user's folders of config groups, from --config-dir."""
+        sources = self.config.hydra.runtime.config_sources
+        return [source.path for source in sources if source.provider == "command-line"]
 
     def _forget(self, plan: Plan) -> None:
         """The same command tries failed runs again, and with `rerun=true` all."""

@@ -3,7 +3,7 @@
 import collections
 
 from rnnsweep.record import RunRecord, RunStore
-from rnnsweep.sweep.search import Search
+from rnnsweep.sweep.search import Search, counted
 from rnnsweep.sweep.view import last_line, worker_lines
 
 
@@ -20,16 +20,16 @@ class Trials:
     @property
     def left(self) -> int:
         """Trials that have not ended."""
-        over = [trial for trial in self.study.get_trials(deepcopy=False) if trial.state.is_finished()]
+        over = [trial for trial in counted(self.study) if trial.state.is_finished()]
         return max(0, self.search.n_trials - len(over))
 
     @property
     def failed(self) -> bool:
-        return any(trial.state.name == "FAIL" for trial in self.study.get_trials(deepcopy=False))
+        return any(trial.state.name == "FAIL" for trial in counted(self.study))
 
     def summary(self) -> str:
         """One line."""
-        trials = self.study.get_trials(deepcopy=False)
+        trials = counted(self.study)
         counts = collections.Counter(trial.state.name.lower() for trial in trials)
         told = "  ".join(f"{count} {name}" for name, count in counts.items())
         return f"{sum(t.state.is_finished() for t in trials)}/{self.search.n_trials} trials  {told}{self._best_line()}"
@@ -39,7 +39,7 @@ class Trials:
         return f"  best {best[0].values[0]:.4f}" if best and len(self.search.metrics) == 1 else ""
 
     def _any_complete(self) -> bool:
-        return any(trial.state.name == "COMPLETE" for trial in self.study.get_trials(deepcopy=False))
+        return any(trial.state.name == "COMPLETE" for trial in counted(self.study))
 
     def lines(self) -> list[str]:
         """The summary and a line for each worker."""
@@ -47,7 +47,7 @@ class Trials:
 
     def failures(self) -> list[RunRecord]:
         """The records of the runs that failed."""
-        failed = [trial for trial in self.study.get_trials(deepcopy=False) if trial.state.name == "FAIL"]
+        failed = [trial for trial in counted(self.study) if trial.state.name == "FAIL"]
         names = [name for trial in failed for name in trial.user_attrs.get("runs", [])]
         records = [RunStore(self.search.study / name).record() for name in names]
         return [record for record in records if record is not None and record.status == "failed"]

@@ -176,10 +176,11 @@ class Worker:
         try:
             run.execute(claimed, tracked(self.board, claimed[0][0].train.tracker), self.stop)
         except Exception as error:
+            left = [(each, store) for each, store in claimed if store.record() is None]  # some have left the stack
             if len(claimed) > 1:
-                middle = len(claimed) // 2
-                self._train(claimed[:middle])
-                self._train(claimed[middle:])
+                middle = -(-len(left) // 2)
+                for half in filter(None, (left[:middle], left[middle:])):
+                    self._train(half)
                 return
             ((failed, store),) = claimed
             said = str(error) if isinstance(error, ConfigError) else traceback.format_exc()

@@ -1,0 +1,38 @@
+"""The studies that ship: each is planned as its command plans it, in both sizes, and all settings are checked."""
+
+import pytest
+from conftest import CONF, choices
+from hydra import compose, initialize_config_dir
+from hydra._internal.callbacks import Callbacks
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import HydraContext
+from omegaconf import OmegaConf
+
+from rnnsweep.sweep.plan import Plan
+from rnnsweep.sweep.sweeper import StudySweeper
+
+
+def plan(*overrides: str) -> Plan:
+    with initialize_config_dir(str(CONF)):
+        config = compose("config", list(overrides), return_hydra_config=True)
+        options = OmegaConf.to_container(config.hydra.sweeper)
+        assert isinstance(options, dict)
+        options.pop("_target_")
+        sweeper = StudySweeper(**{str(key): value for key, value in options.items()})
+        loader = GlobalHydra.instance().config_loader()
+        sweeper.setup(
+            hydra_context=HydraContext(config_loader=loader, callbacks=Callbacks()),
+            task_function=lambda config: None,
+            config=config,
+        )
+        return sweeper._plan(list(overrides))
+
+
+@pytest.mark.parametrize("name", choices("study"))
+def test_a_study_is_planned_in_both_sizes(name: str) -> None:
+    full, small = plan(f"+study={name}"), plan(f"+study={name}", "size=small")
+    assert full.study.name == name
+    assert 1 <= len(small.runs) <= len(full.runs) > 1
+    assert all(run.config["train"]["steps"] or run.config["train"]["epochs"] for run in full.runs)
+    comment = (CONF / "study" / f"{name}.yaml").read_text().splitlines()[1]
+    assert comment.startswith("# ")
