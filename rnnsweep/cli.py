@@ -38,6 +38,9 @@ def main() -> None:
         _compose_and_train()
     except KeyboardInterrupt as interrupt:
         sys.exit(getattr(interrupt, "exit_code", 130))
+    except BrokenPipeError:  # who read the output has enough of it, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
 
 
 def _compose_and_train() -> None:
@@ -129,7 +132,7 @@ def _run(config: DictConfig) -> float | None:
             raise
         finally:
             store.release()
-        _draw(store)
+        _draw(store, finished)
     show(finished, store)
     return finished.best.get(f"val/{run.task.metric.name}")
 
@@ -149,39 +152,54 @@ def _claim(store: "RunStore") -> None:
         raise ConfigError(str(store.path), "another process is training this very run")
 
 
-def _draw(store: "RunStore") -> None:
-    from rnnsweep import curves
+def _draw(store: "RunStore", record: "RunRecord") -> None:
+    from rnnsweep import curves, figures
 
     curves.draw(store)
+    figures.draw(store, record.showcase)
 
 
 def show(record: "RunRecord", store: "RunStore") -> None:
     """The end of a run for a person: a short table, a sample, the paths."""
     print(f"\n{record.run}: {record.status}" + (f", {record.error}" if record.error else ""))
-    print(
-        f"{record.parameters:,} parameters, {record.steps:,} steps, {record.seconds:.1f} s of training and validation\n"
+    matched = record.config["cell"].get("match_params")
+    size = (
+        f" at hidden size {record.environment['hidden_size']}"
+        if matched and "hidden_size" in record.environment
+        else ""
     )
+    trained = f"{record.steps:,} steps, {record.seconds:.1f} s of training and validation"
+    print(f"{record.parameters:,} parameters{size}, {trained}\n")
     _table(record)
     samples = record.showcase.get("samples")
     if samples:
         sample = next((s for s in samples if (s["temperature"], s["top_k"]) == (0.8, 0)), samples[0])
         print(f"\n--- a sample, temperature {sample['temperature']} ---\n{sample['prompt']}{sample['text']}\n---")
     print()
-    for name in ("record.json", "samples.md", "curves.png"):
+    figures = sorted(path.name for path in store.path.glob("*.png"))
+    for name in ("record.json", "samples.md", *figures):
         if (store.path / name).exists():
             print(store.path / name)
 
 
 def _table(record: "RunRecord") -> None:
     """Losses and what follows from them: at the end of training, and of the weights with the best validation."""
+    from rnnsweep.progress import number
+    from rnnsweep.types import BOOKKEEPING
+
     last, best = record.metrics, record.best
     rows = [("last", "train", last), ("last", "val", last), ("best", "val", best), ("best", "test", best)]
     rows = [(weights, split, values) for weights, split, values in rows if f"{split}/loss" in values]
-    columns = [name for name in ("loss", "ppl", "bpc", "accuracy") if any(f"{s}/{name}" in v for _, s, v in rows)]
-    print("  weights  split" + "".join(f"{name:>10}" for name in columns))
+    named = [key.split("/", 1) for _, _, values in rows for key in values if "/" in key]
+    columns = list(dict.fromkeys(name for _, name in named if name not in BOOKKEEPING))
+    widths = [max(10, len(name) + 2) for name in columns]
+    print("  weights  split" + "".join(f"{name:>{width}}" for name, width in zip(columns, widths, strict=True)))
     for weights, split, values in rows:
         cells = (values.get(f"{split}/{name}") for name in columns)
         print(
             f"  {weights:<8} {split:<5}"
-            + "".join(f"{'-' if v is None else format(v, '.4f' if abs(v) < 1e4 else '.2e'):>10}" for v in cells)
+            + "".join(
+                f"{'-' if value is None else number(value):>{width}}"
+                for value, width in zip(cells, widths, strict=True)
+            )
         )

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import pydantic
 
 from rnnsweep.errors import ConfigError
-from rnnsweep.types import EXECUTION, PER_MEMBER, PROGRAM_AT_ZERO, Marker
+from rnnsweep.types import EXECUTION, PER_MEMBER, PROGRAM_AT_ONE, PROGRAM_AT_ZERO, Marker
 
 Config = dict[str, Any]
 
@@ -96,7 +96,8 @@ def checked(cls: type, settings: Config, key: str) -> Config:
 
 def _explained(cls: type, error: pydantic.ValidationError, key: str) -> ConfigError:
     details = error.errors()
-    first = details[0]
+    unknown = (detail for detail in details if detail["type"] == "extra_forbidden")
+    first = next(unknown, details[0])  # a misspelt name is told before the one that it leaves without a value
     name = str(first["loc"][0])
     key = f"{key}.{name}" if key else name
     if first["type"] == "extra_forbidden":
@@ -140,9 +141,10 @@ def signature(config: Config, classes: dict[str, type], source_hash: str) -> str
     """64 hexadecimal digits for what runs of one stack share: all but the seed and the numbers of a member."""
     shape: dict[str, Any] = {"source": source_hash}
     for group, cls in classes.items():
-        free, at_zero = marked(cls, PER_MEMBER) | marked(cls, EXECUTION), marked(cls, PROGRAM_AT_ZERO)
+        free = marked(cls, PER_MEMBER) | marked(cls, EXECUTION)
         shape[group] = {name: value for name, value in config[group].items() if name not in free}
-        shape[group] |= {f"{name} is zero": config[group][name] == 0 for name in at_zero}
+        for number, marker in enumerate((PROGRAM_AT_ZERO, PROGRAM_AT_ONE)):
+            shape[group] |= {f"{name} is {number}": config[group][name] == number for name in marked(cls, marker)}
     return _digest(shape)
 
 

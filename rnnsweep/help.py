@@ -33,7 +33,7 @@ def page(conf: Path, arguments: list[str]) -> str:
     for group, choice in chosen.items():
         for file in [folder / group / f"{choice}.yaml" for folder in folders if (folder / group).is_dir()]:
             if file.exists():
-                parts.append(_section(f"{group}.", file.read_text(encoding="utf-8"), f"{group}={choice}"))
+                parts.append(_section(f"{group}.", _whole(file, folders, group), f"{group}={choice}"))
     return "\n".join("".join(parts).splitlines())
 
 
@@ -45,7 +45,20 @@ def _own(arguments: list[str]) -> list[Path]:
     return folders
 
 
+def _whole(file: Path, folders: list[Path], group: str) -> str:
+    """A YAML's text after those of the files that it builds upon: a setting's last line is the one that counts."""
+    text = file.read_text(encoding="utf-8")
+    parts = []
+    for name in re.findall(r"^  - ([\w/]+)(?:@_here_)?$", text.split("_target_:")[0], re.M):
+        for base in (place / f"{name}.yaml" for place in (file.parent, *(folder / group for folder in folders))):
+            if base.exists():
+                parts.append(_whole(base, folders, group))
+                break
+    return "\n".join([*parts, text])
+
+
 def _section(prefix: str, text: str, title: str) -> str:
     rows = re.findall(r"^ *(\w+): *(.*?) +# (.*)$", text, re.M)
-    lines = [f"  {f'{prefix}{name}={value}':<34} {comment}\n" for name, value, comment in rows if name != "_target_"]
+    settings = {name: (value, comment) for name, value, comment in rows if name != "_target_"}
+    lines = [f"  {f'{prefix}{name}={value}':<34} {comment}\n" for name, (value, comment) in settings.items()]
     return f"\n{title}\n{''.join(lines)}" if lines else ""

@@ -25,7 +25,8 @@ def clip_(gradients: Rows, limits: Column | None) -> Float[Tensor, "member"]:
 
     `limits` None: no row is clipped. The factor is that of torch.nn.utils.clip_grad_norm_.
     """
-    norms: Tensor = torch.linalg.vector_norm(gradients, dim=1)
+    # row by row: torch sums the rows of a matrix in an order that depends on how many there are
+    norms = torch.stack([torch.linalg.vector_norm(row) for row in gradients.unbind()])
     if limits is not None:
         gradients.mul_((limits / (norms[:, None] + 1e-6)).clamp(max=1.0))
     return norms

@@ -5,7 +5,7 @@ import time
 from typing import TYPE_CHECKING
 
 from rnnsweep.train import Member, Observer
-from rnnsweep.types import Split
+from rnnsweep.types import BOOKKEEPING, Split
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -57,14 +57,14 @@ class Bar(Observer):
 
 def summary(metrics: dict[str, float]) -> str:
     """The numbers that fit on a line."""
-    shown = [
-        f"{name} {metrics[name]:.4f}" if abs(metrics[name]) < 1e4 else f"{name} {metrics[name]:.2e}"
-        for name in ("loss", "accuracy")
-        if name in metrics
-    ]
-    shown += [f"ppl {metrics['ppl']:.2f}"] if "ppl" in metrics else []
+    shown = [f"{name} {number(value)}" for name, value in metrics.items() if name not in BOOKKEEPING]
     shown += [f"{metrics['tokens_per_second']:,.0f} tokens/s"] if "tokens_per_second" in metrics else []
     return "  ".join(shown)
+
+
+def number(value: float) -> str:
+    """Four decimals, or three figures of what is too large or too small for them."""
+    return f"{value:.4f}" if value == 0 or 1e-2 <= abs(value) < 1e4 else f"{value:.2e}"
 
 
 def observer(progress: bool) -> Observer:

@@ -40,6 +40,8 @@ class RunRecord:
     environment: Json
     showcase: Json = dataclasses.field(default_factory=dict)
     error: str | None = None
+    metric: Json = dataclasses.field(default_factory=dict)
+    """What the task is judged by: name, unit and direction (min or max); empty where the run failed."""
 
 
 class RunStore:
@@ -67,6 +69,17 @@ class RunStore:
         for torn in self.path.glob(".*.partial"):  # of a process that was killed while it wrote
             torn.unlink(missing_ok=True)
         return True
+
+    def held(self) -> bool:
+        """Whether a process holds the claim; asks without making or writing anything."""
+        try:
+            with open(self.path / ".lock") as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
 
     def release(self) -> None:
         """Gives the claim back."""
@@ -119,7 +132,7 @@ class RunStore:
     def rows(self) -> list[Json]:
         """The rows of metrics.jsonl; one torn by a kill is left out."""
         path = self.path / "metrics.jsonl"
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
         return [row for row in map(_parse, lines) if row is not None]
 
     def finish(self, record: RunRecord) -> None:

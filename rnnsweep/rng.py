@@ -10,7 +10,7 @@ from typing import Literal
 
 import torch
 
-Stream = Literal["init", "data", "dropout", "coins", "sampling"]
+Stream = Literal["init", "data", "split", "dropout", "coins", "sampling"]
 
 
 def key(seed: int, stream: Stream, *index: int | str) -> int:
@@ -22,6 +22,13 @@ def key(seed: int, stream: Stream, *index: int | str) -> int:
 def generator(seed: int, stream: Stream, *index: int | str) -> torch.Generator:
     """A CPU generator that stands at the beginning of the numbers named by the arguments."""
     return torch.Generator().manual_seed(key(seed, stream, *index))
+
+
+def uniform(seed: int, stream: Stream, *index: int | str) -> Iterator[float]:
+    """Numbers in [0, 1), one by one; for generators that decide as they go."""
+    source = generator(seed, stream, *index)
+    while True:
+        yield from torch.rand(4096, generator=source, dtype=torch.float64).tolist()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import json
 import os
 import platform
 import resource
@@ -16,13 +17,29 @@ import torch
 from torch import nn
 
 from rnnsweep import rng
-from rnnsweep.config import GROUPS, PRIVATE, Config, General, checked, run_id, schema, signature, suggestion, target
+from rnnsweep.cells.base import AbstractCell
+from rnnsweep.config import (
+    GROUPS,
+    PRIVATE,
+    Config,
+    General,
+    checked,
+    marked,
+    run_id,
+    schema,
+    signature,
+    suggestion,
+    target,
+)
+from rnnsweep.diagnostics import diagnose
 from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import StopRequest
+from rnnsweep.kernels import fused
+from rnnsweep.matching import nearest
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.tasks.base import AbstractTask
 from rnnsweep.train import Member, Observer, TrainConfig, Trainer, load
-from rnnsweep.types import Showcase
+from rnnsweep.types import EXECUTION, Showcase
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +79,7 @@ def prepare(config: Config) -> Run:
     run = identify(config)
     run.task.steps_per_epoch  # noqa: B018  raises where the data do not fill a batch
     device(run.train)
+    make_model(run.config, run.classes, run.task)
     return run
 
 
@@ -95,10 +113,35 @@ def make_task(config: Config, classes: dict[str, type]) -> AbstractTask:
 
 def make_model(config: Config, classes: dict[str, type], task: AbstractTask) -> nn.Module:
     """The model of a run with its initial weights, a function of the seed."""
-    cell = functools.partial(classes["cell"], **settings(config, "cell"))
+    sizes = {} if config["cell"].get("match_params") is None else {"hidden_size": _matched(config, classes, task)}
+    return _build(config, classes, task, sizes)
+
+
+def _build(config: Config, classes: dict[str, type], task: AbstractTask, sizes: dict[str, int]) -> nn.Module:
+    cell = functools.partial(classes["cell"], **settings(config, "cell") | sizes)
     pooling = functools.partial(classes["pooling"], **settings(config, "pooling"))
     with rng.seeded(config["seed"], "init"):
         return task.build(cell, pooling)
+
+
+_sizes: dict[str, int] = {}  # by what decides the shape
+
+
+def _matched(config: Config, classes: dict[str, type], task: AbstractTask) -> int:
+    """The hidden size that `cell.match_params` asks for."""
+    key = json.dumps({group: config[group] for group in ("task", "cell", "pooling")})  # without the data: see `saved`
+    if key not in _sizes:
+        cell: type[AbstractCell] = classes["cell"]
+        step = config["cell"].get(cell.divisor, 1)
+        _build(config, classes, task, {"hidden_size": step})  # so that the task has its data, which are numbers
+
+        def parameters(steps: int) -> int:
+            with torch.device("meta"):  # shapes without numbers
+                model = _build(config, classes, task, {"hidden_size": step * steps})
+            return sum(parameter.numel() for parameter in model.parameters())
+
+        _sizes[key] = step * nearest(config["cell"]["match_params"], parameters)
+    return _sizes[key]
 
 
 def make_member(run: Run, store: RunStore) -> Member:
@@ -123,24 +166,39 @@ def device(train: TrainConfig) -> torch.device:
     if train.device == "cuda" and not cuda:
         raise ConfigError("train.device", "torch finds no CUDA device here; use `train.device=auto` or `cpu`")
     name = "cuda" if cuda and train.device != "cpu" else "cpu"
+    if train.kernel == "fused" and name == "cuda":
+        raise ConfigError(
+            "train.kernel", "the fused kernel is for the CPU; use `train.kernel=auto`, or `train.device=cpu`"
+        )
+    if train.kernel == "fused" and not fused.available():
+        hint = "install it with `pip install 'rnnsweep[fused]'`, or use `train.kernel=auto`"
+        raise ConfigError("train.kernel", f"the fused kernel needs Numba and a BLAS that shows its functions; {hint}")
     if train.precision != "float32" and name == "cpu":
         raise ConfigError("train.precision", "mixed precision needs CUDA; use `train.precision=float32`")
     return torch.device(name)
 
 
 def execute(runs: Sequence[tuple[Run, RunStore]], observer: Observer, stop: StopRequest) -> list[RunRecord]:
-    """Trains claimed runs of one signature as a stack and writes their records; resumes from their checkpoints."""
+    """Trains claimed runs of one signature as a stack and writes their records; resumes from their checkpoints.
+
+    When half of a stack's members have ended, they are recorded and leave it; the others go on as a smaller stack.
+    """
     first = runs[0][0]
     where = device(first.train)
     if first.train.threads:
         torch.set_num_threads(first.train.threads)
     for run, store in runs:
         store.begin(run.config)
+    records: dict[str, RunRecord] = {}
     try:
-        trainer = Trainer([make_member(run, store) for run, store in runs], where, observer, stop)
-        trainer.run()
-        trainer.test()
-        return [_finish(trainer, row, run, store) for row, (run, store) in enumerate(runs)]
+        while left := [(run, store) for run, store in runs if run.id not in records]:
+            trainer = Trainer([make_member(run, store) for run, store in left], where, observer, stop)
+            trainer.run()
+            trainer.test()
+            for row, (run, store) in enumerate(left):
+                if trainer.members[row].status != "running":
+                    records[run.id] = _finish(trainer, row, run, store)
+        return [records[run.id] for run, _ in runs]
     finally:
         observer.ended()
 
@@ -172,7 +230,8 @@ def _finish(trainer: Trainer, row: int, run: Run, store: RunStore) -> RunRecord:
     member = trainer.members[row]
     assert member.status != "running"
     complete, diverged = member.status == "complete", member.status == "diverged"
-    showcase = run.task.showcase(trainer.stack.module(row)) if complete else Showcase({})
+    showcase = _shown(run, trainer, row) if complete else Showcase({})
+    views = diagnose(run.task, trainer.stack.module(row).eval()) if complete and run.train.diagnostics else {}
     if showcase.page:
         title = f"{run.id}, step {member.best['step']:.0f}, validation loss {member.best['val/loss']:.4f} nats"
         store.write("samples.md", showcase.page.replace("# Samples", f"# Samples of {title}", 1))
@@ -180,27 +239,41 @@ def _finish(trainer: Trainer, row: int, run: Run, store: RunStore) -> RunRecord:
         run=run.id,
         status=member.status,
         metrics=dict(member.last),
-        best=dict(member.best),
+        best={**member.best, **{f"test/{name}": value for name, value in showcase.metrics.items()}},
         parameters=trainer.stack.parameter_count,
         seconds=member.seconds,
         steps=member.steps,
         config=run.config,
-        environment=environment(run, trainer.device),
-        showcase=showcase.data,
+        environment=environment(run, trainer),
+        showcase=showcase.data | views,
         error=f"the loss or its gradient passed all bounds by step {member.steps}" if diverged else None,
+        metric=dataclasses.asdict(run.task.metric),
     )
     store.finish(record)
     return record
 
 
-def environment(run: Run, where: torch.device) -> dict[str, Any]:
-    """What a reader needs to judge and repeat a number: versions, code, machine, memory, data."""
+def _shown(run: Run, trainer: Trainer, row: int) -> Showcase:
+    shown = run.task.showcase(trainer.stack.module(row).eval())
+    return run.task.looking_back(shown, trainer.members[row].glimpses)
+
+
+def environment(run: Run, trainer: Trainer) -> dict[str, Any]:
+    """What a reader needs to judge and repeat a number: versions, code, machine, memory, kernel, data."""
+    where = trainer.device
     cuda = where.type == "cuda"
+    cell = next(module for module in trainer.stack.model.modules() if isinstance(module, AbstractCell))
     return _surroundings() | {
         "device": torch.cuda.get_device_name(where) if cuda else "cpu",
         "threads": torch.get_num_threads(),
+        "kernel": cell.runs_as(trainer.stack.kernel),
+        "hidden_size": cell.hidden_size,
+        "stack": len(trainer.members),
         "peak_memory_bytes": torch.cuda.max_memory_allocated(where) if cuda else resident_peak(),
         "data_hash": run.task.data_hash,
+        "execution": [
+            f"{group}.{name}" for group, cls in run.classes.items() for name in sorted(marked(cls, EXECUTION))
+        ],
     }
 
 
@@ -215,10 +288,10 @@ def resident_peak() -> int:
 
 @functools.cache
 def _surroundings() -> dict[str, Any]:
-    packages = ("rnnsweep", "torch", "numpy", "hydra-core", "omegaconf")
+    packages = ("rnnsweep", "torch", "numba", "numpy", "hydra-core", "omegaconf")
     commit = _git("rev-parse", "HEAD")
     return {
-        "versions": {"python": platform.python_version()} | {name: metadata.version(name) for name in packages},
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in packages},
         "git_commit": commit,
         "git_dirty": bool(_git("status", "--porcelain")) if commit else None,
         "host": platform.node(),
@@ -226,6 +299,13 @@ def _surroundings() -> dict[str, Any]:
         "cpus": os.cpu_count(),
         "command": [sys.executable, *sys.argv],
     }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:  # an extra that is not installed
+        return None
 
 
 def _git(*arguments: str) -> str | None:
@@ -256,7 +336,9 @@ def saved(path: Path) -> tuple[Run, nn.Module]:
     task = make_task(config, classes)
     task.adopt(best["assets"])
     model = make_model(config, classes, task)
-    if {name for name, _ in model.named_parameters()} != set(best["weights"]):
-        raise ConfigError(str(path), "the weights in best.pt are not those of the model in config.json")
+    shapes = {name: weight.shape for name, weight in best["weights"].items()}
+    if {name: parameter.shape for name, parameter in model.named_parameters()} != shapes:
+        problem = "the weights in best.pt are not those of the model in config.json and of the vocabulary beside them"
+        raise ConfigError(str(path), f"{problem}; both come from one run: train it again with rerun=true")
     model.load_state_dict(best["weights"], strict=False)  # buffers are what the constructor makes them
     return Run(best["run"], "", config, classes, task, TrainConfig(**config["train"])), model.eval()

@@ -3,37 +3,81 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from rnnsweep.tasks.base import AbstractTask
+    from rnnsweep.tasks.charlm import CharLM
+    from rnnsweep.tasks.names_gen import NamesGen
 
 
 def main() -> None:
     options = _options()
+    from rnnsweep.errors import ConfigError
+    from rnnsweep.run import saved
+
+    try:
+        run, model = saved(options.run)
+        print(_written(run.task, model, options))
+    except ConfigError as error:
+        sys.exit(_complain(str(error)))
+
+
+def _written(task: "AbstractTask", model: "nn.Module", options: argparse.Namespace) -> str:
+    """What the model writes: text after the prompt, names of a class, or the target of a source."""
+    from rnnsweep.errors import ConfigError
+    from rnnsweep.tasks.charlm import CharLM
+    from rnnsweep.tasks.names_gen import NamesGen
+    from rnnsweep.tasks.transduction import TransductionTask
+
+    if isinstance(task, CharLM):
+        return _text_after(task, model, options)
+    if isinstance(task, NamesGen):
+        return _names(task, model, options)
+    if isinstance(task, TransductionTask):
+        return task.answer(model, options.prompt or "")
+    raise ConfigError(str(options.run), "its task writes nothing; charlm, names_gen and the encoder-decoders do")
+
+
+def _text_after(task: "CharLM", model: "nn.Module", options: argparse.Namespace) -> str:
     import torch
 
     from rnnsweep import rng
     from rnnsweep.errors import ConfigError
     from rnnsweep.models.decode import generate
-    from rnnsweep.models.many_to_many import ManyToMany
-    from rnnsweep.run import saved
-    from rnnsweep.tasks.charlm import CharLM
 
-    try:
-        run, model = saved(options.run)
-    except ConfigError as error:
-        sys.exit(_complain(str(error)))
-    if not (isinstance(run.task, CharLM) and isinstance(model, ManyToMany)):
-        sys.exit(_complain(f"{options.run}: task {run.config['choices']['task']} generates nothing"))
-    missing = sorted(set(options.prompt) - set(run.task.vocab.symbols))
-    if missing:
-        print(f"not in the vocabulary, read as unknown: {' '.join(map(repr, missing))}", file=sys.stderr)
+    prompt = "The " if options.prompt is None else options.prompt
+    if missing := task.vocab.missing(prompt):
+        raise ConfigError("--prompt", missing)
     text = generate(
         model,
-        run.task.vocab.encode(options.prompt).long()[None],
+        task.vocab.encode(prompt).long()[None],
         options.length,
         torch.tensor([options.temperature]),
         torch.tensor([options.top_k]),
         rng.generator(options.seed, "sampling"),
     )
-    print(options.prompt + run.task.vocab.decode(text[0].tolist()))
+    return prompt + task.vocab.decode(text[0].tolist())
+
+
+def _names(task: "NamesGen", model: "nn.Module", options: argparse.Namespace) -> str:
+    """Ten names of the class, or one of each."""
+    import torch
+
+    from rnnsweep.config import suggestion
+    from rnnsweep.errors import ConfigError
+
+    if options.label is not None and options.label not in task.classes:
+        raise ConfigError("--label", f"there is no class `{options.label}`.{suggestion(options.label, task.classes)}")
+    if missing := task.vocab.missing(options.prompt or ""):
+        raise ConfigError("--prompt", missing)
+    labels = task.classes if options.label is None else [options.label] * 10
+    task.temperature, task.seed, prompt = options.temperature, options.seed, options.prompt or ""
+    numbers = torch.tensor([task.classes.index(label) for label in labels])
+    ends = task.write(model, [prompt] * len(labels), numbers)
+    return "\n".join(f"{label}: {prompt}{end}" for label, end in zip(labels, ends, strict=True))
 
 
 def _complain(message: str) -> int:
@@ -44,7 +88,8 @@ def _complain(message: str) -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m rnnsweep.sample", description=__doc__)
     parser.add_argument("run", type=Path, help="the directory of a run, such as outputs/charlm-gru-s0-1a2b3c4d")
-    parser.add_argument("--prompt", type=_text, default="The ", help="what the text begins with")
+    parser.add_argument("--prompt", type=_text, help="what the text begins with (The ), or the source to answer")
+    parser.add_argument("--label", help="the class of the names to write (one of each)")
     parser.add_argument("--temperature", type=_at_least(float, 0), default=0.8, help="0 takes the likeliest (0.8)")
     parser.add_argument("--top-k", type=_at_least(int, 0), default=0, help="draw from the k likeliest; 0: all (0)")
     parser.add_argument("--length", type=_at_least(int, 0), default=400, help="characters to write (400)")

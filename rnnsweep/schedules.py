@@ -1,6 +1,7 @@
-"""How a number changes over training: the multiplier of the learning rate at each step."""
+"""How a number changes over training: the learning rate's multiplier, the share of teacher forcing."""
 
 import dataclasses
+import functools
 import math
 from typing import Literal
 
@@ -38,3 +39,37 @@ class Schedule:
         if self.schedule == "cosine":
             left = 0.5 * (1 - math.cos(math.pi * left))
         return 1.0 if self.schedule == "constant" else self.floor + (1 - self.floor) * left
+
+
+def grown(start: int, end: int, over: int, step: int) -> int:
+    """A length that grows linearly from `start` at step 0 to `end` at step `over`, and stays there."""
+    return end if step >= over else min(end, start + (end - start) * step // over)
+
+
+ForcingShape = Literal["constant", "linear", "exponential", "inverse_sigmoid"]
+
+
+def forcing(shape: ForcingShape, start: float, half: float, step: int) -> float:
+    """The share of teacher forcing at a step (Bengio et al. 2015, section 2.4): it begins with `start`.
+
+    After `half` steps half of it is left: linear (0 after twice as many), exponential k^i, or inverse sigmoid
+    k / (k + exp(i / k)), here divided by its value at i = 0.
+    """
+    if shape == "constant":
+        return start
+    if shape == "linear":
+        return start * max(0.0, 1 - step / (2 * half))
+    if shape == "exponential":
+        return start * math.pow(0.5, step / half)
+    k = _sigmoid_scale(half)
+    return start * (k + 1) / (k + math.exp(min(step / k, 700)))
+
+
+@functools.cache
+def _sigmoid_scale(half: float) -> float:
+    """The k for which (k + 1) / (k + exp(half / k)) is one half: exp(half / k) = k + 2, by bisection."""
+    low, high = 1e-3, 1e9
+    for _ in range(200):
+        middle = math.sqrt(low * high)
+        low, high = (low, middle) if half / middle < math.log(middle + 2) else (middle, high)
+    return low

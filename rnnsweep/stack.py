@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
+from torch.func import vmap
 from torch.utils import _pytree as pytree
 
 from rnnsweep import kernels, rng
-from rnnsweep.dropout import Dropout
+from rnnsweep.cells.base import AbstractCell
+from rnnsweep.dropout import RandomMask
 from rnnsweep.errors import ConfigError
 from rnnsweep.types import Batch, Metrics, State
 
@@ -24,27 +25,31 @@ ALIGNMENT = 16  # floats: each parameter starts on a cache line, in a stack of o
 Loss = Callable[[nn.Module, Batch, State], tuple[Tensor, Metrics, State]]
 
 
-class _Program(nn.Module):
-    """A module whose forward is a function of the model, for functional_call."""
+def _home(model: nn.Module, name: str) -> tuple[dict[str, Any], str]:
+    """Where a module keeps a parameter or buffer, and its name there: what torch.func.functional_call exchanges."""
+    path, _, leaf = name.rpartition(".")
+    module = model.get_submodule(path)
+    return (module._parameters if leaf in module._parameters else module._buffers), leaf
 
-    def __init__(self, model: nn.Module):
-        super().__init__()
-        self.model = model
 
-    def forward(self, function: Loss, batch: Batch, state: State) -> tuple[Tensor, Metrics, State]:
-        return function(self.model, batch, state)
+def _kernels(module: nn.Module) -> list[str | None]:
+    """What a cell's settings leave of the kernels that its class has."""
+    return [module.runs_as(how) for how in ("library", "fused")] if isinstance(module, AbstractCell) else []
 
 
 class Stack:
     """M models of one shape that differ only in numbers.
 
     `parameters` and `gradients` are (member, parameter) matrices; every weight of every model is a view into
-    them. One model runs as it is, with the library's kernels; several run as torch.vmap over functional_call.
+    them. One model runs as it is, with the library's kernels or the scan; several, and one with the fused kernel,
+    run as torch.vmap over the model with its weights exchanged, so that the fused kernel's numbers are the same in
+    every stack.
     Members never meet: the losses are summed only to call backward once.
     """
 
-    def __init__(self, models: Sequence[nn.Module], device: torch.device):
+    def __init__(self, models: Sequence[nn.Module], device: torch.device, kernel: kernels.Execution | None = None):
         self.models, self.size = models, len(models)
+        self.kernel: kernels.Execution = kernel or ("library" if self.size == 1 else "scan")
         self.model = models[0].to(device)  # the program; its own weights are used only in a stack of one
         self._places: dict[str, tuple[int, torch.Size]] = {}
         width = 0
@@ -66,10 +71,11 @@ class Stack:
         if self.size == 1:
             for name, parameter in self.model.named_parameters():
                 parameter.data, parameter.grad = self._leaves[name].data[0], self._view(self.gradients, name)[0]
-        self._dropouts = [
+        self._homes = [_home(self.model, name) for name in (*self._leaves, *self._buffers)]
+        self._masks = [
             (name, module)
             for name, module in self.model.named_modules()
-            if isinstance(module, Dropout) and module.active
+            if isinstance(module, RandomMask) and module.active
         ]
 
     def _view(self, rows: Tensor, name: str) -> Tensor:
@@ -104,34 +110,46 @@ class Stack:
             model.load_state_dict(self.weights(row), strict=False)  # buffers are what the constructor makes them
         return self.models[row]
 
+    def describe(self) -> list[Any]:
+        """What is executed at a step, as plain data: modules, shapes, and how many members to the next power of 2."""
+        modules = [[type(module).__qualname__, *_kernels(module)] for module in self.model.modules()]
+        shapes = [[name, *shape] for name, (_, shape) in self._places.items()]
+        return [modules, shapes, str(self.parameters.dtype), 1 << (self.size - 1).bit_length()]
+
     @property
     def parameter_count(self) -> int:
         """Parameters of one member, without padding."""
         return sum(shape.numel() for _, shape in self._places.values())
 
     def set_keys(self, seeds: Sequence[int], step: int) -> None:
-        """Gives every dropout layer of every member its own key for one training step."""
-        for name, module in self._dropouts:
+        """Gives every random mask of every member its own key for one training step."""
+        for name, module in self._masks:
             keys = [rng.key(seed, "dropout", name, step) for seed in seeds]
-            if self.size == 1:
-                module.key.fill_(keys[0])
-            else:
-                self._buffers[f"{name}.key"].copy_(torch.tensor(keys))
+            module.start(keys[0])  # what a model that runs as it is reads
+            self._buffers[f"{name}.key"].copy_(torch.tensor(keys))
 
     def call(self, function: Loss, batch: Batch, state: State) -> tuple[Float[Tensor, "member"], Metrics, State]:
         """`function(model, batch, state)` for every member; arguments and results lead with the member axis."""
-        if self.size == 1:
+        with kernels.executing(self.kernel):
+            return self._call(function, batch, state)
+
+    def _call(self, function: Loss, batch: Batch, state: State) -> tuple[Tensor, Metrics, State]:
+        if self.size == 1 and self.kernel != "fused":
             batch, state = pytree.tree_map(lambda leaf: leaf[0], (batch, state))
             result = function(self.model, batch, state)
             return pytree.tree_map(lambda leaf: leaf[None], result)  # type: ignore[no-any-return]
-        weights = {f"model.{name}": leaf for name, leaf in (self._leaves | self._buffers).items()}
-        program = _Program(self.model)
 
-        def one(weights: dict[str, Tensor], batch: Batch, state: State) -> Any:
-            return functional_call(program, weights, (function, batch, state))
+        def one(weights: list[Tensor], batch: Batch, state: State) -> Any:
+            for (home, name), weight in zip(self._homes, weights, strict=True):
+                home[name] = weight
+            return function(self.model, batch, state)
 
-        with kernels.executing("scan"):
-            return vmap(one)(weights, batch, state)  # type: ignore[no-any-return]
+        before = [home[name] for home, name in self._homes]
+        try:
+            return vmap(one)([*self._leaves.values(), *self._buffers.values()], batch, state)  # type: ignore[no-any-return]
+        finally:
+            for (home, name), weight in zip(self._homes, before, strict=True):
+                home[name] = weight
 
     def backward(self, losses: Float[Tensor, "member"]) -> None:
         """Fills `gradients` with each member's own."""

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import Interrupted, StopRequest
+from rnnsweep.kernels import Execution, choice, fused
+from rnnsweep.kernels.memory import keep_freed
 from rnnsweep.optim import AbstractOptimizer, Numbers, Slots, clip_
 from rnnsweep.record import RunStore
 from rnnsweep.schedules import Schedule
@@ -60,11 +62,16 @@ class TrainConfig(Schedule):
     device: Annotated[Literal["auto", "cpu", "cuda"], EXECUTION] = "auto"
     threads: Annotated[Natural, EXECUTION] = 0
     """Threads of torch on the CPU; 0: one a core."""
+    kernel: Annotated[Literal["auto", "library", "fused", "scan"], EXECUTION] = "auto"
+    """What runs a recurrent cell: torch's own kernel where there is one (library; a stack uses the scan), the kernel
+    compiled from the cell's mathematics (fused, on the CPU), or its written-out step (scan). They agree to rounding;
+    auto: the fastest by measurement, the fused one where it is within 5% of it."""
     checkpoint_seconds: Annotated[NonNegative, EXECUTION] = 10.0
     """A checkpoint is written at every validation, and between two after this many seconds."""
+    diagnostics: bool = False
+    """At the end, look at how the trained cell uses its past; see diagnostics.py."""
     progress: Annotated[bool, EXECUTION] = True
     """Show the progress while training."""
-
     tracker: Annotated[Literal["tensorboard", "mlflow", "wandb"] | None, EXECUTION] = None
     """Log the same rows there too."""
 
@@ -89,6 +96,8 @@ class Member:
     """The newest metrics of each split, as in `val/loss`."""
     best: dict[str, float] = dataclasses.field(default_factory=dict)
     """`step` and the validation metrics at the lowest validation loss so far."""
+    glimpses: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    """What the task kept of the model on the way, with `step` and `epoch`."""
     stale: int = 0
     """Validations since the best."""
     steps: int = 0
@@ -128,7 +137,8 @@ class Tally:
         """Member `row`'s metrics, mean gradient norm and share of clipped steps over `steps` steps."""
         values = {name: total[row].item() for name, total in self.sums.items()}
         names = [name.removesuffix(".sum") for name in values if name.endswith(".sum")]
-        metrics = {name: values[f"{name}.sum"] / values[f"{name}.count"] for name in names}
+        # what was never counted, as a share of no cases, is no number
+        metrics = {name: values[f"{name}.sum"] / (values[f"{name}.count"] or math.nan) for name in names}
         return metrics | {"grad_norm": values["grad_norm"] / steps, "clipped": values.get("clipped", 0.0) / steps}
 
 
@@ -139,6 +149,7 @@ class Trainer:
         first = members[0]
         self.members, self.device, self.observer, self.stop = members, device, observer, stop
         self.config, self.task = first.config, first.task
+        keep_freed()
         self.stack = Stack([member.model for member in members], device)
         self.best = self.stack.parameters.clone()
         self.optimizer = first.optimizer
@@ -147,19 +158,25 @@ class Trainer:
         self.limits = _limits([member.config.clip for member in members], device)
         self.steps_per_epoch = self.task.steps_per_epoch
         self.steps = self.config.total_steps(self.steps_per_epoch)
+        self.stack.kernel = self._kernel()
         self.eval_every = self.config.eval_every or self.steps_per_epoch
-        self.step, self.logged_at, self.row_seconds = 0, 0, 0.0
+        self.step, self.logged_at, self.row_seconds, self.saved_step = 0, 0, 0.0, -1
         self.state: State = ()
         self.tally = Tally()
         self.open = list(range(len(members)))  # rows whose end is not in a checkpoint yet
         self.best_saved: dict[int, float | None] = dict.fromkeys(self.open)
 
     def run(self) -> None:
-        """Trains until the last step, or until every member has ended. Resumes where a checkpoint is."""
+        """Trains until the last step, or until half of the members have ended. Resumes where a checkpoint is.
+
+        Who runs on has a checkpoint, from which a smaller stack continues: what has ended costs as much as the others.
+        """
         self._resume()
         self.observer.started(self.step, self.steps)
+        if self.step == 0:
+            self._glimpse()
         self.saved_at = self.clock = time.monotonic()
-        while self.step < self.steps and self._running():
+        while self.step < self.steps and self._running() and not self._leaves():
             self.advance()
             stop = self.stop.signum  # read once: a signal that comes below waits for the next step
             validate = self.step % self.eval_every == 0 or self.step == self.steps
@@ -172,8 +189,12 @@ class Trainer:
                 self._checkpoint()
             if stop:
                 raise Interrupted(stop)
-        for member in self._running():
+        for member in self._running() if self.step == self.steps else ():
             member.status = "complete"
+
+    def _leaves(self) -> bool:
+        """Whether the members that run on have just been saved, and are no more than half of all."""
+        return self.saved_step == self.step and 2 * len(self._running()) <= len(self.members)
 
     def advance(self) -> None:
         """One optimizer step of every member."""
@@ -190,8 +211,24 @@ class Trainer:
         self.optimizer.update(self.stack.parameters, self.stack.gradients, self.slots, self.numbers, self.step)
         self.state = tuple(leaf.detach() for leaf in state)
         self.tally.add(metrics, norms, self.limits)
-        self.tokens = batch["inputs"][0].numel()
+        self.tokens = math.prod(batch["inputs"].shape[1:3])
         self.observer.stepped(self.step)
+
+    def _kernel(self) -> Execution:
+        """What `train.kernel` says, or what a step is fastest with."""
+        torchs: Execution = "library" if len(self.members) == 1 else "scan"
+        if self.config.kernel != "auto":
+            return torchs if self.config.kernel == "library" else self.config.kernel
+        if self.device.type != "cpu" or not fused.available():
+            return torchs
+        batch = self._collate([member.task.batch(self.steps - 1) for member in self.members])  # a curriculum's widest
+        program = self.stack.describe(), {name: list(values.shape[1:]) for name, values in batch.items()}
+
+        def step(kernel: Execution) -> None:
+            self.stack.kernel = kernel
+            self.stack.backward(self.stack.call(self.task.loss, batch, ())[0])
+
+        return choice.fastest(("fused", torchs), program, step)
 
     def _running(self) -> list[Member]:
         return [member for member in self.members if member.status == "running"]
@@ -257,8 +294,18 @@ class Trainer:
                 member.stale += 1
                 if self.config.patience is not None and member.stale >= self.config.patience:
                     member.status = "complete"
+        self._glimpse()
         self._lap()
         self.row_seconds = 0.0  # the time of validation stays out of the tokens per second
+
+    def _glimpse(self) -> None:
+        """Keeps what the tasks of the running members want to remember of their models as they stand."""
+        for row, member in enumerate(self.members):
+            if member.status == "running" and member.task.remembers(self.step):
+                model = self.stack.module(row).eval()
+                when = {"step": self.step, "epoch": self.step / self.steps_per_epoch}
+                member.glimpses.append(when | member.task.glimpse(model))
+                model.train()
 
     @torch.no_grad()
     def evaluate(self, split: Split) -> list[dict[str, float]]:
@@ -290,7 +337,7 @@ class Trainer:
                 self.best_saved[row] = member.best["step"]
             store.write("last.pt", functools.partial(torch.save, self._last_of(row)))
         self.open = [row for row in self.open if self.members[row].status == "running"]
-        self.saved_at = time.monotonic()
+        self.saved_at, self.saved_step = time.monotonic(), self.step
 
     def _best_of(self, row: int) -> dict[str, Any]:
         member = self.members[row]
@@ -306,6 +353,7 @@ class Trainer:
         return {
             "run": member.run,
             "step": self.step,
+            "kernel": self.stack.kernel,
             "logged_at": self.logged_at,
             "row_seconds": self.row_seconds,
             "weights": self.stack.weights(row),
@@ -325,12 +373,24 @@ class Trainer:
         if len(saved) < len(found):
             return
         assert len({last["step"] for last in saved}) == 1, "a stack resumes from one step"
+        self._keep_kernel({last.get("kernel") for last in saved})
         for row, last in enumerate(saved):
             self._restore(row, last)
         self.state = tuple(torch.stack(leaves) for leaves in zip(*(last["state"] for last in saved), strict=True))
         self.state = tuple(leaf.to(self.device) for leaf in self.state)
         for name in saved[0]["tally"]:
             self.tally.sums[name] = torch.stack([last["tally"][name] for last in saved]).to(self.device)
+
+    def _keep_kernel(self, before: set[Execution | None]) -> None:
+        """Goes on with the arithmetic that the run began with, where the choice is ours and it is to be had."""
+        can = {
+            "fused": fused.available() and self.device.type == "cpu",
+            "library": len(self.members) == 1,
+            "scan": True,
+        }
+        (kernel,) = before if len(before) == 1 else (None,)
+        if self.config.kernel == "auto" and kernel is not None and can[kernel]:
+            self.stack.kernel = kernel
 
     def _restore(self, row: int, last: dict[str, Any]) -> None:
         member = self.members[row]
@@ -359,7 +419,7 @@ class Trainer:
                 member.best |= {f"test/{name}": value for name, value in metrics.items()}
 
 
-STANDING = ("status", "last", "best", "stale", "steps", "seconds")
+STANDING = ("status", "last", "best", "glimpses", "stale", "steps", "seconds")
 """What of a Member a checkpoint keeps."""
 
 

@@ -27,6 +27,9 @@ Batch = dict[str, Tensor]
 Metrics = dict[str, tuple[Tensor, Tensor]]
 """Name -> (sum, count), so that a mean over batches of unequal size is exact."""
 
+BOOKKEEPING = ("lr", "grad_norm", "clipped", "tokens_per_second", "seconds_per_epoch", "epoch")
+"""What a train row holds beside the task's metrics."""
+
 Split = Literal["train", "val", "test"]
 
 
@@ -41,10 +44,14 @@ class Metric:
 
 @dataclasses.dataclass(frozen=True)
 class Showcase:
-    """What a trained model can show a person: `data` goes into the record, `page` is Markdown (or empty)."""
+    """What a trained model can show a person: `data` goes into the record, `page` is Markdown (or empty).
+
+    `metrics` are numbers that only the finished model has; they stand in the record beside the test's.
+    """
 
     data: dict[str, Any]
     page: str = ""
+    metrics: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +65,7 @@ PER_MEMBER = Marker("may differ between the members of a stack")
 EXECUTION = Marker("changes how a run is executed, not what it computes")
 
 PROGRAM_AT_ZERO = Marker("zero is another program, not another number")
+PROGRAM_AT_ONE = Marker("one is another program, not another number")
 
 # The ranges that constructors use: the annotation of a parameter is its validation.
 Count = Annotated[int, Ge(1)]
@@ -66,4 +74,5 @@ Positive = Annotated[float, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]
 Rate = Annotated[float, Ge(0), Lt(1)]
 DropoutRate = Annotated[float, Ge(0), Lt(1), PER_MEMBER, PROGRAM_AT_ZERO]
+ForcingRatio = Annotated[float, Ge(0), Le(1), PER_MEMBER, PROGRAM_AT_ONE]
 Share = Annotated[float, Ge(0), Le(1)]

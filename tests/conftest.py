@@ -6,6 +6,7 @@ from jaxtyping import install_import_hook
 checked = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int is a float, as for a type checker
 install_import_hook("rnnsweep", "conftest.checked")
 
+import collections  # noqa: E402
 from collections.abc import Callable  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
@@ -25,6 +26,41 @@ Compose = Callable[..., dict[str, Any]]
 def choices(group: str) -> list[str]:
     """The names in a config group."""
     return sorted(file.stem for file in (CONF / group).glob("*.yaml"))
+
+
+def cells(*, everyday: int | None = None) -> list[Any]:
+    """The cells; those that build upon another cell's YAML, as ablations do, are for the slow pass.
+
+    With `everyday` so are all but the first few, by their names, of the cells that share their settings.
+    """
+    params, kin = [], collections.Counter[str]()
+    for name in sorted(choices("cell"), key=lambda name: (len(name), name)):
+        content = OmegaConf.load(CONF / "cell" / f"{name}.yaml")
+        family = str(content.get("defaults", [""])[0])
+        kin[family] += 1
+        slow = "_target_" not in content or (everyday is not None and kin[family] > everyday)
+        params.append(pytest.param(name, marks=[pytest.mark.slow] if slow else []))
+    return params
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A kernel of its own is compiled for each cell, which takes seconds, as gradcheck does: most is for the slow pass.
+
+    Every cell's kernel is held against its written-out step in the quick one. What brings its processes is `alone`.
+    """
+    quick = {param.values[0] for param in cells(everyday=3) if not param.marks}
+    for item in items:
+        values = item.callspec.params if isinstance(item, pytest.Function) and "callspec" in vars(item) else {}
+        takes_long = values.get("how") == "fused" or item.name.startswith(("test_gradients", "test_a_stack_equals"))
+        cell = values.get("cell", values.get("name"))
+        if takes_long and item.path.name == "test_cells.py" and cell not in quick:
+            item.add_marker(pytest.mark.slow)
+        if item.path.name in ALONE:
+            item.add_marker(pytest.mark.alone)
+
+
+ALONE = ("test_clusters.py", "test_kills.py", "test_sweep.py", "test_search.py", "test_cli.py", "test_new.py")
 
 
 @pytest.fixture(autouse=True)

@@ -10,19 +10,28 @@ ORDER = [
     {"errors"},
     {"types"},
     {"rng", "schedules", "vocab", "interrupt"},
-    {"dropout", "data", "kernels"},
+    {"dropout", "data", "kernels", "numpy_lstm"},
     {"cells"},
-    {"pooling"},
+    {"pooling", "attention"},
     {"models"},
     {"tasks"},
-    {"stack", "optim"},
+    {"stack", "optim", "diagnostics"},
     {"train"},
     {"config", "progress", "trackers"},
     {"run"},
     {"sweep"},
     {"cli", "sample", "status", "plugins"},
 ]
-LEAVES = {"record": set(), "curves": {"record"}, "help": set()}  # what they may import
+LEAVES = {
+    "record": set(),
+    "curves": {"record"},
+    "figures": {"record"},
+    "help": set(),
+    "planned": set(),
+    "matching": set(),
+    "new": set(),
+    "report": {"record", "planned"},
+}  # what they may import
 HYDRA = {"cli", "plugins", "sweep"}
 FILES = sorted((ROOT / "rnnsweep").rglob("*.py"))
 
@@ -53,7 +62,7 @@ def test_imports_point_backwards(path: Path) -> None:
         assert ours <= LEAVES[name]
         return
     rank = next(index for index, names in enumerate(ORDER) if name in names)
-    assert ours <= set().union(*ORDER[:rank]) | set(LEAVES)
+    assert ours <= set().union(*ORDER[:rank]) | set(LEAVES) - {"report"}, "nothing imports the report"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -71,7 +80,7 @@ def test_tasks_know_no_cell_and_cells_no_task() -> None:
 
 
 def test_only_the_execution_layer_knows_of_batching() -> None:
-    """torch.vmap appears in the stack alone, and the choice of a kernel in cells/base.py and the stack."""
+    """torch.vmap appears in the stack alone, and what reaches below it in `kernels`."""
     for path in FILES:
-        if part(path) != "stack":
+        if part(path) not in ("stack", "kernels"):
             assert not any("vmap" in dotted or "functional_call" in dotted for dotted in imported(path)), path

@@ -11,7 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from conftest import ROOT
+
+from rnnsweep import run
+from rnnsweep.errors import ConfigError
 
 QUICK = ("cell.hidden_size=8", "train.threads=1", "train.log_every=10", "train.eval_every=50", "train.batch_size=16")
 PARITY = ("task=parity", "task.examples=400", "task.held_out=50", *QUICK)
@@ -64,6 +68,10 @@ def test_a_run_its_record_and_the_same_command_again(tmp_path: Path, text: Path)
         assert moved.stdout == sampled.stdout
     finally:
         text.with_suffix(".moved").rename(text)
+    best = torch.load(path / "best.pt", weights_only=False)
+    torch.save(best | {"assets": {"vocabulary": "abc"}}, path / "best.pt")
+    with pytest.raises(ConfigError, match=r"not those of the model in config.json and of the vocabulary beside them"):
+        run.saved(path)
 
 
 BAD = [
@@ -215,7 +223,7 @@ def test_help_shows_the_chosen_members_and_the_users_own(tmp_path: Path) -> None
     (tmp_path / "mine" / "cell" / "own.yaml").write_text("_target_: mine.Own\nsize: 3  # how big\n")
     result = rnnsweep("--help", "task=parity", "cell=own", "--config-dir", "mine", cwd=tmp_path)
     assert "task.output=each" in result.stdout
-    assert "gru, lstm, mlp_window, own, rnn" in result.stdout
+    assert "mut3, own, qrnn" in result.stdout
     assert "how big" in result.stdout
 
 

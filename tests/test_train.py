@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Compose, choices
+from conftest import Compose, cells, choices
 from torch import nn
 from torch.nn import functional as F
 
@@ -66,10 +66,10 @@ def numbers(record: RunRecord | None) -> tuple[Any, ...]:
     return record.status, metrics, record.best, record.steps, record.parameters, record.showcase
 
 
-@pytest.mark.parametrize("name", choices("cell"))
-@pytest.mark.parametrize("optimizer", choices("optimizer"))
-def test_every_cell_and_optimizer_trains(name: str, optimizer: str, composed: Compose, tmp_path: Path) -> None:
-    store = train(composed(*PARITY, f"cell={name}", f"optimizer={optimizer}", "train.patience=50"), tmp_path)
+@pytest.mark.parametrize("chosen", [*(f"optimizer={name}" for name in choices("optimizer")), *cells(everyday=2)])
+def test_every_cell_and_optimizer_trains(chosen: str, composed: Compose, tmp_path: Path) -> None:
+    choice = chosen if "=" in chosen else f"cell={chosen}"
+    store = train(composed(*PARITY, choice, "train.patience=50"), tmp_path)
     record = store.record()
     assert record is not None
     assert record.status == "complete"
@@ -129,11 +129,12 @@ def test_equals_a_bare_torch_loop(composed: Compose, tmp_path: Path, text: Path)
 RESUMED = [
     ("lm", (*SMALL, "cell=lstm", "task.output_dropout=.3", "task.seq_len=16", "train.steps=43", "train.patience=3")),
     ("lm", (*SMALL, "task.carry_state=false", "task.seq_len=16", "train.steps=30", "optimizer=rmsprop")),
-    ("parity", (*PARITY, "cell=rnn", "cell.num_layers=2", "cell.dropout=.2", "optimizer=sgd")),
+    ("parity", (*PARITY, "cell=rnn", "cell.num_layers=2", "cell.dropout=.2", "optimizer=sgd", "task.curriculum=25")),
+    ("sine", (*SMALL[:1], *SMALL[2:], "task=sine", "task.points=99", "train.batch_size=8", "train.steps=30")),
 ]
 
 
-@pytest.mark.parametrize(("task", "overrides"), RESUMED, ids=["carried", "windows", "parity"])
+@pytest.mark.parametrize(("task", "overrides"), RESUMED, ids=["carried", "windows", "parity", "sine"])
 @pytest.mark.parametrize(("at", "kill"), [(3, False), (10, False), (17, False), (27, False), (4, True), (23, True)])
 def test_a_resumed_run_ends_with_the_same_numbers(
     task: str, overrides: tuple[str, ...], at: int, kill: bool, composed: Compose, tmp_path: Path, text: Path
@@ -230,7 +231,7 @@ def test_epochs_decide_the_length(composed: Compose, tmp_path: Path) -> None:
     assert record.steps == 25  # 160 examples in batches of 16
 
 
-@pytest.mark.parametrize("name", choices("cell"))
+@pytest.mark.parametrize("name", cells(everyday=2))
 def test_a_stack_leaves_the_records_of_its_members_alone(name: str, composed: Compose, tmp_path: Path) -> None:
     """Seeds, learning rates, clips and dropout rates differ; one member diverges, and the others do not notice."""
     shape = (*PARITY, f"cell={name}", "cell.num_layers=2", "optimizer=sgd")
@@ -254,6 +255,128 @@ def test_a_stack_leaves_the_records_of_its_members_alone(name: str, composed: Co
             for row, other in zip(rows(store), rows(alone), strict=True):
                 assert row.pop("split") == other.pop("split")
                 assert row == pytest.approx(other, rel=2e-4, abs=1e-6)
+
+
+SLOW = [pytest.mark.slow]
+BITS: list[Any] = [
+    ("parity", (*PARITY, "task.min_len=15", "task.output_dropout=.1"), ".1", ".4"),
+    pytest.param(
+        "parity",
+        (*PARITY, "task.output=last", "task.curriculum=20", "pooling=mean", "train.batch_size=17"),
+        ".3",
+        ".2",
+        marks=SLOW,
+    ),
+    pytest.param(
+        "parity", (*PARITY, "task.output=last", "pooling=attention", "task.min_len=3"), ".01", ".2", marks=SLOW
+    ),
+    pytest.param(
+        "parity",
+        (*PARITY, "cell.layer_norm=true", "cell.residual=true", "cell.variational=true"),
+        ".01",
+        ".2",
+        marks=SLOW,
+    ),
+    ("lm", (*SMALL, "task.output_dropout=.1", "task.seq_len=16", "train.steps=23", "optimizer=rmsprop"), ".01", ".4"),
+]
+
+
+@pytest.mark.parametrize(
+    "cell", ["gru", *(pytest.param(cell, marks=pytest.mark.slow) for cell in ("rnn", "lstm", "mingru", "rglru"))]
+)
+@pytest.mark.parametrize(("task", "shape", "rate", "drop"), BITS, ids=["each", "last", "attention", "layers", "lm"])
+@pytest.mark.parametrize("hidden", [12, pytest.param(37, marks=pytest.mark.slow)])
+def test_fused_runs_are_the_same_bit_by_bit_in_every_stack(
+    cell: str, task: str, shape: tuple[str, ...], rate: str, drop: str, hidden: int, composed: Compose, tmp_path: Path,
+    text: Path,
+) -> None:  # fmt: skip
+    """Rows, records and weights, with two layers, dropout, and numbers of their own; alone, of two and of three."""
+    shape = (*shape, f"cell={cell}", "cell.num_layers=2", f"cell.hidden_size={hidden}", "train.kernel=fused")
+    shape = (*shape, f"task.text={text}", "task.sample_length=20") if task == "lm" else shape
+    own = [
+        ("seed=0", f"optimizer.lr={rate}", "train.clip=1.0", "cell.dropout=.1"),
+        ("seed=1", "optimizer.lr=.002", "train.clip=null", f"cell.dropout={drop}"),
+        ("seed=2", "optimizer.lr=.003", "train.clip=.01", "cell.dropout=.5"),
+    ]
+    runs = [run.prepare(composed(*shape, *numbers)) for numbers in own]
+    results = []
+    for name, groups in (("alone", [[0], [1], [2]]), ("two", [[0, 1], [2]]), ("three", [[2, 1, 0]])):
+        for group in groups:
+            stores = [RunStore(tmp_path / name / runs[i].id) for i in group]
+            assert all(store.claim() for store in stores)
+            run.execute([(runs[i], store) for i, store in zip(group, stores, strict=True)], Observer(), StopRequest())
+        stores = [RunStore(tmp_path / name / prepared.id) for prepared in runs]
+        weights = [torch.load(store.path / "best.pt", weights_only=True)["weights"] for store in stores]
+        results.append(([rows(store) for store in stores], [numbers(store.record()) for store in stores], weights))
+    assert results[0][:2] == results[1][:2] == results[2][:2]
+    for alone, two, three in zip(*(weights for *_, weights in results), strict=True):
+        assert all(torch.equal(alone[name], two[name]) and torch.equal(alone[name], three[name]) for name in alone)
+    record = stores[0].record()
+    assert record is not None
+    assert record.environment["kernel"] == "fused"
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_who_ends_leaves_the_stack_when_half_are_gone(layers: int, composed: Compose, tmp_path: Path) -> None:
+    """Two of three diverge before the first validation; the third goes on as if it had always been alone."""
+    shape = (*PARITY, "cell=gru", f"cell.num_layers={layers}", "optimizer=sgd", "train.kernel=fused", "train.clip=null")
+    own = [("seed=0", "optimizer.lr=1e30"), ("seed=1", "optimizer.lr=.1"), ("seed=2", "optimizer.lr=1e30")]
+    runs = [run.prepare(composed(*shape, *numbers)) for numbers in own]
+    stores = [RunStore(tmp_path / prepared.id) for prepared in runs]
+    assert all(store.claim() for store in stores)
+    seen: list[tuple[int, list[bool]]] = []
+
+    class Watch(Observer):
+        def started(self, step: int, steps: int) -> None:
+            seen.append((step, [store.record() is not None for store in stores]))
+
+    records = run.execute(list(zip(runs, stores, strict=True)), Watch(), StopRequest())
+    assert [record.status for record in records] == ["diverged", "complete", "diverged"]
+    assert seen == [(0, [False] * 3), (10, [True, False, True])]
+    assert [record.environment["stack"] for record in records] == [3, 1, 3]
+    alone = train(composed(*shape, *own[1]), tmp_path / "alone")
+    assert rows(alone) == rows(stores[1])
+    assert numbers(alone.record()) == numbers(records[1])
+
+
+def test_a_resumed_run_keeps_its_kernel(composed: Compose, tmp_path: Path) -> None:
+    """Whatever the measurement would say now: the other kernel's numbers differ in the last digits."""
+    whole = train(composed(*PARITY, "cell=gru", "train.kernel=fused"), tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        train(composed(*PARITY, "cell=gru", "train.kernel=fused"), tmp_path / "cut", 12)
+    choices: list[Any] = []
+
+    def library(candidates: Any, *_: Any) -> str:
+        choices.append(candidates)
+        return "library"
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rnnsweep.kernels.choice.fastest", library)
+        cut = train(composed(*PARITY, "cell=gru"), tmp_path / "cut")
+    assert choices == [("fused", "library")]
+    assert numbers(cut.record()) == numbers(whole.record())
+
+
+@pytest.mark.parametrize("kernel", ["library", "scan"])
+def test_every_kernel_is_recorded(kernel: str, composed: Compose, tmp_path: Path) -> None:
+    record = train(composed(*PARITY, "cell=gru", f"train.kernel={kernel}"), tmp_path).record()
+    assert record is not None
+    assert record.environment["kernel"] == kernel
+    assert record.environment["versions"]["numba"]
+
+
+def test_the_kernel_is_no_part_of_a_runs_identity(composed: Compose) -> None:
+    assert len({run.prepare(composed(*PARITY, f"train.kernel={k}")).id for k in ("auto", "library", "fused")}) == 1
+
+
+def test_without_numba_torch_runs_and_fused_is_refused(composed: Compose, tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rnnsweep.kernels.fused.available", lambda: False)
+        record = train(composed(*PARITY, "cell=gru"), tmp_path).record()
+        with pytest.raises(ConfigError, match=r"needs Numba .*rnnsweep\[fused\]"):
+            run.prepare(composed(*PARITY, "train.kernel=fused"))
+    assert record is not None
+    assert record.environment["kernel"] == "library"
 
 
 class Heard(Observer):

@@ -1,0 +1,149 @@
+"""A cell or a task of your own to begin with: `python -m rnnsweep.new cell NAME`, or `task NAME`.
+
+Writes NAME.py and conf/cell/NAME.yaml (or conf/task/NAME.yaml) into a directory, this one where none is named. What it
+writes works at once; nothing of rnnsweep needs an edit.
+"""
+
+import argparse
+import importlib.util
+import keyword
+import sys
+from pathlib import Path
+
+CELL = '''"""{name}: say in a line what it is, and where it comes from."""
+
+import dataclasses
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rnnsweep.cells.base import Layer, RecurrentCell
+from rnnsweep.types import Share, State
+
+
+@dataclasses.dataclass(kw_only=True, eq=False, repr=False)
+class {cls}(RecurrentCell):
+    """h' = (1 - rate) h + rate tanh(W x + b + U h + c): put your equations here.
+
+    Parameters a layer: hidden * (in + hidden + 2). State: hidden. Sequential over time.
+    """
+
+    gates: ClassVar[int] = 1  # blocks of rows of W and U; a layer's state is `leaves` tensors, the output first
+
+    rate: Share = 0.5
+    """Share of the new state."""
+
+    def step(self, layer: Layer, gates: Float[Tensor, "batch gates"], state: State) -> State:
+        (h,) = state
+        new = torch.tanh(gates + layer.recurrent(h))  # gates: the inputs' share, W x + b
+        return (h + self.rate * (new - h),)
+'''
+
+CELL_YAML = """defaults:
+  - shared/recurrent@_here_
+  - _self_
+_target_: {module}.{cls}
+rate: 0.5                # share of the new state
+"""
+
+TASK = '''"""{name}: say in a line what is to be learned."""
+
+import dataclasses
+import functools
+
+import torch
+from torch import nn
+
+from rnnsweep.data.sequences import distinct
+from rnnsweep.tasks.answers import BLANK, AnswerTask
+from rnnsweep.types import Batch, Count, Showcase, Split
+
+
+@dataclasses.dataclass(kw_only=True, eq=False)
+class {cls}(AnswerTask):
+    """Read `seq_len` symbols and say the first one at the last step: put your question here."""
+
+    seq_len: Count = 10
+    """Symbols of a sequence."""
+    symbols: Count = 8
+    """Different symbols."""
+
+    @property
+    def symbol_count(self) -> int:
+        return 1 + self.symbols  # 0 is BLANK: nothing is asked at this step
+
+    @functools.cached_property
+    def data(self) -> dict[Split, Batch]:
+        rows, _ = distinct(self.total, self.seq_len, self.seq_len, self.symbols, self.seed)
+        return {{split: _sequences(1 + part) for split, part in self.split(rows).items()}}
+
+    def showcase(self, model: nn.Module) -> Showcase:
+        """The first answers of the test beside the truth."""
+        rows = zip(*self.answers(model, 10), strict=True)
+        return Showcase({{"examples": [{{"target": t[a].tolist(), "answer": f[a].tolist()}} for t, f, a in rows]}})
+
+
+def _sequences(rows: torch.Tensor) -> Batch:
+    targets = torch.full_like(rows, BLANK)
+    targets[:, -1] = rows[:, 0]
+    return {{"inputs": rows, "targets": targets, "lengths": torch.full((len(rows),), rows.shape[1])}}
+'''
+
+TASK_YAML = """_target_: {module}.{cls}
+seq_len: 10              # symbols of a sequence
+symbols: 8               # different symbols
+examples: 10000          # training sequences
+held_out: 1000           # sequences for validation, and as many for the test
+embedding_size: 64       # features of an embedded symbol
+"""
+
+KINDS = {"cell": (CELL, CELL_YAML), "task": (TASK, TASK_YAML)}
+
+
+def write(kind: str, name: str, directory: Path) -> list[Path]:
+    """Writes the two files, and returns their paths.
+
+    Raises:
+        FileExistsError: one of them is there already; nothing is written then.
+    """
+    cls = "".join(part.capitalize() for part in name.split("_"))
+    paths = [directory / f"{name}.py", directory / "conf" / kind / f"{name}.yaml"]
+    if there := [path for path in paths if path.exists()]:
+        raise FileExistsError(there[0])
+    for path, text in zip(paths, KINDS[kind], strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.format(name=name, cls=cls, module=name), encoding="utf-8")
+    return paths
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m rnnsweep.new", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("kind", choices=list(KINDS))
+    parser.add_argument("name", help="of the file and the choice, in small letters: my_cell")
+    parser.add_argument("--into", type=Path, default=Path(), metavar="DIR", help="where to write; here")
+    options = parser.parse_args()
+    name, own = options.name, options.into / f"{options.name}.py"
+    possible = name.isidentifier() and not keyword.iskeyword(name) and name not in sys.stdlib_module_names
+    if not possible or (not own.exists() and importlib.util.find_spec(name) is not None):
+        parser.error(
+            f"`{name}` cannot be a module's name; use small letters, digits and _, and no module's that is here"
+        )
+    try:
+        paths = write(options.kind, options.name, options.into)
+    except OSError as error:
+        there = isinstance(error, FileExistsError)
+        parser.error(f"{error.args[0]} exists already" if there else f"cannot write: {error}")
+    for path in paths:
+        print(path)
+    where = "" if options.into == Path() else f"PYTHONPATH={options.into} "
+    chosen = f"{options.kind}={options.name} 'packages=[{options.name}]'"
+    other = "task=parity" if options.kind == "cell" else "cell=gru"
+    print(f"\n{where}python -m rnnsweep --config-dir {options.into / 'conf'} {chosen} {other}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""What was planned: one run of a study, as the study's plans hold it. A leaf, for who trains and who reports."""
+
+import dataclasses
+import json
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+FOLDER = ".study"
+"""In the study's directory: plans, the workers' states, and what was measured of stacks."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Planned:
+    """One run of a plan."""
+
+    id: str
+    signature: str
+    config: dict[str, Any]
+    overrides: list[str]
+    """What the user would type for this run alone."""
+
+    def command(self, study: Path, config_dirs: Sequence[str] = ()) -> str:
+        """The command that trains this run by itself, into the study; with the user's folders of config groups."""
+        quoted = [shlex.quote(override) for override in self.overrides]
+        own = [f"--config-dir {shlex.quote(folder)}" for folder in config_dirs]
+        mode = ["hydra.mode=RUN"] if any(override.startswith("+study=") for override in self.overrides) else []
+        return " ".join(["python -m rnnsweep", *own, *quoted, *mode, f"out={study}"])
+
+
+def read(path: Path) -> list[Planned]:
+    """The runs of one plan's file."""
+    return [Planned(**run) for run in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def published_file(study: Path) -> Path:
+    """Where a study's directory holds the published numbers that the study is compared with, if it names any."""
+    return study / FOLDER / "published.json"
+
+
+def files(study: Path) -> list[Path]:
+    """The plans that were made in a study's directory, oldest first."""
+    return sorted((study / FOLDER).glob("plan-*.json"), key=lambda file: file.stat().st_mtime)
