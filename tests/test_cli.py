@@ -129,6 +129,7 @@ def numbers(run: Path) -> tuple[object, ...]:
     return [{k: v for k, v in row.items() if k not in timed} for row in rows], record["best"], record["showcase"]
 
 
+@pytest.mark.slow
 def test_kills_at_any_moment_change_nothing(tmp_path: Path) -> None:
     (tmp_path / "whole").mkdir()
     (tmp_path / "cut").mkdir()
@@ -233,6 +234,7 @@ def readme(language: str) -> str:
     return str(block)
 
 
+@pytest.mark.slow
 def test_from_a_wheel_with_the_cell_of_the_readme(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path / "dist"), str(ROOT)]
     built = subprocess.run(build, capture_output=True, text=True)

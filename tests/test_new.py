@@ -16,6 +16,7 @@ def run(*arguments: str, cwd: Path, **env: str) -> "subprocess.CompletedProcess[
     return subprocess.run([sys.executable, *arguments], cwd=cwd, env=os.environ | env, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["cell", "task"])
 def test_the_command_that_it_prints_trains_what_it_wrote(kind: str, tmp_path: Path) -> None:
     made = run("-m", "rnnsweep.new", kind, "my_own", "--into", "mine", cwd=tmp_path)
