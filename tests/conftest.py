@@ -60,7 +60,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.alone)
 
 
-ALONE = ("test_clusters.py", "test_kills.py", "test_sweep.py", "test_search.py", "test_cli.py", "test_new.py")
+ALONE = (
+    "test_clusters.py",
+    "test_kills.py",
+    "test_sweep.py",
+    "test_search.py",
+    "test_cli.py",
+    "test_new.py",
+    "test_bench.py",
+)
 
 
 @pytest.fixture(autouse=True)
