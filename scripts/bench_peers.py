@@ -28,6 +28,7 @@ second; Linux); and the median validation loss, by which one sees that all did t
 """
 
 import argparse
+import contextlib
 import ctypes
 import dataclasses
 import importlib.metadata
@@ -77,8 +78,9 @@ class Reference:
         clips = min(runs // (len(CELLS) * rates), len(self.clips)) if rates else 0
         seeds = runs // (len(CELLS) * rates * clips) if clips else 0
         if runs < 1 or len(CELLS) * rates * clips * seeds != runs:
+            few = ", ".join(str(len(CELLS) * count) for count in range(1, len(self.rates) + 1))
             whole = len(CELLS) * len(self.rates) * len(self.clips)
-            raise ValueError(f"{runs} runs are no whole grid; take {len(CELLS)}, or a multiple of {whole}")
+            raise ValueError(f"{runs} runs are no whole grid; take {few}, or a multiple of {whole}")
         return {
             "cell": list(CELLS),
             "lr": list(self.rates[:rates]),
@@ -172,7 +174,7 @@ def measure(peer: str, reference: Reference, grid: Grid, steps: int) -> Measured
                 seconds = time.perf_counter() - start
         finally:
             memory = meter.end()
-            _end(_below(os.getpid()))
+            _end_all()
         if done.returncode:
             raise SystemExit(f"{peer} failed:\n{Path(folder, 'output.txt').read_text()[-4000:]}")
         results = _ours(Path(folder), reference) if peer in ("stacked", "solo") else _theirs(Path(folder))
@@ -249,18 +251,14 @@ def _below(root: int) -> list[int]:
     return found
 
 
-def _end(pids: Sequence[int]) -> None:
+def _end_all() -> None:
     """Stops what a command has left behind."""
-    for pid in pids:
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-    for pid in pids:
-        try:
-            os.waitpid(pid, 0)
-        except ChildProcessError:  # reaped by its own parent
-            continue
+    while pids := _below(os.getpid()):
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(-1, 0)
 
 
 def _adopt() -> None:
@@ -378,6 +376,7 @@ def main() -> None:
     if steps < 2:
         parser.error("--steps: at least 2, as the first is not timed")
     _adopt()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl-C does: through the cleaning up
     table = compare(installed(peers), reference, runs, steps, options.rounds)
     print(table, end="")
     if options.out:
