@@ -128,17 +128,24 @@ class Place:
 
     @property
     def package(self) -> str:
+        """The first part of the module's name: the module itself where it is alone."""
         return self.module.split(".")[0]
+
+    @property
+    def owned(self) -> bool:
+        """Whether it is part of a package of the user's."""
+        return "." in self.module and self.package != "rnnsweep"
 
     def command(self, kind: str, name: str, into: Path) -> str:
         """What trains it."""
         other = "task=parity" if kind == "cell" else "cell=gru"
         if self.package == "rnnsweep":
             return f"python -m rnnsweep {kind}={name} {other}"
-        folder = Path(os.path.relpath(into.resolve().parent)) if "." in self.module else into
+        folder = Path(os.path.relpath(into.resolve().parent)) if self.owned else into
         where = "" if folder == Path() else f"PYTHONPATH={shlex.quote(str(folder))} "
         conf = shlex.quote(str(into / "conf"))
-        return f"{where}python -m rnnsweep --config-dir {conf} {kind}={name} 'packages=[{self.package}]' {other}"
+        groups = f"'hydra.searchpath=[pkg://{self.package}.conf]'" if self.owned else f"--config-dir {conf}"
+        return f"{where}python -m rnnsweep {groups} {kind}={name} 'packages=[{self.package}]' {other}"
 
 
 def write(kind: str, name: str, into: Path) -> Place:
@@ -155,6 +162,8 @@ def write(kind: str, name: str, into: Path) -> Place:
     for path, text in zip(paths, KINDS[kind], strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text.format(name=name, cls=cls, module=place.module), encoding="utf-8")
+    if place.owned:
+        (into / "conf" / "__init__.py").touch()  # Hydra finds no pkg:// without it
     return place
 
 

@@ -225,6 +225,9 @@ def test_help_shows_the_chosen_members_and_the_users_own(tmp_path: Path) -> None
     assert "task.output=each" in result.stdout
     assert "mut3, own, qrnn" in result.stdout
     assert "how big" in result.stdout
+    (tmp_path / "mine" / "__init__.py").touch()
+    for place in (f"file://{tmp_path}/mine", "pkg://mine"):
+        assert rnnsweep("--help", f"hydra.searchpath=[{place}]", "cell=own", cwd=tmp_path).stdout.count("how big") == 1
 
 
 def readme(language: str) -> str:
