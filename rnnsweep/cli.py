@@ -31,6 +31,7 @@ def main() -> None:
         print(page(CONF, sys.argv[1:]))
         return
     modes = ("-m", "--multirun", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc", "hydra.mode=")
+    sys.argv[1:] = [f"+{a}" if a.startswith("study=") else a for a in sys.argv[1:]]  # a study has no default to replace
     if any(a.startswith("+study=") for a in sys.argv) and not any(a.startswith(modes) for a in sys.argv[1:]):
         sys.argv.append("-m")  # a study is a sweep
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises, and the error is told here
@@ -57,9 +58,12 @@ def _compose_and_train() -> None:
     try:
         hydra.main(config_path=str(CONF), config_name="config")(job)()
     except ConfigCompositionException as error:
-        admitted = admit(error, sys.argv)
+        try:
+            admitted = admit(error, sys.argv)
+        except ConfigError as wrong:
+            _refuse_setting(wrong)
         if admitted is None:
-            _refuse(_no_such_choice(error) if isinstance(error, MissingConfigException) else str(error))
+            _refuse(_no_such_choice(error) if isinstance(error, MissingConfigException) else _ambiguous(str(error)))
         sys.argv[:] = admitted
         _compose_and_train()
     except OverrideParseException as error:
@@ -76,7 +80,16 @@ def admit(error: ConfigCompositionException, arguments: Sequence[str]) -> list[s
     """The arguments with the key that Hydra does not know let in, so that the settings' own check says what is wrong.
 
     None where the error is another one.
+
+    Raises:
+        ConfigError: the key is one of Hydra's own, whose check is here.
     """
+    missing = error.__cause__
+    if isinstance(missing, OmegaConfBaseException) and str(missing.full_key).startswith("hydra."):
+        from rnnsweep.config import suggestion
+
+        hint = suggestion(str(missing.key), [str(name) for name in missing.parent_node or ()])
+        raise ConfigError(str(missing.full_key), f"there is no such setting.{hint}") from None
     unknown = re.match(r"Could not override '([^']+)'", str(error))
     typed = _typed(unknown.group(1), arguments) if unknown else None
     return None if typed is None else [f"+{text}" if text == typed else text for text in arguments]
@@ -88,6 +101,12 @@ def _no_such_choice(error: MissingConfigException) -> str:
     group, _, name = (error.missing_cfg_file or "").rpartition("/")
     problem = f"there is no {group or 'config'} `{name}`.{suggestion(name, sorted(error.options or []))}"
     return f"`{_typed(group, sys.argv[1:]) or error.missing_cfg_file}`: {problem}"
+
+
+def _ambiguous(message: str) -> str:
+    """What to do about several values where one is wanted."""
+    several = re.match(r"Ambiguous value for argument '(.+)'\n", message)
+    return f"`{several.group(1)}`: several values are a sweep; add -m to train a run for each" if several else message
 
 
 def _typed(key: str, arguments: Sequence[str]) -> str | None:

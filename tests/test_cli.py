@@ -89,6 +89,10 @@ BAD = [
     ("task.text=empty.txt", "is empty"),
     ("task.text=latin.txt", "not UTF-8"),
     (f"task.text={sys.executable}", "binary file"),
+    ("lr=0.1", "there is no setting or group `lr`. Did you mean `optimizer.lr`?"),
+    ("train.hidden_size=8", "TrainConfig has no parameter `hidden_size`. Did you mean `cell.hidden_size`?"),
+    ("hydra.swepper.name=mine", "there is no such setting. Did you mean `sweeper`?"),
+    ("cell=rnn,gru", "several values are a sweep; add -m"),
     ("out=a_file", "cannot write a_file/charlm-gru-s0-"),
 ]
 
