@@ -58,11 +58,10 @@ import dataclasses
 import functools
 
 import torch
-from torch import nn
 
 from rnnsweep.data.sequences import distinct
 from rnnsweep.tasks.answers import BLANK, AnswerTask
-from rnnsweep.types import Batch, Count, Showcase, Split
+from rnnsweep.types import Batch, Count, Split
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
@@ -82,11 +81,6 @@ class {cls}(AnswerTask):
     def data(self) -> dict[Split, Batch]:
         rows, _ = distinct(self.total, self.seq_len, self.seq_len, self.symbols, self.seed)
         return {{split: _sequences(1 + part) for split, part in self.split(rows).items()}}
-
-    def showcase(self, model: nn.Module) -> Showcase:
-        """The first answers of the test beside the truth."""
-        rows = zip(*self.answers(model, 10), strict=True)
-        return Showcase({{"examples": [{{"target": t[a].tolist(), "answer": f[a].tolist()}} for t, f, a in rows]}})
 
 
 def _sequences(rows: torch.Tensor) -> Batch:

@@ -244,7 +244,6 @@ def _finish(trainer: Trainer, row: int, run: Run, store: RunStore) -> RunRecord:
     assert member.status != "running"
     complete, diverged = member.status == "complete", member.status == "diverged"
     showcase = _shown(run, trainer, row) if complete else Showcase({})
-    views = diagnose(run.task, trainer.stack.module(row).eval()) if complete and run.train.diagnostics else {}
     if showcase.page:
         title = f"{run.id}, step {member.best['step']:.0f}, validation loss {member.best['val/loss']:.4f} nats"
         store.write("samples.md", showcase.page.replace("# Samples", f"# Samples of {title}", 1))
@@ -258,7 +257,7 @@ def _finish(trainer: Trainer, row: int, run: Run, store: RunStore) -> RunRecord:
         steps=member.steps,
         config=run.config,
         environment=environment(run, trainer),
-        showcase=showcase.data | views,
+        showcase=showcase.data,
         error=f"the loss or its gradient passed all bounds by step {member.steps}" if diverged else None,
         metric=dataclasses.asdict(run.task.metric),
     )
@@ -267,8 +266,10 @@ def _finish(trainer: Trainer, row: int, run: Run, store: RunStore) -> RunRecord:
 
 
 def _shown(run: Run, trainer: Trainer, row: int) -> Showcase:
-    shown = run.task.showcase(trainer.stack.module(row).eval())
-    return run.task.looking_back(shown, trainer.members[row].glimpses)
+    model = trainer.stack.module(row).eval()
+    shown = run.task.looking_back(run.task.showcase(model), trainer.members[row].glimpses)
+    views = diagnose(run.task, model) if run.train.diagnostics else {}
+    return dataclasses.replace(shown, data=shown.data | views)
 
 
 def environment(run: Run, trainer: Trainer) -> dict[str, Any]:

@@ -47,19 +47,20 @@ def cells(*, everyday: int | None = None) -> list[Any]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A kernel of its own is compiled for each cell, which takes seconds, as gradcheck does: most is for the slow pass.
 
-    Every cell's kernel is held against its written-out step in the quick one. What brings its processes is `alone`.
+    What brings its processes is `alone`.
     """
     quick = {param.values[0] for param in cells(everyday=3) if not param.marks}
     for item in items:
         values = item.callspec.params if isinstance(item, pytest.Function) and "callspec" in vars(item) else {}
-        takes_long = values.get("how") == "fused" or item.name.startswith(("test_gradients", "test_a_stack_equals"))
+        takes_long = values.get("how") == "fused" or item.name.startswith(LONG)
         cell = values.get("cell", values.get("name"))
-        if takes_long and item.path.name == "test_cells.py" and cell not in quick:
+        if takes_long and item.path.name in ("test_cells.py", "test_xlstm.py") and cell not in quick:
             item.add_marker(pytest.mark.slow)
         if item.path.name in ALONE:
             item.add_marker(pytest.mark.alone)
 
 
+LONG = ("test_gradients", "test_a_stack_equals", "test_the_executions_agree")
 ALONE = ("test_clusters.py", "test_kills.py", "test_sweep.py", "test_search.py", "test_cli.py", "test_new.py")
 
 

@@ -88,6 +88,7 @@ def test_float32_agrees_with_the_written_out_step(cls, options, batch, time, wid
         torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-5 * max(1.0, wanted.abs().max().item()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hidden", [8, 33])
 def test_a_normalised_cell_in_float32_is_as_exact_as_written_out(hidden: int) -> None:
     """A normalisation magnifies rounding by as much as its deviation is small: by how much, the scan shows."""

@@ -14,6 +14,7 @@ def run(*arguments: str, cwd: Path, **env: str) -> "subprocess.CompletedProcess[
     return subprocess.run([sys.executable, *arguments], cwd=cwd, env=os.environ | env, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "package"), [("cell", False), ("task", True)])
 def test_the_command_that_it_prints_trains_what_it_wrote(kind: str, package: bool, tmp_path: Path) -> None:
     """A lone file below a directory, and a module of the user's package."""

@@ -35,10 +35,19 @@ def test_a_run_has_the_name_and_the_settings_of_the_command_line() -> None:
     assert run.config["optimizer"]["lr"] == 3.0
 
 
-def test_what_is_wrong_is_refused_by_name() -> None:
-    with pytest.raises(ConfigError, match=r"GRU has no parameter `hiden_size`. Did you mean `hidden_size`?"):
-        composed("cell.hiden_size=8")
-    with pytest.raises(ConfigError, match="no setting or group `cel`"):
-        composed("cel.hidden_size=8")
-    with pytest.raises(ConfigError, match="expected at least 1, got 0"):
-        composed("cell.hidden_size=0")
+WRONG = [
+    ("cell.hiden_size=8", r"cell.hiden_size: GRU has no parameter `hiden_size`. Did you mean `hidden_size`?"),
+    ("cel.hidden_size=8", "cel: there is no setting or group `cel`. Did you mean `cell`?"),
+    ("cell.hidden_size=0", "cell.hidden_size: expected at least 1, got 0"),
+    ("lr=0.1", "lr: there is no setting or group `lr`. Did you mean `optimizer.lr`?"),
+    ("train.hidden_size=8", "TrainConfig has no parameter `hidden_size`. Did you mean `cell.hidden_size`?"),
+    ("hydra.swepper.name=x", "hydra.swepper: there is no such setting. Did you mean `sweeper`?"),
+    ("hydra.sweeper.wokers=2", "hydra.sweeper.wokers: there is no such setting. Did you mean `workers`?"),
+]
+
+
+@pytest.mark.parametrize(("override", "said"), WRONG)
+def test_what_is_wrong_is_refused_by_name(override: str, said: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        composed(override)
+    assert said in str(refused.value)

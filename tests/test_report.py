@@ -497,6 +497,7 @@ def test_every_link_leads_somewhere(misleading: Path) -> None:
         assert (out / link).exists(), link
 
 
+@pytest.mark.slow
 def test_the_same_runs_are_the_same_report(misleading: Path) -> None:
     first, second = (made(misleading) / "report.html").read_text(), (made(misleading) / "report.html").read_text()
     assert first == second

@@ -38,7 +38,13 @@ def plan(*overrides: str) -> Plan:
         return sweeper._plan(list(overrides))
 
 
-@pytest.mark.parametrize("name", choices("study"))
+EVERYDAY = ("capacity", "chung2014_jsb", "parity")
+"""What the quick pass plans: a question, published numbers, and settings that solve a task."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name not in EVERYDAY)) for name in choices("study")]
+)
 def test_a_study_is_planned_in_both_sizes(name: str) -> None:
     full, small = plan(f"+study={name}"), plan(f"+study={name}", "size=small")
     assert full.study.name == name

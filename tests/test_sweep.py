@@ -296,6 +296,7 @@ def test_a_plan_trains_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_study_of_a_config_file(tmp_path: Path) -> None:
     (tmp_path / "conf" / "study").mkdir(parents=True)
     (tmp_path / "conf" / "study" / "mine.yaml").write_text(
@@ -423,6 +424,7 @@ def test_a_killed_sweep_goes_on_and_leaves_no_worker(tmp_path: Path, undisturbed
     assert records(tmp_path / "multirun" / "default") == undisturbed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signum", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_signal_stops_a_sweep_cleanly(
     signum: signal.Signals, tmp_path: Path, undisturbed: dict[str, dict[str, Any]]
@@ -465,6 +467,7 @@ def test_rerun_trains_a_sweep_anew(tmp_path: Path) -> None:
     assert all(path.stat().st_mtime_ns > time_before for path, time_before in before.items())
 
 
+@pytest.mark.slow
 def test_the_rerun_command_of_a_study(tmp_path: Path) -> None:
     (tmp_path / "conf" / "study").mkdir(parents=True)
     content = "# @package _global_\nhydra: {sweeper: {name: mine, params: {seed: [3]}}}\n"

@@ -99,8 +99,10 @@ class Layer(nn.Module):
         for block in self.weight_hh.chunk(gates) if init != "uniform" else ():
             nn.init.orthogonal_(block) if init == "orthogonal" else nn.init.eye_(block)
 
-    def start_bias(self, gate: int, value: float) -> None:
-        """What the two biases of a gate sum to at the start."""
+    def start_bias(self, gate: int, value: float | None) -> None:
+        """What the two biases of a gate sum to at the start; None leaves them as they are."""
+        if value is None:
+            return
         rows = slice(gate * self.hidden_size, (gate + 1) * self.hidden_size)
         nn.init.constant_(self.bias_ih[rows], value)
         nn.init.zeros_(self.bias_hh[rows])

@@ -51,6 +51,17 @@ POINTWISE = Pointwise(
 )  # fmt: skip
 
 
+def update_and_candidate(
+    layer: Layer, gates: Float[Tensor, "batch gates"], h: Float[Tensor, "batch hidden"]
+) -> tuple[Float[Tensor, "batch hidden"], Float[Tensor, "batch hidden"]]:
+    """z and n of the class below."""
+    split = 2 * h.shape[1]
+    seen = torch.addmm(layer.bias_hh[:split], h, layer.weight_hh[:split].T)
+    r, z = (torch.sigmoid(gate) for gate in (gates[:, :split] + seen).chunk(2, -1))
+    n = torch.tanh(gates[:, split:] + torch.addmm(layer.bias_hh[split:], r * h, layer.weight_hh[split:].T))
+    return z, n
+
+
 class GRUResetBefore(RecurrentCell):
     """Cho et al. 2014, eqs. 5 to 8: the reset gate decides what the candidate's product reads,
 
@@ -67,10 +78,7 @@ class GRUResetBefore(RecurrentCell):
 
     def step(self, layer: Layer, gates: Float[Tensor, "batch gates"], state: State) -> State:
         (h,) = state
-        split = 2 * self.hidden_size
-        seen = torch.addmm(layer.bias_hh[:split], h, layer.weight_hh[:split].T)
-        r, z = (torch.sigmoid(gate) for gate in (gates[:, :split] + seen).chunk(2, -1))
-        n = torch.tanh(gates[:, split:] + torch.addmm(layer.bias_hh[split:], r * h, layer.weight_hh[split:].T))
+        z, n = update_and_candidate(layer, gates, h)
         return (n + z * (h - n),)
 
     @property

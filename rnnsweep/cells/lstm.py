@@ -52,11 +52,10 @@ class LSTM(RecurrentCell):
     """What the two forget biases sum to at the start (Gers et al. 2000; Jozefowicz et al. 2015 recommend 1); None
     leaves them uniform, as nn.LSTM does."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for layer in self.layers if self.forget_bias is not None else ():
-            assert isinstance(layer, Layer)
-            layer.start_bias(1, self.forget_bias or 0.0)
+    def make_layer(self, input_size: int) -> Layer:
+        layer = super().make_layer(input_size)
+        layer.start_bias(1, self.forget_bias)
+        return layer
 
     @property
     def leaves(self) -> int:

@@ -86,18 +86,14 @@ class LSTMLayerNorm(RecurrentCell):
     forget_bias: float = 1.0
     """What the two forget biases sum to at the start."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for layer in self.layers:
-            assert isinstance(layer, Layer)
-            nn.init.constant_(layer.bias_ih.chunk(4)[1], self.forget_bias)
-
     @property
     def leaves(self) -> int:
         return 2
 
     def make_layer(self, input_size: int) -> Layer:
-        return NormalisedLayer(self.gates, input_size, self.hidden_size, self.recurrent_init)
+        layer = NormalisedLayer(self.gates, input_size, self.hidden_size, self.recurrent_init)
+        layer.start_bias(1, self.forget_bias)
+        return layer
 
     def step(self, layer: Layer, gates: Float[Tensor, "batch gates"], state: State) -> State:
         assert isinstance(layer, NormalisedLayer)

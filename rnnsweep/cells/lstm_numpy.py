@@ -27,18 +27,14 @@ class LSTMNumpy(LayeredCell):
     forget_bias: float | None = 1.0
     """What the two forget biases sum to at the start; None leaves them uniform."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for layer in self.layers if self.forget_bias is not None else ():
-            assert isinstance(layer, Layer)
-            layer.start_bias(1, self.forget_bias or 0.0)
-
     @property
     def leaves(self) -> int:
         return 2
 
     def make_layer(self, input_size: int) -> Layer:
-        return Layer(4, input_size, self.hidden_size, self.recurrent_init)
+        layer = Layer(4, input_size, self.hidden_size, self.recurrent_init)
+        layer.start_bias(1, self.forget_bias)
+        return layer
 
     def layer_state(self, layer: nn.Module, x: Float[Tensor, "batch time in"]) -> State:
         return (x.new_zeros(x.shape[0], self.hidden_size),) * 2

@@ -40,11 +40,10 @@ class LSTMScratch(RecurrentCell):
     """What the two forget biases sum to at the start: memories last before the cell has learned what to keep. None
     leaves them uniform."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for layer in self.layers if self.forget_bias is not None else ():
-            assert isinstance(layer, Layer)
-            layer.start_bias(1, self.forget_bias or 0.0)
+    def make_layer(self, input_size: int) -> Layer:
+        layer = super().make_layer(input_size)
+        layer.start_bias(1, self.forget_bias)
+        return layer
 
     @property
     def leaves(self) -> int:

@@ -145,7 +145,7 @@ class LSTMVanilla(RecurrentCell):
     gate_recurrence: bool = False
     """True: the gates see the gates of the step before (FGR)."""
     forget_bias: float | None = 1.0
-    """What the two forget biases sum to at the start; None leaves them uniform."""
+    """What the two biases of a forget gate of its own sum to at the start; None leaves them uniform."""
 
     def __post_init__(self) -> None:
         present = {"i": self.input_gate, "f": self.forget_gate == "own", "g": True, "o": self.output_gate}
@@ -153,16 +153,13 @@ class LSTMVanilla(RecurrentCell):
         self.blocks = tuple(name for name, there in present.items() if there)  # type: ignore[misc]
         self.sigmoids = tuple(name for name in self.blocks if name != "g")  # type: ignore[misc]
         super().__post_init__()
-        for layer in self.layers if self.forget_bias is not None and "f" in self.blocks else ():
-            assert isinstance(layer, Layer)
-            layer.start_bias(self.blocks.index("f"), self.forget_bias or 0.0)
 
     @property
     def leaves(self) -> int:
         return 2 + len(self.sigmoids) * self.gate_recurrence
 
     def make_layer(self, input_size: int) -> Layer:
-        return PeepholeLayer(
+        layer = PeepholeLayer(
             len(self.blocks),
             input_size,
             self.hidden_size,
@@ -172,6 +169,9 @@ class LSTMVanilla(RecurrentCell):
             peepholes=self.peepholes,
             gate_recurrence=self.gate_recurrence,
         )
+        if "f" in self.blocks:
+            layer.start_bias(self.blocks.index("f"), self.forget_bias)
+        return layer
 
     def step(self, layer: Layer, gates: Float[Tensor, "batch gates"], state: State) -> State:
         assert isinstance(layer, PeepholeLayer)

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rnnsweep.cells.base import Layer, RecurrentCell, RecurrentInit
-from rnnsweep.cells.gru_reset_before import reset, reset_slope
+from rnnsweep.cells.gru_reset_before import reset, reset_slope, update_and_candidate
 from rnnsweep.kernels.dense import linear
 from rnnsweep.kernels.pointwise import (
     Pointwise,
@@ -53,7 +53,7 @@ class MutatedLayer(Layer):
         if self.plain is None:
             return self.weight_ih
         blocks = list(self.weight_ih.chunk(2))
-        blocks.insert(self.plain, torch.eye(self.weight_ih.shape[1]).to(self.weight_ih))
+        blocks.insert(self.plain, torch.eye(self.hidden_size, dtype=self.bias_hh.dtype, device=self.bias_hh.device))
         return torch.cat(blocks)
 
 
@@ -165,10 +165,8 @@ class MUT2(Mutated):
     plain = R
 
     def step(self, layer: Layer, gates: Float[Tensor, "batch gates"], state: State) -> State:
-        (h,), split = state, 2 * self.hidden_size
-        seen = torch.addmm(layer.bias_hh[:split], h, layer.weight_hh[:split].T)
-        r, z = (torch.sigmoid(gate) for gate in (gates[:, :split] + seen).chunk(2, -1))
-        n = torch.tanh(gates[:, split:] + torch.addmm(layer.bias_hh[split:], r * h, layer.weight_hh[split:].T))
+        (h,) = state
+        z, n = update_and_candidate(layer, gates, h)
         return (h + z * (n - h),)
 
     @property

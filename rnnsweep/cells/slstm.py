@@ -120,19 +120,17 @@ class SLSTM(RecurrentCell):
         head_size(self.hidden_size, self.heads)
         super().__post_init__()
         for layer in self.layers:
-            assert isinstance(layer, Layer)
             layer.zoneout = MemoryZoneout(self.zoneout)
-            if self.forget_bias is not None:
-                layer.start_bias(1, self.forget_bias)
 
     @property
     def leaves(self) -> int:
         return 4
 
     def make_layer(self, input_size: int) -> Layer:
-        if self.heads == 1:
-            return super().make_layer(input_size)
-        return HeadLayer(self.gates, input_size, self.hidden_size, self.recurrent_init, self.heads)
+        parts = self.gates, input_size, self.hidden_size, self.recurrent_init
+        layer = Layer(*parts) if self.heads == 1 else HeadLayer(*parts, self.heads)
+        layer.start_bias(1, self.forget_bias)
+        return layer
 
     @property
     def pointwise(self) -> Pointwise | None:

@@ -110,19 +110,19 @@ class Search:
                 load_if_exists=True,
             )
 
-        attempts = 1 if self.storage is None else 2
-        for attempt in range(attempts):
+        try:
             try:
                 return opened()
-            except Exception as error:  # each storage raises its driver's own
+            except Exception:  # each storage raises its driver's own
                 # of two processes that make an empty database's tables at once one is refused; then they are there
-                if attempt + 1 < attempts:
-                    time.sleep(1)
-                    continue
-                place = re.sub(r"//[^@/]*@", "//", self.storage or "the study's journal")
-                problem = f"cannot open {place}: {str(error).splitlines()[0]}"
-                raise ConfigError("hydra.sweeper.storage", problem) from None
-        raise AssertionError
+                if self.storage is None:
+                    raise
+                time.sleep(1)
+                return opened()
+        except Exception as error:
+            place = re.sub(r"//[^@/]*@", "//", self.storage or "the study's journal")
+            problem = f"cannot open {place}: {str(error).splitlines()[0]}"
+            raise ConfigError("hydra.sweeper.storage", problem) from None
 
     def retry(self, study: "optuna.Study") -> None:
         """Gives each failed trial's parameters to a new one, which counts in its place, and takes its record away."""

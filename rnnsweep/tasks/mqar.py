@@ -4,12 +4,12 @@ import dataclasses
 import functools
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rnnsweep import rng
 from rnnsweep.errors import ConfigError
 from rnnsweep.tasks.answers import BLANK, AnswerTask
-from rnnsweep.types import Batch, Count, Showcase, Split
+from rnnsweep.types import Batch, Count, Split
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
@@ -58,9 +58,3 @@ class MQAR(AnswerTask):
     @property
     def symbol_count(self) -> int:
         return 1 + 2 * (self.symbols // 2)
-
-    def showcase(self, model: nn.Module) -> Showcase:
-        """The answers to the questions of the first test sequences beside the truth."""
-        rows = zip(*self.answers(model, 10), strict=True)
-        shown = [{"target": target[asked].tolist(), "answer": answer[asked].tolist()} for target, answer, asked in rows]
-        return Showcase({"examples": shown})

@@ -10,7 +10,7 @@ from torch import Tensor
 from rnnsweep import rng
 from rnnsweep.errors import ConfigError
 from rnnsweep.tasks.answers import BLANK, AnswerTask
-from rnnsweep.types import Batch, Count, Showcase, Split
+from rnnsweep.types import Batch, Count, Split
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
@@ -58,9 +58,3 @@ class SelectiveCopy(AnswerTask):
     @property
     def symbol_count(self) -> int:
         return self.symbols + 2
-
-    def showcase(self, model: torch.nn.Module) -> Showcase:
-        """What the model writes of the first test sequences beside the truth."""
-        rows = zip(*self.answers(model, 10), strict=True)
-        shown = [{"target": target[asked].tolist(), "answer": answer[asked].tolist()} for target, answer, asked in rows]
-        return Showcase({"examples": shown})
