@@ -68,8 +68,11 @@ def test_the_options_are_there() -> None:
 def test_files_and_extras_that_it_names_are_there() -> None:
     for path in re.findall(r"`((?:conf|rnnsweep|scripts)/[\w/]+\.\w+)`", README):
         assert (ROOT / path).exists(), path
-    for path in re.findall(r"\]\((?!http)([^)]+)\)", README):
-        assert (ROOT / path).exists(), path
+    headings = {
+        re.sub(r"[^\w -]", "", line).lower().replace(" ", "-") for line in re.findall(r"^#+ (.*)$", README, re.M)
+    }
+    for link in re.findall(r"\]\((?!http)([^)]+)\)", README):
+        assert link.removeprefix("#") in headings if link.startswith("#") else (ROOT / link).exists(), link
     extras = (ROOT / "pyproject.toml").read_text().split("[project.optional-dependencies]")[1].split("\n[")[0]
     for names in re.findall(r"-e '\.\[([\w,]+)\]'", README):
         assert all(f"\n{name} = " in extras for name in names.split(",")), names
