@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -31,6 +31,7 @@ def main() -> None:
         print(page(CONF, sys.argv[1:]))
         return
     modes = ("-m", "--multirun", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc", "hydra.mode=")
+    sys.argv[1:] = [f"+{a}" if a.startswith("study=") else a for a in sys.argv[1:]]  # a study has no default to replace
     if any(a.startswith("+study=") for a in sys.argv) and not any(a.startswith(modes) for a in sys.argv[1:]):
         sys.argv.append("-m")  # a study is a sweep
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises, and the error is told here
@@ -57,12 +58,13 @@ def _compose_and_train() -> None:
     try:
         hydra.main(config_path=str(CONF), config_name="config")(job)()
     except ConfigCompositionException as error:
-        unknown = re.match(r"Could not override '([^']+)'", str(error))
-        typed = _typed(unknown.group(1)) if unknown else None
-        if typed is None:
-            _refuse(_no_such_choice(error) if isinstance(error, MissingConfigException) else str(error))
-        # An unknown key: let it in, so that the settings' own check says what is wrong with it.
-        sys.argv[sys.argv.index(typed)] = f"+{typed}"
+        try:
+            admitted = admit(error, sys.argv)
+        except ConfigError as wrong:
+            _refuse_setting(wrong)
+        if admitted is None:
+            _refuse(_no_such_choice(error) if isinstance(error, MissingConfigException) else _ambiguous(str(error)))
+        sys.argv[:] = admitted
         _compose_and_train()
     except OverrideParseException as error:
         _refuse(f"`{error.override}`: cannot be read as KEY=VALUE ({error.message.splitlines()[1]})")
@@ -74,17 +76,42 @@ def _compose_and_train() -> None:
         _refuse(str(error))
 
 
+def admit(error: ConfigCompositionException, arguments: Sequence[str]) -> list[str] | None:
+    """The arguments with the key that Hydra does not know let in, so that the settings' own check says what is wrong.
+
+    None where the error is another one.
+
+    Raises:
+        ConfigError: the key is one of Hydra's own, whose check is here.
+    """
+    missing = error.__cause__
+    if isinstance(missing, OmegaConfBaseException) and str(missing.full_key).startswith("hydra."):
+        from rnnsweep.config import suggestion
+
+        hint = suggestion(str(missing.key), [str(name) for name in missing.parent_node or ()])
+        raise ConfigError(str(missing.full_key), f"there is no such setting.{hint}") from None
+    unknown = re.match(r"Could not override '([^']+)'", str(error))
+    typed = _typed(unknown.group(1), arguments) if unknown else None
+    return None if typed is None else [f"+{text}" if text == typed else text for text in arguments]
+
+
 def _no_such_choice(error: MissingConfigException) -> str:
     from rnnsweep.config import suggestion
 
     group, _, name = (error.missing_cfg_file or "").rpartition("/")
     problem = f"there is no {group or 'config'} `{name}`.{suggestion(name, sorted(error.options or []))}"
-    return f"`{_typed(group) or error.missing_cfg_file}`: {problem}"
+    return f"`{_typed(group, sys.argv[1:]) or error.missing_cfg_file}`: {problem}"
 
 
-def _typed(key: str) -> str | None:
+def _ambiguous(message: str) -> str:
+    """What to do about several values where one is wanted."""
+    several = re.match(r"Ambiguous value for argument '(.+)'\n", message)
+    return f"`{several.group(1)}`: several values are a sweep; add -m to train a run for each" if several else message
+
+
+def _typed(key: str, arguments: Sequence[str]) -> str | None:
     """The argument that set `key` or something in it, as the user typed it."""
-    for argument in sys.argv[1:]:
+    for argument in arguments:
         name = argument.lstrip("+~").split("=")[0].split("@")[0]
         if name == key or name.startswith(f"{key}."):
             return argument
@@ -92,7 +119,7 @@ def _typed(key: str) -> str | None:
 
 
 def _refuse_setting(error: ConfigError) -> NoReturn:
-    typed = next(filter(None, map(_typed, error.keys)), error.keys[0])
+    typed = next((typed for key in error.keys if (typed := _typed(key, sys.argv[1:]))), error.keys[0])
     _refuse(f"`{typed.lstrip('+')}`: {error.problem}")
 
 
@@ -102,61 +129,22 @@ def _refuse(message: str) -> NoReturn:
 
 
 def _run(config: DictConfig) -> float | None:
-    from rnnsweep import interrupt, progress
     from rnnsweep.config import plain
     from rnnsweep.record import RunStore
-    from rnnsweep.run import execute, fail, prepare
-    from rnnsweep.trackers import tracked
+    from rnnsweep.run import prepare
+    from rnnsweep.single import train
 
     choices = HydraConfig.get().runtime.choices
     run = prepare(plain(OmegaConf.to_container(config, resolve=True), choices))
     store = RunStore(_root(run.config["out"]) / run.id)
-    finished = store.record()
-    if finished and finished.status in ("complete", "diverged") and not run.config["rerun"]:
-        print(f"{store.path} is finished; `rerun=true` trains it anew")
-    else:
-        observer = tracked(progress.observer(run.train.progress), run.train.tracker)
-        _claim(store)
-        if run.config["rerun"]:
-            store.clear()
-        try:
-            with interrupt.listening() as stop:
-                (finished,) = execute([(run, store)], observer, stop)
-        except Exception as error:
-            if not isinstance(error, ConfigError):
-                fail(run.id, store, run.config, traceback.format_exc())
-            raise
-        except interrupt.Interrupted:
-            command = "the same command without rerun=true" if run.config["rerun"] else "the same command"
-            print(f"\nstopped; a checkpoint is in {store.path}: {command} continues from it", flush=True)
-            raise
-        finally:
-            store.release()
-        _draw(store, finished)
-    show(finished, store)
-    return finished.best.get(f"val/{run.task.metric.name}")
+    record = train(run, store)
+    show(record, store)
+    return record.best.get(f"val/{run.task.metric.name}")
 
 
 def _root(out: str) -> Path:
     sweep = HydraConfig.get()
     return Path(sweep.sweep.dir) if sweep.mode == RunMode.MULTIRUN else Path(out)
-
-
-def _claim(store: "RunStore") -> None:
-
-    try:
-        claimed = store.claim()
-    except OSError as error:
-        raise ConfigError("out", f"cannot write {store.path}: {error.strerror}; choose another directory") from None
-    if not claimed:
-        raise ConfigError(str(store.path), "another process is training this very run")
-
-
-def _draw(store: "RunStore", record: "RunRecord") -> None:
-    from rnnsweep import curves, figures
-
-    curves.draw(store)
-    figures.draw(store, record.showcase)
 
 
 def show(record: "RunRecord", store: "RunStore") -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 USAGE = """rnnsweep: train one recurrent network, or compare many
@@ -38,11 +39,17 @@ def page(conf: Path, arguments: list[str]) -> str:
 
 
 def _own(arguments: list[str]) -> list[Path]:
-    """The user's folders of config groups: what follows --config-dir or -cd."""
+    """The user's folders of config groups: what follows --config-dir or -cd, and what hydra.searchpath lists."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--config-dir", "-cd", type=Path, action="append", default=[])
     folders: list[Path] = parser.parse_known_args(arguments)[0].config_dir
-    return folders
+    searched = " ".join(argument for argument in arguments if argument.startswith("hydra.searchpath="))
+    packages = [find_spec(name) for name in re.findall(r"pkg://([\w.]+)", searched)]
+    return [
+        *folders,
+        *(Path(name) for name in re.findall(r"file://([^],'\"]+)", searched)),
+        *(Path(folder) for found in packages if found for folder in found.submodule_search_locations or ()),
+    ]
 
 
 def _whole(file: Path, folders: list[Path], group: str) -> str:

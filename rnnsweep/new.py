@@ -1,12 +1,16 @@
 """A cell or a task of your own to begin with: `python -m rnnsweep.new cell NAME`, or `task NAME`.
 
-Writes NAME.py and conf/cell/NAME.yaml (or conf/task/NAME.yaml) into a directory, this one where none is named. What it
-writes works at once; nothing of rnnsweep needs an edit.
+Writes NAME.py and conf/cell/NAME.yaml (or conf/task/NAME.yaml) into a directory, this one where none is named: into a
+package of yours, where it has an __init__.py, or with `--into rnnsweep`, in a clone, to where its own cells and tasks
+are. What it writes works at once; nothing of rnnsweep needs an edit.
 """
 
 import argparse
+import dataclasses
 import importlib.util
 import keyword
+import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -96,20 +100,74 @@ embedding_size: 64       # features of an embedded symbol
 KINDS = {"cell": (CELL, CELL_YAML), "task": (TASK, TASK_YAML)}
 
 
-def write(kind: str, name: str, directory: Path) -> list[Path]:
-    """Writes the two files, and returns their paths.
+OURS = Path(__file__).parent
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where the two files go, and how the class is then named."""
+
+    source: Path
+    yaml: Path
+    module: str
+
+    @classmethod
+    def of(cls, kind: str, name: str, into: Path) -> "Place":
+        """In `into`: this package itself, a package of the user's, or any other directory."""
+        if into.resolve() == OURS:
+            conf = OURS / "conf" if (OURS / "conf").exists() else into.parent / "conf"  # a wheel's, or a clone's
+            return cls(into / f"{kind}s" / f"{name}.py", conf / kind / f"{name}.yaml", f"rnnsweep.{kind}s.{name}")
+        package = f"{into.resolve().name}." if (into / "__init__.py").exists() else ""
+        return cls(into / f"{name}.py", into / "conf" / kind / f"{name}.yaml", f"{package}{name}")
+
+    @property
+    def package(self) -> str:
+        """The first part of the module's name: the module itself where it is alone."""
+        return self.module.split(".")[0]
+
+    @property
+    def owned(self) -> bool:
+        """Whether it is part of a package of the user's."""
+        return "." in self.module and self.package != "rnnsweep"
+
+    def command(self, kind: str, name: str, into: Path) -> str:
+        """What trains it."""
+        other = "task=parity" if kind == "cell" else "cell=gru"
+        if self.package == "rnnsweep":
+            return f"python -m rnnsweep {kind}={name} {other}"
+        folder = Path(os.path.relpath(into.resolve().parent)) if self.owned else into
+        where = "" if folder == Path() else f"PYTHONPATH={shlex.quote(str(folder))} "
+        conf = shlex.quote(str(into / "conf"))
+        groups = f"'hydra.searchpath=[pkg://{self.package}.conf]'" if self.owned else f"--config-dir {conf}"
+        return f"{where}python -m rnnsweep {groups} {kind}={name} 'packages=[{self.package}]' {other}"
+
+
+def write(kind: str, name: str, into: Path) -> Place:
+    """Writes the two files.
 
     Raises:
         FileExistsError: one of them is there already; nothing is written then.
     """
-    cls = "".join(part.capitalize() for part in name.split("_"))
-    paths = [directory / f"{name}.py", directory / "conf" / kind / f"{name}.yaml"]
+    place = Place.of(kind, name, into)
+    paths = place.source, place.yaml
     if there := [path for path in paths if path.exists()]:
         raise FileExistsError(there[0])
+    cls = "".join(part.capitalize() for part in name.split("_"))
     for path, text in zip(paths, KINDS[kind], strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text.format(name=name, cls=cls, module=name), encoding="utf-8")
-    return paths
+        path.write_text(text.format(name=name, cls=cls, module=place.module), encoding="utf-8")
+    if place.owned:
+        (into / "conf" / "__init__.py").touch()  # Hydra finds no pkg:// without it
+    return place
+
+
+def possible(name: str, place: Place) -> bool:
+    """Whether a module can have this name, where it is to be: a lone file's must hide no other module."""
+    if not name.isidentifier() or keyword.iskeyword(name):
+        return False
+    alone = place.module == name
+    taken = name in sys.stdlib_module_names or (not place.source.exists() and importlib.util.find_spec(name))
+    return not (alone and taken)
 
 
 def main() -> None:
@@ -120,23 +178,17 @@ def main() -> None:
     parser.add_argument("name", help="of the file and the choice, in small letters: my_cell")
     parser.add_argument("--into", type=Path, default=Path(), metavar="DIR", help="where to write; here")
     options = parser.parse_args()
-    name, own = options.name, options.into / f"{options.name}.py"
-    possible = name.isidentifier() and not keyword.iskeyword(name) and name not in sys.stdlib_module_names
-    if not possible or (not own.exists() and importlib.util.find_spec(name) is not None):
+    kind, name, into = options.kind, options.name, options.into
+    if not possible(name, Place.of(kind, name, into)):
         parser.error(
             f"`{name}` cannot be a module's name; use small letters, digits and _, and no module's that is here"
         )
     try:
-        paths = write(options.kind, options.name, options.into)
+        place = write(kind, name, into)
     except OSError as error:
         there = isinstance(error, FileExistsError)
         parser.error(f"{error.args[0]} exists already" if there else f"cannot write: {error}")
-    for path in paths:
-        print(path)
-    where = "" if options.into == Path() else f"PYTHONPATH={options.into} "
-    chosen = f"{options.kind}={options.name} 'packages=[{options.name}]'"
-    other = "task=parity" if options.kind == "cell" else "cell=gru"
-    print(f"\n{where}python -m rnnsweep --config-dir {options.into / 'conf'} {chosen} {other}")
+    print(f"{place.source}\n{place.yaml}\n\n{place.command(kind, name, into)}")
 
 
 if __name__ == "__main__":

@@ -21,12 +21,11 @@ class Planned:
     overrides: list[str]
     """What the user would type for this run alone."""
 
-    def command(self, study: Path, config_dirs: Sequence[str] = ()) -> str:
-        """The command that trains this run by itself, into the study; with the user's folders of config groups."""
+    def command(self, study: Path, own: Sequence[str] = ()) -> str:
+        """The command that trains this run by itself, into the study; `own`: what names the user's config groups."""
         quoted = [shlex.quote(override) for override in self.overrides]
-        own = [f"--config-dir {shlex.quote(folder)}" for folder in config_dirs]
         mode = ["hydra.mode=RUN"] if any(override.startswith("+study=") for override in self.overrides) else []
-        return " ".join(["python -m rnnsweep", *own, *quoted, *mode, f"out={study}"])
+        return " ".join(["python -m rnnsweep", *map(shlex.quote, own), *quoted, *mode, f"out={study}"])
 
 
 def read(path: Path) -> list[Planned]:

@@ -88,16 +88,29 @@ def validated(config: Config) -> tuple[Config, dict[str, type]]:
     groups, general = [*GROUPS, "train"], list(schema(General).model_fields)
     for key, value in config.items():
         if key not in groups + general:
-            hint = suggestion(key, [name for name in groups + general if name != "choices"])
+            hint = _elsewhere(config, key) or suggestion(key, [name for name in groups + general if name != "choices"])
             raise ConfigError(key, f"there is no setting or group `{key}`.{hint}")
         if key in groups and not isinstance(value, dict):
             raise ConfigError(key, f"expected a group of settings, got {value!r}")
     filled = checked(General, {key: value for key, value in config.items() if key in general}, "")
     classes = {group: target(config, group) for group in GROUPS} | {"train": TrainConfig}
     for group, cls in classes.items():
+        for name in settings(config, group):
+            if name not in schema(cls).model_fields and (hint := _elsewhere(config, name)):
+                raise ConfigError(f"{group}.{name}", f"{cls.__name__} has no parameter `{name}`.{hint}")
         named = {"_target_": config[group]["_target_"]} if group in GROUPS else {}
         filled[group] = named | checked(cls, config[group], group)
     return filled, classes
+
+
+def _elsewhere(config: Config, name: str) -> str:
+    """` Did you mean ...?` where a group has a setting of that name; empty where none has."""
+    try:
+        classes = {group: target(config, group) for group in GROUPS} | {"train": TrainConfig}
+    except (ConfigError, KeyError, AttributeError):  # there is more that is wrong
+        return ""
+    owners = [f"`{group}.{name}`" for group, cls in classes.items() if name in schema(cls).model_fields]
+    return f" Did you mean {' or '.join(owners)}?" if owners else ""
 
 
 def settings(config: Config, group: str) -> Config:

@@ -20,7 +20,9 @@ ORDER = [
     {"config", "progress", "trackers"},
     {"run"},
     {"sweep"},
+    {"single"},
     {"cli", "sample", "status", "plugins"},
+    {"notebook"},
 ]
 LEAVES = {
     "record": set(),
@@ -32,7 +34,7 @@ LEAVES = {
     "new": set(),
     "report": {"record", "planned"},
 }  # what they may import
-HYDRA = {"cli", "plugins", "sweep"}
+HYDRA = {"cli", "notebook", "plugins", "sweep"}
 FILES = sorted((ROOT / "rnnsweep").rglob("*.py"))
 
 

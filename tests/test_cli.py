@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import ROOT
+from test_readme import blocks
 
 from rnnsweep import run
 from rnnsweep.errors import ConfigError
@@ -89,6 +89,7 @@ BAD = [
     ("task.text=empty.txt", "is empty"),
     ("task.text=latin.txt", "not UTF-8"),
     (f"task.text={sys.executable}", "binary file"),
+    ("cell=rnn,gru", "several values are a sweep; add -m"),
     ("out=a_file", "cannot write a_file/charlm-gru-s0-"),
 ]
 
@@ -226,12 +227,9 @@ def test_help_shows_the_chosen_members_and_the_users_own(tmp_path: Path) -> None
     assert "task.output=each" in result.stdout
     assert "mut3, own, qrnn" in result.stdout
     assert "how big" in result.stdout
-
-
-def readme(language: str) -> str:
-    """The README's block of code in a language."""
-    (block,) = re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
-    return str(block)
+    (tmp_path / "mine" / "__init__.py").touch()
+    for place in (f"file://{tmp_path}/mine", "pkg://mine"):
+        assert rnnsweep("--help", f"hydra.searchpath=[{place}]", "cell=own", cwd=tmp_path).stdout.count("how big") == 1
 
 
 @pytest.mark.slow
@@ -245,8 +243,8 @@ def test_from_a_wheel_with_the_cell_of_the_readme(tmp_path: Path) -> None:
     subprocess.run(install, check=True, capture_output=True)
     work = tmp_path / "work"
     (work / "conf" / "cell").mkdir(parents=True)
-    (work / "mine.py").write_text(readme("python"))
-    (work / "conf" / "cell" / "leaky.yaml").write_text(readme("yaml"))
+    (work / "mine.py").write_text(blocks("python")[0])
+    (work / "conf" / "cell" / "leaky.yaml").write_text(blocks("yaml")[0])
     env = os.environ | {"PYTHONPATH": f"{site}:{work}"}
     overrides = ("cell=leaky", "packages=[mine]", "train.steps=20", *PARITY)
     script = [sys.executable, str(site / "bin" / "rnnsweep"), "--config-dir", "conf", *overrides]

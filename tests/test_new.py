@@ -9,16 +9,18 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from rnnsweep import new
-
 
 def run(*arguments: str, cwd: Path, **env: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([sys.executable, *arguments], cwd=cwd, env=os.environ | env, capture_output=True, text=True)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["cell", "task"])
-def test_the_command_that_it_prints_trains_what_it_wrote(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "package"), [("cell", False), ("task", True)])
+def test_the_command_that_it_prints_trains_what_it_wrote(kind: str, package: bool, tmp_path: Path) -> None:
+    """A lone file below a directory, and a module of the user's package."""
+    if package:
+        (tmp_path / "mine").mkdir()
+        (tmp_path / "mine" / "__init__.py").touch()
     made = run("-m", "rnnsweep.new", kind, "my_own", "--into", "mine", cwd=tmp_path)
     assert made.returncode == 0, made.stderr
     first, second, _, command = made.stdout.splitlines()
@@ -51,18 +53,18 @@ def test_both_obey_the_laws_lint_and_types(tmp_path: Path) -> None:
     for name in ("rnnsweep", "conf", "tests"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    for kind, folder in (("cell", "cells"), ("task", "tasks")):
-        source, yaml = new.write(kind, f"own_{kind}", tmp_path / "made")
-        source.rename(tmp_path / "rnnsweep" / folder / source.name)
-        text = yaml.read_text().replace("_target_: own", f"_target_: rnnsweep.{folder}.own")
-        (tmp_path / "conf" / kind / yaml.name).write_text(text)
-    laws = ["tests/test_cells.py", "tests/test_tasks.py", "tests/test_config.py", "tests/test_architecture.py"]
     where = {"PYTHONPATH": str(tmp_path)}
+    for kind in ("cell", "task"):
+        made = run("-m", "rnnsweep.new", kind, f"own_{kind}", "--into", "rnnsweep", cwd=tmp_path, **where)
+        assert made.returncode == 0, made.stderr
+        other = {"cell": "task=parity", "task": "cell=gru"}[kind]
+        assert made.stdout.splitlines()[-1] == f"python -m rnnsweep {kind}=own_{kind} {other}"
+    laws = ["tests/test_cells.py", "tests/test_tasks.py", "tests/test_config.py", "tests/test_architecture.py"]
     tested = run("-m", "pytest", "-q", "-n", "0", "-k", "own_cell or own_task", *laws, cwd=tmp_path, **where)
     assert tested.returncode == 0, tested.stdout
     assert "no tests ran" not in tested.stdout
-    made = [str(path) for path in tmp_path.rglob("own_*.py")]
-    assert len(made) == 2
-    for tool in (["ruff", "check", *made], ["ruff", "format", "--check", *made], ["mypy", *made]):
+    written = [str(path) for path in tmp_path.rglob("own_*.py")]
+    assert len(written) == 2
+    for tool in (["ruff", "check", *written], ["ruff", "format", "--check", *written], ["mypy", *written]):
         checked = run("-m", *tool, cwd=tmp_path, **where)
         assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -1,5 +1,8 @@
 """The studies that ship: each is planned as its command plans it, in both sizes, and all settings are checked."""
 
+import contextlib
+from collections.abc import Iterator
+
 import pytest
 from conftest import CONF, choices
 from hydra import compose, initialize_config_dir
@@ -12,7 +15,9 @@ from rnnsweep.sweep.plan import Plan
 from rnnsweep.sweep.sweeper import StudySweeper
 
 
-def plan(*overrides: str) -> Plan:
+@contextlib.contextmanager
+def planner(*overrides: str) -> Iterator[StudySweeper]:
+    """The sweeper of a command that has these overrides."""
     with initialize_config_dir(str(CONF)):
         config = compose("config", list(overrides), return_hydra_config=True)
         options = OmegaConf.to_container(config.hydra.sweeper)
@@ -25,6 +30,11 @@ def plan(*overrides: str) -> Plan:
             task_function=lambda config: None,
             config=config,
         )
+        yield sweeper
+
+
+def plan(*overrides: str) -> Plan:
+    with planner(*overrides) as sweeper:
         return sweeper._plan(list(overrides))
 
 

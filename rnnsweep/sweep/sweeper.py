@@ -243,7 +243,7 @@ class StudySweeper:
             published_numbers.tell(self.published, plan.study)
         if progress.left:
             self._launch(task, min(count, progress.left), plan.study)
-        print(closing_table(progress, self._config_dirs), flush=True)
+        print(closing_table(progress, self._own_groups), flush=True)
         if progress.failures() or progress.left:
             sys.exit(1)
 
@@ -276,10 +276,12 @@ class StudySweeper:
         return str(self.config.hydra.launcher._target_)
 
     @property
-    def _config_dirs(self) -> list[str]:
-        """The user's folders of config groups, from --config-dir."""
+    def _own_groups(self) -> list[str]:
+        """The arguments that named the user's folders of config groups."""
         sources = self.config.hydra.runtime.config_sources
-        return [source.path for source in sources if source.provider == "command-line"]
+        folders = [f"--config-dir={source.path}" for source in sources if source.provider == "command-line"]
+        searched = [f"{s.schema}://{s.path}" for s in sources if s.provider.endswith("in command-line")]
+        return folders + ([f"hydra.searchpath=[{','.join(searched)}]"] if searched else [])
 
     def _forget(self, plan: Plan) -> None:
         """The same command tries failed runs again, and with `rerun=true` all."""

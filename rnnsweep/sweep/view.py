@@ -165,7 +165,7 @@ class View:
             self.live.stop()
 
 
-def closing_table(progress: Progress, config_dirs: Sequence[str] = ()) -> str:
+def closing_table(progress: Progress, own: Sequence[str] = ()) -> str:
     """How a sweep ended: runs by status, the best, and for each failure its last line and the command to rerun it."""
     progress.look()
     lines = ["", *(f"{count:>6} {name}" for name, count in progress.counts.items() if count)]
@@ -173,6 +173,6 @@ def closing_table(progress: Progress, config_dirs: Sequence[str] = ()) -> str:
         lines += ["", f"best: {progress.best.run}  val/loss {progress.best.best['val/loss']:.4f}"]
     planned = {run.id: run for run in progress.plan.runs}
     for record in progress.failures():
-        command = planned[record.run].command(progress.plan.study, config_dirs)
+        command = planned[record.run].command(progress.plan.study, own)
         lines += ["", f"failed: {record.run}: {last_line(record.error)}", f"  rerun: {command}"]
     return "\n".join(lines)

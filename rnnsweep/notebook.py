@@ -1,0 +1,58 @@
+"""Runs from Python, as a notebook or a test wants them; the overrides are those of the command line.
+
+    from rnnsweep.notebook import train
+    store = train("task=parity", "cell=lstm_scratch", "train.steps=500")
+    store.record().best["test/accuracy"], store.rows(), store.path      # rnnsweep/record.py says what there is
+    _, model = rnnsweep.run.saved(store.path)                           # the weights of the best validation
+
+A sweep is the command that it is in a terminal: its workers are processes.
+"""
+
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.errors import ConfigCompositionException
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from rnnsweep.cli import CONF, admit
+from rnnsweep.config import plain
+from rnnsweep.record import RunStore
+from rnnsweep.run import Run, prepare
+from rnnsweep.single import train as train_single
+
+
+def composed(*overrides: str) -> Run:
+    """The run that the overrides describe; nothing is written yet.
+
+    Raises:
+        ConfigError: a setting or its value is wrong.
+        HydraException: an override cannot be read, or a group has no such choice.
+    """
+    with initialize_config_dir(str(CONF)):
+        config = _admitting([*overrides])
+    choices = config.hydra.runtime.choices
+    with open_dict(config):
+        config.pop("hydra")
+    return prepare(plain(OmegaConf.to_container(config, resolve=True), choices))
+
+
+def _admitting(overrides: list[str]) -> DictConfig:
+    try:
+        return compose("config", overrides, return_hydra_config=True)
+    except ConfigCompositionException as error:
+        admitted = admit(error, overrides)
+        if admitted is None:
+            raise
+        return _admitting(admitted)
+
+
+def train(*overrides: str) -> RunStore:
+    """Trains a run as `python -m rnnsweep` does, or continues it, or finds it finished; its files.
+
+    Raises:
+        as `composed` and rnnsweep.single.train.
+    """
+    run = composed(*overrides)
+    store = RunStore(Path(run.config["out"]) / run.id)
+    train_single(run, store)
+    return store

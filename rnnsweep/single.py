@@ -1,0 +1,51 @@
+"""A run by itself: claimed, trained or continued, recorded and drawn. What the command line does, and a notebook."""
+
+import traceback
+
+from rnnsweep import curves, figures, interrupt, progress
+from rnnsweep.errors import ConfigError
+from rnnsweep.record import RunRecord, RunStore
+from rnnsweep.run import Run, execute, fail
+from rnnsweep.trackers import tracked
+
+
+def train(run: Run, store: RunStore) -> RunRecord:
+    """Trains the run where it is not finished; says so where it is, and how to go on where it was stopped.
+
+    Raises:
+        ConfigError: the directory cannot be written, or another process trains in it.
+        Interrupted: SIGINT or SIGTERM came; a checkpoint is written.
+    """
+    finished = store.record()
+    if finished and finished.status in ("complete", "diverged") and not run.config["rerun"]:
+        print(f"{store.path} is finished; `rerun=true` trains it anew")
+        return finished
+    observer = tracked(progress.observer(run.train.progress), run.train.tracker)
+    _claim(store)
+    if run.config["rerun"]:
+        store.clear()
+    try:
+        with interrupt.listening() as stop:
+            (record,) = execute([(run, store)], observer, stop)
+    except Exception as error:
+        if not isinstance(error, ConfigError):
+            fail(run.id, store, run.config, traceback.format_exc())
+        raise
+    except interrupt.Interrupted:
+        command = "the same command without rerun=true" if run.config["rerun"] else "the same command"
+        print(f"\nstopped; a checkpoint is in {store.path}: {command} continues from it", flush=True)
+        raise
+    finally:
+        store.release()
+    curves.draw(store)
+    figures.draw(store, record.showcase)
+    return record
+
+
+def _claim(store: RunStore) -> None:
+    try:
+        claimed = store.claim()
+    except OSError as error:
+        raise ConfigError("out", f"cannot write {store.path}: {error.strerror}; choose another directory") from None
+    if not claimed:
+        raise ConfigError(str(store.path), "another process is training this very run")
