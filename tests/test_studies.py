@@ -8,6 +8,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import HydraContext
 from omegaconf import OmegaConf
 
+from rnnsweep.errors import ConfigError
+from rnnsweep.sweep import published
 from rnnsweep.sweep.plan import Plan
 from rnnsweep.sweep.sweeper import StudySweeper
 
@@ -36,3 +38,10 @@ def test_a_study_is_planned_in_both_sizes(name: str) -> None:
     assert all(run.config["train"]["steps"] or run.config["train"]["epochs"] for run in full.runs)
     comment = (CONF / "study" / f"{name}.yaml").read_text().splitlines()[1]
     assert comment.startswith("# ")
+
+
+def test_published_numbers_need_a_number_or_an_order() -> None:
+    paper = {"source": "A. Paper", "metric": "test/loss"}
+    assert published.read(paper | {"orders": [[{"cell": "gru"}, {"cell": "rnn"}]]})["values"] == []
+    with pytest.raises(ConfigError, match="expected at least one published number, or one of `orders`"):
+        published.read(paper)
