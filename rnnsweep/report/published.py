@@ -132,4 +132,6 @@ def kept(order: list[Ours], sign: int) -> str:
     if not all(sign * a.interval.mean < sign * b.interval.mean for a, b in pairs):
         return "not reproduced"
     apart = all(max(sign * x for x in a.values) < min(sign * x for x in b.values) for a, b in pairs)
-    return "reproduced" if apart else "reproduced in the mean, though not by every seed"
+    if not apart:
+        return "reproduced in the mean, though not by every seed"
+    return "reproduced" if min(len(each.values) for each in order) >= FEW else f"reproduced, by fewer than {FEW} seeds"
