@@ -15,7 +15,7 @@ import records
 from conftest import ROOT
 
 from rnnsweep.record import RunStore
-from rnnsweep.report import cli, write
+from rnnsweep.report import cli, published, write
 from rnnsweep.report.analysis import analyse
 from rnnsweep.report.collect import STATES, collect
 from rnnsweep.report.effects import Comparison, at_equal, counted
@@ -558,3 +558,49 @@ def test_published_numbers_stand_beside_ours_with_a_verdict(tmp_path: Path) -> N
     text = text.replace("\\", "")
     assert "gru (2.020), then lstm (2.220), then rnn (3.020): reproduced." in text
     assert "rnn (3.020), then gru (2.020): not reproduced." in text
+
+
+def test_a_published_number_is_shown_with_its_digits_and_an_order_with_what_the_seeds_say(tmp_path: Path) -> None:
+    for seed in range(3):
+        for cell, loss in (("rnn", 0.0204), ("gru", 5.3e-5), ("lstm", 0.0202)):
+            records.run(tmp_path, loss * (1 + seed / 20), cell=cell, seed=seed)
+    records.run(tmp_path, 1.0, cell="indrnn", seed=0)
+    runs = runs_of(tmp_path)
+    spec: dict[str, Any] = {
+        "source": "A. Paper, Table 1",
+        "metric": "val/loss",
+        "values": [{"where": {"cell": "gru"}, "value": 5.3e-5}, {"where": {}, "value": 0.0204}],
+        "orders": [
+            [{"cell": "gru"}, {"cell": "lstm"}],
+            [{"cell": "lstm"}, {"cell": "rnn"}],
+            [{"cell": "rnn"}, {"cell": "indrnn"}],
+            [{"cell": "mut1"}],
+        ],
+    }
+
+    def rows(**changed: object) -> list[list[str]]:
+        table = published.table(runs, runs.metric(None), spec | changed, 0)
+        return [[cell.text for cell in row.cells] for row in table.rows] + [list(table.notes)]
+
+    def orders(**changed: object) -> list[str]:
+        return list(published.orders(runs, runs.metric(None), spec | changed))
+
+    first, second, _ = rows()
+    assert first[:2] == ["cell=gru", "0.0000530"]
+    assert first[2].startswith("0.0000557 ± 0.00000")
+    assert second[:2] == ["the best of all", "0.0204"]
+    assert orders() == [
+        "Published order, the best first: gru (0.0000557), then lstm (0.0212): reproduced.",
+        "Published order, the best first: lstm (0.0212), then rnn (0.0214): "
+        "reproduced in the mean, though not by every seed.",
+        "Published order, the best first: rnn (0.0214), then indrnn (1.000): reproduced, by fewer than 3 seeds.",
+        "Published order, the best first: mut1 (no complete run): cannot be told yet.",
+    ]
+    (row, (note,)) = rows(metric="last:val/loss", values=[{"where": {"cell": "rnn"}, "value": 0.0204, "band": 0.01}])
+    assert row[2].startswith("0.0714 ± ")
+    assert row[4] == "not reproduced"
+    assert note.startswith("Ours: val/loss after the last step, of the setting that is best on val/loss")
+    assert rows(needs=["seed"])[0][4] == "not judged"
+    assert rows(needs=["task.text"])[0][4] == "not judged: task.text is null"
+    assert orders(needs=["task.text"])[1].endswith("then rnn (0.0214): not judged, task.text is null.")
+    assert orders(values=[], differs="the data")[0] == "A. Paper, Table 1, by val/loss. Settings differ: the data."

@@ -31,9 +31,10 @@ class Published:
     source: str
     """Paper, table and page."""
     metric: str
-    """Of ours, as in test/loss: at the setting that is best on validation."""
-    values: list[Config]
-    """Each a Value."""
+    """Of ours, at the setting that is best on validation: test/loss, or last:val/loss for what the last step
+    left."""
+    values: list[Config] = dataclasses.field(default_factory=list)
+    """Each a Value; none where the paper states orders alone."""
     orders: list[list[Config]] = dataclasses.field(default_factory=list)
     """Orders that the paper finds: lists of settings, the best first."""
     differs: str = ""
@@ -51,8 +52,8 @@ def read(content: Config) -> Config:
     found = checked(Published, content, KEY)
     for number, value in enumerate(found["values"]):
         found["values"][number] = checked(Value, value, f"{KEY}.values[{number}]")
-    if not found["values"]:
-        raise ConfigError(f"{KEY}.values", "expected at least one published number")
+    if not found["values"] and not found["orders"]:
+        raise ConfigError(f"{KEY}.values", "expected at least one published number, or one of `orders`")
     return found
 
 
