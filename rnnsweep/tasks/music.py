@@ -15,7 +15,7 @@ from rnnsweep.data.music import KEYS, Roll, chorales, rolls
 from rnnsweep.errors import ConfigError
 from rnnsweep.models.embedding import Features
 from rnnsweep.models.many_to_many import ManyToMany
-from rnnsweep.pooling import PoolingFactory
+from rnnsweep.pooling import PoolingFactory, mask
 from rnnsweep.tasks.examples import ExampleTask
 from rnnsweep.types import EXECUTION, Batch, Count, DropoutRate, Metric, Metrics, Showcase, Split, State
 
@@ -98,7 +98,7 @@ class Music(ExampleTask):
         number = next(model.parameters()).dtype
         scores, _ = model(batch["inputs"].to(number))  # (batch, time, key)
         sounds = batch["targets"].to(number)
-        exists = torch.arange(sounds.shape[1], device=scores.device) < batch["lengths"][:, None]
+        exists = mask(batch["lengths"], sounds.shape[1])
         each = F.binary_cross_entropy_with_logits(scores, sounds, reduction="none").sum(2)
         total, count = (each * exists).sum(), exists.sum().to(number)
         said, truth = (scores > 0) & exists[:, :, None], sounds > 0
