@@ -63,10 +63,15 @@ def verdict(value: dict[str, Any], mean: float) -> str:
     return "not judged" if not stated else "reproduced" if all(stated) else "not reproduced"
 
 
+def lacking(runs: Runs, spec: dict[str, Any]) -> str | None:
+    """A setting that the study needs, such as a file of data, and that some run is without: then nothing is judged."""
+    return next((key for key in spec.get("needs", []) if key not in runs.frame or runs.frame[key].isna().any()), None)
+
+
 def table(runs: Runs, metric: Metric, spec: dict[str, Any], index: int) -> Table:
     """A row for each published number: theirs, ours, the difference, and the verdict."""
     rows: list[list[str | Cell]] = []
-    lacks = next((key for key in spec.get("needs", []) if key not in runs.frame or runs.frame[key].isna().any()), None)
+    lacks = lacking(runs, spec)
     for value in spec["values"]:
         setting = ", ".join(f"{key}={label(level)}" for key, level in value["where"].items())
         theirs, found = float(value["value"]), ours(runs, metric, spec["metric"], value["where"])
@@ -103,10 +108,9 @@ def orders(runs: Runs, metric: Metric, spec: dict[str, Any]) -> Iterator[str]:
         )
         means = [math.nan if each is None else sign * each.interval.mean for each in found]
         kept = all(a < b for a, b in itertools.pairwise(means))
-        judged = not any(key not in runs.frame or runs.frame[key].isna().any() for key in spec.get("needs", []))
         known = (
             "not judged"
-            if not judged
+            if lacking(runs, spec)
             else "cannot be told yet"
             if any(map(math.isnan, means))
             else "reproduced"
