@@ -17,7 +17,7 @@ from rnnsweep.models.embedding import Features
 from rnnsweep.models.many_to_many import ManyToMany
 from rnnsweep.pooling import PoolingFactory, mask
 from rnnsweep.tasks.examples import ExampleTask
-from rnnsweep.types import EXECUTION, Batch, Count, DropoutRate, Metric, Metrics, Showcase, Split, State
+from rnnsweep.types import EXECUTION, Batch, Count, Deviation, DropoutRate, Metric, Metrics, Showcase, Split, State
 
 EVALUATION_PIECES = 64  # of one evaluation batch, of like length
 HELD: tuple[Split, ...] = ("val", "test")
@@ -45,6 +45,8 @@ class Music(ExampleTask):
     """Pieces to make up for training where there is no path."""
     held_out: Count = 60
     """Pieces to make up for validation, and as many for the test."""
+    input_noise: Deviation = 0.0
+    """Standard deviation of the Gaussian noise on the keys that training reads."""
     output_dropout: DropoutRate = 0.0
     """Share of the cell's outputs dropped in training before the head."""
 
@@ -92,7 +94,7 @@ class Music(ExampleTask):
             yield batch
 
     def build(self, cell: CellFactory, pooling: PoolingFactory) -> nn.Module:
-        return ManyToMany(Features(KEYS), cell, outputs=KEYS, output_dropout=self.output_dropout)
+        return ManyToMany(Features(KEYS, self.input_noise), cell, outputs=KEYS, output_dropout=self.output_dropout)
 
     def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, ""], Metrics, State]:
         number = next(model.parameters()).dtype
