@@ -73,5 +73,5 @@ def flat(config: dict[str, Any]) -> dict[str, Any]:
 def test_published_numbers_need_a_number_or_an_order() -> None:
     paper = {"source": "A. Paper", "metric": "test/loss"}
     assert published.read(paper | {"orders": [[{"cell": "gru"}, {"cell": "rnn"}]]})["values"] == []
-    with pytest.raises(ConfigError, match="expected at least one published number, or one of `orders`"):
+    with pytest.raises(ConfigError, match="expected something published: values, ablations, shares or orders"):
         published.read(paper)

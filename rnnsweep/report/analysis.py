@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from rnnsweep.report import ablations, figures, inside, leaderboard, listings, published, stats, tables, traces
+from rnnsweep.planned import drawn_file
+from rnnsweep.report import ablations, claims, figures, inside, leaderboard, listings, published, stats, tables, traces
 from rnnsweep.report.collect import searches
 from rnnsweep.report.draw import Picture
 from rnnsweep.report.effects import Comparison, Effect, counted
@@ -288,7 +289,7 @@ def _forest(section: Section, answer: Answer) -> Answer | None:
     done = np.flatnonzero(np.isfinite(section.runs.values(section.metric.name)))
     note = str(counted(section.runs, done, section.metric.name))
     title = "fANOVA by a random forest (Optuna), over what a random search drew"
-    answer.tables.append(Table(f"fanova-{anchor(section.task)}", title, ("setting", "importance"), rows, (note,)))
+    answer.tables.append(Table(f"fanova-{anchor(section.task)}", title, ("setting", "share"), rows, (note,)))
     return answer
 
 
@@ -355,6 +356,7 @@ def _published(section: Section) -> Answer | None:
     answer = Answer(anchor(runs.task, "published"), "Published and ours", "Are the published numbers reproduced?")
     for index, spec in enumerate(specs):
         answer.tables += [published.table(runs, metric, spec, index)] if spec["values"] else []
+        answer.tables += claims.tables(runs, metric, spec, index)
         answer.sentences += published.orders(runs, metric, spec)
     return answer
 
@@ -482,9 +484,11 @@ def _selected(section: Section, ranked: Sequence[leaderboard.Standing]) -> str:
 
 
 def searched(studies: Sequence[str]) -> dict[str, list[str]]:
-    """The settings that each study's searches drew, and by which sampler."""
+    """The settings that each study's searches, and its grids, drew, and by which sampler."""
     found: dict[str, list[str]] = {}
     for study in studies:
+        if (file := drawn_file(Path(study))).exists():
+            found.setdefault("random", []).extend(json.loads(file.read_text(encoding="utf-8")))
         for search in searches(Path(study)):
             keys = [*search["groups"], *(key for _, space in search["bases"].values() for key in space)]
             found.setdefault(search["sampler"], []).extend(keys)

@@ -1,6 +1,7 @@
 """The study sweeper: plans a set of runs and starts workers that pull from it, through any Hydra launcher."""
 
 import itertools
+import json
 import sys
 import typing
 from collections.abc import Sequence
@@ -14,6 +15,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from rnnsweep.config import GROUPS, Config, plain
 from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import Interrupted
+from rnnsweep.planned import drawn_file
+from rnnsweep.record import RunStore
 from rnnsweep.sweep import published as published_numbers
 from rnnsweep.sweep.grid import Grammar, Params, points
 from rnnsweep.sweep.machine import cores, visible_gpus
@@ -35,6 +38,8 @@ class StudySweeper:
         small: params that take the place of those of the same key under `size=small`.
         blocks: several sets of params; the sweep is the union of their grids, each with `params`.
         paired: sets of params whose values move together.
+        draws: points that are drawn at random from what of the grid is a continuous range, or tagged `draw`; all else
+            is run at each of them.
         skip: conditions over a run's settings; where one holds, there is no such run.
         workers: how many; auto: one a core, or one a GPU where there are.
         stack: runs of one shape that a worker trains as one program; auto: measured.
@@ -56,6 +61,7 @@ class StudySweeper:
         small: Params | None = None,
         blocks: Sequence[Params] | None = None,
         paired: Sequence[Params] | None = None,
+        draws: int | None = None,
         skip: str | Sequence[str] | None = None,
         workers: int | Literal["auto"] = "auto",
         stack: int | Literal["auto"] = "auto",
@@ -74,15 +80,17 @@ class StudySweeper:
         self.seeds = seeds if isinstance(seeds, str) else ",".join(map(str, seeds))
         self.metrics = (metrics,) if isinstance(metrics, str) else tuple(metrics)
         self.name, self.workers, self.stack, self.on_error, self.plan_only = name, workers, stack, on_error, plan
+        self.draws, self.drawn = draws, set[str]()
         self.params, self.small = _plain(params) or {}, _plain(small) or {}
         self.blocks, self.paired = _plain(blocks) or [{}], _plain(paired) or []
-        self.has_blocks, self.has_paired, self.has_skip = bool(blocks), bool(paired), bool(skip)
+        self.of_grids = {"blocks": bool(blocks), "paired": bool(paired), "draws": draws is not None, "skip": bool(skip)}
         self.skip = Skip([skip] if isinstance(skip, str) else _plain(skip) or [])
         for key, value in (("workers", workers), ("stack", stack)):
             if value != "auto" and not (isinstance(value, int) and value >= 1):
                 raise ConfigError(f"hydra.sweeper.{key}", f"expected auto or at least 1, got {value!r}")
-        if not n_trials >= 1:
-            raise ConfigError("hydra.sweeper.n_trials", f"expected at least 1, got {n_trials!r}")
+        for key, number in (("n_trials", n_trials), ("draws", draws)):
+            if number is not None and not number >= 1:
+                raise ConfigError(f"hydra.sweeper.{key}", f"expected at least 1, got {number!r}")
         if not self.metrics or (pruner != "none" and len(self.metrics) > 1):
             raise ConfigError("hydra.sweeper.metrics", "expected at least one, and exactly one where trials are pruned")
         for key, choice, known in (
@@ -128,10 +136,16 @@ class StudySweeper:
 
     def _points(self, arguments: list[str]) -> Any:
         grammar = Grammar(self.hydra_context.config_loader)
-        params = self._sized_params()
-        own = [axis for argument in arguments for axis in [grammar.axis(argument)]]
         together = [grammar.paired(paired) for paired in self.paired]
-        return points([[*grammar.axes(params | dict(block)), *together, *own] for block in self.blocks])
+        blocks = []
+        for block in self.blocks:
+            texts = grammar.texts(self._sized_params() | dict(block))
+            drawn = [text for text in (*texts, *arguments) if self.draws and grammar.is_drawn(text)]
+            self.drawn |= {grammar.override(text).get_key_element() for text in drawn}
+            params, own = ([grammar.axis(text) for text in part if text not in drawn] for part in (texts, arguments))
+            at_random = [grammar.drawn(drawn, self.draws)] if self.draws and drawn else []
+            blocks.append([*params, *together, *at_random, *own])
+        return points(blocks)
 
     def _sized_params(self) -> Params:
         return self.params | (self.small if self.config.get("size") == "small" else {})
@@ -180,8 +194,8 @@ class StudySweeper:
         params = self._sized_params()
         texts = [*grammar.texts(params), *arguments]
         overrides = {override.key_or_group: (override, text) for text in texts for override in [grammar.override(text)]}
-        for setting in ("blocks", "paired", "skip"):
-            if getattr(self, f"has_{setting}"):
+        for setting, given in self.of_grids.items():
+            if given:
                 problem = "belongs to a grid; a search draws from params and the command line alone"
                 raise ConfigError(f"hydra.sweeper.{setting}", problem)
         if self.config.rerun:
@@ -241,6 +255,8 @@ class StudySweeper:
         task = WorkTask(plan.save().resolve(), WorkOptions(self.stack, threads, self.on_error, count))
         if self.published:
             published_numbers.tell(self.published, plan.study)
+        if self.drawn:
+            RunStore(plan.study / FOLDER).write(drawn_file(plan.study).name, json.dumps(sorted(self.drawn)))
         if progress.left:
             self._launch(task, min(count, progress.left), plan.study)
         print(closing_table(progress, self._own_groups), flush=True)
