@@ -90,6 +90,16 @@ def stacked(width: float, heights: tuple[float, float]) -> tuple[Figure, list[Ax
     return figure, list(figure.subplots(2, 1, sharex=True, height_ratios=heights))
 
 
+def panels_of(count: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """So many panels of one scale, row by row."""
+    rows = -(-count // columns)
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    panels = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
+    for axes in panels[count:]:
+        axes.set_visible(False)
+    return figure, panels[:count]
+
+
 def color(index: int) -> str:
     return COLORS[index % len(COLORS)]
 

@@ -57,13 +57,24 @@ class Factor:
 
 
 class Runs:
-    """The runs of one task. `frame` has a row each and, beside what was collected, a number for each setting."""
+    """The runs of one task. `frame` has a row each and, beside what was collected, a number for each setting.
 
-    def __init__(self, frame: pd.DataFrame, searched: Sequence[str] = (), random: bool = True, mixed: bool = False):
+    `study`: the study that they are all of, where the report tells studies apart.
+    """
+
+    def __init__(
+        self,
+        frame: pd.DataFrame,
+        searched: Sequence[str] = (),
+        random: bool = True,
+        mixed: bool = False,
+        study: str = "",
+    ):
         self.frame = frame.reset_index(drop=True)
         self.random = random  # whether all searches drew at random
         self.mixed = mixed  # whether some studies are searches and some are not
-        self.task = str(frame["task"].iloc[0])
+        self.learned = str(frame["task"].iloc[0])
+        self.task = f"{study}: {self.learned}" if study not in ("", self.learned) else self.learned  # by this name here
         self.searched = set(searched)
         self.complete = (self.frame["state"] == "complete").to_numpy()
         self.ranked: dict[str, Any] = {}

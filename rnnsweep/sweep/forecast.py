@@ -2,6 +2,7 @@
 
 import collections
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from rnnsweep import run
@@ -10,8 +11,22 @@ from rnnsweep.sweep.probe import seconds_per_step, stack_size
 from rnnsweep.sweep.view import Progress, duration
 
 
-def forecast(plan: Plan, workers: int, stack: int | str) -> str:
-    """Runs, done and to do, parameters, operations, memory, stacks and time, as text."""
+def forecast(plans: Sequence[Plan], workers: int, stack: int | str) -> str:
+    """Runs, done and to do, parameters, operations, memory, stacks and time, as text; of several plans also in all."""
+    parts = [_forecast(plan, stack) for plan in plans]
+    lines = [line for told, seconds in parts for line in (*told, *_about(seconds, workers))]
+    if len(plans) > 1:
+        runs = sum(len(plan.runs) for plan in plans)
+        lines += ["", f"{runs} runs of {len(plans)} studies", *_about(sum(seconds for _, seconds in parts), workers)]
+    return "\n".join(lines)
+
+
+def _about(seconds: float, workers: int) -> list[str]:
+    return ["", f"about {duration(seconds / workers)} with {workers} workers"] if seconds else []
+
+
+def _forecast(plan: Plan, stack: int | str) -> tuple[list[str], float]:
+    """What is to be told of one plan, and the seconds that one worker would take for what is left of it."""
     progress = Progress(plan)
     progress.look()
     shapes: dict[str, list[Planned]] = collections.defaultdict(list)
@@ -29,8 +44,7 @@ def forecast(plan: Plan, workers: int, stack: int | str) -> str:
             row, seconds = _row(first, alike, min(size, len(alike)))
             total += seconds
             lines.append(row)
-    lines += ["", f"about {duration(total / workers)} with {workers} workers"] if shapes else []
-    return "\n".join(lines)
+    return lines, total
 
 
 def _row(first: run.Run, planned: list[Planned], size: int) -> tuple[str, float]:
