@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from hydra.core.plugins import Plugins
-from hydra.types import HydraContext, TaskFunction
+from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from rnnsweep.config import GROUPS, Config, plain
@@ -49,7 +49,8 @@ class StudySweeper:
         storage: of a search: an SQLAlchemy URL; null: a journal file in the study's directory.
         published: numbers of a paper that the report compares with; see published.py.
         studies: other studies by name, with params in the place of their own: each is swept after the one before, in
-            a directory of its own below this one's; `params` and `small` are then for all of them.
+            a directory of its own below this one's. `params` are then for all of them, and `small` in the place of each
+            one's under `size=small`.
         report: write the report into the study's directory when the sweep ends.
     """
 
@@ -131,14 +132,20 @@ class StudySweeper:
         grammar = Grammar(self.hydra_context.config_loader)
         typed = [argument for argument in arguments if not argument.startswith("+study=")]
         for name, params in self.studies.items():
-            own = [f"+study={name}", *grammar.texts(self.params | (params or {}) | self._small), *typed]
-            general = [text for text in own if grammar.is_general(grammar.override(text))]
-            config = self.hydra_context.config_loader.load_sweep_config(self.config, general)
+            given = self.params | (self._small or params or {})
+            own = [f"+study={name}", *grammar.texts(given), *typed]
+            config = self._master([text for text in own if grammar.is_general(grammar.override(text))])
             options = _plain(config.hydra.sweeper)
             del options["_target_"]
             part = StudySweeper(**options | {"name": f"{self.name}/{name}", "studies": None})
             part.setup(hydra_context=self.hydra_context, task_function=lambda _: None, config=config)
             yield part, own
+
+    def _master(self, overrides: list[str]) -> DictConfig:
+        """The config of another study, as its own command under these settings of Hydra would compose it."""
+        ours = [text for text in self.config.hydra.overrides.hydra if "hydra.sweeper.studies" not in text]
+        name = self.config.hydra.job.config_name
+        return self.hydra_context.config_loader.load_configuration(name, [*ours, *overrides], RunMode.MULTIRUN)
 
     def _prepared(self, arguments: list[str]) -> Plan | Search:
         return self._described(arguments) if self.search else self._plan(arguments)
