@@ -416,7 +416,8 @@ def _shown(section: Section) -> Answer | None:
         answer.pictures.append(traces.attention(runs, seeds[0], data["attention"]))
     if isinstance(data.get("by_length"), list) and len(data["by_length"]) > 1:
         answer.pictures.append(traces.by_length(runs, seeds[0], data["by_length"]))
-    answer.pictures += filter(None, [predictions.fit(runs, None, section.metric)])
+    if not any(picture.name.startswith("fit-") for a in section.answers for picture in a.pictures):
+        answer.pictures += filter(None, [predictions.fit(runs, None, section.metric)])
     if isinstance(data.get("forecasts"), dict) and len(data["forecasts"]) > 2:
         answer.pictures.append(predictions.forecasts(runs, seeds[0], data["forecasts"]))
     for name, series in data.items():

@@ -236,11 +236,16 @@ class Runs:
         return tuple(told.iloc[0]) if len(told) else (None, None, None)
 
     def unit(self, name: str) -> str:
-        """The unit of a metric, as far as it is known."""
+        """The unit of a metric, as far as it is known: what the task says of it; losses are nats but for numbers."""
         last = name.rpartition("/")[2]
+        last = "loss" if last in ("gap", "overfit") else last
         judged, unit, _ = self._judged()
-        units = {"loss": "nats", "bpc": "bits", "ppl": "", "accuracy": "share", "seconds": "s", "parameters": ""}
-        return units[last] if last in units else str(unit) if last == judged else ""
+        if last == judged:
+            return str(unit)
+        shown = self.frame["showcase"].dropna() if last == "loss" and "showcase" in self.frame else []
+        loss = "" if any("predictions" in keys for keys in shown) else "nats"
+        units = {"loss": loss, "bpc": "bits", "accuracy": "share", "seconds": "s"}
+        return units.get(last, "")
 
     def lower(self, name: str) -> bool:
         last = name.rpartition("/")[2]

@@ -143,7 +143,8 @@ class StudySweeper:
 
     def _master(self, overrides: list[str]) -> DictConfig:
         """The config of another study, as its own command under these settings of Hydra would compose it."""
-        ours = [text for text in self.config.hydra.overrides.hydra if "hydra.sweeper.studies" not in text]
+        mine = tuple(f"hydra.sweeper.{key}" for key in ("name", "params", "small", "studies"))
+        ours = [text for text in self.config.hydra.overrides.hydra if not text.lstrip("+~").startswith(mine)]
         name = self.config.hydra.job.config_name
         return self.hydra_context.config_loader.load_configuration(name, [*ours, *overrides], RunMode.MULTIRUN)
 
