@@ -2,7 +2,7 @@
 
 import collections
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rnnsweep import run
@@ -11,40 +11,47 @@ from rnnsweep.sweep.probe import seconds_per_step, stack_size
 from rnnsweep.sweep.view import Progress, duration
 
 
-def forecast(plans: Sequence[Plan], workers: int, stack: int | str) -> str:
-    """Runs, done and to do, parameters, operations, memory, stacks and time, as text; of several plans also in all."""
-    parts = [_forecast(plan, stack) for plan in plans]
-    lines = [line for told, seconds in parts for line in (*told, *_about(seconds, workers))]
+def forecast(plans: Sequence[Plan], workers: int, stack: int | str) -> Iterator[str]:
+    """Lines: runs, done and to do, parameters, operations, memory, stacks and time; of several plans also in all."""
+    total = 0.0
+    with tempfile.TemporaryDirectory() as folder:  # a forecast leaves nothing behind
+        for plan in plans:
+            yield from _standing(plan)
+            seconds = 0.0
+            for alike in _shapes(plan):
+                first = run.prepare(alike[0].config)
+                size = int(stack) if stack != "auto" else stack_size(first, len(alike), Path(folder))
+                row, taken = _row(first, alike, min(size, len(alike)))
+                seconds += taken
+                yield row
+            yield from _about(seconds, workers)
+            total += seconds
     if len(plans) > 1:
-        runs = sum(len(plan.runs) for plan in plans)
-        lines += ["", f"{runs} runs of {len(plans)} studies", *_about(sum(seconds for _, seconds in parts), workers)]
-    return "\n".join(lines)
+        yield f"\n{sum(len(plan.runs) for plan in plans)} runs of {len(plans)} studies"
+        yield from _about(total, workers)
 
 
-def _about(seconds: float, workers: int) -> list[str]:
-    return ["", f"about {duration(seconds / workers)} with {workers} workers"] if seconds else []
-
-
-def _forecast(plan: Plan, stack: int | str) -> tuple[list[str], float]:
-    """What is to be told of one plan, and the seconds that one worker would take for what is left of it."""
+def _standing(plan: Plan) -> Iterator[str]:
     progress = Progress(plan)
     progress.look()
+    yield f"{plan.study}: {progress.summary()}\n"
+    if progress.left:
+        yield "   runs  stack  parameters  FLOP a run   memory   ms a step   a run   such as"
+
+
+def _shapes(plan: Plan) -> list[list[Planned]]:
+    """The runs that are left, those of one shape together."""
+    done = plan.records()
     shapes: dict[str, list[Planned]] = collections.defaultdict(list)
     for planned in plan.runs:
-        if planned.id not in progress.records:
+        if planned.id not in done or done[planned.id].status == "pruned":
             shapes[planned.signature].append(planned)
-    lines = [f"{plan.study}: {progress.summary()}", ""]
-    total = 0.0
-    if shapes:
-        lines.append("   runs  stack  parameters  FLOP a run   memory   ms a step   a run   such as")
-    with tempfile.TemporaryDirectory() as folder:  # a forecast leaves nothing behind
-        for alike in shapes.values():
-            first = run.prepare(alike[0].config)
-            size = int(stack) if stack != "auto" else stack_size(first, len(alike), Path(folder))
-            row, seconds = _row(first, alike, min(size, len(alike)))
-            total += seconds
-            lines.append(row)
-    return lines, total
+    return list(shapes.values())
+
+
+def _about(seconds: float, workers: int) -> Iterator[str]:
+    if seconds:
+        yield f"\nabout {duration(seconds / workers)} with {workers} workers\n"
 
 
 def _row(first: run.Run, planned: list[Planned], size: int) -> tuple[str, float]:

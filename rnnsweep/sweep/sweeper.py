@@ -158,8 +158,8 @@ class StudySweeper:
 
         for search in (work for work in works if isinstance(work, Search)):
             print(f"{search.study}: {Trials(search).summary()}", flush=True)
-        if grids := [work for work in works if isinstance(work, Plan)]:
-            print(forecast(grids, self._count(), self.stack))
+        for line in forecast([work for work in works if isinstance(work, Plan)], self._count(), self.stack):
+            print(line, flush=True)  # as it is measured
 
     def _write_report(self) -> bool:
         """The report of all that is in the study's directory, into it; a process of its own, free of torch."""
