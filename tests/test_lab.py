@@ -44,6 +44,8 @@ def test_each_study_is_planned_as_its_own_command_would_but_for_what_is_given() 
 def test_small_is_for_all_and_in_the_place_of_what_is_given() -> None:
     found = plans("hydra.sweeper.name=both", *MADE_OF, "+hydra.sweeper.small.seed=3", "size=small")
     assert {run.config["seed"] for plan in found.values() for run in plan.runs} == {3}
+    own = plans("hydra.sweeper.name=both", *MADE_OF, "size=small")
+    assert {run.config["seed"] for run in own["multirun/both/capacity"].runs} == {0, 1, 2}, "those of its small size"
 
 
 def test_a_setting_that_one_of_them_lacks_is_refused_before_any_run() -> None:

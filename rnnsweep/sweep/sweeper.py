@@ -132,7 +132,7 @@ class StudySweeper:
         grammar = Grammar(self.hydra_context.config_loader)
         typed = [argument for argument in arguments if not argument.startswith("+study=")]
         for name, params in self.studies.items():
-            given = self.params | (self._small or params or {})
+            given = self.params | (self.small if self._is_small else params or {})
             own = [f"+study={name}", *grammar.texts(given), *typed]
             config = self._master([text for text in own if grammar.is_general(grammar.override(text))])
             options = _plain(config.hydra.sweeper)
@@ -191,11 +191,11 @@ class StudySweeper:
         return points([[*grammar.axes(params | dict(block)), *together, *own] for block in self.blocks])
 
     def _sized_params(self) -> Params:
-        return self.params | self._small
+        return self.params | (self.small if self._is_small else {})
 
     @property
-    def _small(self) -> Params:
-        return self.small if self.config.get("size") == "small" else {}
+    def _is_small(self) -> bool:
+        return bool(self.config.get("size") == "small")
 
     def _compose(self, overrides: list[str], resolve: bool) -> Config:
         config = self.hydra_context.config_loader.load_sweep_config(self.config, overrides)
