@@ -101,7 +101,8 @@ def report(options: argparse.Namespace) -> list[Path]:
     warnings = _warnings(frame, unknown)
     states = ", ".join(str(path) for path in options.paths)
     command = shlex.join(["python", "scripts/report.py", *sys.argv[1:]])
-    title = f"Ablation report: {', '.join(runs.task for runs in found)}"
+    of = [path.name for path in options.paths] if apart else [runs.task for runs in found]
+    title = f"Ablation report: {', '.join(of)}"
     subtitle = f"{len(frame)} planned runs of {states}."
     return publish(Report(title, subtitle, sections, command, warnings), options.out)
 

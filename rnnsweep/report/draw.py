@@ -97,8 +97,9 @@ def panels_of(count: int, columns: int, width: float, height: float) -> tuple[Fi
     rows = -(-count // columns)
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
     panels = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
-    for axes in panels[count:]:
+    for index, axes in enumerate(panels[count:], count):
         axes.set_visible(False)
+        panels[index - columns].tick_params(labelbottom=True)  # the lowest of its column
     return figure, panels[:count]
 
 

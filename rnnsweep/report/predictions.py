@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from rnnsweep.record import Json
-from rnnsweep.report.draw import COLORS, GRID, INK, MUTED, Picture, canvas, color, panels_of, plain_log
+from rnnsweep.report.draw import COLORS, GRID, INK, MUTED, Picture, canvas, color, legend, panels_of, plain_log
 from rnnsweep.report.figures import styled
 from rnnsweep.report.leaderboard import Standing, standings
 from rnnsweep.report.runs import Factor, Metric, Runs
@@ -18,6 +18,8 @@ from rnnsweep.report.tables import anchor
 from rnnsweep.report.traces import best_of_levels, rows_of, showcase
 
 SHOWN = 4  # models whose answers stand side by side
+POINTS = 100  # of a forecast: more of them are a band
+STYLES = ("-", "--", "-.", ":")  # so that of two equal lines both are seen
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,9 +45,9 @@ class Answers:
 
     def draw(self, axes: Axes, shade: str) -> None:
         if self.forecast:
-            axes.plot(self.truth, color=GRID, linewidth=4, label="truth")
-            axes.plot(self.before, color=MUTED, linewidth=1, linestyle=":", label="before training")
-            axes.plot(self.after, color=shade, linewidth=1.3, label="after")
+            axes.plot(self.truth[:POINTS], color=GRID, linewidth=4, label="truth")
+            axes.plot(self.before[:POINTS], color=MUTED, linewidth=1, linestyle=":", label="before training")
+            axes.plot(self.after[:POINTS], color=shade, linewidth=1.3, label="after")
             axes.set(xlabel="step beyond the last window", ylabel="value")
             return
         ends = min(self.truth), max(self.truth)
@@ -80,7 +82,7 @@ def fit(runs: Runs, factor: Factor | None, metric: Metric) -> Picture | None:
         answers.draw(axes, color(index))
         axes.set_title(named(factor.key, level) if factor else "")
         tables.append(answers.frame().assign(level=level))
-    rights[0].legend(loc="upper left")
+    legend(figure, rights[0])
     caption = (
         f"For each level of {factor.key} the setting that is best on validation. "
         if factor
@@ -115,7 +117,7 @@ def _losses(
             rows = rows[rows["value"] > 0]
             if rows.empty:
                 continue
-            shade, style = (color(index), "-") if split == "val" else (MUTED, "--")
+            shade, style = (color(index), STYLES[index]) if split == "val" else (MUTED, "--")
             for _, one in rows.groupby("row"):
                 axes.plot(one["step"], one["value"], color=shade, linewidth=0.6, alpha=0.4, linestyle=style)
             mean = np.exp(np.log(rows["value"]).groupby(rows["step"]).mean())

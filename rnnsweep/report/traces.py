@@ -325,7 +325,8 @@ def by_length(runs: Runs, row: int, data: list[dict[str, float]]) -> Picture:
     """How often the selected model is right on sequences of each length."""
     figure, (axes,) = canvas(1, 4.2, 2.6)
     frame = pd.DataFrame(data)
-    for index, name in enumerate(column for column in ("exact", "accuracy", "last") if column in frame):
+    told = frame[[column for column in ("exact", "accuracy", "last") if column in frame]].T.drop_duplicates().index
+    for index, name in enumerate(told):
         axes.plot(frame["length"], frame[name], marker="o", markersize=4, color=COLORS[index], label=name)
     axes.set(xlabel="length", ylabel="share right", ylim=(-0.03, 1.03))
     legend(figure, axes)
