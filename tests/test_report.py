@@ -332,7 +332,7 @@ def test_what_the_best_model_shows_is_drawn(tmp_path: Path) -> None:
         best = records.run(tmp_path / "study", 2.0 - seed / 10, showcase=shown if seed == 2 else {}, seed=seed)
     (best / "attention.png").write_bytes(b"drawn anew from the data")
     out = made(tmp_path / "study")
-    for name in ("confusion", "attention", "by-length", "predictions"):
+    for name in ("confusion", "attention", "by-length", "fit"):
         assert (out / "figures" / f"{name}-charlm.svg").exists()
     assert (out / "figures" / "attention-charlm.csv").read_text().splitlines()[1] == "0.2,0.3,0.5,$"
     assert best.name in (out / "report.html").read_text()

@@ -10,7 +10,19 @@ from typing import Any
 import numpy as np
 
 from rnnsweep.planned import drawn_file
-from rnnsweep.report import ablations, claims, figures, inside, leaderboard, listings, published, stats, tables, traces
+from rnnsweep.report import (
+    ablations,
+    claims,
+    figures,
+    inside,
+    leaderboard,
+    listings,
+    predictions,
+    published,
+    stats,
+    tables,
+    traces,
+)
 from rnnsweep.report.collect import searches
 from rnnsweep.report.draw import Picture
 from rnnsweep.report.effects import Comparison, Effect, counted
@@ -146,6 +158,9 @@ def _baselines(runs: Runs, factors: Sequence[Factor], asked: dict[str, str]) -> 
 
 def _answer(section: Section, question: Question, factors: Sequence[Factor]) -> Answer:
     runs, metric, margin = section.runs, section.metric, section.margin
+    if own := question.judged in runs.metrics:
+        metric = runs.metric(question.judged)
+        margin = _margin(runs, metric)
     answer = Answer(anchor(runs.task, question.name), question.title, question.asks)
     for factor in factors:
         effects = Comparison(runs, factor, metric).against(section.baselines[factor.key])
@@ -156,7 +171,7 @@ def _answer(section: Section, question: Question, factors: Sequence[Factor]) -> 
             )
             answer.pictures += filter(None, [figures.levels(runs, factor, [metric.name], _hue(runs, factor))])
             continue
-        section.effects += effects
+        section.effects += [] if own else effects
         answer.sentences += [comparison(effect, metric, margin) for effect in strongest(effects, margin)]
         answer.sentences += list(_where(section, factor, effects))
         answer.tables.append(ablations.ablation(runs, factor, effects, metric, margin))
@@ -169,7 +184,13 @@ def _answer(section: Section, question: Question, factors: Sequence[Factor]) -> 
     return answer
 
 
-VIEWS = {"curves": traces.curves, "gradients": traces.gradients, "context": traces.context}
+DRAWN = ("predictions", "forecasts")  # series that have a figure of their own
+VIEWS = {
+    "curves": traces.curves,
+    "fit": predictions.fit,
+    "gradients": traces.gradients,
+    "context": traces.context,
+}
 
 
 def _hue(runs: Runs, factor: Factor) -> Factor | None:
@@ -398,7 +419,13 @@ def _shown(section: Section) -> Answer | None:
         answer.pictures.append(traces.attention(runs, seeds[0], data["attention"]))
     if isinstance(data.get("by_length"), list) and len(data["by_length"]) > 1:
         answer.pictures.append(traces.by_length(runs, seeds[0], data["by_length"]))
+    if not any(picture.name.startswith("fit-") for a in section.answers for picture in a.pictures):
+        answer.pictures += filter(None, [predictions.fit(runs, None, section.metric)])
+    if isinstance(data.get("forecasts"), dict) and len(data["forecasts"]) > 2:
+        answer.pictures.append(predictions.forecasts(runs, seeds[0], data["forecasts"]))
     for name, series in data.items():
+        if name in DRAWN:
+            continue
         if isinstance(series, dict) and len(series) > 1 and all(_numbers(values) for values in series.values()):
             answer.pictures.append(traces.lines(runs, name, series))
     section.images = [

@@ -21,6 +21,7 @@ from rnnsweep.report.draw import (
     canvas,
     color,
     legend,
+    log_if_wide,
     marker,
     numeric_axis,
     plain_log,
@@ -28,6 +29,7 @@ from rnnsweep.report.draw import (
 )
 from rnnsweep.report.effects import FEW, Effect
 from rnnsweep.report.leaderboard import standings
+from rnnsweep.report.numbers import number
 from rnnsweep.report.runs import Factor, Metric, Runs
 from rnnsweep.report.sentences import named
 from rnnsweep.report.tables import anchor
@@ -47,9 +49,9 @@ def styled(draw: Any) -> Any:
 
 
 def axis_label(name: str, unit: str = "") -> str:
-    names = {"val/gap": "validation − training loss (nats)", "val/overfit": "rise after the best (nats)"}
-    names |= {"last:train/grad_norm": "gradient norm at the end", "val/loss": "validation loss (nats)"}
-    return names.get(name, f"{name} ({unit})" if unit else name)
+    names = {"val/gap": "validation − training loss", "val/overfit": "rise after the best"}
+    names |= {"last:train/grad_norm": "gradient norm at the end", "val/loss": "validation loss"}
+    return names.get(name, name) + (f" ({unit})" if unit else "")
 
 
 # Levels ----------------------------------------------------------------------------------------------------------
@@ -107,9 +109,7 @@ def _levels(axes: Axes, runs: Runs, factor: Factor, metric: str, hue: Factor | N
     for code, part in done.groupby("hue"):
         _threads(axes, part, place, int(code), hue)
     axes.set(xlabel=factor.key, ylabel=axis_label(metric, runs.unit(metric)))
-    if metric.endswith("grad_norm") and len(done) and done["value"].min() > 0:
-        axes.set_yscale("log")
-        plain_log(axes.yaxis)
+    log_if_wide(axes, done["value"])
     _on_rail(axes, frame, place)
     kept = done.assign(metric=metric, level=[factor.levels[code] for code in done["level"]])
     kept["hue"] = [hue.levels[code] if hue else "" for code in done["hue"]]
@@ -253,7 +253,7 @@ def heat(runs: Runs, first: Factor, second: Factor, metric: Metric) -> Picture |
     low, high = np.nanmin(grid), np.nanmax(grid)
     for a, b in np.ndindex(grid.shape):
         count = int(lost.get((a, b), 0))
-        text = (f"{grid[a, b]:.3f}" if math.isfinite(grid[a, b]) else "—") + (f"\n{count} div." if count else "")
+        text = (number(grid[a, b])) + (f"\n{count} div." if count else "")
         dark = math.isfinite(grid[a, b]) and ((grid[a, b] - low) / (high - low + 1e-12) < 0.4) == metric.lower
         axes.annotate(
             text,
@@ -316,6 +316,7 @@ def budget(runs: Runs, metric: Metric, arms: Factor | None) -> Picture | None:
         ]
     if not rows:
         return None
+    log_if_wide(axes, [row["expected best"] for row in rows])
     if max(row["configurations"] for row in rows) > 8:
         axes.set_xscale("log")
         plain_log(axes.xaxis)
@@ -357,6 +358,7 @@ def pareto(runs: Runs, metric: Metric, arms: Factor | None) -> Picture | None:
                 label=named(arms.key, arms.levels[code]) if arms else None,
             )
         front = _front(points, metric)
+        log_if_wide(axes, points[:, 1])
         axes.step(points[front, 0], points[front, 1], where="post", color=INK, linewidth=1.2)
         if points[:, 0].max() / points[:, 0].min() > 3:
             axes.set_xscale("log")

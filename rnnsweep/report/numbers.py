@@ -18,7 +18,7 @@ def number(value: float, digits: int = 3) -> str:
     elif size >= 1000:
         text = f"{value:,.0f}"
     elif 0 < size < 10**-digits:
-        text = f"{value:.1g}" if size >= 1e-6 else f"{value:.0e}"
+        text = f"{value:.2g}"
     else:
         text = f"{value:.{digits}f}"
     return text.replace("-", MINUS)

@@ -12,6 +12,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 from omegaconf import OmegaConf
 
 from rnnsweep import rng
+from rnnsweep.config import GROUPS
 from rnnsweep.errors import ConfigError
 
 Params = dict[str, Any]
@@ -87,6 +88,10 @@ class Grammar:
 
     def is_group(self, override: Override) -> bool:
         return override.key_or_group.split("/")[0] in self.groups
+
+    def is_general(self, override: Override) -> bool:
+        """Whether it says one thing of all runs of a sweep, whatever their groups are."""
+        return not override.is_sweep_override() and override.key_or_group.split(".")[0] not in GROUPS
 
     def distribution(self, override: Override) -> dict[str, Any]:
         """What a search draws from for a sweep over a value, as JSON by Optuna's own distribution_to_json.
