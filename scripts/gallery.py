@@ -21,7 +21,7 @@ from rnnsweep.report import cli
 STUDIES = Path(__file__).parent.parent / "conf" / "study"
 
 FIGURES = {
-    "baseline": "levels-*-cell",
+    "baseline": "effect-*-cell",
     "bidirectional": "levels-*-cell_bidirectional",
     "capacity": "levels-*-cell_hidden_size",
     "cell": "curves-*-cell",

@@ -16,6 +16,8 @@ from test_studies import sweeper
 
 from rnnsweep.errors import ConfigError
 from rnnsweep.report import cli, draw
+from rnnsweep.report.collect import collect
+from rnnsweep.report.runs import Runs
 from rnnsweep.sweep.plan import Plan
 
 MADE_OF = ("+hydra.sweeper.studies.capacity={seed: 7, size: small}", "+hydra.sweeper.studies.seqmean={}")
@@ -152,6 +154,14 @@ def test_a_loss_of_numbers_is_no_nats_and_drawn_beside_the_answers(tmp_path: Pat
     assert not (figures / "fit-seqmean.csv").exists(), "shown once"
     page = (tmp_path / "report" / "report.md").read_text()
     assert "Single against stacked" in page
+
+
+def test_levels_stand_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    for window in (16, 2, 4):
+        records.run(tmp_path, 1.0, cell="mlp_window", cell__window=window)
+    records.run(tmp_path, 1.0, cell="gru")
+    (factor,) = Runs(collect([tmp_path])).factors
+    assert factor.levels == ("gru", *(f"mlp_window (cell.window={window})" for window in (2, 4, 16)))
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -1,6 +1,7 @@
 """Figures of factors: levels, differences, interactions, budgets, costs. Each returns the picture with its data."""
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,6 +35,7 @@ from rnnsweep.report.runs import Factor, Metric, Runs
 from rnnsweep.report.sentences import named
 from rnnsweep.report.tables import anchor
 
+LONGEST, ROW = 24, 36  # characters of a level's name, and of all names that stand in a row below a panel
 THREADS = 60  # single settings that a figure shows as thin lines beside the mean
 Array = NDArray[Any]
 
@@ -60,7 +62,7 @@ def axis_label(name: str, unit: str = "") -> str:
 @styled
 def levels(runs: Runs, factor: Factor, metrics: Sequence[str], hue: Factor | None) -> Picture | None:
     """Each setting as a thin line over the levels, the mean of those that have every level as a thick one."""
-    figure, panels = canvas(len(metrics))
+    figure, panels = canvas(len(metrics), height=4.0 if _crowded(factor) else 3.1)
     data = pd.concat(
         [
             _levels(axes, runs, factor, name, hue, index == 0)
@@ -103,7 +105,9 @@ def _levels(axes: Axes, runs: Runs, factor: Factor, metric: str, hue: Factor | N
     if numbers:
         numeric_axis(axes, numbers, factor.levels)
     else:
-        axes.set_xticks(place, [_short(level) for level in factor.levels])
+        names = [_short(level) for level in factor.levels]
+        turned: Any = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if _crowded(factor) else {}
+        axes.set_xticks(place, names, **turned)
         axes.set_xlim(-0.4, len(place) - 0.6)
     done = frame[np.isfinite(frame["value"])]
     for code, part in done.groupby("hue"):
@@ -123,8 +127,15 @@ def _levels(axes: Axes, runs: Runs, factor: Factor, metric: str, hue: Factor | N
     ]
 
 
+def _crowded(factor: Factor) -> bool:
+    """Whether the names of the levels do not fit beside each other below a panel."""
+    return not factor.numbers and sum(len(_short(level)) for level in factor.levels) > ROW
+
+
 def _short(level: str) -> str:
-    return level if len(level) <= 18 else f"{level[:17]}…"
+    """A level that fits beside an axis; a choice's own setting without its group: `mlp_window (window=4)`."""
+    level = re.sub(r" \(\w+\.", " (", level)
+    return level if len(level) <= LONGEST else f"{level[: LONGEST - 1]}…"
 
 
 def _threads(axes: Axes, part: pd.DataFrame, place: Array, code: int, hue: Factor | None) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -157,7 +158,7 @@ class Runs:
             values = values.where(~has, values + " (" + own + "=" + self.frame[own].map(label).astype(str) + ")")
         present = (self.frame["setting"] >= 0) & (self.frame[key] != UNSET)
         raw = dict(zip(values[present], self.frame.loc[present, key], strict=True))
-        levels = sorted(raw, key=lambda label: (_order(raw[label]), label))
+        levels = sorted(raw, key=lambda label: (_order(raw[label]), _by_number(label)))
         numeric = all(isinstance(raw[label], int | float) and not isinstance(raw[label], bool) for label in levels)
         column = pd.Categorical(values.where(present), categories=levels).codes.astype(np.int64)
         numbers = tuple(float(raw[label]) for label in levels) if numeric else None
@@ -295,6 +296,12 @@ def _order(value: Any) -> tuple[int, float, str]:
     if isinstance(value, int | float):
         return (1, float(value), "")
     return (2, float(FAMILIES.index(value)) if value in FAMILIES else len(FAMILIES), str(value))
+
+
+def _by_number(label: str) -> list[tuple[str, float]]:
+    """The text with its numbers as numbers, so that `window=4` comes before `window=16`."""
+    parts = re.split(r"(\d+(?:\.\d+)?)", label)
+    return [(text, float(digits)) for text, digits in zip(parts[::2], [*parts[1::2], "0"], strict=True)]
 
 
 FAMILIES = ("rnn", "gru", "lstm", "last", "mean", "max", "attention", "adamw", "adam", "sgd", "rmsprop", "first_step")
