@@ -1,4 +1,4 @@
-"""A figure for each study, made by its command: `python scripts/gallery.py [NAME ...] [OVERRIDE ...] [--out multirun/gallery]`.
+"""A figure for each study, made by its command: `python scripts/gallery.py [NAME ...] [OVERRIDE ...]`.
 
     python scripts/gallery.py size=small                # all studies, in their small sizes
     python scripts/gallery.py capacity clip_lr seed=0   # two of them, with an override for both
