@@ -1,4 +1,4 @@
-"""A figure for each study, made by its command: `python scripts/gallery.py [NAME ...] [OVERRIDE ...] [--out gallery]`.
+"""A figure for each study, made by its command: `python scripts/gallery.py [NAME ...] [OVERRIDE ...]`.
 
     python scripts/gallery.py size=small                # all studies, in their small sizes
     python scripts/gallery.py capacity clip_lr seed=0   # two of them, with an override for both
@@ -47,7 +47,7 @@ def main() -> None:
     made = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     made.add_argument("words", nargs="*", help="names of studies, all without; overrides, as in size=small")
     made.add_argument("--root", type=Path, default=Path("multirun"), help="where the studies' directories are")
-    made.add_argument("--out", type=Path, default=Path("gallery"))
+    made.add_argument("--out", type=Path, default=Path("multirun/gallery"))
     options = made.parse_args()
     overrides = [word for word in options.words if "=" in word]
     names = [word for word in options.words if "=" not in word] or studies()
