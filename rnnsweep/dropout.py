@@ -1,4 +1,4 @@
-"""Dropout and zoneout whose masks are a function of (key, position): the same alone, in a stack, after a resume."""
+"""Dropout, zoneout and noise that are functions of (key, position): the same alone, in a stack, after a resume."""
 
 import math
 from collections.abc import Sequence
@@ -55,9 +55,13 @@ class RandomMask(nn.Module):
     def hits(self, shape: Sequence[int]) -> Bool[Tensor, "*shape"]:
         """True in a share `rate` of the places."""
         threshold = (self.rate * 65536 - 32768).round().clamp(max=32767).to(torch.int16)
+        return self.integers(shape) < threshold
+
+    def integers(self, shape: Sequence[int]) -> Int[Tensor, "*shape"]:
+        """Uniform over the values of int16, new ones at each call."""
         key = self.key + ((self.drawn * _NEXT + (1 << 63)) % (1 << 64) - (1 << 63))  # in wrapping arithmetic
         self.drawn += 1
-        return random_int16(key, math.prod(shape)).view(*shape) < threshold
+        return random_int16(key, math.prod(shape)).view(*shape)
 
 
 class Dropout(RandomMask):
@@ -79,6 +83,17 @@ class Dropout(RandomMask):
         if self.over_time:
             self.drawn = 0  # the same features in every piece of a sequence
         return x * (~dropped * (1 / (1 - self.rate))).to(x.dtype)
+
+
+class Noise(RandomMask):
+    """Gaussian noise of the standard deviation `rate`, added in training; none is larger than 4.3 of them."""
+
+    def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+        if not (self.training and self.active):
+            return x
+        shares = (self.integers(x.shape).to(x.dtype) + 32768.5) / 65536
+        normal: Tensor = 2**0.5 * torch.erfinv(2 * shares - 1)  # ndtri is not vectorised
+        return x + self.rate.to(x.dtype) * normal
 
 
 class Zoneout(RandomMask):

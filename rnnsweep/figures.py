@@ -27,6 +27,12 @@ def draw(store: RunStore, showcase: dict[str, Any]) -> list[str]:
     return drawn
 
 
+def _plain(axes: Any) -> None:
+    """A faint grid, and of the frame the two sides that have a scale."""
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
 def _attention(axes: Any, data: dict[str, Any]) -> None:
     """A row for each symbol written, the end last; a column for each symbol of the source."""
     axes.imshow(data["weights"], cmap="magma", vmin=0, vmax=1, aspect="auto")
@@ -39,23 +45,20 @@ def _attention(axes: Any, data: dict[str, Any]) -> None:
 def _by_length(axes: Any, data: list[dict[str, float]]) -> None:
     axes.plot([row["length"] for row in data], [row["exact"] for row in data], color=INK, marker="o", ms=4)
     axes.set(xlabel="length", ylabel="exact", ylim=(-0.03, 1.03))
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
+    _plain(axes)
 
 
 def _gradient_by_lag(axes: Any, data: list[float]) -> None:
     axes.plot(data, color=INK)
     axes.set(xlabel="steps before the last", ylabel="gradient at the input, lag 0 = 1", yscale="log")
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
+    _plain(axes)
 
 
 def _loss_by_context(axes: Any, data: list[dict[str, float]]) -> None:
     axes.plot([row["length"] for row in data], [row["loss"] for row in data], color=INK, marker="o", ms=4)
     axes.set_xscale("log", base=2)
     axes.set(xlabel="inputs that an output is computed from", ylabel="validation loss")
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
+    _plain(axes)
 
 
 def _predictions(axes: Any, data: dict[str, list[float]]) -> None:
@@ -67,8 +70,7 @@ def _predictions(axes: Any, data: dict[str, list[float]]) -> None:
     axes.scatter(data["truth"], data["answer"], s=9, color=INK, alpha=0.6, label="after")
     axes.set(xlabel="truth", ylabel="answer")
     axes.legend(frameon=False)
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
+    _plain(axes)
 
 
 def _forecast(axes: Any, data: dict[str, list[float]]) -> None:
@@ -76,8 +78,8 @@ def _forecast(axes: Any, data: dict[str, list[float]]) -> None:
     for name, color, style in (("truth", "#8a8f98", "-"), ("one_step", "#3d6fc8", ":"), ("free", INK, "--")):
         axes.plot(data[name], color=color, ls=style, label=name.replace("_", " "))
     axes.set(xlabel="step beyond the last window", ylabel="value")
-    axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
+    _plain(axes)
 
 
 def _roll(axes: Any, data: dict[str, Any]) -> None:
@@ -105,7 +107,7 @@ def _forecasts(axes: Any, data: dict[str, list[float]]) -> None:
     for panel in [*panels]:  # what is left over
         panel.set_visible(False)
     for panel in figure.axes:
-        panel.spines[["top", "right"]].set_visible(False)
+        _plain(panel)
 
 
 def _confusion(axes: Any, data: dict[str, Any]) -> None:

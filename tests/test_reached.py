@@ -58,3 +58,12 @@ def test_surnames_in_four_epochs(composed: Compose, tmp_path: Path) -> None:
     shape = ("cell.hidden_size=64", "cell.bidirectional=true", "pooling=max", "train.batch_size=64", "train.epochs=4")
     got = reached(composed, tmp_path, "task=names_class", f"task.path={DATA / 'names'}", *split, *shape)
     assert got["test/accuracy"] >= 0.80
+
+
+@pytest.mark.skipif(not (DATA / "poly-music").is_dir(), reason="shared/data/poly-music is not here")
+def test_chorales_with_twenty_thousand_parameters(composed: Compose, tmp_path: Path) -> None:
+    """Chung et al. (2014), Table 2, LSTM on JSB Chorales, in half of the study's epochs."""
+    shape = ("cell=lstm", "cell.match_params=20000", "optimizer.lr=3e-2", "train.batch_size=4", "train.epochs=30")
+    path = DATA / "poly-music" / "JSB_Chorales.mat"
+    got = reached(composed, tmp_path, "task=music", f"task.path={path}", *shape)
+    assert got["test/loss"] <= 8.67

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import CONF, ROOT, choices
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from test_studies import planner
+from test_studies import sweeper
 
 from rnnsweep.notebook import composed, train
 from rnnsweep.report.cli import parser
@@ -99,8 +99,7 @@ def test_a_command_is_composed_and_its_settings_are_right(
     sweep = [argument for argument in arguments if argument != "-m"]
     single = [o.input_line for o in OverridesParser.create().parse_overrides(sweep) if not o.is_sweep_override()]
     own = [argument for argument in sweep if not argument.startswith("hydra")]
-    with planner(*single) as sweeper:
-        planned = sweeper._described(own) if sweeper.search else sweeper._plan(own)
+    planned = sweeper(*single)[0]._prepared(own)
     assert planned.study.parent == Path("multirun")
 
 

@@ -15,10 +15,11 @@ import records
 from conftest import ROOT
 
 from rnnsweep.record import RunStore
-from rnnsweep.report import cli, write
-from rnnsweep.report.analysis import analyse
+from rnnsweep.report import claims, cli, published, write
+from rnnsweep.report.analysis import analyse, searched
 from rnnsweep.report.collect import STATES, collect
 from rnnsweep.report.effects import Comparison, at_equal, counted
+from rnnsweep.report.forest import importance
 from rnnsweep.report.leaderboard import leaderboard, standings
 from rnnsweep.report.runs import Runs
 from rnnsweep.report.sentences import comparison
@@ -91,8 +92,9 @@ def test_only_a_random_search_has_a_forest(tmp_path: Path, sampler: str, says: s
     assert says in (out / "report.md").read_text()
     assert (out / "tables" / "fanova-charlm.csv").exists() == (sampler == "random")
     if sampler == "random":
-        found = pd.read_csv(out / "tables" / "fanova-charlm.csv").set_index("setting")["importance"]
+        found = pd.read_csv(out / "tables" / "fanova-charlm.csv").set_index("setting")["share"]
         assert found["optimizer.lr"] > 0.9
+        assert found["interactions"] < 0.1
         assert found.sum() == pytest.approx(1)
 
 
@@ -330,7 +332,7 @@ def test_what_the_best_model_shows_is_drawn(tmp_path: Path) -> None:
         best = records.run(tmp_path / "study", 2.0 - seed / 10, showcase=shown if seed == 2 else {}, seed=seed)
     (best / "attention.png").write_bytes(b"drawn anew from the data")
     out = made(tmp_path / "study")
-    for name in ("confusion", "attention", "by-length", "predictions"):
+    for name in ("confusion", "attention", "by-length", "fit"):
         assert (out / "figures" / f"{name}-charlm.svg").exists()
     assert (out / "figures" / "attention-charlm.csv").read_text().splitlines()[1] == "0.2,0.3,0.5,$"
     assert best.name in (out / "report.html").read_text()
@@ -544,6 +546,9 @@ def test_published_numbers_stand_beside_ours_with_a_verdict(tmp_path: Path) -> N
         ],
         "orders": [[{"cell": "gru"}, {"cell": "lstm"}, {"cell": "rnn"}], [{"cell": "rnn"}, {"cell": "gru"}]],
         "differs": "everything",
+        "ablations": [
+            {"factor": "cell", "baseline": "rnn", "margin": 0.1, "best": 1.0, "hurts": [], "harmless": ["gru"]}
+        ],
     }
     (study / ".study").mkdir()
     (study / ".study" / "published.json").write_text(json.dumps(spec))
@@ -558,3 +563,107 @@ def test_published_numbers_stand_beside_ours_with_a_verdict(tmp_path: Path) -> N
     text = text.replace("\\", "")
     assert "gru (2.020), then lstm (2.220), then rnn (3.020): reproduced." in text
     assert "rnn (3.020), then gru (2.020): not reproduced." in text
+    assert "| gru | harmless | −1.000 [−1.000, −1.000] | &lt;.001 (of 2) | reproduced |" in text
+
+
+def test_a_published_number_is_shown_with_its_digits_and_an_order_with_what_the_seeds_say(tmp_path: Path) -> None:
+    for seed in range(3):
+        for cell, loss in (("rnn", 0.0204), ("gru", 5.3e-5), ("lstm", 0.0202)):
+            records.run(tmp_path, loss * (1 + seed / 20), cell=cell, seed=seed)
+    records.run(tmp_path, 1.0, cell="indrnn", seed=0)
+    runs = runs_of(tmp_path)
+    spec: dict[str, Any] = {
+        "source": "A. Paper, Table 1",
+        "metric": "val/loss",
+        "values": [{"where": {"cell": "gru"}, "value": 5.3e-5}, {"where": {}, "value": 0.0204}],
+        "orders": [
+            [{"cell": "gru"}, {"cell": "lstm"}],
+            [{"cell": "lstm"}, {"cell": "rnn"}],
+            [{"cell": "rnn"}, {"cell": "indrnn"}],
+            [{"cell": "mut1"}],
+        ],
+    }
+
+    def rows(**changed: object) -> list[list[str]]:
+        table = published.table(runs, runs.metric(None), spec | changed, 0)
+        return [[cell.text for cell in row.cells] for row in table.rows] + [list(table.notes)]
+
+    def orders(**changed: object) -> list[str]:
+        return list(published.orders(runs, runs.metric(None), spec | changed))
+
+    first, second, _ = rows()
+    assert first[:2] == ["cell=gru", "0.0000530"]
+    assert first[2].startswith("0.0000557 ± 0.00000")
+    assert second[:2] == ["the best of all", "0.0204"]
+    assert orders() == [
+        "Published order, the best first: gru (0.0000557), then lstm (0.0212): reproduced.",
+        "Published order, the best first: lstm (0.0212), then rnn (0.0214): "
+        "reproduced in the mean, though not by every seed.",
+        "Published order, the best first: rnn (0.0214), then indrnn (1.000): reproduced, by fewer than 3 seeds.",
+        "Published order, the best first: mut1 (no complete run): cannot be told yet.",
+    ]
+    (row, (note,)) = rows(metric="last:val/loss", values=[{"where": {"cell": "rnn"}, "value": 0.0204, "band": 0.01}])
+    assert row[2].startswith("0.0714 ± ")
+    assert row[4] == "not reproduced"
+    assert note.startswith("Ours: val/loss after the last step, of the setting that is best on val/loss")
+    assert rows(needs=["seed"])[0][4] == "not judged"
+    assert rows(needs=["task.text"])[0][4] == "not judged: task.text is null"
+    assert orders(needs=["task.text"])[1].endswith("then rnn (0.0214): not judged, task.text is null.")
+    assert orders(values=[], differs="the data")[0] == "A. Paper, Table 1, by val/loss. Settings differ: the data."
+
+
+def test_published_ablations_are_judged_by_matched_pairs(tmp_path: Path) -> None:
+    """Twelve random settings, of which six are good: in these `rnn` is worse; in the others it is much better."""
+    drawn = np.random.default_rng(0)
+    harm = {"lstm": 0.0, "rnn": 0.3, "gru": 0.01, "mut1": 0.0, "mut2": 0.1}
+    for rate in range(12):
+        for cell, worse in harm.items():
+            wild = 0.5 * drawn.normal() if cell == "mut1" else 0.01 * drawn.normal()
+            loss = 2.0 + worse + wild if rate < 6 else 5.0 - 10 * worse
+            records.run(tmp_path, loss, cell=cell, optimizer__lr=0.01 + rate / 1000)
+    runs, spec = runs_of(tmp_path), {"source": "A. Paper", "metric": "test/loss"}
+    claim = {"factor": "cell", "baseline": "lstm", "margin": 0.05, "best": 0.5, "hurts": ["rnn", "gru", "mut3"]}
+    claim["harmless"] = ["gru", "mut1", "mut2"]
+    table = claims.ablation(runs, runs.metric(None), spec, claim, "x")
+    assert table is not None
+    assert [tuple(row.cells[k].text for k in (0, 1, 4)) for row in table.rows] == [
+        ("rnn", "hurts", "reproduced"),
+        ("gru", "hurts", "not reproduced"),
+        ("mut3", "hurts", "no complete pair"),
+        ("gru", "harmless", "reproduced"),
+        ("mut1", "harmless", "undecided: the interval is too wide"),
+        ("mut2", "harmless", "not reproduced"),
+    ]
+    assert table.rows[0].cells[2].data["mean"] == pytest.approx(0.3, abs=0.02)
+    assert table.rows[0].cells[2].data["n"] == 6
+    assert table.rows[0].cells[3].data < 1e-3
+    assert "30 of 60 runs" in table.notes[0]
+    table = claims.ablation(runs, runs.metric(None), spec, claim | {"best": 1.0}, "x")
+    assert table is not None
+    assert [row.cells[4].text for row in table.rows][:2] == ["not reproduced", "not reproduced"]
+    table = claims.ablation(runs, runs.metric(None), spec | {"needs": ["task.text"]}, claim, "x")
+    assert table is not None
+    assert table.rows[0].cells[4].text == "not judged"
+
+
+def test_published_shares_of_the_variance(tmp_path: Path) -> None:
+    """A grid of two cells at random rates and sizes, which the study's file says were drawn."""
+    drawn = np.random.default_rng(0)
+    for _ in range(30):
+        rate, size = float(10 ** drawn.uniform(-4, -1)), int(drawn.integers(8, 200))
+        for cell, worse in (("gru", 0.0), ("lstm", 0.5)):
+            loss = 2.0 + abs(math.log10(rate) + 2) + worse
+            records.run(tmp_path, loss, cell=cell, optimizer__lr=rate, cell__hidden_size=size)
+    (tmp_path / ".study").mkdir()
+    (tmp_path / ".study" / "drawn.json").write_text(json.dumps(["optimizer.lr", "cell.hidden_size"]))
+    assert searched([str(tmp_path)]) == {"random": ["optimizer.lr", "cell.hidden_size"]}
+    runs = Runs(collect([tmp_path]), ["optimizer.lr", "cell.hidden_size"])
+    least = [("optimizer.lr", 0.5), ("cell.hidden_size", 0.5), ("interactions", None), ("task.noise", 0.1)]
+    shares = [{"key": key, "value": 0.6, "least": each} for key, each in least]
+    table = claims.shares(runs, {"source": "A. Paper", "metric": "test/loss", "shares": shares}, "x")
+    assert table is not None
+    verdicts = ["reproduced", "not reproduced", "not judged", "not drawn here"]
+    assert [row.cells[3].text for row in table.rows] == verdicts
+    found, _ = importance(runs, runs.metric(None))
+    assert 0.05 < found["cell"] < found["optimizer.lr"]
+    assert sum(found.values()) == pytest.approx(1)

@@ -22,6 +22,7 @@ from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.record import RunStore
 from rnnsweep.sweep.grid import Grammar, points
 from rnnsweep.sweep.plan import Plan, Planned, Skip, configs
+from rnnsweep.sweep.sweeper import StudySweeper
 from rnnsweep.sweep.view import Progress, closing_table
 from rnnsweep.sweep.worker import Worker, WorkOptions
 from rnnsweep.train import Member
@@ -65,6 +66,21 @@ def test_paired_values_move_together(grammar: Grammar) -> None:
     assert values(axis) == [(8, 1e-2), (16, 1e-3)]
     with pytest.raises(ConfigError, match=r"as many \(a: 2, b: 3\)"):
         grammar.paired({"a": [1, 2], "b": [1, 2, 3]})
+
+
+def test_random_points_keep_when_more_are_drawn_or_more_keys(grammar: Grammar) -> None:
+    rate, size = "optimizer.lr=tag(log, interval(1e-6, 1e-2))", "cell.hidden_size=tag(draw, choice(20, 40))"
+    few, many = grammar.drawn([rate], 5), grammar.drawn([rate, size, "task.examples=int(interval(3,4))"], 400)
+    assert [rates for (rates,) in few] == [point[0] for point in many[:5]]
+    rates, sizes, counts = zip(*values(many), strict=True)
+    assert all(1e-6 <= each <= 1e-2 for each in rates)
+    assert [sum(low <= each < 10 * low for each in rates) for low in (1e-6, 1e-5, 1e-4, 1e-3)] == pytest.approx(
+        [100] * 4, abs=30
+    )
+    assert set(sizes) == {20, 40}
+    assert set(counts) == {3, 4}
+    assert many[0][0].text == f"optimizer.lr={rates[0]}"
+    assert [grammar.is_drawn(text) for text in (rate, size, "cell=rnn,gru", "seed=1")] == [True, True, False, False]
 
 
 def test_the_product_of_blocks_and_later_settings_win(grammar: Grammar) -> None:
@@ -322,6 +338,39 @@ def test_the_study_of_a_config_file(tmp_path: Path) -> None:
     assert published["values"] == [
         {"where": {"cell": "gru"}, "value": 1.0, "band": 0.1, "at_most": False, "at_least": False}
     ]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"draws": 0}, "hydra.sweeper.draws.*expected at least 1, got 0"),
+        ({"published": {"source": "A", "metric": "val/loss"}}, "expected something published: values, ablations, sh"),
+        (
+            {"published": {"source": "A", "metric": "val/loss", "shares": [{"key": "optimizer.lr", "valeu": 0.9}]}},
+            "VarianceShare has no parameter `valeu`. Did you mean `value`",
+        ),
+    ],
+)
+def test_a_study_that_cannot_be_is_refused(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        StudySweeper("mine", **options)
+
+
+@pytest.mark.slow
+def test_a_grid_is_run_at_each_random_point(tmp_path: Path) -> None:
+    grid = ("-m", *SHORT, "cell=rnn,gru", "optimizer.lr=tag(log, interval(1e-4,1e-1))", "hydra.sweeper.name=drawn")
+    result = sweep(*grid, "hydra.sweeper.draws=3", "train.steps=2", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    study = tmp_path / "multirun" / "drawn"
+    assert json.loads((study / ".study" / "drawn.json").read_text()) == ["optimizer.lr"]
+    rates: dict[str, set[float]] = {}
+    for file in study.glob("parity-*/config.json"):
+        config = json.loads(file.read_text())
+        rates.setdefault(config["choices"]["cell"], set()).add(config["optimizer"]["lr"])
+    assert rates["rnn"] == rates["gru"]
+    assert len(rates["rnn"]) == 3
+    more = sweep(*grid, "hydra.sweeper.draws=4", "train.steps=2", "hydra.sweeper.plan=true", cwd=tmp_path)
+    assert "6/8 runs" in more.stdout, more.stderr
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,8 @@ from rnnsweep.tasks.parity import Parity
 from rnnsweep.tasks.selective_copy import SelectiveCopy
 from rnnsweep.tasks.seqmean import SeqMean
 from rnnsweep.tasks.sine import Sine
+from rnnsweep.tasks.xml import VOCAB as TAGS
+from rnnsweep.tasks.xml import XML
 
 
 class Answers(torch.nn.Module):
@@ -117,6 +119,30 @@ def test_mqar() -> None:
         _ = MQAR(0, 8, num_pairs=5, symbols=8).data
     with pytest.raises(ConfigError, match=r"task.seq_len: .* take 12 steps"):
         _ = MQAR(0, 8, num_pairs=4, seq_len=11).data
+
+
+def test_xml_closes_the_tag_that_was_opened_last() -> None:
+    task = XML(0, 8, seq_len=60, name_len=4, examples=200, held_out=20)
+    batch = task.data["train"]
+    assert torch.equal(batch["inputs"][:, 1:], batch["targets"][:, :-1])
+    assert (batch["targets"] > 0).all()
+    assert batch["lengths"].tolist() == [60] * 200
+    sizes, depths, closed = set[int](), set[int](), 0
+    for row, document in zip(batch["inputs"].tolist(), task.documents["train"], strict=True):
+        assert TAGS.decode(row) == document[:-1]
+        opened: list[str] = []
+        for close, name in re.findall("<(/?)([a-z]+)>", document):
+            if close:
+                assert opened.pop() == name
+                closed += 1
+            else:
+                opened.append(name)
+                sizes.add(len(name))
+            depths.add(len(opened))
+        assert re.fullmatch("(</?[a-z]{2,4}>)*(</?[a-z]{0,4})?", document)
+    assert sizes == {2, 3, 4}
+    assert depths >= {0, 1, 2, 3}
+    assert closed > 200
 
 
 def test_arithmetic() -> None:

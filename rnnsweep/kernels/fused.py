@@ -20,7 +20,7 @@ from torch import Tensor
 
 from rnnsweep.kernels import blas
 from rnnsweep.kernels.cache import locked
-from rnnsweep.kernels.members import over_members
+from rnnsweep.kernels.members import in_stack, over_members
 from rnnsweep.kernels.pointwise import Normalised, Pointwise
 from rnnsweep.types import State
 
@@ -47,7 +47,11 @@ def layer(
     `weights` are those of torch.gru, None for a bias or, in a cell without a product, a recurrent matrix that is
     not there; `units` the vectors of one number a unit.
     """
-    y, *leaves = over_members(functools.partial(_Layer.apply, cell), x, *weights, *units, *state)
+    tensors = (x, *weights, *units, *state)
+    if in_stack(*tensors):
+        y, *leaves = over_members(functools.partial(_Layer.apply, cell, False), *tensors)
+    else:
+        y, *leaves = _Layer.apply(cell, True, *tensors)  # type: ignore[no-untyped-call]
     return y, tuple(leaves)
 
 
@@ -117,53 +121,51 @@ def _specialised(cell: Unit) -> dict[str, Callable[..., None]]:
 
 
 # One layer with gradients ----------------------------------------------------------------------------------------
+#
+# A small layer's call is bound by the Python around the kernel, so there is no more of it here than must be.
 
 
 class _Layer(torch.autograd.Function):
-    """The layer on tensors that lead with the member axis, and its derivative."""
+    """The layer on tensors that lead with the member axis, or that are `alone` and lack it, and its derivative."""
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        cell: Unit,
-        x: Tensor,
-        weight_ih: Tensor,
-        weight_hh: Tensor | None,
-        bias_ih: Tensor | None,
-        bias_hh: Tensor | None,
-        *more: Tensor,
-    ) -> tuple[Tensor, ...]:
-        state = more[cell.parameters :]
-        members, batch, time, _ = x.shape
+    def forward(ctx: Any, cell: Unit, alone: bool, *tensors: Tensor | None) -> tuple[Tensor, ...]:
+        lead: list[Any] = [t if t is None else t.unsqueeze(0) if alone else t.detach() for t in tensors]
+        x, weight_ih, weight_hh, bias_ih, bias_hh, *more = lead
+        units, state = more[: cell.parameters], more[cell.parameters :]
+        members, batch, time, width = x.shape
         hidden, code = state[0].shape[2], program(cell, x.dtype == torch.float64)
-        size = Size(batch, time, x.shape[3], hidden)
+        size = Size(batch, time, width, hidden)
         rows, nothing = time * batch, x.new_empty(members, 0, 0)
         x, batch_first = _rows(x)
         fed = x.new_empty(members, rows + batch, cell.feeds * hidden)
         own = x.new_empty(members, rows + batch, (cell.leaves - cell.feeds) * hidden)
-        for leaf, place in zip(state, _leaves(fed, own, slice(batch), hidden), strict=True):
-            place.copy_(leaf)
         kept = x.new_empty(members, rows, cell.keeps(hidden))
-        units = torch.cat(more[: cell.parameters], 1)[:, None] if cell.parameters else nothing
-        recurrent = nothing if weight_hh is None else weight_hh.mT
-        bias = _biases(cell, bias_ih, bias_hh, nothing.new_zeros(members, cell.gates * hidden))
-        arrays = [_array(tensor) for tensor in (weight_ih.mT, recurrent, bias, units, fed, own, kept)]
-        before = (code.blas, _array(x), batch_first, *arrays)
+        past = fed.numpy(), own.numpy()
+        for leaf, place in zip(state, _leaves(*past, slice(batch), hidden), strict=True):
+            place[:] = leaf.numpy()
+        vectors = torch.cat(units, 1)[:, None] if units else nothing
+        matrices = weight_ih.mT, nothing if weight_hh is None else weight_hh.mT
+        biases = (x.new_zeros(members, cell.gates * hidden) if bias is None else bias for bias in (bias_ih, bias_hh))
+        arrays = (_array(tensor) for tensor in (*matrices, _biases(cell, *biases), vectors))
+        before = (code.blas, x.numpy(), batch_first, *arrays, *past, kept.numpy())
 
         def bind(room: Room) -> Callable[..., None]:
-            turned, gates = room.take(0, rows, size.width), room.take(1, rows, cell.gates * hidden)
+            turned, gates = room.take(0, rows, width), room.take(1, rows, cell.gates * hidden)
             share = room.take(2, batch, cell.gates * hidden)
             return lambda stage, *part: code.advance(*before, turned, gates, share, stage, *part[:4])
 
         _work_off(members, size, x.dtype, bind, shared=2)
-        ctx.cell, ctx.size, ctx.biased = cell, size, (bias_ih is not None, bias_hh is not None)
-        ctx.batch_first = batch_first
-        ctx.save_for_backward(x, fed, own, kept, weight_ih, weight_hh, units)
+        ctx.cell, ctx.alone, ctx.size, ctx.batch_first = cell, alone, size, batch_first
+        ctx.biased = bias_ih is not None, bias_hh is not None
+        ctx.save_for_backward(x, fed, own, kept, weight_ih, weight_hh, vectors)
         y = fed.view(members, time + 1, batch, -1)[:, 1:, :, :hidden].transpose(1, 2)
-        return y, *(leaf.clone() for leaf in _leaves(fed, own, slice(rows, None), hidden))
+        last = (torch.from_numpy(leaf.copy()) for leaf in _leaves(*past, slice(rows, None), hidden))
+        return tuple(t[0] for t in (y, *last)) if alone else (y, *last)
 
     @staticmethod
-    def backward(ctx: Any, dy: Tensor, *dlast: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        dy, *dlast = (grad.unsqueeze(0) for grad in grads) if ctx.alone else grads
         x, fed, own, kept, weight_ih, weight_hh, units = ctx.saved_tensors
         cell, size, members = ctx.cell, ctx.size, len(x)
         rows, hidden = size.time * size.batch, size.hidden
@@ -172,35 +174,35 @@ class _Layer(torch.autograd.Function):
         dstate = torch.cat(dlast, 2)
         dunits = x.new_zeros(members, len(size.pieces), cell.parameters * hidden)
         recurrent = nothing if weight_hh is None else weight_hh
-        dx = x.new_empty(members, rows, size.width) if ctx.needs_input_grad[1] else nothing
+        dx = x.new_empty(members, rows, size.width) if ctx.needs_input_grad[2] else nothing
         dweight_ih, dweight_hh = (x.new_empty(weight.shape) for weight in (weight_ih, recurrent))
-        dbiases = [x.new_empty(members, cell.gates * hidden) for _ in range(2)]
-        before = [_array(tensor) for tensor in (dstate, dunits, fed, own, kept, recurrent, units)]
-        after = [_array(tensor) for tensor in (dx, dweight_ih, dweight_hh, *dbiases)]
-        dy, x, weight = (_array(tensor) for tensor in (dy, x, weight_ih))
+        dbias_ih, dbias_hh = (x.new_empty(members, cell.gates * hidden) for _ in range(2))
+        past = dstate.numpy(), dunits.numpy(), fed.numpy(), own.numpy(), kept.numpy()
+        before = (code.blas, dy.numpy(), dy_batch_first, *past, _array(recurrent), _array(units))
+        inputs = x.numpy(), ctx.batch_first, _array(weight_ih)
+        after = [tensor.numpy() for tensor in (dx, dweight_ih, dweight_hh, dbias_ih, dbias_hh)]
 
         def bind(room: Room) -> Callable[..., None]:
             turned, dgates = room.take(0, rows, size.width), room.take(1, rows, cell.gates * hidden)
             dapart, dinner = room.take(2, rows, cell.apart * hidden), room.take(3, size.batch, cell.between * hidden)
-            given = (code.blas, dy, dy_batch_first, *before, dgates, dapart, dinner)
-            inputs = (x, ctx.batch_first, weight, turned, *after)
-            return lambda stage, *part: code.retreat(*given, stage, *inputs, *part)
+            given = (*before, dgates, dapart, dinner)
+            return lambda stage, *part: code.retreat(*given, stage, *inputs, turned, *after, *part)
 
         _work_off(members, size, kept.dtype, bind, shared=1)
-        total = functools.reduce(torch.add, dunits.unbind(1))  # one after another: the same order in every stack
-        return (
-            None,
+        results = [
             dx.view(members, size.time, size.batch, -1).transpose(1, 2) if dx is not nothing else None,
             dweight_ih,
             dweight_hh if weight_hh is not None else None,
-            *(grad if there else None for grad, there in zip(dbiases, ctx.biased, strict=True)),
-            *(total.split(hidden, 1) if cell.parameters else ()),
-            *dstate.split(hidden, 2),  # type: ignore[no-untyped-call]
-        )
+            *(grad if there else None for grad, there in zip((dbias_ih, dbias_hh), ctx.biased, strict=True)),
+        ]
+        if cell.parameters:  # one piece after another: the same order in every stack
+            results += functools.reduce(torch.add, dunits.unbind(1)).split(hidden, 1)
+        results += [dstate[:, :, start : start + hidden] for start in range(0, dstate.shape[2], hidden)]
+        return None, None, *(t[0] if t is not None and ctx.alone else t for t in results)
 
 
 def _array(tensor: Tensor) -> Any:
-    return tensor.detach().contiguous().numpy()
+    return tensor.contiguous().numpy()
 
 
 def _rows(x: Tensor) -> tuple[Tensor, bool]:
@@ -209,24 +211,21 @@ def _rows(x: Tensor) -> tuple[Tensor, bool]:
     What comes from a layer lies in memory with time before batch, and is taken as it is. A member's own layout decides,
     not the stack's: whose rows are summed in another order has other last digits.
     """
-    x = x.detach()
     if x[0].transpose(0, 1).is_contiguous():
-        return x.transpose(1, 2).flatten(1, 2), False
+        return x.transpose(1, 2).flatten(1, 2).contiguous(), False
     return x.contiguous().flatten(1, 2), True
 
 
-def _leaves(fed: Tensor, own: Tensor, rows: slice, hidden: int) -> list[Tensor]:
+def _leaves(fed: Any, own: Any, rows: slice, hidden: int) -> list[Any]:
     """The leaves of the state in some rows, each (member, rows, hidden)."""
-    parts = [*fed[:, rows].split(hidden, 2), *own[:, rows].split(hidden, 2)]  # type: ignore[no-untyped-call]
-    return [part for part in parts if part.shape[2]]
+    return [part[:, rows, at : at + hidden] for part in (fed, own) for at in range(0, part.shape[2], hidden)]
 
 
-def _biases(cell: Unit, bias_ih: Tensor | None, bias_hh: Tensor | None, zeros: Tensor) -> Tensor:
+def _biases(cell: Unit, bias_ih: Tensor, bias_hh: Tensor) -> Tensor:
     """(member, 1, (gates + apart) hidden): what is added to the gates, then to the shares that are apart."""
-    bias_ih, bias_hh = (zeros if bias is None else bias.detach() for bias in (bias_ih, bias_hh))
     if not cell.apart:
         return (bias_ih + bias_hh)[:, None]
-    summed = zeros.shape[1] // cell.gates * (cell.gates - cell.apart)
+    summed = bias_ih.shape[1] // cell.gates * (cell.gates - cell.apart)
     both = bias_ih[:, :summed] + bias_hh[:, :summed]
     return torch.cat([both, bias_ih[:, summed:], bias_hh[:, summed:]], 1)[:, None]
 

@@ -91,7 +91,7 @@ def at_least(x: Any, y: Any) -> Any:
     return 1.0 if x >= y else 0.0
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Pointwise:
     """The mathematics of one unit of one layer at one step, and its derivative.
 
@@ -156,7 +156,7 @@ class Pointwise:
         }  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Normalised:
     """As `Pointwise`, of a layer-normalised cell: a step in two halves, and a normalisation over units before each.
 

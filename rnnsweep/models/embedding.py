@@ -4,19 +4,21 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from rnnsweep.dropout import Dropout
+from rnnsweep.dropout import Dropout, Noise
 from rnnsweep.kernels.dense import embedding
 
 
 class Features(nn.Module):
-    """Steps of `size` real numbers, read as they are."""
+    """Steps of `size` real numbers, read as they are, in training with Gaussian noise of this standard deviation."""
 
-    def __init__(self, size: int):
+    def __init__(self, size: int, noise: float = 0.0):
         super().__init__()
         self.size = size
+        self.noise = Noise(noise)
 
     def forward(self, x: Float[Tensor, "batch time in"]) -> Float[Tensor, "batch time in"]:
-        return x
+        noisy: Tensor = self.noise(x)
+        return noisy
 
 
 class TokenEmbedding(nn.Module):

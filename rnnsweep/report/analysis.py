@@ -9,7 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from rnnsweep.report import ablations, figures, inside, leaderboard, listings, published, stats, tables, traces
+from rnnsweep.planned import drawn_file
+from rnnsweep.report import (
+    ablations,
+    claims,
+    figures,
+    inside,
+    leaderboard,
+    listings,
+    predictions,
+    published,
+    stats,
+    tables,
+    traces,
+)
 from rnnsweep.report.collect import searches
 from rnnsweep.report.draw import Picture
 from rnnsweep.report.effects import Comparison, Effect, counted
@@ -145,6 +158,9 @@ def _baselines(runs: Runs, factors: Sequence[Factor], asked: dict[str, str]) -> 
 
 def _answer(section: Section, question: Question, factors: Sequence[Factor]) -> Answer:
     runs, metric, margin = section.runs, section.metric, section.margin
+    if own := question.judged in runs.metrics:
+        metric = runs.metric(question.judged)
+        margin = _margin(runs, metric)
     answer = Answer(anchor(runs.task, question.name), question.title, question.asks)
     for factor in factors:
         effects = Comparison(runs, factor, metric).against(section.baselines[factor.key])
@@ -155,7 +171,7 @@ def _answer(section: Section, question: Question, factors: Sequence[Factor]) -> 
             )
             answer.pictures += filter(None, [figures.levels(runs, factor, [metric.name], _hue(runs, factor))])
             continue
-        section.effects += effects
+        section.effects += [] if own else effects
         answer.sentences += [comparison(effect, metric, margin) for effect in strongest(effects, margin)]
         answer.sentences += list(_where(section, factor, effects))
         answer.tables.append(ablations.ablation(runs, factor, effects, metric, margin))
@@ -168,7 +184,13 @@ def _answer(section: Section, question: Question, factors: Sequence[Factor]) -> 
     return answer
 
 
-VIEWS = {"curves": traces.curves, "gradients": traces.gradients, "context": traces.context}
+DRAWN = ("predictions", "forecasts")  # series that have a figure of their own
+VIEWS = {
+    "curves": traces.curves,
+    "fit": predictions.fit,
+    "gradients": traces.gradients,
+    "context": traces.context,
+}
 
 
 def _hue(runs: Runs, factor: Factor) -> Factor | None:
@@ -288,7 +310,7 @@ def _forest(section: Section, answer: Answer) -> Answer | None:
     done = np.flatnonzero(np.isfinite(section.runs.values(section.metric.name)))
     note = str(counted(section.runs, done, section.metric.name))
     title = "fANOVA by a random forest (Optuna), over what a random search drew"
-    answer.tables.append(Table(f"fanova-{anchor(section.task)}", title, ("setting", "importance"), rows, (note,)))
+    answer.tables.append(Table(f"fanova-{anchor(section.task)}", title, ("setting", "share"), rows, (note,)))
     return answer
 
 
@@ -354,7 +376,8 @@ def _published(section: Section) -> Answer | None:
         return None
     answer = Answer(anchor(runs.task, "published"), "Published and ours", "Are the published numbers reproduced?")
     for index, spec in enumerate(specs):
-        answer.tables.append(published.table(runs, metric, spec, index))
+        answer.tables += [published.table(runs, metric, spec, index)] if spec["values"] else []
+        answer.tables += claims.tables(runs, metric, spec, index)
         answer.sentences += published.orders(runs, metric, spec)
     return answer
 
@@ -396,7 +419,13 @@ def _shown(section: Section) -> Answer | None:
         answer.pictures.append(traces.attention(runs, seeds[0], data["attention"]))
     if isinstance(data.get("by_length"), list) and len(data["by_length"]) > 1:
         answer.pictures.append(traces.by_length(runs, seeds[0], data["by_length"]))
+    if not any(picture.name.startswith("fit-") for a in section.answers for picture in a.pictures):
+        answer.pictures += filter(None, [predictions.fit(runs, None, section.metric)])
+    if isinstance(data.get("forecasts"), dict) and len(data["forecasts"]) > 2:
+        answer.pictures.append(predictions.forecasts(runs, seeds[0], data["forecasts"]))
     for name, series in data.items():
+        if name in DRAWN:
+            continue
         if isinstance(series, dict) and len(series) > 1 and all(_numbers(values) for values in series.values()):
             answer.pictures.append(traces.lines(runs, name, series))
     section.images = [
@@ -482,9 +511,11 @@ def _selected(section: Section, ranked: Sequence[leaderboard.Standing]) -> str:
 
 
 def searched(studies: Sequence[str]) -> dict[str, list[str]]:
-    """The settings that each study's searches drew, and by which sampler."""
+    """The settings that each study's searches, and its grids, drew, and by which sampler."""
     found: dict[str, list[str]] = {}
     for study in studies:
+        if (file := drawn_file(Path(study))).exists():
+            found.setdefault("random", []).extend(json.loads(file.read_text(encoding="utf-8")))
         for search in searches(Path(study)):
             keys = [*search["groups"], *(key for _, space in search["bases"].values() for key in space)]
             found.setdefault(search["sampler"], []).extend(keys)

@@ -1,6 +1,7 @@
 """From the command line to a report."""
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Writes the report of some runs; exits with 2 and one clear sentence where that cannot be done."""
     options = parser().parse_args(arguments)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its own pool costs more than these small matrices gain
     try:
         files = report(options)
     except ReportError as error:
@@ -48,6 +50,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--margin", type=float, help="a difference below it is small; 0.01 of a loss in nats or of a share"
     )
+    made.add_argument(
+        "--sections",
+        choices=("task", "study"),
+        default="task",
+        help="a section for each task over all studies, or for each study and task; task",
+    )
     made.add_argument("--out", type=Path, default=Path("report"), help="the directory to write")
     return made
 
@@ -67,18 +75,20 @@ def report(options: argparse.Namespace) -> list[Path]:
 
     baselines = dict(_baseline(text) for text in options.baseline)
     by = [key for key in options.by.split(",") if key]
-    frame = collect(options.paths)
+    apart = options.sections == "study"
+    frame = collect(options.paths, apart)
     unknown = int((frame["task"] == UNSET).sum())
-    tasks = [part for name, part in frame.groupby("task", sort=False) if name != UNSET]
-    if not tasks:
+    names = frame["study"].map(lambda study: Path(study).name if apart else "")
+    parts = [(study, part) for (study, task), part in frame.groupby([names, "task"], sort=False) if task != UNSET]
+    if not parts:
         raise ReportError(f"none of the {len(frame)} runs has a config that can be read; nothing can be compared")
     found = []
-    for part in tasks:
+    for name, part in parts:
         studies = list(part["study"].unique())
         drawn = searched(studies)
         mixed = bool(drawn) and not all(searched([study]) for study in studies)
         keys = [key for keys in drawn.values() for key in keys]
-        found.append(Runs(part, keys, set(drawn) <= {"random", "qmc"}, mixed))
+        found.append(Runs(part, keys, set(drawn) <= {"random", "qmc"}, mixed, name))
     by_task = [[key for key in by if len(found) == 1 or key in runs.keys] for runs in found]
     for key in by:
         if not any(key in runs.keys for runs in found):
@@ -91,7 +101,8 @@ def report(options: argparse.Namespace) -> list[Path]:
     warnings = _warnings(frame, unknown)
     states = ", ".join(str(path) for path in options.paths)
     command = shlex.join(["python", "scripts/report.py", *sys.argv[1:]])
-    title = f"Ablation report: {', '.join(runs.task for runs in found)}"
+    of = [path.name for path in options.paths] if apart else [runs.task for runs in found]
+    title = f"Ablation report: {', '.join(of)}"
     subtitle = f"{len(frame)} planned runs of {states}."
     return publish(Report(title, subtitle, sections, command, warnings), options.out)
 

@@ -31,8 +31,8 @@ ALIVE_SECONDS = 60.0  # a worker that has not written for so long is not counted
 DEPTH = 4  # folders below a given path in which runs are looked for
 
 
-def collect(paths: Sequence[Path]) -> pd.DataFrame:
-    """A row for each run below the paths, in the order of its plan.
+def collect(paths: Sequence[Path], apart: bool = False) -> pd.DataFrame:
+    """A row for each run below the paths, in the order of its plan; `apart`: for each run of each study.
 
     Columns: `run study path state problem command task seed steps seconds parameters error`, the settings by their
     dotted keys and the groups by theirs (`cell`, `cell.hidden_size`), metrics of the best weights (`val/loss`), of
@@ -41,17 +41,18 @@ def collect(paths: Sequence[Path]) -> pd.DataFrame:
     Raises:
         ReportError: a path does not exist, or holds no run.
     """
-    rows: dict[str, Json] = {}
+    rows: dict[tuple[str, str], Json] = {}
     twice = 0
     for path in paths:
         if not path.is_dir():
             raise ReportError(f"{path}: no such directory; give the folder of a study, such as multirun/default")
         before = len(rows)
         for row in _rows(path):
-            known = rows.get(row["run"])
+            key = Path(row["study"]).name if apart else "", row["run"]
+            known = rows.get(key)
             twice += known is not None and known["path"] != row["path"]
             if known is None or _rank(row) < _rank(known):
-                rows[row["run"]] = row
+                rows[key] = row
         if len(rows) == before and not twice:
             raise ReportError(_no_runs(path))
     frame = _table(list(rows.values()))

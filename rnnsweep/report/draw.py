@@ -26,6 +26,8 @@ COLORS = ("#2c6fbb", "#d1701f", "#2f8f5b", "#b8405e", "#7a5bc0", "#8a6d1f", "#2a
 ROLES = {INK: "ink", MUTED: "muted", GRID: "grid", PAPER: "paper"} | {c: f"c{i}" for i, c in enumerate(COLORS)}
 """The page gives each colour another shade in the dark."""
 
+WIDE = 50  # between the smallest and the largest value of an axis that is logarithmic
+
 STYLE: Any = {
     "svg.fonttype": "none",
     "pdf.fonttype": 42,
@@ -90,6 +92,17 @@ def stacked(width: float, heights: tuple[float, float]) -> tuple[Figure, list[Ax
     return figure, list(figure.subplots(2, 1, sharex=True, height_ratios=heights))
 
 
+def panels_of(count: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """So many panels of one scale, row by row."""
+    rows = -(-count // columns)
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    panels = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
+    for index, axes in enumerate(panels[count:], count):
+        axes.set_visible(False)
+        panels[index - columns].tick_params(labelbottom=True)  # the lowest of its column
+    return figure, panels[:count]
+
+
 def color(index: int) -> str:
     return COLORS[index % len(COLORS)]
 
@@ -122,6 +135,18 @@ def plain_log(axis: Any) -> None:
     short = low > 0 and high / low < 100
     axis.set_minor_locator(LogLocator(subs=(2, 5)) if short else NullLocator())
     axis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def log_if_wide(axes: Axes, values: Any) -> bool:
+    """A logarithmic axis where positive values span a factor of fifty; whether it is one."""
+    known = np.asarray(values, float)
+    known = known[np.isfinite(known)]
+    wide = len(known) > 0 and known.min() > 0 and bool(known.max() / known.min() >= WIDE)
+    if wide:
+        axes.set_yscale("log", nonpositive="clip")  # an interval's lower end may lie below zero
+        axes.set_ylim(known.min() / 2, known.max() * 2)
+        plain_log(axes.yaxis)
+    return wide
 
 
 def legend(figure: Figure, axes: Axes, title: str | None = None) -> None:

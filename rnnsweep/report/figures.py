@@ -1,6 +1,7 @@
 """Figures of factors: levels, differences, interactions, budgets, costs. Each returns the picture with its data."""
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ from rnnsweep.report.draw import (
     canvas,
     color,
     legend,
+    log_if_wide,
     marker,
     numeric_axis,
     plain_log,
@@ -28,10 +30,12 @@ from rnnsweep.report.draw import (
 )
 from rnnsweep.report.effects import FEW, Effect
 from rnnsweep.report.leaderboard import standings
+from rnnsweep.report.numbers import number
 from rnnsweep.report.runs import Factor, Metric, Runs
 from rnnsweep.report.sentences import named
 from rnnsweep.report.tables import anchor
 
+LONGEST, ROW = 24, 36  # characters of a level's name, and of all names that stand in a row below a panel
 THREADS = 60  # single settings that a figure shows as thin lines beside the mean
 Array = NDArray[Any]
 
@@ -47,9 +51,9 @@ def styled(draw: Any) -> Any:
 
 
 def axis_label(name: str, unit: str = "") -> str:
-    names = {"val/gap": "validation − training loss (nats)", "val/overfit": "rise after the best (nats)"}
-    names |= {"last:train/grad_norm": "gradient norm at the end", "val/loss": "validation loss (nats)"}
-    return names.get(name, f"{name} ({unit})" if unit else name)
+    names = {"val/gap": "validation − training loss", "val/overfit": "rise after the best"}
+    names |= {"last:train/grad_norm": "gradient norm at the end", "val/loss": "validation loss"}
+    return names.get(name, name) + (f" ({unit})" if unit else "")
 
 
 # Levels ----------------------------------------------------------------------------------------------------------
@@ -58,7 +62,7 @@ def axis_label(name: str, unit: str = "") -> str:
 @styled
 def levels(runs: Runs, factor: Factor, metrics: Sequence[str], hue: Factor | None) -> Picture | None:
     """Each setting as a thin line over the levels, the mean of those that have every level as a thick one."""
-    figure, panels = canvas(len(metrics))
+    figure, panels = canvas(len(metrics), height=4.0 if _crowded(factor) else 3.1)
     data = pd.concat(
         [
             _levels(axes, runs, factor, name, hue, index == 0)
@@ -101,15 +105,15 @@ def _levels(axes: Axes, runs: Runs, factor: Factor, metric: str, hue: Factor | N
     if numbers:
         numeric_axis(axes, numbers, factor.levels)
     else:
-        axes.set_xticks(place, [_short(level) for level in factor.levels])
+        names = [_short(level) for level in factor.levels]
+        turned: Any = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if _crowded(factor) else {}
+        axes.set_xticks(place, names, **turned)
         axes.set_xlim(-0.4, len(place) - 0.6)
     done = frame[np.isfinite(frame["value"])]
     for code, part in done.groupby("hue"):
         _threads(axes, part, place, int(code), hue)
     axes.set(xlabel=factor.key, ylabel=axis_label(metric, runs.unit(metric)))
-    if metric.endswith("grad_norm") and len(done) and done["value"].min() > 0:
-        axes.set_yscale("log")
-        plain_log(axes.yaxis)
+    log_if_wide(axes, done["value"])
     _on_rail(axes, frame, place)
     kept = done.assign(metric=metric, level=[factor.levels[code] for code in done["level"]])
     kept["hue"] = [hue.levels[code] if hue else "" for code in done["hue"]]
@@ -123,8 +127,15 @@ def _levels(axes: Axes, runs: Runs, factor: Factor, metric: str, hue: Factor | N
     ]
 
 
+def _crowded(factor: Factor) -> bool:
+    """Whether the names of the levels do not fit beside each other below a panel."""
+    return not factor.numbers and sum(len(_short(level)) for level in factor.levels) > ROW
+
+
 def _short(level: str) -> str:
-    return level if len(level) <= 18 else f"{level[:17]}…"
+    """A level that fits beside an axis; a choice's own setting without its group: `mlp_window (window=4)`."""
+    level = re.sub(r" \(\w+\.", " (", level)
+    return level if len(level) <= LONGEST else f"{level[: LONGEST - 1]}…"
 
 
 def _threads(axes: Axes, part: pd.DataFrame, place: Array, code: int, hue: Factor | None) -> None:
@@ -253,7 +264,7 @@ def heat(runs: Runs, first: Factor, second: Factor, metric: Metric) -> Picture |
     low, high = np.nanmin(grid), np.nanmax(grid)
     for a, b in np.ndindex(grid.shape):
         count = int(lost.get((a, b), 0))
-        text = (f"{grid[a, b]:.3f}" if math.isfinite(grid[a, b]) else "—") + (f"\n{count} div." if count else "")
+        text = (number(grid[a, b])) + (f"\n{count} div." if count else "")
         dark = math.isfinite(grid[a, b]) and ((grid[a, b] - low) / (high - low + 1e-12) < 0.4) == metric.lower
         axes.annotate(
             text,
@@ -316,6 +327,7 @@ def budget(runs: Runs, metric: Metric, arms: Factor | None) -> Picture | None:
         ]
     if not rows:
         return None
+    log_if_wide(axes, [row["expected best"] for row in rows])
     if max(row["configurations"] for row in rows) > 8:
         axes.set_xscale("log")
         plain_log(axes.xaxis)
@@ -357,6 +369,7 @@ def pareto(runs: Runs, metric: Metric, arms: Factor | None) -> Picture | None:
                 label=named(arms.key, arms.levels[code]) if arms else None,
             )
         front = _front(points, metric)
+        log_if_wide(axes, points[:, 1])
         axes.step(points[front, 0], points[front, 1], where="post", color=INK, linewidth=1.2)
         if points[:, 0].max() / points[:, 0].min() > 3:
             axes.set_xscale("log")

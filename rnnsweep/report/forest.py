@@ -11,13 +11,18 @@ LEAST = 10  # trials below which a forest says nothing
 
 
 def importance(runs: Runs, metric: Metric) -> tuple[dict[str, float], str | None]:
-    """Each drawn setting's importance, or why there is none; a trial is a setting's mean over its seeds."""
+    """The share of the variance that each setting explains by itself, and several together as `interactions`.
+
+    Empty with the reason where that cannot be told. A trial is a setting's mean over its seeds. What a draw was crossed
+    with, such as the cell, is a setting of the trial like those that were drawn.
+    """
     import optuna
     from optuna.distributions import CategoricalDistribution, FloatDistribution
 
     if not runs.random:
         return {}, "The search was guided: its trials crowd where it looked, so no importance is computed from them."
-    keys = [f.key for f in runs.factors if f.key in runs.searched and not (runs.frame[f.key] == UNSET).any()]
+    derived = {key for factor in runs.factors for key in factor.derived} - runs.searched
+    keys = [f.key for f in runs.factors if f.key not in derived and not (runs.frame[f.key] == UNSET).any()]
     values, setting = runs.values(metric.name), runs.frame["setting"].to_numpy()
     numbers = {f.key: f.numbers is not None for f in runs.factors}
     trials = []
@@ -41,4 +46,5 @@ def importance(runs: Runs, metric: Metric) -> tuple[dict[str, float], str | None
         warnings.simplefilter("ignore")
         study.add_trials([optuna.trial.create_trial(params=d, distributions=space, value=v) for d, v in trials])
         evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
-        return dict(optuna.importance.get_param_importances(study, evaluator=evaluator)), None
+        alone = optuna.importance.get_param_importances(study, evaluator=evaluator, normalize=False)
+    return {**alone, "interactions": max(0.0, 1 - sum(alone.values()))}, None

@@ -135,7 +135,7 @@ def _bold_note(bold: set[int]) -> str:
 def _mean_note(ppl: bool) -> str:
     told = "± is the half width of the 95% Student-t interval over seeds; of two seeds both values are shown. "
     told += "ppl is exp(mean) with exp(interval). " if ppl else ""
-    return told + "gap: validation less training loss at the last step (nats; training with dropout on)."
+    return told + "gap: validation less training loss at the last step (training with dropout on)."
 
 
 def _ranks_with_diverged(ranked: list[Standing], metric: Metric) -> dict[int, int]:

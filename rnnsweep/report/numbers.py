@@ -18,7 +18,7 @@ def number(value: float, digits: int = 3) -> str:
     elif size >= 1000:
         text = f"{value:,.0f}"
     elif 0 < size < 10**-digits:
-        text = f"{value:.1g}" if size >= 1e-6 else f"{value:.0e}"
+        text = f"{value:.2g}"
     else:
         text = f"{value:.{digits}f}"
     return text.replace("-", MINUS)
@@ -48,13 +48,14 @@ def bracket(low: float, high: float, digits: int = 3) -> str:
     return f"[{number(low, digits)}, {number(high, digits)}]"
 
 
-def spread(interval: Interval, values: tuple[float, ...] = ()) -> str:
+def spread(interval: Interval, values: tuple[float, ...] = (), digits: int = 3) -> str:
     """A mean with its interval's half width; both values of two; one value bare."""
     if interval.n == 0:
         return "—"
     if interval.known:
-        return f"{number(interval.mean)} ± {number(interval.half)}"
-    return " and ".join(number(value) for value in values) if len(values) == 2 else number(interval.mean)
+        return f"{number(interval.mean, digits)} ± {number(interval.half, digits)}"
+    shown = values if len(values) == 2 else (interval.mean,)
+    return " and ".join(number(value, digits) for value in shown)
 
 
 def share(count: int, n: int) -> str:

@@ -63,26 +63,43 @@ def verdict(value: dict[str, Any], mean: float) -> str:
     return "not judged" if not stated else "reproduced" if all(stated) else "not reproduced"
 
 
+def lacking(runs: Runs, spec: dict[str, Any]) -> str | None:
+    """The first setting that the numbers need and that is not there, or null, in some run: then nothing is judged."""
+    return next((key for key in spec.get("needs", []) if key not in runs.frame or runs.frame[key].isna().any()), None)
+
+
 def table(runs: Runs, metric: Metric, spec: dict[str, Any], index: int) -> Table:
     """A row for each published number: theirs, ours, the difference, and the verdict."""
     rows: list[list[str | Cell]] = []
-    lacks = next((key for key in spec.get("needs", []) if key not in runs.frame or runs.frame[key].isna().any()), None)
+    lacks = lacking(runs, spec)
     for value in spec["values"]:
-        setting = ", ".join(f"{key}={label(level)}" for key, level in value["where"].items())
+        setting = ", ".join(f"{key}={label(level)}" for key, level in value["where"].items()) or "the best of all"
         theirs, found = float(value["value"]), ours(runs, metric, spec["metric"], value["where"])
-        wanted = Cell(f"{number(theirs)}{_condition(value)}", theirs)
+        digits = _digits(theirs)
+        wanted = Cell(f"{number(theirs, digits)}{_condition(value)}", theirs)
         if found is None:
             rows.append([setting, wanted, Cell("–", None), Cell("–", None), "no complete run"])
             continue
         mean = found.interval.mean
-        shown = Cell(spread(found.interval, found.values), estimate(found.interval))
+        shown = Cell(spread(found.interval, found.values, digits), estimate(found.interval))
         told = verdict(value, mean) if lacks is None else f"not judged: {lacks} is null"
-        rows.append([setting, wanted, shown, Cell(signed(mean - theirs), mean - theirs), told])
-    notes = [f"Ours: {spec['metric']} of the setting that is best on {metric.name}, mean over its seeds."]
-    notes += [f"Settings differ: {spec['differs']}"] if spec.get("differs") else []
+        rows.append([setting, wanted, shown, Cell(signed(mean - theirs, digits), mean - theirs), told])
+    name = spec["metric"].removeprefix("last:")
+    when = " after the last step" if name != spec["metric"] else ""
+    notes = [f"Ours: {name}{when}, of the setting that is best on {metric.name}, mean over its seeds."]
+    notes += filter(None, [_differs(spec, "Settings differ: {}")])
     title = f"{spec['source']}: published and ours"
     columns = ("setting", "published", "ours", "difference", "verdict")
     return Table(f"published-{anchor(runs.task)}-{index + 1}", title, columns, rows_of(*rows), tuple(notes))
+
+
+def _differs(spec: dict[str, Any], text: str) -> str:
+    return text.format(spec["differs"]) if spec.get("differs") else ""
+
+
+def _digits(value: float) -> int:
+    """Decimals that show three digits of a number; three decimals at least."""
+    return max(3, 2 - math.floor(math.log10(abs(value)))) if value else 3
 
 
 def _condition(value: dict[str, Any]) -> str:
@@ -94,23 +111,27 @@ def _condition(value: dict[str, Any]) -> str:
 def orders(runs: Runs, metric: Metric, spec: dict[str, Any]) -> Iterator[str]:
     """A sentence for each published order, the best first: whether our means keep it."""
     sign = 1 if runs.lower(spec["metric"]) else -1
+    lacks = lacking(runs, spec)
+    if not spec["values"]:  # then there is no table to say it
+        yield f"{spec['source']}, by {spec['metric']}." + _differs(spec, " Settings differ: {}.")
     for order in spec.get("orders", []):
         found = [ours(runs, metric, spec["metric"], where) for where in order]
         names = [", ".join(map(label, where.values())) for where in order]
-        told = ", then ".join(
-            f"{name} ({'no complete run' if each is None else number(each.interval.mean)})"
-            for name, each in zip(names, found, strict=True)
-        )
-        means = [math.nan if each is None else sign * each.interval.mean for each in found]
-        kept = all(a < b for a, b in itertools.pairwise(means))
-        judged = not any(key not in runs.frame or runs.frame[key].isna().any() for key in spec.get("needs", []))
-        known = (
-            "not judged"
-            if not judged
-            else "cannot be told yet"
-            if any(map(math.isnan, means))
-            else "reproduced"
-            if kept
-            else "not reproduced"
-        )
-        yield f"Published order, the best first: {told}: {known}."
+        told = ", then ".join(f"{name} ({_mean(each)})" for name, each in zip(names, found, strict=True))
+        known = kept([each for each in found if each is not None], sign) if all(found) else "cannot be told yet"
+        yield f"Published order, the best first: {told}: {known if lacks is None else f'not judged, {lacks} is null'}."
+
+
+def _mean(found: Ours | None) -> str:
+    return number(found.interval.mean, _digits(found.interval.mean)) if found else "no complete run"
+
+
+def kept(order: list[Ours], sign: int) -> str:
+    """Whether each is better than the next; below zero is better after multiplication with `sign`."""
+    pairs = list(itertools.pairwise(order))
+    if not all(sign * a.interval.mean < sign * b.interval.mean for a, b in pairs):
+        return "not reproduced"
+    apart = all(max(sign * x for x in a.values) < min(sign * x for x in b.values) for a, b in pairs)
+    if not apart:
+        return "reproduced in the mean, though not by every seed"
+    return "reproduced" if min(len(each.values) for each in order) >= FEW else f"reproduced, by fewer than {FEW} seeds"

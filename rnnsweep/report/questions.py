@@ -20,10 +20,12 @@ class Question:
     views: tuple[str, ...] = ()
     """Further figures: curves, gradients, context, budget, and what else the figures know by name."""
     tasks: tuple[str, ...] = ("*",)
+    judged: str = ""
+    """The metric to answer it by, where the report's own cannot tell."""
 
     def factors(self, runs: Runs) -> list[Factor]:
         """The factors among these runs that answer it, in the order of the patterns."""
-        if not any(fnmatch.fnmatch(runs.task, pattern) for pattern in self.tasks):
+        if not any(fnmatch.fnmatch(runs.learned, pattern) for pattern in self.tasks):
             return []
         found = [f for pattern in self.keys for f in runs.factors if fnmatch.fnmatch(f.key, pattern)]
         return list({factor.key: factor for factor in found}.values())
@@ -43,7 +45,7 @@ QUESTIONS = (
         "Which cell is best, and where do GRU and LSTM outperform the tanh RNN?",
         ("cell",),
         (),
-        ("curves",),
+        ("curves", "fit"),
     ),
     Question(
         "capacity",
@@ -58,7 +60,7 @@ QUESTIONS = (
         "Does a second layer help a regression?",
         ("cell.num_layers",),
         ("val/gap",),
-        ("gradients",),
+        ("fit", "gradients"),
         REGRESSION,
     ),
     Question(
@@ -105,6 +107,13 @@ QUESTIONS = (
         "How is a sequence best made into one vector?",
         ("pooling", "pooling.*", "task.truncat*", "*.bidirectional"),
         ("val/accuracy", "val/macro_f1"),
+    ),
+    Question(
+        "decoding",
+        "Greedy against beam",
+        "What does a wider search for the answer buy? (A beam changes nothing of the training.)",
+        ("task.beam_size", "task.length_penalty"),
+        judged="test/decoded_exact",
     ),
     Question(
         "attention",

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -57,13 +58,24 @@ class Factor:
 
 
 class Runs:
-    """The runs of one task. `frame` has a row each and, beside what was collected, a number for each setting."""
+    """The runs of one task. `frame` has a row each and, beside what was collected, a number for each setting.
 
-    def __init__(self, frame: pd.DataFrame, searched: Sequence[str] = (), random: bool = True, mixed: bool = False):
+    `study`: the study that they are all of, where the report tells studies apart.
+    """
+
+    def __init__(
+        self,
+        frame: pd.DataFrame,
+        searched: Sequence[str] = (),
+        random: bool = True,
+        mixed: bool = False,
+        study: str = "",
+    ):
         self.frame = frame.reset_index(drop=True)
         self.random = random  # whether all searches drew at random
         self.mixed = mixed  # whether some studies are searches and some are not
-        self.task = str(frame["task"].iloc[0])
+        self.learned = str(frame["task"].iloc[0])
+        self.task = f"{study}: {self.learned}" if study not in ("", self.learned) else self.learned  # by this name here
         self.searched = set(searched)
         self.complete = (self.frame["state"] == "complete").to_numpy()
         self.ranked: dict[str, Any] = {}
@@ -146,7 +158,7 @@ class Runs:
             values = values.where(~has, values + " (" + own + "=" + self.frame[own].map(label).astype(str) + ")")
         present = (self.frame["setting"] >= 0) & (self.frame[key] != UNSET)
         raw = dict(zip(values[present], self.frame.loc[present, key], strict=True))
-        levels = sorted(raw, key=lambda label: (_order(raw[label]), label))
+        levels = sorted(raw, key=lambda label: (_order(raw[label]), _by_number(label)))
         numeric = all(isinstance(raw[label], int | float) and not isinstance(raw[label], bool) for label in levels)
         column = pd.Categorical(values.where(present), categories=levels).codes.astype(np.int64)
         numbers = tuple(float(raw[label]) for label in levels) if numeric else None
@@ -225,11 +237,16 @@ class Runs:
         return tuple(told.iloc[0]) if len(told) else (None, None, None)
 
     def unit(self, name: str) -> str:
-        """The unit of a metric, as far as it is known."""
+        """The unit of a metric, as far as it is known: what the task says of it; losses are nats but for numbers."""
         last = name.rpartition("/")[2]
+        last = "loss" if last in ("gap", "overfit") else last
         judged, unit, _ = self._judged()
-        units = {"loss": "nats", "bpc": "bits", "ppl": "", "accuracy": "share", "seconds": "s", "parameters": ""}
-        return units[last] if last in units else str(unit) if last == judged else ""
+        if last == judged:
+            return str(unit)
+        shown = self.frame["showcase"].dropna() if last == "loss" and "showcase" in self.frame else []
+        loss = "" if any("predictions" in keys for keys in shown) else "nats"
+        units = {"loss": loss, "bpc": "bits", "accuracy": "share", "seconds": "s"}
+        return units.get(last, "")
 
     def lower(self, name: str) -> bool:
         last = name.rpartition("/")[2]
@@ -279,6 +296,12 @@ def _order(value: Any) -> tuple[int, float, str]:
     if isinstance(value, int | float):
         return (1, float(value), "")
     return (2, float(FAMILIES.index(value)) if value in FAMILIES else len(FAMILIES), str(value))
+
+
+def _by_number(label: str) -> list[tuple[str, float]]:
+    """The text with its numbers as numbers, so that `window=4` comes before `window=16`."""
+    parts = re.split(r"(\d+(?:\.\d+)?)", label)
+    return [(text, float(digits)) for text, digits in zip(parts[::2], [*parts[1::2], "0"], strict=True)]
 
 
 FAMILIES = ("rnn", "gru", "lstm", "last", "mean", "max", "attention", "adamw", "adam", "sgd", "rmsprop", "first_step")

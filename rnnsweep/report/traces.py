@@ -12,7 +12,19 @@ from numpy.typing import NDArray
 
 from rnnsweep.record import Json, RunStore
 from rnnsweep.report import stats
-from rnnsweep.report.draw import COLORS, GRID, MUTED, Picture, canvas, color, legend, marker, plain_log, stacked
+from rnnsweep.report.draw import (
+    COLORS,
+    GRID,
+    MUTED,
+    Picture,
+    canvas,
+    color,
+    legend,
+    log_if_wide,
+    marker,
+    plain_log,
+    stacked,
+)
 from rnnsweep.report.effects import FEW
 from rnnsweep.report.figures import styled
 from rnnsweep.report.leaderboard import Standing, standings
@@ -103,7 +115,7 @@ def curves(runs: Runs, factor: Factor, metric: Metric) -> Picture | None:
         return None
     data = pd.concat(tables)
     low, high = data["mean"].min(), data["mean"].quantile(0.98)
-    if math.isfinite(high) and high > low:
+    if not log_if_wide(top, data["mean"]) and math.isfinite(high) and high > low:
         top.set_ylim(low - 0.08 * (high - low), high + 0.15 * (high - low))
     top.set(ylabel=f"{metric.name}{' (' + metric.unit + ')' if metric.unit else ''}")
     legend(figure, top)
@@ -313,7 +325,8 @@ def by_length(runs: Runs, row: int, data: list[dict[str, float]]) -> Picture:
     """How often the selected model is right on sequences of each length."""
     figure, (axes,) = canvas(1, 4.2, 2.6)
     frame = pd.DataFrame(data)
-    for index, name in enumerate(column for column in ("exact", "accuracy", "last") if column in frame):
+    told = frame[[column for column in ("exact", "accuracy", "last") if column in frame]].T.drop_duplicates().index
+    for index, name in enumerate(told):
         axes.plot(frame["length"], frame[name], marker="o", markersize=4, color=COLORS[index], label=name)
     axes.set(xlabel="length", ylabel="share right", ylim=(-0.03, 1.03))
     legend(figure, axes)

@@ -2,6 +2,7 @@
 
 import collections
 import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rnnsweep import run
@@ -10,27 +11,47 @@ from rnnsweep.sweep.probe import seconds_per_step, stack_size
 from rnnsweep.sweep.view import Progress, duration
 
 
-def forecast(plan: Plan, workers: int, stack: int | str) -> str:
-    """Runs, done and to do, parameters, operations, memory, stacks and time, as text."""
+def forecast(plans: Sequence[Plan], workers: int, stack: int | str) -> Iterator[str]:
+    """Lines: runs, done and to do, parameters, operations, memory, stacks and time; of several plans also in all."""
+    total = 0.0
+    with tempfile.TemporaryDirectory() as folder:  # a forecast leaves nothing behind
+        for plan in plans:
+            yield from _standing(plan)
+            seconds = 0.0
+            for alike in _shapes(plan):
+                first = run.prepare(alike[0].config)
+                size = int(stack) if stack != "auto" else stack_size(first, len(alike), Path(folder))
+                row, taken = _row(first, alike, min(size, len(alike)))
+                seconds += taken
+                yield row
+            yield from _about(seconds, workers)
+            total += seconds
+    if len(plans) > 1:
+        yield f"\n{sum(len(plan.runs) for plan in plans)} runs of {len(plans)} studies"
+        yield from _about(total, workers)
+
+
+def _standing(plan: Plan) -> Iterator[str]:
     progress = Progress(plan)
     progress.look()
+    yield f"{plan.study}: {progress.summary()}\n"
+    if progress.left:
+        yield "   runs  stack  parameters  FLOP a run   memory   ms a step   a run   such as"
+
+
+def _shapes(plan: Plan) -> list[list[Planned]]:
+    """The runs that are left, those of one shape together."""
+    done = plan.records()
     shapes: dict[str, list[Planned]] = collections.defaultdict(list)
     for planned in plan.runs:
-        if planned.id not in progress.records:
+        if planned.id not in done or done[planned.id].status == "pruned":
             shapes[planned.signature].append(planned)
-    lines = [f"{plan.study}: {progress.summary()}", ""]
-    total = 0.0
-    if shapes:
-        lines.append("   runs  stack  parameters  FLOP a run   memory   ms a step   a run   such as")
-    with tempfile.TemporaryDirectory() as folder:  # a forecast leaves nothing behind
-        for alike in shapes.values():
-            first = run.prepare(alike[0].config)
-            size = int(stack) if stack != "auto" else stack_size(first, len(alike), Path(folder))
-            row, seconds = _row(first, alike, min(size, len(alike)))
-            total += seconds
-            lines.append(row)
-    lines += ["", f"about {duration(total / workers)} with {workers} workers"] if shapes else []
-    return "\n".join(lines)
+    return list(shapes.values())
+
+
+def _about(seconds: float, workers: int) -> Iterator[str]:
+    if seconds:
+        yield f"\nabout {duration(seconds / workers)} with {workers} workers\n"
 
 
 def _row(first: run.Run, planned: list[Planned], size: int) -> tuple[str, float]:

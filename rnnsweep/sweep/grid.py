@@ -1,4 +1,4 @@
-"""From a sweep's description to points: products of axes in Hydra's grammar, paired values, blocks."""
+"""From a sweep's description to points: products of axes in Hydra's grammar, paired values, random draws, blocks."""
 
 import dataclasses
 import itertools
@@ -11,6 +11,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 from omegaconf import OmegaConf
 
+from rnnsweep import rng
+from rnnsweep.config import GROUPS
 from rnnsweep.errors import ConfigError
 
 Params = dict[str, Any]
@@ -45,16 +47,36 @@ class Grammar:
         """The alternatives of one override: one, or those of a sweep.
 
         Raises:
-            ConfigError: the override names a continuous range, which only a search can draw from.
+            ConfigError: the override is one to draw from.
         """
         override: Override = self.parser.parse_override(text)
         if not override.is_sweep_override():
             return [(self._setting(override, text),)]
-        if not override.is_discrete_sweep():
-            problem = "a grid cannot draw from a continuous range; give values, or search with hydra.sweeper.search=tpe"
-            raise ConfigError(override.get_key_element(), problem)
+        if self.is_drawn(text):
+            problem = "a grid cannot draw from a continuous range unless hydra.sweeper.draws says how often"
+            raise ConfigError(override.get_key_element(), f"{problem}; or search with hydra.sweeper.search=tpe")
         texts = [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
         return [(self._setting(self.parser.parse_override(each), each),) for each in texts]
+
+    def is_drawn(self, text: str) -> bool:
+        """Whether an override is drawn at random: a continuous range, or choices with the tag `draw`."""
+        override: Override = self.parser.parse_override(text)
+        if not override.is_sweep_override():
+            return False
+        return not override.is_discrete_sweep() or "draw" in getattr(override.value(), "tags", ())
+
+    def drawn(self, texts: Sequence[str], count: int) -> Axis:
+        """An axis of `count` random points along which all these overrides move together.
+
+        What is drawn depends on the key and the number of the draw alone: more draws, or more keys, keep the others.
+        """
+        columns = []
+        for override in map(self.override, texts):
+            key, distribution = override.get_key_element(), _distribution(override.value())
+            shares = itertools.islice(rng.uniform(0, "sampling", key), count)
+            points = [f"{key}={_quantile(distribution, share)}" for share in shares]
+            columns.append([self._setting(self.override(point), point) for point in points])
+        return list(zip(*columns, strict=True))
 
     def _setting(self, override: Override, text: str) -> Setting:
         group = override.key_or_group.split("/")[0] in self.groups or override.is_delete()
@@ -66,6 +88,10 @@ class Grammar:
 
     def is_group(self, override: Override) -> bool:
         return override.key_or_group.split("/")[0] in self.groups
+
+    def is_general(self, override: Override) -> bool:
+        """Whether it says one thing of all runs of a sweep, whatever their groups are."""
+        return not override.is_sweep_override() and override.key_or_group.split(".")[0] not in GROUPS
 
     def distribution(self, override: Override) -> dict[str, Any]:
         """What a search draws from for a sweep over a value, as JSON by Optuna's own distribution_to_json.
@@ -115,6 +141,18 @@ def _distribution(sweep: Any) -> Any:
             return IntDistribution(int(min(numbers)), int(max(numbers)), step=abs(int(sweep.step)))
         return CategoricalDistribution([float(number) for number in numbers])
     return CategoricalDistribution([getattr(item, "text", item) for item in sweep.list])
+
+
+def _quantile(distribution: Any, share: float) -> Any:
+    """The value below which this share of the distribution lies, floats to four digits."""
+    from optuna.distributions import CategoricalDistribution, IntDistribution
+
+    if isinstance(distribution, CategoricalDistribution):
+        return distribution.choices[int(share * len(distribution.choices))]
+    whole = isinstance(distribution, IntDistribution)
+    low, high = distribution.low, distribution.high + whole  # an integer stands for what is up to the next one
+    value = low * (high / low) ** share if distribution.log else low + (high - low) * share
+    return min(int(value), distribution.high) if whole else float(f"{value:.4g}")
 
 
 def _text(value: Any) -> str:

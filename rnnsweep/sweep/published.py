@@ -7,6 +7,7 @@ from pathlib import Path
 from rnnsweep.config import Config, checked
 from rnnsweep.errors import ConfigError
 from rnnsweep.planned import published_file
+from rnnsweep.types import Share
 
 KEY = "hydra.sweeper.published"
 
@@ -27,19 +28,53 @@ class Value:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Ablation:
+    """Which levels of a factor hurt and which do not, against one of them: judged by our matched pairs."""
+
+    factor: str
+    baseline: str
+    hurts: list[str] = dataclasses.field(default_factory=list)
+    """Levels that are worse: reproduced where ours are, by Holm's p over all levels that we have."""
+    harmless: list[str] = dataclasses.field(default_factory=list)
+    """Levels that are not worse: reproduced where the interval excludes a harm of `margin`."""
+    margin: float
+    """The least harm that counts, in the unit of the metric."""
+    best: Share = 1.0
+    """Share of our settings that are judged: the best on validation, by the mean over all levels."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class VarianceShare:
+    """The share of the variance that a randomly drawn setting explains by itself; `interactions`: several together."""
+
+    key: str
+    value: float
+    least: float | None = None
+    """It is reproduced where ours is at least this."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Published:
     source: str
     """Paper, table and page."""
     metric: str
-    """Of ours, as in test/loss: at the setting that is best on validation."""
-    values: list[Config]
+    """Of ours, at the setting that is best on validation: test/loss, or last:val/loss for what the last step
+    left."""
+    values: list[Config] = dataclasses.field(default_factory=list)
     """Each a Value."""
+    ablations: list[Config] = dataclasses.field(default_factory=list)
+    """Each an Ablation."""
+    shares: list[Config] = dataclasses.field(default_factory=list)
+    """Each a VarianceShare."""
     orders: list[list[Config]] = dataclasses.field(default_factory=list)
     """Orders that the paper finds: lists of settings, the best first."""
     differs: str = ""
     """Where our setting is another."""
     needs: list[str] = dataclasses.field(default_factory=list)
     """Settings, such as task.path, without which our data are others: nothing is judged where one is null."""
+
+
+KINDS: dict[str, type] = {"values": Value, "ablations": Ablation, "shares": VarianceShare}
 
 
 def read(content: Config) -> Config:
@@ -49,10 +84,10 @@ def read(content: Config) -> Config:
         ConfigError: a name or a type is wrong.
     """
     found = checked(Published, content, KEY)
-    for number, value in enumerate(found["values"]):
-        found["values"][number] = checked(Value, value, f"{KEY}.values[{number}]")
-    if not found["values"]:
-        raise ConfigError(f"{KEY}.values", "expected at least one published number")
+    for name, kind in KINDS.items():
+        found[name] = [checked(kind, each, f"{KEY}.{name}[{number}]") for number, each in enumerate(found[name])]
+    if not any(found[name] for name in (*KINDS, "orders")):
+        raise ConfigError(KEY, f"expected something published: {', '.join(KINDS)} or orders")
     return found
 
 

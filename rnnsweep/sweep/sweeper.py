@@ -1,19 +1,23 @@
 """The study sweeper: plans a set of runs and starts workers that pull from it, through any Hydra launcher."""
 
 import itertools
+import json
+import subprocess
 import sys
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from hydra.core.plugins import Plugins
-from hydra.types import HydraContext, TaskFunction
+from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from rnnsweep.config import GROUPS, Config, plain
 from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import Interrupted
+from rnnsweep.planned import drawn_file
+from rnnsweep.record import RunStore
 from rnnsweep.sweep import published as published_numbers
 from rnnsweep.sweep.grid import Grammar, Params, points
 from rnnsweep.sweep.machine import cores, visible_gpus
@@ -35,6 +39,8 @@ class StudySweeper:
         small: params that take the place of those of the same key under `size=small`.
         blocks: several sets of params; the sweep is the union of their grids, each with `params`.
         paired: sets of params whose values move together.
+        draws: points that are drawn at random from what of the grid is a continuous range, or tagged `draw`; all else
+            is run at each of them.
         skip: conditions over a run's settings; where one holds, there is no such run.
         workers: how many; auto: one a core, or one a GPU where there are.
         stack: runs of one shape that a worker trains as one program; auto: measured.
@@ -47,6 +53,10 @@ class StudySweeper:
         pruner: of a search: none, median, asha, hyperband.
         storage: of a search: an SQLAlchemy URL; null: a journal file in the study's directory.
         published: numbers of a paper that the report compares with; see published.py.
+        studies: other studies by name, with params in the place of their own: each is swept after the one before, in
+            a directory of its own below this one's. `params` are then for all of them, and `small` in the place of each
+            one's under `size=small`.
+        report: write the report into the study's directory when the sweep ends.
     """
 
     def __init__(
@@ -56,6 +66,7 @@ class StudySweeper:
         small: Params | None = None,
         blocks: Sequence[Params] | None = None,
         paired: Sequence[Params] | None = None,
+        draws: int | None = None,
         skip: str | Sequence[str] | None = None,
         workers: int | Literal["auto"] = "auto",
         stack: int | Literal["auto"] = "auto",
@@ -68,21 +79,27 @@ class StudySweeper:
         pruner: str = "none",
         storage: str | None = None,
         published: Config | None = None,
+        studies: Mapping[str, Params | None] | None = None,
+        report: bool = False,
     ):
+        self.studies: Mapping[str, Params | None] = _plain(studies) or {}
+        self.report = report
         self.published = published_numbers.read(_plain(published)) if published else None
         self.search, self.n_trials, self.pruner, self.storage = search, n_trials, pruner, storage
         self.seeds = seeds if isinstance(seeds, str) else ",".join(map(str, seeds))
         self.metrics = (metrics,) if isinstance(metrics, str) else tuple(metrics)
         self.name, self.workers, self.stack, self.on_error, self.plan_only = name, workers, stack, on_error, plan
+        self.draws, self.drawn = draws, set[str]()
         self.params, self.small = _plain(params) or {}, _plain(small) or {}
         self.blocks, self.paired = _plain(blocks) or [{}], _plain(paired) or []
-        self.has_blocks, self.has_paired, self.has_skip = bool(blocks), bool(paired), bool(skip)
+        self.of_grids = {"blocks": bool(blocks), "paired": bool(paired), "draws": draws is not None, "skip": bool(skip)}
         self.skip = Skip([skip] if isinstance(skip, str) else _plain(skip) or [])
         for key, value in (("workers", workers), ("stack", stack)):
             if value != "auto" and not (isinstance(value, int) and value >= 1):
                 raise ConfigError(f"hydra.sweeper.{key}", f"expected auto or at least 1, got {value!r}")
-        if not n_trials >= 1:
-            raise ConfigError("hydra.sweeper.n_trials", f"expected at least 1, got {n_trials!r}")
+        for key, number in (("n_trials", n_trials), ("draws", draws)):
+            if number is not None and not number >= 1:
+                raise ConfigError(f"hydra.sweeper.{key}", f"expected at least 1, got {number!r}")
         if not self.metrics or (pruner != "none" and len(self.metrics) > 1):
             raise ConfigError("hydra.sweeper.metrics", "expected at least one, and exactly one where trials are pruned")
         for key, choice, known in (
@@ -101,15 +118,63 @@ class StudySweeper:
         import torch
 
         torch.set_num_threads(1)  # before a worker is forked: torch must not have started threads
-        if self.search:
-            return self._search(arguments)
-        plan = self._plan(arguments)
+        parts = [(part, part._prepared(own)) for part, own in self._parts(arguments)]  # refused before a run begins
         if self.plan_only:
-            from rnnsweep.sweep.forecast import forecast
+            self._tell([work for _, work in parts])
+            return
+        well = True
+        for part, work in parts:
+            well = (part._search(work) if isinstance(work, Search) else part._work(work)) and well
+            if not well and self.on_error == "stop":
+                break
+        if self.report:
+            well = self._write_report() and well
+        if not well:
+            sys.exit(1)
 
-            print(forecast(plan, self._count(), self.stack))
-            return None
-        return self._work(plan)
+    def _parts(self, arguments: list[str]) -> Iterator[tuple["StudySweeper", list[str]]]:
+        """The studies that this one is made of, each with what the command line would be for it; else itself."""
+        if not self.studies:
+            yield self, arguments
+            return
+        grammar = Grammar(self.hydra_context.config_loader)
+        typed = [argument for argument in arguments if not argument.startswith("+study=")]
+        for name, params in self.studies.items():
+            given = self.params | (self.small if self._is_small else params or {})
+            own = [f"+study={name}", *grammar.texts(given), *typed]
+            config = self._master([text for text in own if grammar.is_general(grammar.override(text))])
+            options = _plain(config.hydra.sweeper)
+            del options["_target_"]
+            part = StudySweeper(**options | {"name": f"{self.name}/{name}", "studies": None})
+            part.setup(hydra_context=self.hydra_context, task_function=lambda _: None, config=config)
+            yield part, own
+
+    def _master(self, overrides: list[str]) -> DictConfig:
+        """The config of another study, as its own command under these settings of Hydra would compose it."""
+        mine = tuple(f"hydra.sweeper.{key}" for key in ("name", "params", "small", "studies"))
+        ours = [text for text in self.config.hydra.overrides.hydra if not text.lstrip("+~").startswith(mine)]
+        name = self.config.hydra.job.config_name
+        return self.hydra_context.config_loader.load_configuration(name, [*ours, *overrides], RunMode.MULTIRUN)
+
+    def _prepared(self, arguments: list[str]) -> Plan | Search:
+        return self._described(arguments) if self.search else self._plan(arguments)
+
+    def _tell(self, works: Sequence[Plan | Search]) -> None:
+        """What would be done."""
+        from rnnsweep.sweep.forecast import forecast
+        from rnnsweep.sweep.trials import Trials
+
+        for search in (work for work in works if isinstance(work, Search)):
+            print(f"{search.study}: {Trials(search).summary()}", flush=True)
+        for line in forecast([work for work in works if isinstance(work, Plan)], self._count(), self.stack):
+            print(line, flush=True)  # as it is measured
+
+    def _write_report(self) -> bool:
+        """The report of all that is in the study's directory, into it; a process of its own, free of torch."""
+        study = Path(self.config.hydra.sweep.dir) / self.name
+        sections = "study" if self.studies else "task"
+        command = ["-m", "rnnsweep.report", str(study), "--sections", sections, "--out", str(study / "report")]
+        return subprocess.run([sys.executable, *command]).returncode == 0
 
     # The plan ------------------------------------------------------------------------------------------------
 
@@ -128,13 +193,23 @@ class StudySweeper:
 
     def _points(self, arguments: list[str]) -> Any:
         grammar = Grammar(self.hydra_context.config_loader)
-        params = self._sized_params()
-        own = [axis for argument in arguments for axis in [grammar.axis(argument)]]
         together = [grammar.paired(paired) for paired in self.paired]
-        return points([[*grammar.axes(params | dict(block)), *together, *own] for block in self.blocks])
+        blocks = []
+        for block in self.blocks:
+            texts = grammar.texts(self._sized_params() | dict(block))
+            drawn = [text for text in (*texts, *arguments) if self.draws and grammar.is_drawn(text)]
+            self.drawn |= {grammar.override(text).get_key_element() for text in drawn}
+            params, own = ([grammar.axis(text) for text in part if text not in drawn] for part in (texts, arguments))
+            at_random = [grammar.drawn(drawn, self.draws)] if self.draws and drawn else []
+            blocks.append([*params, *together, *at_random, *own])
+        return points(blocks)
 
     def _sized_params(self) -> Params:
-        return self.params | (self.small if self.config.get("size") == "small" else {})
+        return self.params | (self.small if self._is_small else {})
+
+    @property
+    def _is_small(self) -> bool:
+        return bool(self.config.get("size") == "small")
 
     def _compose(self, overrides: list[str], resolve: bool) -> Config:
         config = self.hydra_context.config_loader.load_sweep_config(self.config, overrides)
@@ -145,26 +220,23 @@ class StudySweeper:
 
     # The search ----------------------------------------------------------------------------------------------
 
-    def _search(self, arguments: list[str]) -> None:
+    def _search(self, search: Search) -> bool:
+        """Works on the trials that are left; whether none failed."""
         from rnnsweep.sweep.trials import Trials
         from rnnsweep.sweep.worker import WorkOptions
 
-        search = self._described(arguments)
         trials = Trials(search)
-        if not self.plan_only:
-            search.retry(trials.study)
+        search.retry(trials.study)
         print(f"{search.study}: {trials.summary()}", flush=True)
-        if not self.plan_only:
-            count = min(self._count(), self.n_trials)
-            if trials.left:
-                (search.study / FOLDER / "stop").unlink(missing_ok=True)
-                options = WorkOptions(self.stack, self._threads(count), self.on_error, count)
-                if self.published:
-                    published_numbers.tell(self.published, search.study)
-                self._launch(WorkTask(search.save().resolve(), options), count, search.study)
-            print(trials.closing_table(), flush=True)
-            if trials.failed or trials.left:
-                sys.exit(1)
+        count = min(self._count(), self.n_trials)
+        if trials.left:
+            (search.study / FOLDER / "stop").unlink(missing_ok=True)
+            options = WorkOptions(self.stack, self._threads(count), self.on_error, count)
+            if self.published:
+                published_numbers.tell(self.published, search.study)
+            self._launch(WorkTask(search.save().resolve(), options), count, search.study)
+        print(trials.closing_table(), flush=True)
+        return not (trials.failed or trials.left)
 
     def _check_metrics(self, first: "Run") -> None:
         known = [*metric_names(first), "parameters", "seconds"]
@@ -180,8 +252,8 @@ class StudySweeper:
         params = self._sized_params()
         texts = [*grammar.texts(params), *arguments]
         overrides = {override.key_or_group: (override, text) for text in texts for override in [grammar.override(text)]}
-        for setting in ("blocks", "paired", "skip"):
-            if getattr(self, f"has_{setting}"):
+        for setting, given in self.of_grids.items():
+            if given:
                 problem = "belongs to a grid; a search draws from params and the command line alone"
                 raise ConfigError(f"hydra.sweeper.{setting}", problem)
         if self.config.rerun:
@@ -228,7 +300,8 @@ class StudySweeper:
 
     # The work ------------------------------------------------------------------------------------------------
 
-    def _work(self, plan: Plan) -> None:
+    def _work(self, plan: Plan) -> bool:
+        """Works on the runs that are left; whether none failed."""
         from rnnsweep.sweep.view import Progress, closing_table
         from rnnsweep.sweep.worker import WorkOptions
 
@@ -241,11 +314,12 @@ class StudySweeper:
         task = WorkTask(plan.save().resolve(), WorkOptions(self.stack, threads, self.on_error, count))
         if self.published:
             published_numbers.tell(self.published, plan.study)
+        if self.drawn:
+            RunStore(plan.study / FOLDER).write(drawn_file(plan.study).name, json.dumps(sorted(self.drawn)))
         if progress.left:
             self._launch(task, min(count, progress.left), plan.study)
         print(closing_table(progress, self._own_groups), flush=True)
-        if progress.failures() or progress.left:
-            sys.exit(1)
+        return not (progress.failures() or progress.left)
 
     def _launch(self, task: WorkTask, count: int, study: Path) -> None:
         launcher = Plugins.instance().instantiate_launcher(

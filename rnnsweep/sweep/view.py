@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from rnnsweep.progress import number
 from rnnsweep.record import RunRecord
 from rnnsweep.sweep.plan import FOLDER, Plan
 
@@ -77,7 +78,7 @@ class Progress:
         """One line."""
         counts = "  ".join(f"{count} {name}" for name, count in self.counts.items() if count)
         left = "" if self.seconds_left is None else f"  about {duration(self.seconds_left)} left"
-        best = "" if self.best is None else f"  best {self.best.best['val/loss']:.4f} {self.best.run}"
+        best = "" if self.best is None else f"  best {number(self.best.best['val/loss'] or 0.0)} {self.best.run}"
         return f"{len(self.records)}/{len(self.plan.runs)} runs  {counts}{left}{best}"
 
     def lines(self) -> list[str]:
@@ -107,7 +108,7 @@ def worker_line(state: dict[str, Any]) -> str:
     if not runs:
         return f"worker {state['pid']}: waits for runs that others train"
     what = runs[0] if len(runs) == 1 else f"{len(runs)} runs such as {runs[0]}"
-    loss = f"  loss {state['train']:.4f}" if isinstance(state.get("train"), float) else ""
+    loss = f"  loss {number(state['train'])}" if isinstance(state.get("train"), float) else ""
     speed = f"  {state['tokens_per_second']:,.0f} tokens/s" if "tokens_per_second" in state else ""
     return f"worker {state['pid']}: {what}  step {state.get('step', 0)}/{state.get('steps', 0)}{loss}{speed}"
 
@@ -170,7 +171,7 @@ def closing_table(progress: Progress, own: Sequence[str] = ()) -> str:
     progress.look()
     lines = ["", *(f"{count:>6} {name}" for name, count in progress.counts.items() if count)]
     if progress.best:
-        lines += ["", f"best: {progress.best.run}  val/loss {progress.best.best['val/loss']:.4f}"]
+        lines += ["", f"best: {progress.best.run}  val/loss {number(progress.best.best['val/loss'] or 0.0)}"]
     planned = {run.id: run for run in progress.plan.runs}
     for record in progress.failures():
         command = planned[record.run].command(progress.plan.study, own)

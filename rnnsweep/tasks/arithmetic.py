@@ -12,6 +12,7 @@ from torch import nn
 
 from rnnsweep import rng
 from rnnsweep.errors import ConfigError
+from rnnsweep.pooling import mask
 from rnnsweep.tasks.answers import AnswerTask
 from rnnsweep.types import Batch, Count, Natural, Showcase, Split
 from rnnsweep.vocab import Vocab
@@ -95,5 +96,5 @@ def _sequences(equations: list[tuple[str, str]], width: int) -> Batch:
     inputs, lengths = VOCAB.padded([read + result[:-1] for read, result in equations], width)
     targets, _ = VOCAB.padded([END * (len(read) - 1) + result for read, result in equations], width)
     before = torch.tensor([len(read) - 1 for read, _ in equations])
-    targets[torch.arange(width) < before[:, None]] = 0
+    targets[mask(before, width)] = 0
     return {"inputs": inputs, "targets": targets, "lengths": lengths}

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from rnnsweep.cells.base import CellFactory
 from rnnsweep.kernels.dense import cross_entropy
-from rnnsweep.models.embedding import TokenEmbedding
+from rnnsweep.models.embedding import Features, TokenEmbedding
 from rnnsweep.models.many_to_one import ManyToOne
 from rnnsweep.pooling import PoolingFactory
 from rnnsweep.tasks.examples import ExampleTask
@@ -24,7 +24,7 @@ SHOWN = 20  # mistakes on the page
 
 @dataclasses.dataclass(kw_only=True, eq=False)
 class ClassificationTask(ExampleTask):
-    """Name the class of each sequence of symbols; loss in nats.
+    """Name the class of each sequence; loss in nats. A batch has `inputs`, `lengths` and `labels`.
 
     Beside the accuracy stands what an imbalance cannot flatter: `macro_f1`, the mean over the classes of F1, and
     `balanced_accuracy`, the mean of the recalls.
@@ -34,10 +34,6 @@ class ClassificationTask(ExampleTask):
 
     class_weights: Literal["none", "balanced"] = "none"
     """balanced: an example counts in the loss by the inverse of its class's frequency in training."""
-    embedding_size: Count = 32
-    """Features of an embedded symbol."""
-    embedding_dropout: DropoutRate = 0.0
-    """Share of the embedded features dropped in training."""
     output_dropout: DropoutRate = 0.0
     """Share of the pooled features dropped in training before the head."""
 
@@ -46,29 +42,13 @@ class ClassificationTask(ExampleTask):
     def class_names(self) -> list[str]:
         """The classes in the order of their numbers."""
 
-    @property
     @abc.abstractmethod
-    def symbols(self) -> int:
-        """How many symbols there are, the unknown included."""
-
-    @abc.abstractmethod
-    def labels(self, split: Split) -> Int[Tensor, "example"]: ...
+    def embedding(self) -> TokenEmbedding | Features:
+        """What becomes of the inputs before the cell reads them."""
 
     @abc.abstractmethod
     def texts(self, split: Split) -> list[str]:
         """The sequences for a person to read."""
-
-    @abc.abstractmethod
-    def numbers(self, split: Split) -> tuple[Int[Tensor, "example time"], Int[Tensor, "example"]]:
-        """The sequences as padded rows of symbols, and their lengths."""
-
-    @functools.cached_property
-    def data(self) -> dict[Split, Batch]:
-        return {split: self._examples(split) for split in ("train", "val", "test")}
-
-    def _examples(self, split: Split) -> Batch:
-        rows, lengths = self.numbers(split)
-        return {"inputs": rows, "lengths": lengths, "labels": self.labels(split)}
 
     @functools.cached_property
     def weights(self) -> Float[Tensor, "classes"]:
@@ -79,8 +59,8 @@ class ClassificationTask(ExampleTask):
         return counts.sum() / (len(counts) * counts.clamp(min=1))
 
     def build(self, cell: CellFactory, pooling: PoolingFactory) -> nn.Module:
-        embedding = TokenEmbedding(self.symbols, self.embedding_size, self.embedding_dropout)
-        return ManyToOne(embedding, cell, pooling, outputs=len(self.class_names), output_dropout=self.output_dropout)
+        outputs = len(self.class_names)
+        return ManyToOne(self.embedding(), cell, pooling, outputs=outputs, output_dropout=self.output_dropout)
 
     def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, ""], Metrics, State]:
         labels = batch["labels"]
@@ -131,6 +111,39 @@ class ClassificationTask(ExampleTask):
             ],
         }
         return Showcase(data, _page(data))
+
+
+@dataclasses.dataclass(kw_only=True, eq=False)
+class SymbolClassification(ClassificationTask):
+    """Name the class of each sequence of symbols."""
+
+    embedding_size: Count = 32
+    """Features of an embedded symbol."""
+    embedding_dropout: DropoutRate = 0.0
+    """Share of the embedded features dropped in training."""
+
+    @property
+    @abc.abstractmethod
+    def symbols(self) -> int:
+        """How many symbols there are, the unknown included."""
+
+    @abc.abstractmethod
+    def labels(self, split: Split) -> Int[Tensor, "example"]: ...
+
+    @abc.abstractmethod
+    def numbers(self, split: Split) -> tuple[Int[Tensor, "example time"], Int[Tensor, "example"]]:
+        """The sequences as padded rows of symbols, and their lengths."""
+
+    @functools.cached_property
+    def data(self) -> dict[Split, Batch]:
+        return {split: self._examples(split) for split in ("train", "val", "test")}
+
+    def _examples(self, split: Split) -> Batch:
+        rows, lengths = self.numbers(split)
+        return {"inputs": rows, "lengths": lengths, "labels": self.labels(split)}
+
+    def embedding(self) -> TokenEmbedding:
+        return TokenEmbedding(self.symbols, self.embedding_size, self.embedding_dropout)
 
 
 def _table(classes: list[str], matrix: list[list[int]]) -> list[dict[str, Any]]:

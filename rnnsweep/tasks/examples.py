@@ -6,7 +6,7 @@ import functools
 import hashlib
 import itertools
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from jaxtyping import Int
@@ -19,12 +19,12 @@ from rnnsweep.types import Batch, Count, Split
 
 Rows = TypeVar("Rows", Tensor, list[Any])
 
-EVALUATION_EXAMPLES = 1000  # examples of one evaluation batch: a matter of memory, not of the result
-
 
 @dataclasses.dataclass(kw_only=True, eq=False)
 class ExampleTask(AbstractTask):
     """A task whose data are examples: what `data` holds, by name, one row an example."""
+
+    evaluated: ClassVar[int] = 1000  # examples of one evaluation batch: a matter of memory, not of the result
 
     @property
     @abc.abstractmethod
@@ -67,8 +67,8 @@ class ExampleTask(AbstractTask):
         return {}
 
     def evaluation(self, split: Split) -> Iterator[Batch]:
-        for start in range(0, self.size(split), EVALUATION_EXAMPLES):
-            yield {name: part[start : start + EVALUATION_EXAMPLES] for name, part in self.data[split].items()}
+        for start in range(0, self.size(split), self.evaluated):
+            yield {name: part[start : start + self.evaluated] for name, part in self.data[split].items()}
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)

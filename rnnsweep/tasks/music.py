@@ -15,9 +15,9 @@ from rnnsweep.data.music import KEYS, Roll, chorales, rolls
 from rnnsweep.errors import ConfigError
 from rnnsweep.models.embedding import Features
 from rnnsweep.models.many_to_many import ManyToMany
-from rnnsweep.pooling import PoolingFactory
+from rnnsweep.pooling import PoolingFactory, mask
 from rnnsweep.tasks.examples import ExampleTask
-from rnnsweep.types import EXECUTION, Batch, Count, DropoutRate, Metric, Metrics, Showcase, Split, State
+from rnnsweep.types import EXECUTION, Batch, Count, Deviation, DropoutRate, Metric, Metrics, Showcase, Split, State
 
 EVALUATION_PIECES = 64  # of one evaluation batch, of like length
 HELD: tuple[Split, ...] = ("val", "test")
@@ -45,6 +45,8 @@ class Music(ExampleTask):
     """Pieces to make up for training where there is no path."""
     held_out: Count = 60
     """Pieces to make up for validation, and as many for the test."""
+    input_noise: Deviation = 0.0
+    """Standard deviation of the Gaussian noise on the keys that training reads."""
     output_dropout: DropoutRate = 0.0
     """Share of the cell's outputs dropped in training before the head."""
 
@@ -92,14 +94,14 @@ class Music(ExampleTask):
             yield batch
 
     def build(self, cell: CellFactory, pooling: PoolingFactory) -> nn.Module:
-        return ManyToMany(Features(KEYS), cell, outputs=KEYS, output_dropout=self.output_dropout)
+        return ManyToMany(Features(KEYS, self.input_noise), cell, outputs=KEYS, output_dropout=self.output_dropout)
 
     def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, ""], Metrics, State]:
         number = next(model.parameters()).dtype
         scores, _ = model(batch["inputs"].to(number))  # (batch, time, key)
         sounds = batch["targets"].to(number)
-        exists = torch.arange(sounds.shape[1], device=scores.device) < batch["lengths"][:, None]
-        each = F.binary_cross_entropy_with_logits(scores, sounds, reduction="none").sum(2)
+        exists = mask(batch["lengths"], sounds.shape[1])
+        each = (F.softplus(scores) - sounds * scores).sum(2)  # -log σ(±scores)
         total, count = (each * exists).sum(), exists.sum().to(number)
         said, truth = (scores > 0) & exists[:, :, None], sounds > 0
         metrics = {"loss": (total.detach(), count), "accuracy": ((said & truth).sum(), (said | truth).sum())}

@@ -5,13 +5,13 @@ import dataclasses
 from jaxtyping import Int
 from torch import Tensor
 
-from rnnsweep.tasks.classification import ClassificationTask
+from rnnsweep.tasks.classification import SymbolClassification
 from rnnsweep.tasks.labelled import NamesTask
 from rnnsweep.types import Split
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
-class NamesClass(NamesTask, ClassificationTask):
+class NamesClass(NamesTask, SymbolClassification):
     """The class of a name, read character by character; `task.max_len` below the longest truncates."""
 
     @property

@@ -23,7 +23,7 @@ from rnnsweep.types import Batch, Metric, Metrics, Split, State
 class RegressionTask(PredictionTask):
     """Predict one number from each sequence of numbers; the loss is the mean squared error."""
 
-    metric: ClassVar[Metric] = Metric("loss", "mean squared error", "min")
+    metric: ClassVar[Metric] = Metric("loss", "MSE", "min")
 
     features: ClassVar[int]
     """Numbers of one step."""

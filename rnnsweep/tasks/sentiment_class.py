@@ -9,14 +9,14 @@ from torch import Tensor, nn
 
 from rnnsweep.data import sentiment
 from rnnsweep.data.bag import BagOfSymbols
-from rnnsweep.tasks.classification import ClassificationTask
+from rnnsweep.tasks.classification import SymbolClassification
 from rnnsweep.tasks.labelled import LabelledTask
 from rnnsweep.types import Count, Showcase, Split
 from rnnsweep.vocab import Words
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
-class SentimentClass(LabelledTask, ClassificationTask):
+class SentimentClass(LabelledTask, SymbolClassification):
     """The sentiment of a snippet in lower case, the user's or from a grammar with negation and contrast.
 
     In the grammar the words of a positive opinion are those of a negative one in another order: what logistic

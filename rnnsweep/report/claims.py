@@ -1,0 +1,114 @@
+"""What a paper finds beside numbers: which ablations hurt and which do not, and what explains the variance."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from rnnsweep.report import forest, stats
+from rnnsweep.report.ablations import difference
+from rnnsweep.report.effects import FEW, Comparison, Effect, counted
+from rnnsweep.report.numbers import number, p_value
+from rnnsweep.report.published import lacking
+from rnnsweep.report.runs import Metric, Runs
+from rnnsweep.report.tables import Cell, Table, anchor, estimate, rows_of
+
+Claim = dict[str, Any]
+"""One entry of what a study publishes: an Ablation or a VarianceShare of sweep/published.py."""
+
+
+# Ablations -------------------------------------------------------------------------------------------------------
+
+
+def ablation(runs: Runs, metric: Metric, spec: Claim, claim: Claim, name: str) -> Table | None:
+    """A row for each level that the paper speaks of: what it finds, our difference and p, and the verdict."""
+    factor = next((factor for factor in runs.factors if factor.key == claim["factor"]), None)
+    if factor is None or claim["baseline"] not in factor.levels:
+        return None
+    inside = _best(runs, Comparison(runs, factor, metric).table, metric, claim["best"])
+    judged = runs.metric(spec["metric"])
+    effects = {e.level: e for e in Comparison(runs, factor, judged, inside).against(claim["baseline"])}
+    rows: list[list[str | Cell]] = []
+    for kind in ("hurts", "harmless"):
+        for level in claim[kind]:
+            found = effects.get(level)
+            if found is None or not found.values:
+                rows.append([level, kind, Cell("–", None), Cell("–", None), "no complete pair"])
+                continue
+            ours = Cell(difference(found), estimate(found.interval))
+            p = Cell(f"{p_value(found.adjusted)} (of {found.family})", found.adjusted)
+            told = "not judged" if lacking(runs, spec) else _verdict(found, kind, judged, claim["margin"])
+            rows.append([level, kind, ours, p, told])
+    used = {int(row) for effect in effects.values() for side in ("row", "base") for row in effect.pairs[side]}
+    notes = [str(counted(runs, sorted(used), judged.name)), _how(claim)]
+    notes += [f"Settings differ: {spec['differs']}"] if spec.get("differs") else []
+    columns = (factor.key, "published", f"ours: Δ {judged.name} to {claim['baseline']}", "Holm p", "verdict")
+    return Table(name, f"{spec['source']}: what hurts", columns, rows_of(*rows), tuple(notes))
+
+
+def _how(claim: Claim) -> str:
+    told = f"A level hurts where it is worse at Holm p < {stats.ALPHA:.2g} over all levels, and is harmless where the "
+    told += f"95% interval excludes a harm of {number(claim['margin'], 2)}."
+    if claim["best"] < 1:
+        told += f" Judged in the {claim['best']:.0%} of settings that are best on validation by the mean of all levels."
+    return told
+
+
+def _best(runs: Runs, table: pd.DataFrame, metric: Metric, share: float) -> NDArray[Any]:
+    """The runs of the share of settings that all levels together do best in; one where a level failed comes last."""
+    means = table.groupby("block")["value"].agg(lambda values: values.mean(skipna=False)) * metric.sign
+    kept = means.dropna().sort_values().index[: math.ceil(share * len(means))]
+    inside = np.zeros(len(runs.frame), bool)
+    inside[table.loc[table["block"].isin(kept), "row"]] = True
+    return inside
+
+
+def _verdict(effect: Effect, kind: str, metric: Metric, margin: float) -> str:
+    """`reproduced`, `not reproduced`, or what these pairs leave open."""
+    if len(effect.values) < FEW:
+        return "too few pairs"
+    worse = effect.interval.mean * metric.sign > 0
+    hurts = worse and effect.adjusted < stats.ALPHA
+    if kind == "hurts":
+        return "reproduced" if hurts else "not reproduced"
+    end = effect.interval.high if metric.lower else -effect.interval.low
+    if end < margin:
+        return "reproduced"
+    return "not reproduced" if hurts else "undecided: the interval is too wide"
+
+
+# Shares of the variance ------------------------------------------------------------------------------------------
+
+
+def shares(runs: Runs, spec: Claim, name: str) -> Table | None:
+    """A row for each published share: theirs, ours by the same method, and the verdict."""
+    if not spec.get("shares"):
+        return None
+    metric = runs.metric(spec["metric"])
+    found, problem = forest.importance(runs, metric)
+    rows: list[list[str | Cell]] = []
+    for claim in spec["shares"]:
+        value, least, ours = float(claim["value"]), claim.get("least"), found.get(claim["key"])
+        wanted = f"{value:.0%}" + (f" ({least:.0%} or more)" if least is not None else "")
+        if ours is None:
+            told = problem or "not drawn here"
+        elif least is None or lacking(runs, spec):
+            told = "not judged"
+        else:
+            told = "reproduced" if ours >= least else "not reproduced"
+        shown = Cell("–", None) if ours is None else Cell(f"{ours:.1%}", ours)
+        rows.append([claim["key"], Cell(wanted, value), shown, told])
+    done = np.flatnonzero(np.isfinite(runs.values(metric.name)))
+    notes = (str(counted(runs, done, metric.name)), "fANOVA by a random forest (Optuna), all levels pooled.")
+    columns = ("setting", "published share", "ours", "verdict")
+    return Table(name, f"{spec['source']}: shares of the variance of {metric.name}", columns, rows_of(*rows), notes)
+
+
+def tables(runs: Runs, metric: Metric, spec: Claim, index: int) -> list[Table]:
+    """All that is no number of a setting; what these runs cannot have is left out."""
+    stem = f"published-{anchor(runs.task)}-{index + 1}"
+    claims = enumerate(spec.get("ablations", []), 1)
+    found = [ablation(runs, metric, spec, claim, f"{stem}-ablation-{order}") for order, claim in claims]
+    return [table for table in (*found, shares(runs, spec, f"{stem}-shares")) if table is not None]
