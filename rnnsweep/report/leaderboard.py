@@ -128,7 +128,7 @@ def _bold_note(bold: set[int]) -> str:
     if len(bold) == 1:
         return f"Bold: the best on validation; all others with {FEW} seeds or more are distinguishable (Holm)."
     return (
-        f"Bold: the best on validation and the {len(bold) - 1} settings not distinguishable from it (paired t, Holm)."
+        f"Bold: the best on validation and the {len(bold) - 1} not distinguishable from it (paired t, Holm)."
     )
 
 

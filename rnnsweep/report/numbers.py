@@ -53,7 +53,8 @@ def spread(interval: Interval, values: tuple[float, ...] = (), digits: int = 3) 
     if interval.n == 0:
         return "—"
     if interval.known:
-        return f"{number(interval.mean, digits)} ± {number(interval.half, digits)}"
+        lost = abs(interval.mean) < 10**-digits <= interval.half  # its digits mean nothing beside the width
+        return f"{number(0.0 if lost else interval.mean, digits)} ± {number(interval.half, digits)}"
     shown = values if len(values) == 2 else (interval.mean,)
     return " and ".join(number(value, digits) for value in shown)
 
