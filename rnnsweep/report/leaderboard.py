@@ -127,9 +127,7 @@ def _bold_note(bold: set[int]) -> str:
         return "No row is bold: the best has too few seeds to be told from any other."
     if len(bold) == 1:
         return f"Bold: the best on validation; all others with {FEW} seeds or more are distinguishable (Holm)."
-    return (
-        f"Bold: the best on validation and the {len(bold) - 1} not distinguishable from it (paired t, Holm)."
-    )
+    return f"Bold: the best on validation and the {len(bold) - 1} not distinguishable from it (paired t, Holm)."
 
 
 def _mean_note(ppl: bool) -> str:
