@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,14 @@ class Planned:
     config: dict[str, Any]
     overrides: list[str]
     """What the user would type for this run alone."""
+    own: list[str] = dataclasses.field(default_factory=list)
+    """The arguments that name the user's own config groups."""
 
-    def command(self, study: Path, own: Sequence[str] = ()) -> str:
-        """The command that trains this run by itself, into the study; `own`: what names the user's config groups."""
+    def command(self, study: Path) -> str:
+        """The command that trains this run by itself, into the study."""
         quoted = [shlex.quote(override) for override in self.overrides]
         mode = ["hydra.mode=RUN"] if any(override.startswith("+study=") for override in self.overrides) else []
-        return " ".join(["python -m rnnsweep", *map(shlex.quote, own), *quoted, *mode, f"out={study}"])
+        return " ".join(["python -m rnnsweep", *map(shlex.quote, self.own), *quoted, *mode, f"out={study}"])
 
 
 def read(path: Path) -> list[Planned]:

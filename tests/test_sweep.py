@@ -521,8 +521,8 @@ def test_the_rerun_command_of_a_study(tmp_path: Path) -> None:
     (tmp_path / "conf" / "study").mkdir(parents=True)
     content = "# @package _global_\nhydra: {sweeper: {name: mine, params: {seed: [3]}}}\n"
     (tmp_path / "conf" / "study" / "mine.yaml").write_text(content)
-    own = Planned("id", "", {}, ["+study=mine", *SHORT, "seed=3"])
-    command = own.command(Path("multirun/mine"), ["--config-dir=conf"]).removeprefix("python -m rnnsweep ").split()
+    own = Planned("id", "", {}, ["+study=mine", *SHORT, "seed=3"], ["--config-dir=conf"])
+    command = own.command(Path("multirun/mine")).removeprefix("python -m rnnsweep ").split()
     result = sweep(*command, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert len(list(tmp_path.glob("multirun/mine/parity-gru-s3-*/record.json"))) == 1

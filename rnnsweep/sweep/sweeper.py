@@ -181,12 +181,12 @@ class StudySweeper:
     def _plan(self, arguments: list[str]) -> Plan:
         from rnnsweep.run import identify
 
-        study = Path(self.config.hydra.sweep.dir) / self.name
+        study, own = Path(self.config.hydra.sweep.dir) / self.name, self._own_groups()
         runs: dict[str, Planned] = {}
         for config, overrides in configs(self._compose, self._points(arguments)):
             run = identify(config | {"out": str(study)})
             if not self.skip(run.config):
-                runs.setdefault(run.id, Planned(run.id, run.signature, run.config, overrides))
+                runs.setdefault(run.id, Planned(run.id, run.signature, run.config, overrides, own))
         if not runs:
             raise ConfigError("hydra.sweeper.skip", "leaves no run")
         return Plan(study, list(runs.values()))
@@ -318,7 +318,7 @@ class StudySweeper:
             RunStore(plan.study / FOLDER).write(drawn_file(plan.study).name, json.dumps(sorted(self.drawn)))
         if progress.left:
             self._launch(task, min(count, progress.left), plan.study)
-        print(closing_table(progress, self._own_groups), flush=True)
+        print(closing_table(progress), flush=True)
         return not (progress.failures() or progress.left)
 
     def _launch(self, task: WorkTask, count: int, study: Path) -> None:
@@ -349,7 +349,6 @@ class StudySweeper:
     def _target(self) -> str:
         return str(self.config.hydra.launcher._target_)
 
-    @property
     def _own_groups(self) -> list[str]:
         """The arguments that named the user's folders of config groups."""
         sources = self.config.hydra.runtime.config_sources

@@ -4,7 +4,6 @@ import collections
 import json
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -166,7 +165,7 @@ class View:
             self.live.stop()
 
 
-def closing_table(progress: Progress, own: Sequence[str] = ()) -> str:
+def closing_table(progress: Progress) -> str:
     """How a sweep ended: runs by status, the best, and for each failure its last line and the command to rerun it."""
     progress.look()
     lines = ["", *(f"{count:>6} {name}" for name, count in progress.counts.items() if count)]
@@ -174,6 +173,6 @@ def closing_table(progress: Progress, own: Sequence[str] = ()) -> str:
         lines += ["", f"best: {progress.best.run}  val/loss {number(progress.best.best['val/loss'] or 0.0)}"]
     planned = {run.id: run for run in progress.plan.runs}
     for record in progress.failures():
-        command = planned[record.run].command(progress.plan.study, own)
+        command = planned[record.run].command(progress.plan.study)
         lines += ["", f"failed: {record.run}: {last_line(record.error)}", f"  rerun: {command}"]
     return "\n".join(lines)
