@@ -416,7 +416,7 @@ def test_a_step_beyond_the_context_is_forgotten() -> None:
 @pytest.mark.slow
 def test_mingru_copies_selectively_and_a_window_does_not(composed: Compose, tmp_path: Path) -> None:
     """Feng et al. 2024, table 1: three layers solve it; what cannot choose what to keep does not."""
-    shape = ("task=selective_copy", "task.seq_len=24", "task.remembered=3", "task.symbols=8", "optimizer.lr=3e-3")
+    shape = ("task=selective_copy", "task.seq_len=32", "task.remembered=4", "optimizer.lr=3e-3")
     shape += ("train.steps=1000", "train.batch_size=64", "train.eval_every=500", "train.kernel=fused")
     layers = ("cell=mingru", "cell.num_layers=3", "cell.hidden_size=64", "cell.residual=true", "cell.layer_norm=true")
     accuracy = []
