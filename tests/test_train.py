@@ -234,7 +234,8 @@ def test_epochs_decide_the_length(composed: Compose, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", cells(everyday=2))
 def test_a_stack_leaves_the_records_of_its_members_alone(name: str, composed: Compose, tmp_path: Path) -> None:
     """Seeds, learning rates, clips and dropout rates differ; one member diverges, and the others do not notice."""
-    shape = (*PARITY, f"cell={name}", "cell.num_layers=2", "optimizer=sgd")
+    # ten steps: layer norm and SGD then carry rounding on to the second digit
+    shape = (*PARITY, f"cell={name}", "cell.num_layers=2", "optimizer=sgd", "train.steps=10")
     own = [
         ("seed=0", "optimizer.lr=.05", "train.clip=1.0", "cell.dropout=.1"),
         ("seed=1", "optimizer.lr=.1", "train.clip=null", "cell.dropout=.5"),
@@ -254,9 +255,7 @@ def test_a_stack_leaves_the_records_of_its_members_alone(name: str, composed: Co
             assert record.metrics.keys() == single.metrics.keys()
             for row, other in zip(rows(store), rows(alone), strict=True):
                 assert row.pop("split") == other.pop("split")
-                # SGD carries rounding on, and layer norm magnifies it: most in the gradient
-                assert row.pop("grad_norm", 0.0) == pytest.approx(other.pop("grad_norm", 0.0), rel=2e-2)
-                assert row == pytest.approx(other, rel=1e-3, abs=2e-3)
+                assert row == pytest.approx(other, rel=1e-3, abs=1e-6)
 
 
 SLOW = [pytest.mark.slow]
