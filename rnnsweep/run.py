@@ -203,6 +203,7 @@ def execute(runs: Sequence[tuple[Run, RunStore]], observer: Observer, stop: Stop
     for run, store in runs:
         store.begin(run.config)
     records: dict[str, RunRecord] = {}
+    runs = _sharing(runs)
     try:
         while left := [(run, store) for run, store in runs if run.id not in records]:
             trainer = Trainer([make_member(run, store) for run, store in left], where, observer, stop)
@@ -214,6 +215,16 @@ def execute(runs: Sequence[tuple[Run, RunStore]], observer: Observer, stop: Stop
         return [records[run.id] for run, _ in runs]
     finally:
         observer.ended()
+
+
+def _sharing(runs: Sequence[tuple[Run, RunStore]]) -> list[tuple[Run, RunStore]]:
+    """The runs of a stack, of which those that differ in no setting of their task share it: its data, its batches."""
+    tasks: dict[str, AbstractTask] = {}
+    keys = [json.dumps([run.seed, run.config["task"]]) for run, _ in runs]
+    return [
+        (dataclasses.replace(run, task=tasks.setdefault(key, run.task)), store)
+        for key, (run, store) in zip(keys, runs, strict=True)
+    ]
 
 
 def fail(name: str, store: RunStore, config: Config, error: str) -> RunRecord:

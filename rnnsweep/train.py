@@ -202,7 +202,7 @@ class Trainer:
             self.state = ()
         self.stack.set_keys([member.seed for member in self.members], self.step)
         self.numbers.scale = self.config.multiplier(self.step, self.steps, self.steps_per_epoch)
-        batch = self._collate([member.task.batch(self.step) for member in self.members])
+        batch = self._batch(self.step)
         with self._precision():
             losses, metrics, state = self.stack.call(self.task.loss, batch, self.state)
         self.stack.backward(losses)
@@ -221,7 +221,7 @@ class Trainer:
             return torchs if self.config.kernel == "library" else self.config.kernel
         if self.device.type != "cpu" or not fused.available():
             return torchs
-        batch = self._collate([member.task.batch(self.steps - 1) for member in self.members])  # a curriculum's widest
+        batch = self._batch(self.steps - 1)  # a curriculum's widest
         program = self.stack.describe(), {name: list(values.shape[1:]) for name, values in batch.items()}
 
         def step(kernel: Execution) -> None:
@@ -232,6 +232,11 @@ class Trainer:
 
     def _running(self) -> list[Member]:
         return [member for member in self.members if member.status == "running"]
+
+    def _batch(self, step: int) -> Batch:
+        """Every member's batch; members that share a task share its batches."""
+        drawn = {id(task): task.batch(step) for task in {id(m.task): m.task for m in self.members}.values()}
+        return self._collate([drawn[id(member.task)] for member in self.members])
 
     def _collate(self, batches: list[Batch]) -> Batch:
         if len(batches) == 1:  # a view, not a copy

@@ -19,6 +19,7 @@ from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.stack import Stack
+from rnnsweep.tasks import bits
 from rnnsweep.train import Member, Observer
 from rnnsweep.types import Split
 
@@ -256,6 +257,22 @@ def test_a_stack_leaves_the_records_of_its_members_alone(name: str, composed: Co
             for row, other in zip(rows(store), rows(alone), strict=True):
                 assert row.pop("split") == other.pop("split")
                 assert row == pytest.approx(other, rel=1e-3, abs=1e-6)
+
+
+def test_members_of_one_task_read_it_once(composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int] = []
+    real = bits.distinct
+    monkeypatch.setattr(bits, "distinct", lambda *how: (drawn.append(how[-1]), real(*how))[1])
+    shape = (*PARITY, "train.steps=2")
+    runs = [
+        run.identify(composed(*shape, f"seed={seed}", f"optimizer.lr={lr}")) for seed in (0, 1) for lr in (0.1, 0.2)
+    ]
+    stores = [RunStore(tmp_path / each.id) for each in runs]
+    assert all(store.claim() for store in stores)
+    records = run.execute(list(zip(runs, stores, strict=True)), Observer(), StopRequest())
+    assert drawn == [0, 1]
+    hashes = [record.environment["data_hash"] for record in records]
+    assert hashes[0] == hashes[1] != hashes[2] == hashes[3]
 
 
 SLOW = [pytest.mark.slow]

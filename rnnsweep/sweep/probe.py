@@ -15,7 +15,7 @@ from rnnsweep.run import Run
 from rnnsweep.train import Observer, Trainer
 
 SIZES = (1, 4, 16, 64, 256)
-SECONDS = 0.3  # of measuring one size
+SECONDS = 0.1  # of measuring one size
 GAIN = 1.1  # a larger stack must be this much faster per run, or it is not worth its memory
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Iterator
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import torch
 
@@ -22,8 +22,6 @@ class SeqMNIST(ClassificationTask):
     MNIST's pictures are sequences of 784 steps, the made-up ones of 196. Its test set is the test; the last of its
     training pictures are the validation.
     """
-
-    evaluated: ClassVar[int] = 200
 
     path: Annotated[str | None, EXECUTION] = None  # its content is in the hash
     """A folder with MNIST's four IDX files, plain or .gz; None: digits in strokes of our own."""
