@@ -1,5 +1,6 @@
 """M models as one: their parameters are the rows of one matrix, their forward is one program."""
 
+import functools
 import math
 import warnings
 from collections.abc import Callable, Sequence
@@ -47,8 +48,15 @@ class Stack:
     Members never meet: the losses are summed only to call backward once.
     """
 
-    def __init__(self, models: Sequence[nn.Module], device: torch.device, kernel: kernels.Execution | None = None):
+    def __init__(
+        self,
+        models: Sequence[nn.Module],
+        device: torch.device,
+        kernel: kernels.Execution | None = None,
+        mixed: bool = False,
+    ):
         self.models, self.size = models, len(models)
+        self.precision = functools.partial(torch.autocast, device.type, torch.bfloat16, enabled=mixed)
         self.kernel: kernels.Execution = kernel or ("library" if self.size == 1 else "scan")
         self.model = models[0].to(device)  # the program; its own weights are used only in a stack of one
         self._places: dict[str, tuple[int, torch.Size]] = {}
@@ -117,6 +125,12 @@ class Stack:
         return [modules, shapes, str(self.parameters.dtype), 1 << (self.size - 1).bit_length()]
 
     @property
+    def written_out(self) -> bool:
+        """Whether torch runs a model operation by operation: one of several, or one whose cell has no kernel."""
+        cells = (module for module in self.model.modules() if isinstance(module, AbstractCell))
+        return self.size > 1 or any(cell.runs_as(self.kernel) == "scan" for cell in cells)
+
+    @property
     def parameter_count(self) -> int:
         """Parameters of one member, without padding."""
         return sum(shape.numel() for _, shape in self._places.values())
@@ -130,7 +144,9 @@ class Stack:
 
     def call(self, function: Loss, batch: Batch, state: State) -> tuple[Float[Tensor, "member"], Metrics, State]:
         """`function(model, batch, state)` for every member; arguments and results lead with the member axis."""
-        with kernels.executing(self.kernel):
+        for _, module in self._masks:
+            module.drawn = 0
+        with kernels.executing(self.kernel), self.precision():
             return self._call(function, batch, state)
 
     def _call(self, function: Loss, batch: Batch, state: State) -> tuple[Tensor, Metrics, State]:
@@ -150,6 +166,12 @@ class Stack:
         finally:
             for (home, name), weight in zip(self._homes, before, strict=True):
                 home[name] = weight
+
+    def differentiate(self, function: Loss, batch: Batch, state: State) -> tuple[Metrics, State]:
+        """One call and its `backward`; the metrics and the state to carry on."""
+        losses, metrics, state = self.call(function, batch, state)
+        self.backward(losses)
+        return metrics, tuple(leaf.detach() for leaf in state)
 
     def backward(self, losses: Float[Tensor, "member"]) -> None:
         """Fills `gradients` with each member's own."""

@@ -1,11 +1,10 @@
 """The training loop: M runs that differ only in numbers, advanced as one program."""
 
-import contextlib
 import dataclasses
 import functools
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 
 from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import Interrupted, StopRequest
-from rnnsweep.kernels import Execution, choice, fused
+from rnnsweep.kernels import Execution, choice, fused, graph
 from rnnsweep.kernels.memory import keep_freed
 from rnnsweep.optim import AbstractOptimizer, Numbers, Slots, clip_
 from rnnsweep.record import RunStore
@@ -150,7 +149,7 @@ class Trainer:
         self.members, self.device, self.observer, self.stop = members, device, observer, stop
         self.config, self.task = first.config, first.task
         keep_freed()
-        self.stack = Stack([member.model for member in members], device)
+        self.stack = Stack([member.model for member in members], device, mixed=first.config.precision == "bfloat16")
         self.best = self.stack.parameters.clone()
         self.optimizer = first.optimizer
         self.numbers = Numbers([member.optimizer for member in members], device)
@@ -203,16 +202,20 @@ class Trainer:
         self.stack.set_keys([member.seed for member in self.members], self.step)
         self.numbers.scale = self.config.multiplier(self.step, self.steps, self.steps_per_epoch)
         batch = self._batch(self.step)
-        with self._precision():
-            losses, metrics, state = self.stack.call(self.task.loss, batch, self.state)
-        self.stack.backward(losses)
+        metrics, self.state = self._differentiate(batch, self.state)
         norms = clip_(self.stack.gradients, self.limits)
         self.step += 1
         self.optimizer.update(self.stack.parameters, self.stack.gradients, self.slots, self.numbers, self.step)
-        self.state = tuple(leaf.detach() for leaf in state)
         self.tally.add(metrics, norms, self.limits)
         self.tokens = math.prod(batch["inputs"].shape[1:3])
         self.observer.stepped(self.step)
+
+    @functools.cached_property
+    def _differentiate(self) -> Callable[[Batch, State], tuple[Metrics, State]]:
+        """The stack's own; on a GPU as a CUDA graph where it would be many small kernels."""
+        step = functools.partial(self.stack.differentiate, self.task.loss)
+        graphed = graph.serves(self.device) and self.stack.written_out
+        return graph.Graphed(step, self.stack.gradients) if graphed else step
 
     def _kernel(self) -> Execution:
         """What `train.kernel` says, or what a step is fastest with."""
@@ -226,7 +229,7 @@ class Trainer:
 
         def step(kernel: Execution) -> None:
             self.stack.kernel = kernel
-            self.stack.backward(self.stack.call(self.task.loss, batch, ())[0])
+            self.stack.differentiate(self.task.loss, batch, ())
 
         return choice.fastest(("fused", torchs), program, step)
 
@@ -242,10 +245,6 @@ class Trainer:
         if len(batches) == 1:  # a view, not a copy
             return {name: values[None].to(self.device) for name, values in batches[0].items()}
         return {name: torch.stack([b[name] for b in batches]).to(self.device) for name in batches[0]}
-
-    def _precision(self) -> contextlib.AbstractContextManager[Any]:
-        mixed = self.config.precision == "bfloat16"
-        return torch.autocast(self.device.type, torch.bfloat16) if mixed else contextlib.nullcontext()
 
     # Rows ----------------------------------------------------------------------------------------------------
 
@@ -269,6 +268,8 @@ class Trainer:
 
     def _lap(self) -> None:
         """Adds the time since the clock was last read to the members and to the row in the making."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)  # Python is ahead of the GPU
         before, self.clock = self.clock, time.monotonic()
         self.row_seconds += self.clock - before
         for member in self._running():
@@ -319,8 +320,7 @@ class Trainer:
         tally: dict[str, tuple[Tensor, Tensor]] = {}
         state: State = ()
         for batches in zip(*(member.task.evaluation(split) for member in self.members), strict=True):
-            with self._precision():
-                _, metrics, state = self.stack.call(self.task.loss, self._collate(list(batches)), state)
+            _, metrics, state = self.stack.call(self.task.loss, self._collate(list(batches)), state)
             for name, (total, count) in metrics.items():
                 before = tally.get(name, (0.0, 0.0))
                 tally[name] = (before[0] + total.double(), before[1] + count.double())

@@ -158,7 +158,7 @@ class CharLM(AbstractTask):
     def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, ""], Metrics, State]:
         scores, state = model(batch["inputs"], state)  # (batch, time, vocab)
         loss = mean_cross_entropy(scores, batch["targets"])
-        count = torch.tensor(float(batch["targets"].numel()), device=loss.device)
+        count = torch.full((), float(batch["targets"].numel()), device=loss.device)
         return loss, {"loss": (loss.detach() * count, count)}, state
 
     def derive(self, means: dict[str, float]) -> dict[str, float]:
