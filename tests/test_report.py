@@ -505,6 +505,23 @@ def test_the_same_runs_are_the_same_report(misleading: Path) -> None:
     assert first == second
 
 
+def test_a_report_over_another_leaves_none_of_its_files(tmp_path: Path) -> None:
+    for seed in range(2):
+        for rate in (0.1, 0.2):
+            records.run(tmp_path / "first", rate + seed, optimizer__lr=rate, seed=seed)
+        for size in (8, 16):
+            records.run(tmp_path / "second", size + seed, cell__hidden_size=size, seed=seed)
+    out = made(tmp_path / "first")
+    kept = out / "figures" / "mine.svg"
+    kept.write_text("a drawing of one's own")
+    before = {file for file in out.rglob("*.*") if "lr" in file.name}
+    assert before
+    assert made(tmp_path / "second") == out
+    left = {file.name for file in out.rglob("*.*")}
+    assert not left & {file.name for file in before}
+    assert "mine.svg" in left
+
+
 def test_diagnostics_are_compared_by_cell_over_seeds(tmp_path: Path) -> None:
     for cell, falls in (("rnn", 0.5), ("gru", 0.9)):
         for seed in range(2):

@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import glob
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,11 +46,23 @@ def publish(report: Report, out: Path) -> list[Path]:
     made, mixed = listings.reproducibility([section.runs for section in report.sections])
     warnings = [*report.warnings, *mixed]
     with draw.drawing(pictures, out / "figures") as drawn:
-        for table in [counted, made, *(table for section in report.sections for table in _tables(section))]:
+        tables = [counted, made, *(table for section in report.sections for table in _tables(section))]
+        for table in tables:
             write.write(table, out / "tables")
         text.write_text(_markdown(report, counted, made, warnings), encoding="utf-8")
         page.write_text(_html(report, drawn(), counted, made, warnings), encoding="utf-8")
+    _clear(out, {f"figures/{picture.name}" for picture in pictures} | {f"tables/{table.name}" for table in tables})
     return [page, text]
+
+
+def _clear(out: Path, written: set[str]) -> None:
+    """Removes the figures and tables of an earlier report that this one has not: they would be taken for its own."""
+    known = out / ".written"
+    before = known.read_text(encoding="utf-8").splitlines() if known.exists() else []
+    for name in set(before) - written:
+        for file in out.glob(f"{glob.escape(name)}.*"):
+            file.unlink()
+    known.write_text("\n".join(sorted(written)) + "\n", encoding="utf-8")
 
 
 def _tables(section: Section) -> list[Table]:
