@@ -129,11 +129,13 @@ class View:
     """Shows the progress while a sweep runs: redrawn in place on a terminal, plain lines elsewhere."""
 
     def __init__(self, progress: Standing):
-        self.progress, self.shown_at, self.told = progress, 0.0, set[str]()
+        self.progress, self.told = progress, set[str]()
+        self.shown_at = time.monotonic()  # the sweep has just said how it stands
         self.live: Any = None
         if sys.stdout.isatty():
             from rich.live import Live
 
+            self.shown_at = 0.0
             self.live = Live(refresh_per_second=4)
             self.live.start()
 
