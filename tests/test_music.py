@@ -107,6 +107,25 @@ def test_what_is_no_mat_file_is_refused(tmp_path: Path) -> None:
         rolls(str(tmp_path / "none.mat"))
 
 
+def test_the_head_starts_at_how_often_each_key_sounds() -> None:
+    task = Music(0, 4, examples=40, held_out=10)
+    model = task.build(lambda width: GRU(width, hidden_size=5), Last)
+    model.head.weight.data.zero_()
+    steps = np.concatenate(task.pieces["train"]).astype(float)
+    shares = (steps.sum(0) + 0.5) / (len(steps) + 1)
+    answered = [piece[1:].astype(float) for piece in task.pieces["train"]]
+    expected = -np.mean([(np.log(np.where(row == 1, shares, 1 - shares))).sum() for p in answered for row in p])
+    whole = task.data["train"]
+    assert task.loss(model, whole, ())[0].item() == pytest.approx(expected, rel=1e-5)
+    again = Music(0, 4, examples=40, held_out=10)
+    again.adopt(task.assets())
+    again.pieces = {}  # what is adopted is not read again
+    rebuilt = again.build(lambda width: GRU(width, hidden_size=5), Last)
+    torch.testing.assert_close(rebuilt.head.bias, model.head.bias)
+    plain = Music(0, 4, examples=40, held_out=10, start_at_shares=False).build(lambda width: GRU(width), Last)
+    assert plain.head.bias.abs().max() < 0.1
+
+
 @pytest.mark.skipif(not (DATA / "poly-music").exists(), reason="the public piano rolls are not here")
 def test_the_public_pieces() -> None:
     """As many as Boulanger-Lewandowski et al. (2012) divided them into."""

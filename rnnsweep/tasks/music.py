@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Iterator
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from rnnsweep.cells.base import CellFactory
 from rnnsweep.data.music import KEYS, Roll, chorales, rolls
 from rnnsweep.errors import ConfigError
+from rnnsweep.kernels.dense import Linear
 from rnnsweep.models.embedding import Features
 from rnnsweep.models.many_to_many import ManyToMany
 from rnnsweep.pooling import PoolingFactory, mask
@@ -49,6 +50,9 @@ class Music(ExampleTask):
     """Standard deviation of the Gaussian noise on the keys that training reads."""
     output_dropout: DropoutRate = 0.0
     """Share of the cell's outputs dropped in training before the head."""
+    start_at_shares: bool = True
+    """The head's bias starts at the log-odds of each key's share of the training steps. Else the model first spends
+    thousands of steps on learning that most keys are silent, by outputs that saturate, and stays behind."""
 
     @functools.cached_property
     def pieces(self) -> dict[Split, list[Roll]]:
@@ -79,6 +83,18 @@ class Music(ExampleTask):
             made[split] = _padded(whole, width and width + 1)
         return made
 
+    @functools.cached_property
+    def shares(self) -> list[float]:
+        """Each key's share of the training steps, as if it had sounded in half of one more."""
+        steps = torch.cat([torch.from_numpy(piece) for piece in self.pieces["train"]])
+        return ((steps.double().sum(0) + 0.5) / (len(steps) + 1)).tolist()
+
+    def assets(self) -> dict[str, Any]:
+        return {"shares": self.shares}
+
+    def adopt(self, assets: dict[str, Any]) -> None:
+        self.shares = assets["shares"]
+
     def _cuts(self, piece: Roll) -> Iterator[Roll]:
         """Pieces of `seq_len` predictions; what is the last step of one is the first of the next."""
         for start in range(0, max(1, len(piece) - 1), self.seq_len):
@@ -94,7 +110,13 @@ class Music(ExampleTask):
             yield batch
 
     def build(self, cell: CellFactory, pooling: PoolingFactory) -> nn.Module:
-        return ManyToMany(Features(KEYS, self.input_noise), cell, outputs=KEYS, output_dropout=self.output_dropout)
+        reads = Features(KEYS, self.input_noise)
+        model = ManyToMany(reads, cell, outputs=KEYS, output_dropout=self.output_dropout)
+        if self.start_at_shares:
+            assert isinstance(model.head, Linear)
+            with torch.no_grad():
+                model.head.bias.copy_(torch.tensor(self.shares).logit())
+        return model
 
     def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, ""], Metrics, State]:
         number = next(model.parameters()).dtype
