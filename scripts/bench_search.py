@@ -1,9 +1,9 @@
 """How many training steps a pruned search needs to come near the best of a grid.
 
-    python scripts/bench_search.py [--search random] [--pruner asha] [--rounds 3]
+    python scripts/bench_search.py [--search random] [--pruner asha] [--trials 192] [--rounds 3]
 
 The grid: 96 small language models (three cells, two sizes, four learning rates, clipping off and at 1, two rates of
-dropout), 300 steps each, on the reference text. The search draws from the same values, 96 trials, pruned; counted are
+dropout), 300 steps each, on the reference text. The search draws from the same values, 192 trials, pruned; counted are
 the steps of all its trials up to the first that was trained to the end within 1% of the grid's best validation loss.
 """
 
@@ -42,6 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--search", default="random")
     parser.add_argument("--pruner", default="asha")
+    parser.add_argument("--trials", type=int, default=192)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -51,7 +52,9 @@ def main() -> None:
         print(f"grid: {len(whole)} runs, {total} steps, best validation loss {best:.4f}", flush=True)
         for number in range(options.rounds):
             chosen = [f"hydra.sweeper.search={options.search}", f"hydra.sweeper.pruner={options.pruner}"]
-            study = sweep(folder, f"search{number}", *chosen, "hydra.sweeper.n_trials=96", f"seed={number}")
+            study = sweep(
+                folder, f"search{number}", *chosen, f"hydra.sweeper.n_trials={options.trials}", f"seed={number}"
+            )
             print(told(records(study), best, total), flush=True)
 
 

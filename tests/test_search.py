@@ -21,7 +21,7 @@ from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.record import RunRecord
 from rnnsweep.sweep.grid import Grammar
-from rnnsweep.sweep.search import Search, SearchWorker, value
+from rnnsweep.sweep.search import Search, SearchWorker, validations, value
 from rnnsweep.sweep.trials import Trials
 from rnnsweep.sweep.worker import WorkOptions
 
@@ -187,6 +187,25 @@ def test_pruned_is_not_failed(composed: Compose, tmp_path: Path) -> None:
     assert records[0]["steps"] < 12
     assert set(pruned.intermediate_values) <= {step * 20 * 20 for step in (4, 8, 12)}  # at equal tokens
     assert not Trials(described).failed
+
+
+@pytest.mark.parametrize("pruner", ["asha", "hyperband"])
+def test_the_rungs_begin_at_the_first_validation(pruner: str, composed: Compose, tmp_path: Path) -> None:
+    """A third goes on from it, not the ninth that would pass two rungs at once; of three rungs in all."""
+    shape = (*SMALL, "train.steps=18", "train.eval_every=2", "train.log_every=2")
+    first = run.prepare(composed(*shape))
+    assert validations(first) == (2 * 20 * 20, 18 * 20 * 20)
+    bases = {"": (first.config | {"out": str(tmp_path)}, LR)}
+    described = search(composed, tmp_path, pruner=pruner, n_trials=24, bases=bases, tokens=validations(first))
+    trials = work(described).trials
+    passed = [sum(key.startswith("completed_rung") for key in trial.system_attrs) for trial in trials]
+    reports = [len(trial.intermediate_values) for trial in trials]
+    assert max(passed) <= 3
+    if pruner == "asha":
+        assert all(rungs == {1: 1, 3: 2, 9: 3}[told] for rungs, told in zip(passed, reports, strict=True))
+        assert 24 / 6 <= sum(told > 1 for told in reports) <= 24 / 2
+    else:
+        assert {1, 9} < set(reports)  # brackets begin at 1, 3 and 9 validations
 
 
 def test_a_diverged_trial_has_the_worst_value(composed: Compose, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.run import Run
 from rnnsweep.sweep.plan import FOLDER, Plan, Planned
 from rnnsweep.sweep.worker import IDLE_SECONDS, Board, Claimed, Worker, WorkOptions
+from rnnsweep.tasks.base import AbstractTask
 from rnnsweep.train import Member
 from rnnsweep.types import Split
 
@@ -65,6 +66,9 @@ class Search:
     """For each choice of groups, joined by spaces: the config, and what is searched over in it."""
     identities: dict[str, str]
     """For each choice of groups: the id of a run at a corner of the space, which covers all that changes a result."""
+    tokens: tuple[int, int] = (1, 1)
+    """What a run at a corner of the space has read at its first validation and at its last: between them lie the rungs
+    at which trials are pruned."""
 
     @property
     def name(self) -> str:
@@ -85,7 +89,7 @@ class Search:
     @classmethod
     def load(cls, path: Path) -> "Search":
         content = json.loads(path.read_text(encoding="utf-8"))
-        tuples = {name: tuple(content[name]) for name in ("metrics", "seeds")}
+        tuples = {name: tuple(content[name]) for name in ("metrics", "seeds", "tokens")}
         bases = {name: (config, space) for name, (config, space) in content["bases"].items()}
         return cls(**content | tuples | {"study": path.parent.parent, "bases": bases})
 
@@ -106,7 +110,7 @@ class Search:
                 study_name=self.name,
                 storage=self._storage(),
                 directions=directions,
-                pruner=_pruner(self.pruner),
+                pruner=_pruner(self.pruner, *self.tokens),
                 load_if_exists=True,
             )
 
@@ -244,16 +248,33 @@ def metric_names(first: Run) -> list[str]:
     return [f"{split}/{name}" for split in ("val", "test") for name in names]
 
 
-def _pruner(name: Pruner) -> Any:
-    """Pruners see the tokens that a trial has read, so trials are compared at equal work."""
+def tokens_read(task: AbstractTask, step: int) -> int:
+    """What a run has read after `step` training steps."""
+    return step * task.batch_size * int(task.batch(0)["inputs"].shape[1])
+
+
+def validations(first: Run) -> tuple[int, int]:
+    """The tokens that a run has read at its first validation and at its last."""
+    steps = first.train.total_steps(first.task.steps_per_epoch)
+    every = min(steps, first.train.eval_every or first.task.steps_per_epoch)
+    return tokens_read(first.task, every), tokens_read(first.task, steps)
+
+
+def _pruner(name: Pruner, first: int, last: int) -> Any:
+    """Pruners see the tokens that a trial has read, so trials are compared at equal work.
+
+    Successive halving (Li et al. 2020) lets the better third of those that came as far go on, at `first` tokens, at
+    three times as many, and so on; Hyperband (Li et al. 2018) has brackets of it that begin later and later. A rung
+    below the first validation would be passed there together with the next, by a ninth.
+    """
     from optuna import pruners
 
     if name == "median":
         return pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=0)
     if name == "asha":
-        return pruners.SuccessiveHalvingPruner(min_resource="auto", reduction_factor=3)
+        return pruners.SuccessiveHalvingPruner(min_resource=first, reduction_factor=3)
     if name == "hyperband":
-        return pruners.HyperbandPruner(reduction_factor=3)
+        return pruners.HyperbandPruner(min_resource=first, max_resource=last, reduction_factor=3)
     return pruners.NopPruner()
 
 
@@ -280,8 +301,7 @@ class Judge(Board):
         gone = [name for name, each in self.members.items() if each.status != "running" and name not in seen]
         if len(self.state["runs"]) < self.seeds or len(seen) + len(gone) < self.seeds:
             return  # seeds that were cut off at different steps are trained apart, and are not judged
-        tokens = step * member.task.batch_size * int(member.task.batch(0)["inputs"].shape[1])
-        self.trial.report(statistics.fmean(loss for _, loss in seen.values()), tokens)
+        self.trial.report(statistics.fmean(loss for _, loss in seen.values()), tokens_read(member.task, step))
         if self.trial.should_prune():
             for each, _ in seen.values():
                 each.status = "pruned"

@@ -22,7 +22,7 @@ from rnnsweep.sweep import published as published_numbers
 from rnnsweep.sweep.grid import Grammar, Params, points
 from rnnsweep.sweep.machine import cores, visible_gpus
 from rnnsweep.sweep.plan import FOLDER, Plan, Planned, Skip, configs
-from rnnsweep.sweep.search import Pruner, Sampler, Search, check_sampler, corner, metric_names
+from rnnsweep.sweep.search import Pruner, Sampler, Search, check_sampler, corner, metric_names, validations
 from rnnsweep.sweep.task import WorkTask
 from rnnsweep.sweep.watch import watch
 
@@ -269,21 +269,23 @@ class StudySweeper:
                 groups[key] = [str(name) for name in override.sweep_string_iterator()]
             else:
                 space[key] = grammar.distribution(override)
-        bases, identities = {}, {}
+        bases, identities, spans = {}, {}, []
         for names in itertools.product(*groups.values()):
             choice = [f"{group}={name}" for group, name in zip(groups, names, strict=True)]
             bases[" ".join(choice)] = self._base([*fixed, *choice], space, set(overrides), grammar)
             first = identify(corner(*bases[" ".join(choice)]))  # a wrong key is refused before a trial
             identities[" ".join(choice)] = first.id
             self._check_metrics(first)
+            spans.append(validations(first))
         if not groups and not any(found for _, found in bases.values()):
             raise ConfigError("hydra.sweeper.search", "there is nothing to search over, such as optimizer.lr=1e-3,1e-2")
         seeds = tuple(int(setting.value) for (setting,) in grammar.axis(seeds_text))
         study = Path(self.config.hydra.sweep.dir) / self.name
         check_sampler(typing.cast(Sampler, self.search))
         sampler, pruner = typing.cast(Sampler, self.search), typing.cast(Pruner, self.pruner)
+        tokens = min(first for first, _ in spans), max(last for _, last in spans)
         return Search(
-            study, sampler, pruner, self.n_trials, self.metrics, seeds, self.storage, groups, bases, identities
+            study, sampler, pruner, self.n_trials, self.metrics, seeds, self.storage, groups, bases, identities, tokens
         )
 
     def _base(
