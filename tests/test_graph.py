@@ -62,7 +62,7 @@ def test_a_played_recording_changes_nothing(
     monkeypatch.setattr(graph, "record", lambda *how: (replays.append(1), played(*how))[1])
     assert trained(composed, tmp_path / "recorded", *SHAPES[name]) == expected
     # a stream's first step comes without a state, the others with one
-    assert len(replays) == {"dropout": 1, "carried": 2, "curriculum": graph.RECORDINGS}[name]
+    assert len(replays) == {"dropout": 1, "carried": 2, "curriculum": 13}[name]
 
 
 def test_its_inputs_are_its_own_and_its_results_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,6 +80,17 @@ def test_its_inputs_are_its_own_and_its_results_the_newest(monkeypatch: pytest.M
         torch.testing.assert_close(result["y"], 2 * a)
         torch.testing.assert_close(slopes, a)
         assert state[0].item() == number
+
+
+def test_recordings_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    monkeypatch.setattr(graph, "record", lambda *how: (made.append(1), played(*how))[1])
+    slopes = torch.zeros(())
+    step = graph.Graphed(lambda x: slopes.copy_(x.sum()).clone(), slopes)
+    for length in [*range(1, graph.MOST + 9), 1]:
+        assert step(torch.ones(length)) == length
+        assert len(step.recordings) == min(length, graph.KEPT) or length == 1
+    assert len(made) == graph.MOST
 
 
 def failing(error: Exception) -> Callable[..., graph.Recorded]:

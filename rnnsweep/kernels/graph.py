@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 WARM_UP = 3  # calls before a recording, in which libraries set themselves up and plans are chosen
-RECORDINGS = 8  # input shapes, each with memory of its own; what has other shapes runs unrecorded
+KEPT = 8  # recordings at a time, each with memory of its own: the oldest goes
+MOST = 64  # recordings in all; what has yet other shapes runs unrecorded
 TOLERANCE = 1e-3  # of the gradients' largest entry: sums by atomic additions differ from call to call
 
 Recorded = tuple[Callable[[], None], Any]
@@ -37,12 +38,12 @@ class Graphed:
     def __init__(self, function: Callable[..., Any], gradients: Tensor):
         self.function, self.gradients = function, gradients
         self.recordings: dict[Any, tuple[list[Tensor], Recorded]] = {}
-        self.refused = False
+        self.left = MOST
 
     def __call__(self, *arguments: Any) -> Any:
         given, structure = pytree.tree_flatten(arguments)
         shapes = str(structure), *((leaf.shape, leaf.dtype) for leaf in given)
-        if shapes not in self.recordings and not self.refused and len(self.recordings) < RECORDINGS:
+        if shapes not in self.recordings and self.left:
             self._record(shapes, given, structure)
         if shapes not in self.recordings:
             return self.function(*arguments)
@@ -53,6 +54,9 @@ class Graphed:
         return outputs
 
     def _record(self, shapes: Any, given: list[Tensor], structure: pytree.TreeSpec) -> None:
+        self.left -= 1
+        if len(self.recordings) == KEPT:
+            del self.recordings[next(iter(self.recordings))]
         inputs = [leaf.clone(memory_format=torch.contiguous_format) for leaf in given]
         own = pytree.tree_unflatten(inputs, structure)
         try:
@@ -73,7 +77,7 @@ class Graphed:
             self._refuse("its gradients were others")
 
     def _refuse(self, why: str) -> None:
-        self.refused = True
+        self.left = 0
         warnings.warn(f"the training step runs unrecorded, which is slower: as a CUDA graph, {why}", stacklevel=2)
 
 
