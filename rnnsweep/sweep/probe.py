@@ -59,7 +59,7 @@ def seconds_per_step(like: Run, size: int) -> float:
         members = [run.make_member(like, RunStore(Path(folder))) for _ in range(size)]
         trainer = Trainer(members, run.device(like.train), Observer(), StopRequest())
         times: list[float] = []
-        while len(times) < 5 or (sum(times) < SECONDS and len(times) < 100):
+        while len(times) < 3 or (sum(times) < SECONDS and len(times) < 100):
             start = time.perf_counter()
             trainer.advance()
             if trainer.device.type == "cuda":
