@@ -61,7 +61,8 @@ def _clear(out: Path, written: set[str]) -> None:
     before = known.read_text(encoding="utf-8").splitlines() if known.exists() else []
     for name in set(before) - written:
         for file in out.glob(f"{glob.escape(name)}.*"):
-            file.unlink()
+            if file.with_suffix("") == out / name:
+                file.unlink()
     known.write_text("\n".join(sorted(written)) + "\n", encoding="utf-8")
 
 

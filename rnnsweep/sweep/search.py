@@ -89,7 +89,7 @@ class Search:
     @classmethod
     def load(cls, path: Path) -> "Search":
         content = json.loads(path.read_text(encoding="utf-8"))
-        tuples = {name: tuple(content[name]) for name in ("metrics", "seeds", "tokens")}
+        tuples = {name: tuple(content[name]) for name in ("metrics", "seeds", "tokens") if name in content}
         bases = {name: (config, space) for name, (config, space) in content["bases"].items()}
         return cls(**content | tuples | {"study": path.parent.parent, "bases": bases})
 
