@@ -4,6 +4,7 @@ import functools
 import math
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -56,7 +57,7 @@ class Stack:
         mixed: bool = False,
     ):
         self.models, self.size = models, len(models)
-        self.precision = functools.partial(torch.autocast, device.type, torch.bfloat16, enabled=mixed)
+        self._precision = functools.partial(torch.autocast, device.type, torch.bfloat16) if mixed else nullcontext
         self.kernel: kernels.Execution = kernel or ("library" if self.size == 1 else "scan")
         self.model = models[0].to(device)  # the program; its own weights are used only in a stack of one
         self._places: dict[str, tuple[int, torch.Size]] = {}
@@ -145,8 +146,8 @@ class Stack:
     def call(self, function: Loss, batch: Batch, state: State) -> tuple[Float[Tensor, "member"], Metrics, State]:
         """`function(model, batch, state)` for every member; arguments and results lead with the member axis."""
         for _, module in self._masks:
-            module.drawn = 0
-        with kernels.executing(self.kernel), self.precision():
+            module.drawn = 0  # a step that is called again, to be recorded, draws the same masks
+        with kernels.executing(self.kernel), self._precision():
             return self._call(function, batch, state)
 
     def _call(self, function: Loss, batch: Batch, state: State) -> tuple[Tensor, Metrics, State]:

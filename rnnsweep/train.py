@@ -78,6 +78,10 @@ class TrainConfig(Schedule):
         """Optimizer steps of a whole run."""
         return self.steps if self.epochs is None else max(1, round(self.epochs * steps_per_epoch))
 
+    def steps_between(self, steps_per_epoch: int) -> int:
+        """Optimizer steps from one validation to the next."""
+        return self.eval_every or steps_per_epoch
+
 
 @dataclasses.dataclass
 class Member:
@@ -158,7 +162,7 @@ class Trainer:
         self.steps_per_epoch = self.task.steps_per_epoch
         self.steps = self.config.total_steps(self.steps_per_epoch)
         self.stack.kernel = self._kernel()
-        self.eval_every = self.config.eval_every or self.steps_per_epoch
+        self.eval_every = self.config.steps_between(self.steps_per_epoch)
         self.step, self.logged_at, self.row_seconds, self.saved_step = 0, 0, 0.0, -1
         self.state: State = ()
         self.tally = Tally()

@@ -20,6 +20,11 @@ ROOT = Path(__file__).parent.parent
 CONF = ROOT / "conf"
 DATA = ROOT.parent / "shared" / "data"
 
+SMALL = ("cell.hidden_size=12", "task.embedding_size=8", "train.log_every=5", "train.eval_every=10", "train.threads=1")
+PARITY = (*SMALL, "task=parity", "task.examples=160", "task.held_out=40", "train.batch_size=16", "train.steps=30")
+TIMES = {"tokens_per_second", "seconds_per_epoch"}
+"""What of a row differs from run to run."""
+
 Compose = Callable[..., dict[str, Any]]
 
 

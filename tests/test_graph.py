@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Compose
+from conftest import PARITY, SMALL, TIMES, Compose
 from torch.utils import _pytree as pytree
 
 from rnnsweep import run
@@ -19,8 +19,6 @@ from rnnsweep.kernels import graph
 from rnnsweep.record import RunStore
 from rnnsweep.train import Observer
 
-SMALL = ("cell.hidden_size=12", "task.embedding_size=8", "train.log_every=5", "train.eval_every=10", "train.threads=1")
-PARITY = (*SMALL, "task=parity", "task.examples=160", "task.held_out=40", "train.batch_size=16", "train.steps=30")
 SHAPES = {
     "dropout": (*PARITY, "cell=gru", "cell.num_layers=2", "cell.dropout=.3", "cell.zoneout=.1"),
     "curriculum": (*PARITY, "cell=lstm", "task.curriculum=25", "task.seq_len=14"),
@@ -47,8 +45,7 @@ def trained(composed: Compose, folder: Path, *overrides: str, device: str = "cpu
     assert all(store.claim() for store in stores)
     records = run.execute(list(zip(runs, stores, strict=True)), Observer(), StopRequest())
     assert [record.status for record in records] == ["complete"] * 3
-    times = {"tokens_per_second", "seconds_per_epoch"}
-    return [[{key: row[key] for key in row.keys() - times} for row in store.rows()] for store in stores]
+    return [[{key: row[key] for key in row.keys() - TIMES} for row in store.rows()] for store in stores]
 
 
 @pytest.mark.filterwarnings("error:the training step runs unrecorded")

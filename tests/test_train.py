@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Compose, cells, choices
+from conftest import PARITY, SMALL, TIMES, Compose, cells, choices
 from torch import nn
 from torch.nn import functional as F
 
@@ -22,10 +22,6 @@ from rnnsweep.stack import Stack
 from rnnsweep.tasks import bits
 from rnnsweep.train import Member, Observer
 from rnnsweep.types import Split
-
-TIMES = {"tokens_per_second", "seconds_per_epoch"}
-SMALL = ("cell.hidden_size=12", "task.embedding_size=8", "train.log_every=5", "train.eval_every=10", "train.threads=1")
-PARITY = (*SMALL, "task=parity", "task.examples=160", "task.held_out=40", "train.batch_size=16", "train.steps=30")
 
 
 class StopAt(Observer):

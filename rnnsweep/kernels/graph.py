@@ -59,15 +59,15 @@ class Graphed:
             del self.recordings[next(iter(self.recordings))]
         inputs = [leaf.clone(memory_format=torch.contiguous_format) for leaf in given]
         own = pytree.tree_unflatten(inputs, structure)
+        self.function(*own)
+        expected = self.gradients.clone()
         try:
-            self.function(*own)
-            expected = self.gradients.clone()
             replay, outputs = record(self.function, *own)
             replay()
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
-            self._refuse(str(error).splitlines()[0])
+            self._refuse(str(error).partition("\n")[0])
             return
         scale = expected.abs().nan_to_num(posinf=0).max()
         same = torch.isclose(self.gradients, expected, rtol=TOLERANCE, atol=TOLERANCE * scale.item(), equal_nan=True)

@@ -2,7 +2,6 @@
 
 import base64
 import dataclasses
-import glob
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -59,10 +58,9 @@ def _clear(out: Path, written: set[str]) -> None:
     """Removes the figures and tables of an earlier report that this one has not: they would be taken for its own."""
     known = out / ".written"
     before = known.read_text(encoding="utf-8").splitlines() if known.exists() else []
-    for name in set(before) - written:
-        for file in out.glob(f"{glob.escape(name)}.*"):
-            if file.with_suffix("") == out / name:
-                file.unlink()
+    for file in (*out.glob("figures/*"), *out.glob("tables/*")):
+        if file.relative_to(out).with_suffix("").as_posix() in set(before) - written:
+            file.unlink()
     known.write_text("\n".join(sorted(written)) + "\n", encoding="utf-8")
 
 

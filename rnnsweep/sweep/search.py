@@ -255,9 +255,9 @@ def tokens_read(task: AbstractTask, step: int) -> int:
 
 def validations(first: Run) -> tuple[int, int]:
     """The tokens that a run has read at its first validation and at its last."""
-    steps = first.train.total_steps(first.task.steps_per_epoch)
-    every = min(steps, first.train.eval_every or first.task.steps_per_epoch)
-    return tokens_read(first.task, every), tokens_read(first.task, steps)
+    epoch = first.task.steps_per_epoch
+    steps = first.train.total_steps(epoch)
+    return tokens_read(first.task, min(steps, first.train.steps_between(epoch))), tokens_read(first.task, steps)
 
 
 def _pruner(name: Pruner, first: int, last: int) -> Any:
