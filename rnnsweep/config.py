@@ -17,7 +17,7 @@ from typing import Any, Literal
 import pydantic
 
 from rnnsweep.errors import ConfigError
-from rnnsweep.types import EXECUTION, PER_MEMBER, PROGRAM_AT_ONE, PROGRAM_AT_ZERO, Marker
+from rnnsweep.types import EXECUTION, LATER, PER_MEMBER, PROGRAM_AT_ONE, PROGRAM_AT_ZERO, Marker
 
 Config = dict[str, Any]
 
@@ -128,11 +128,17 @@ def marked(cls: type, marker: Marker) -> set[str]:
     return {name for name, field in schema(cls).model_fields.items() if marker in field.metadata}
 
 
+def unused(settings: Config, cls: type) -> set[str]:
+    """The settings that came later than runs that exist, and stand at their defaults."""
+    defaults = {name: field.get_default(call_default_factory=True) for name, field in schema(cls).model_fields.items()}
+    return {name for name in marked(cls, LATER) if settings[name] == defaults[name]}
+
+
 def fingerprint(config: Config, classes: dict[str, type], source_hash: str) -> str:
     """64 hexadecimal digits for all that changes a run's result: settings, seed and the content of its files."""
     identity: dict[str, Any] = {"seed": config["seed"], "source": source_hash}
     for group, cls in classes.items():
-        hidden = marked(cls, EXECUTION)
+        hidden = marked(cls, EXECUTION) | unused(config[group], cls)
         identity[group] = {name: value for name, value in config[group].items() if name not in hidden}
     return _digest(identity)
 
@@ -141,7 +147,7 @@ def signature(config: Config, classes: dict[str, type], source_hash: str) -> str
     """64 hexadecimal digits for what runs of one stack share: all but the seed and the numbers of a member."""
     shape: dict[str, Any] = {"source": source_hash}
     for group, cls in classes.items():
-        free = marked(cls, PER_MEMBER) | marked(cls, EXECUTION)
+        free = marked(cls, PER_MEMBER) | marked(cls, EXECUTION) | unused(config[group], cls)
         shape[group] = {name: value for name, value in config[group].items() if name not in free}
         for number, marker in enumerate((PROGRAM_AT_ZERO, PROGRAM_AT_ONE)):
             shape[group] |= {f"{name} is {number}": config[group][name] == number for name in marked(cls, marker)}
