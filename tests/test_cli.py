@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import ROOT
-from test_readme import blocks
+from test_pages import PAGES, blocks
 
 from rnnsweep import run
 from rnnsweep.errors import ConfigError
@@ -243,8 +243,8 @@ def test_from_a_wheel_with_the_cell_of_the_readme(tmp_path: Path) -> None:
     subprocess.run(install, check=True, capture_output=True)
     work = tmp_path / "work"
     (work / "conf" / "cell").mkdir(parents=True)
-    (work / "mine.py").write_text(blocks("python")[0])
-    (work / "conf" / "cell" / "leaky.yaml").write_text(blocks("yaml")[0])
+    (work / "mine.py").write_text(blocks(PAGES["rnnsweep/cells"], "python")[0])
+    (work / "conf" / "cell" / "leaky.yaml").write_text(blocks(PAGES["rnnsweep/cells"], "yaml")[0])
     env = os.environ | {"PYTHONPATH": f"{site}:{work}"}
     overrides = ("cell=leaky", "packages=[mine]", "train.steps=20", *PARITY)
     script = [sys.executable, str(site / "bin" / "rnnsweep"), "--config-dir", "conf", *overrides]

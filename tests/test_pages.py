@@ -1,0 +1,149 @@
+"""The pages say what is there: their tables name every choice, their commands are composed, their examples train."""
+
+import inspect
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import CONF, ROOT, choices
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from test_studies import sweeper
+
+from rnnsweep.notebook import composed, train
+from rnnsweep.report.cli import parser
+from rnnsweep.sweep.sweeper import StudySweeper
+
+FOLDERS = ("", "conf", "scripts", "tests", "rnnsweep", *(f"rnnsweep/{name}" for name in ("cells", "kernels", "report")))
+PAGES = {folder: (ROOT / folder / "README.md").read_text() for folder in (*FOLDERS, "rnnsweep/sweep", "rnnsweep/tasks")}
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """The blocks of code in a language."""
+    return re.findall(rf"```{language}\n(.*?)```", text, re.S)
+
+
+def tables(text: str) -> list[list[list[str]]]:
+    """The tables: for each its rows, for each row its cells."""
+    found = re.findall(r"(?:^\|.*\|\n)+", text, re.M)
+    return [[row.strip("|").split("|") for row in table.splitlines()] for table in found]
+
+
+def headed(name: str) -> list[list[str]]:
+    """The rows below the heads of all tables whose first column has this head, on any page."""
+    named = [table for text in PAGES.values() for table in tables(text) if table[0][0].strip(" `") == name]
+    assert named, name
+    return [row for table in named for row in table[2:]]
+
+
+def named(rows: list[list[str]], columns: int = 1) -> set[str]:
+    """What stands as code in the first columns."""
+    return set(re.findall(r"`([\w/]+)`", " ".join(cell for row in rows for cell in row[:columns])))
+
+
+def test_the_readme_is_short() -> None:
+    assert len(PAGES[""].split()) < 1800
+
+
+def test_the_tables_name_every_task_cell_and_study_and_no_other() -> None:
+    assert named(headed("task")) == {*choices("task")}
+    assert named(headed("cell"), 2) >= {*choices("cell")}  # the ablations of one cell are in the second column
+    assert named(headed("cell")) <= {*choices("cell")}
+    assert named(headed("study")) == {*choices("study")}
+
+
+def test_the_table_of_groups_names_every_choice() -> None:
+    rows = {row[0].strip(" `"): set(re.findall(r"`(\w+)`", row[1])) for row in headed("group")}
+    for group in ("task/attention", "pooling", "optimizer"):
+        assert rows[group] == {*choices(group)}
+    assert {*rows} == {"task", "task/attention", "cell", "pooling", "optimizer"}
+
+
+def test_the_options_are_there() -> None:
+    rows = [[re.sub(r"=[\w.]+`", "`", cell) for cell in row] for row in headed("hydra.sweeper.")]
+    assert named(rows) == {*inspect.signature(StudySweeper).parameters}
+    options = {option for action in parser()._actions for option in action.option_strings}
+    assert set(re.findall(r"`(--\w+)", " ".join(row[0] for row in headed("option")))) == options - {"-h", "--help"}
+    settings = (CONF / "config.yaml").read_text()
+    for name in re.findall(r"`train\.([a-z_]+)", "".join(PAGES.values())):
+        assert f"\n  {name}:" in settings, name
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link may name behind the # of a page."""
+    lines = re.findall(r"^#+ (.*)$", page.read_text(), re.M)
+    return {re.sub(r"[^\w -]", "", line).lower().replace(" ", "-") for line in lines}
+
+
+@pytest.mark.parametrize("folder", PAGES)
+def test_the_files_links_and_extras_that_a_page_names_are_there(folder: str) -> None:
+    text = PAGES[folder]
+    for path in re.findall(r"`((?:conf|rnnsweep|scripts|tests)/[\w/]+\.\w+)`", text):
+        assert (ROOT / path).exists() or "leaky" in path or "largest" in path, path
+    for path in re.findall(r"`(\w+\.(?:py|ipynb))`", text):
+        assert any(found.name == path for found in ROOT.rglob("*.[pi]*y*")) or path == "test_X.py", path
+    for link in re.findall(r"\]\((?!http)([^)]+)\)", text):
+        path, _, anchor = link.partition("#")
+        target = ROOT / folder / path if path else ROOT / folder / "README.md"
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+    extras = (ROOT / "pyproject.toml").read_text().split("[project.optional-dependencies]")[1].split("\n[")[0]
+    for names in re.findall(r"-e '\.\[([\w,]+)\]'", text):
+        assert all(f"\n{name} = " in extras for name in names.split(",")), names
+
+
+def shell(text: str) -> list[str]:
+    """The lines of the shell blocks, those that are continued in one."""
+    return "".join(blocks(text, "sh")).replace("\\\n", " ").splitlines()
+
+
+def commands() -> list[str]:
+    """What the pages' shell blocks run of this program; `…` stands for the rest of a command."""
+    lines = [line for text in PAGES.values() for line in shell(text) if "python -m rnnsweep " in line]
+    ours = dict.fromkeys(re.sub(r".*?python -m rnnsweep ", "", line) for line in lines)
+    return [line for line in ours if "…" not in line and "--config-dir" not in line]
+
+
+@pytest.mark.parametrize("command", commands())
+def test_a_command_is_composed_and_its_settings_are_right(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("input.txt", "my_notes.txt"):
+        (tmp_path / name).write_text("To be, or not to be, that is the question.\n" * 3000)
+    (tmp_path / "my_labels.csv").write_text("text,label\n" + "".join(f"a{n},x\nb{n},y\n" for n in range(200)))
+    (tmp_path / "my_series.csv").write_text("day,price\n" + "".join(f"{n},{n % 7}\n" for n in range(400)))
+    arguments = shlex.split(command, comments=True)
+    if "-m" not in arguments and not arguments[0].startswith("+study="):
+        assert composed(*arguments).config["out"] == "outputs"
+        return
+    sweep = [argument for argument in arguments if argument != "-m"]
+    single = [o.input_line for o in OverridesParser.create().parse_overrides(sweep) if not o.is_sweep_override()]
+    own = [argument for argument in sweep if not argument.startswith("hydra")]
+    planned = sweeper(*single)[0]._prepared(own)
+    assert planned.study.parent == Path("multirun")
+
+
+@pytest.mark.parametrize(
+    ("folder", "group", "choice"), [("rnnsweep/cells", "cell", "leaky"), ("rnnsweep/tasks", "task", "largest")]
+)
+def test_an_example_of_your_own_trains(
+    folder: str, group: str, choice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = PAGES[folder]
+    (yaml,) = blocks(text, "yaml")
+    assert yaml.startswith(f"# conf/{group}/{choice}.yaml\n")
+    (tmp_path / "mine.py").write_text("".join(blocks(text, "python")))
+    (tmp_path / "conf" / group).mkdir(parents=True)
+    (tmp_path / "conf" / group / f"{choice}.yaml").write_text(yaml)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "mine", raising=False)
+    (command,) = [line for line in shell(text) if "--config-dir conf" in line]
+    _, conf, *overrides = shlex.split(command.split("rnnsweep ")[1])
+    own = f"hydra.searchpath=[file://{tmp_path}/{conf}]"
+    quick = ("train.steps=20", "cell.hidden_size=8", "train.kernel=scan", "train.progress=false", f"out={tmp_path}")
+    record = train(own, *overrides, *quick).record()
+    assert record is not None
+    assert record.status == "complete"
+    assert record.config[group]["_target_"].startswith("mine.")
