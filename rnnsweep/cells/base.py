@@ -83,19 +83,25 @@ class Layer(nn.Module):
     """The weights of one recurrent layer, `gates` blocks of `hidden_size` rows each, in torch's order.
 
     weight_ih (gates * hidden, in), weight_hh (gates * hidden, hidden), bias_ih and bias_hh (gates * hidden,).
-    Input weights and biases start as nn.GRU's do, uniform in ±1/sqrt(hidden), the recurrent matrix of each gate
-    as `init` says: orthogonal (Saxe et al. 2014), uniform, or the identity (Le et al. 2015).
+    Input weights and biases start as nn.GRU's do, uniform in ±1/sqrt(hidden).
+
+    Args:
+        gates: blocks of rows.
+        input_size: features that the layer reads.
+        hidden_size: features of its output.
+        init: how the recurrent matrix of each gate starts: orthogonal (Saxe et al. 2014), uniform, or the identity
+            (Le et al. 2015).
+        zoneout: what of the state training keeps; the cell's `make_zoneout` makes it.
     """
 
-    def __init__(self, gates: int, input_size: int, hidden_size: int, init: RecurrentInit):
+    def __init__(self, gates: int, input_size: int, hidden_size: int, init: RecurrentInit, zoneout: Zoneout):
         super().__init__()
-        self.hidden_size = hidden_size
+        self.hidden_size, self.zoneout = hidden_size, zoneout
         rows, bound = gates * hidden_size, hidden_size**-0.5
         self.weight_ih = nn.Parameter(torch.empty(rows, input_size).uniform_(-bound, bound))
         self.weight_hh = nn.Parameter(torch.empty(rows, hidden_size).uniform_(-bound, bound))
         self.bias_ih = nn.Parameter(torch.empty(rows).uniform_(-bound, bound))
         self.bias_hh = nn.Parameter(torch.empty(rows).uniform_(-bound, bound))
-        self.zoneout = Zoneout(0.0)
         for block in self.weight_hh.chunk(gates) if init != "uniform" else ():
             nn.init.orthogonal_(block) if init == "orthogonal" else nn.init.eye_(block)
 
@@ -209,13 +215,12 @@ class RecurrentCell(LayeredCell):
     zoneout: DropoutRate = 0.0
     """Share of the state's features that training keeps from the step before (Krueger et al. 2017)."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for layer in self.layers:
-            layer.zoneout = Zoneout(self.zoneout)
-
     def make_layer(self, input_size: int) -> Layer:
-        return Layer(self.gates, input_size, self.hidden_size, self.recurrent_init)
+        return Layer(self.gates, input_size, self.hidden_size, self.recurrent_init, self.make_zoneout())
+
+    def make_zoneout(self) -> Zoneout:
+        """One layer's zoneout."""
+        return Zoneout(self.zoneout)
 
     @abc.abstractmethod
     def step(self, layer: Layer, gates: Float[Tensor, "batch gates"], state: State) -> State:

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rnnsweep.cells.base import Layer, RecurrentCell
+from rnnsweep.dropout import Zoneout
 from rnnsweep.kernels.pointwise import Pointwise, Slopes, Values, relu, relu_slope
 from rnnsweep.types import Count, State
 
@@ -27,8 +28,10 @@ POINTWISE = Pointwise(forward=unit, backward=unit_slope, gates=1, kept=0, parame
 class IndependentLayer(Layer):
     """weight_ih (hidden, in), bias_ih (hidden,), and the vector weight_hh (hidden,)."""
 
-    def __init__(self, input_size: int, hidden_size: int):
-        super().__init__(1, input_size, hidden_size, "uniform")
+    def __init__(self, input_size: int, hidden_size: int, zoneout: Zoneout):
+        # Layer draws a recurrent matrix, which the vector takes the place of. Not to draw it would change the results
+        # of all seeds.
+        super().__init__(1, input_size, hidden_size, "uniform", zoneout)
         del self.bias_hh
         self.weight_hh = nn.Parameter(torch.empty(hidden_size))
 
@@ -66,7 +69,7 @@ class IndRNN(RecurrentCell):
             nn.init.uniform_(layer.weight_hh, least, most) if uniform else nn.init.ones_(layer.weight_hh)
 
     def make_layer(self, input_size: int) -> Layer:
-        return IndependentLayer(input_size, self.hidden_size)
+        return IndependentLayer(input_size, self.hidden_size, self.make_zoneout())
 
     def step(self, layer: Layer, gates: Float[Tensor, "batch gates"], state: State) -> State:
         return (torch.relu(gates + layer.weight_hh * state[0]),)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnnsweep.cells.base import Layer, RecurrentCell, RecurrentInit
+from rnnsweep.dropout import Zoneout
 from rnnsweep.kernels.dense import linear
 from rnnsweep.kernels.pointwise import Normalised, Values, sigmoid, sigmoid_slope, tanh, tanh_slope, zero
 from rnnsweep.types import State
@@ -51,8 +52,8 @@ class NormalisedLayer(Layer):
     (hidden,) of the memory.
     """
 
-    def __init__(self, gates: int, input_size: int, hidden_size: int, init: RecurrentInit):
-        super().__init__(gates, input_size, hidden_size, init)
+    def __init__(self, gates: int, input_size: int, hidden_size: int, init: RecurrentInit, zoneout: Zoneout):
+        super().__init__(gates, input_size, hidden_size, init, zoneout)
         self.gain_ih, self.gain_hh = (nn.Parameter(torch.ones(gates * hidden_size)) for _ in range(2))
         self.gain_c, self.bias_c = nn.Parameter(torch.ones(hidden_size)), nn.Parameter(torch.zeros(hidden_size))
         for bias in (self.bias_ih, self.bias_hh):
@@ -91,7 +92,8 @@ class LSTMLayerNorm(RecurrentCell):
         return 2
 
     def make_layer(self, input_size: int) -> Layer:
-        layer = NormalisedLayer(self.gates, input_size, self.hidden_size, self.recurrent_init)
+        parts = self.gates, input_size, self.hidden_size, self.recurrent_init, self.make_zoneout()
+        layer = NormalisedLayer(*parts)
         layer.start_bias(1, self.forget_bias)
         return layer
 

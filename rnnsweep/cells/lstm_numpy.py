@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from rnnsweep import numpy_lstm
 from rnnsweep.cells.base import Layer, LayeredCell, RecurrentInit
+from rnnsweep.dropout import Zoneout
 from rnnsweep.kernels.members import over_members
 from rnnsweep.types import State
 
@@ -32,7 +33,7 @@ class LSTMNumpy(LayeredCell):
         return 2
 
     def make_layer(self, input_size: int) -> Layer:
-        layer = Layer(4, input_size, self.hidden_size, self.recurrent_init)
+        layer = Layer(4, input_size, self.hidden_size, self.recurrent_init, Zoneout(0.0))
         layer.start_bias(1, self.forget_bias)
         return layer
 

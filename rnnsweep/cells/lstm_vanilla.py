@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rnnsweep.cells.base import Layer, RecurrentCell, RecurrentInit
+from rnnsweep.dropout import Zoneout
 from rnnsweep.kernels import library
 from rnnsweep.kernels.dense import linear
 from rnnsweep.kernels.library import LibraryKernel
@@ -94,13 +95,14 @@ class PeepholeLayer(Layer):
         input_size: int,
         hidden_size: int,
         init: RecurrentInit,
+        zoneout: Zoneout,
         *,
         sigmoids: int,
         before_g: int,
         peepholes: bool,
         gate_recurrence: bool,
     ):
-        super().__init__(gates, input_size, hidden_size, init)
+        super().__init__(gates, input_size, hidden_size, init, zoneout)
         self.before_g = before_g * hidden_size
         bound, width = hidden_size**-0.5, sigmoids * hidden_size
         seen, wide = sigmoids * peepholes, width * gate_recurrence
@@ -164,6 +166,7 @@ class LSTMVanilla(RecurrentCell):
             input_size,
             self.hidden_size,
             self.recurrent_init,
+            self.make_zoneout(),
             sigmoids=len(self.sigmoids),
             before_g=self.blocks.index("g"),
             peepholes=self.peepholes,

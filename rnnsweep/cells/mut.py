@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from rnnsweep.cells.base import Layer, RecurrentCell, RecurrentInit
 from rnnsweep.cells.gru_reset_before import reset, reset_slope, update_and_candidate
+from rnnsweep.dropout import Zoneout
 from rnnsweep.kernels.dense import linear
 from rnnsweep.kernels.pointwise import (
     Pointwise,
@@ -35,8 +36,17 @@ class MutatedLayer(Layer):
         unfed: a gate that does not read the state.
     """
 
-    def __init__(self, input_size: int, hidden_size: int, init: RecurrentInit, *, plain: int | None, unfed: int | None):
-        super().__init__(3, input_size, hidden_size, init)
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        init: RecurrentInit,
+        zoneout: Zoneout,
+        *,
+        plain: int | None,
+        unfed: int | None,
+    ):
+        super().__init__(3, input_size, hidden_size, init, zoneout)
         del self.bias_ih
         self.plain = plain if input_size == hidden_size else None
         self.weight_ih = nn.Parameter(_without(self.weight_ih, self.plain))
@@ -71,7 +81,8 @@ class Mutated(RecurrentCell):
     unfed: ClassVar[int | None] = None
 
     def make_layer(self, input_size: int) -> Layer:
-        return MutatedLayer(input_size, self.hidden_size, self.recurrent_init, plain=self.plain, unfed=self.unfed)
+        parts = input_size, self.hidden_size, self.recurrent_init, self.make_zoneout()
+        return MutatedLayer(*parts, plain=self.plain, unfed=self.unfed)
 
 
 def unit(x: Values, u: Values, s: Values, p: Values) -> tuple[Values, Values]:

@@ -60,10 +60,14 @@ POINTWISE = Pointwise(forward=unit, backward=unit_slope, gates=4, leaves=4, kept
 class HeadLayer(Layer):
     """A layer whose heads do not see one another: weight_hh (heads, gates * hidden / heads, hidden / heads)."""
 
-    def __init__(self, gates: int, input_size: int, hidden_size: int, init: RecurrentInit, heads: int):
-        super().__init__(gates, input_size, hidden_size, init)
+    def __init__(
+        self, gates: int, input_size: int, hidden_size: int, init: RecurrentInit, zoneout: Zoneout, heads: int
+    ):
+        # Layer draws a whole recurrent matrix, which the heads' take the place of. Not to draw it would change what the
+        # layers above draw, and so the results of all seeds.
+        super().__init__(gates, input_size, hidden_size, init, zoneout)
         size = hidden_size // heads
-        parts = [Layer(gates, 1, size, init).weight_hh.detach() for _ in range(heads)]
+        parts = [Layer(gates, 1, size, init, zoneout).weight_hh.detach() for _ in range(heads)]
         self.weight_hh = nn.Parameter(torch.stack(parts))
 
     def recurrent(self, h: Float[Tensor, "batch hidden"]) -> Float[Tensor, "batch gates"]:
@@ -119,18 +123,19 @@ class SLSTM(RecurrentCell):
     def __post_init__(self) -> None:
         head_size(self.hidden_size, self.heads)
         super().__post_init__()
-        for layer in self.layers:
-            layer.zoneout = MemoryZoneout(self.zoneout)
 
     @property
     def leaves(self) -> int:
         return 4
 
     def make_layer(self, input_size: int) -> Layer:
-        parts = self.gates, input_size, self.hidden_size, self.recurrent_init
+        parts = self.gates, input_size, self.hidden_size, self.recurrent_init, self.make_zoneout()
         layer = Layer(*parts) if self.heads == 1 else HeadLayer(*parts, self.heads)
         layer.start_bias(1, self.forget_bias)
         return layer
+
+    def make_zoneout(self) -> Zoneout:
+        return MemoryZoneout(self.zoneout)
 
     @property
     def pointwise(self) -> Pointwise | None:
