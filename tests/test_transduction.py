@@ -13,8 +13,8 @@ from rnnsweep import rng, run
 from rnnsweep.attention import Attention
 from rnnsweep.errors import ConfigError
 from rnnsweep.models.decode import beam
+from rnnsweep.models.encoder import Encoder, reversed_within
 from rnnsweep.models.encoder_decoder import EncoderDecoder
-from rnnsweep.models.reader import Reader, turned
 from rnnsweep.schedules import forcing
 from rnnsweep.tasks import dates
 from rnnsweep.tasks.addition import Addition
@@ -52,7 +52,7 @@ def test_every_cell_reads_ragged_sequences_from_both_ends(name: str, layers: int
     lengths = torch.tensor([2, 7, 4, 7])
     for both in [False, True] if "bidirectional" in options else [False]:
         with rng.seeded(0, "init"):
-            reader = Reader(
+            reader = Encoder(
                 lambda size, both=both: classes["cell"](size, **options | ({"bidirectional": True} if both else {})), 3
             )
         reader.double()
@@ -72,8 +72,8 @@ def test_every_cell_reads_ragged_sequences_from_both_ends(name: str, layers: int
 
 def test_turning_is_its_own_inverse() -> None:
     x, lengths = torch.randn(5, 6, 2), torch.tensor([1, 2, 6, 5, 3])
-    torch.testing.assert_close(turned(turned(x, lengths), lengths), x)
-    torch.testing.assert_close(turned(x, lengths)[1, :2], x[1, :2].flip(0))
+    torch.testing.assert_close(reversed_within(reversed_within(x, lengths), lengths), x)
+    torch.testing.assert_close(reversed_within(x, lengths)[1, :2], x[1, :2].flip(0))
 
 
 @pytest.mark.parametrize("attention", ATTENTIONS)

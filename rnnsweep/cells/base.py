@@ -38,7 +38,7 @@ class AbstractCell(nn.Module, abc.ABC):
     input_size: int
     hidden_size: int
     bidirectional: bool = False
-    """Whether a reader of whole sequences shall read with a second cell from the end, too: see models/reader.py."""
+    """Whether an encoder reads whole sequences from the end, too, with a second cell: see models/encoder.py."""
 
     @abc.abstractmethod
     def initial_state(self, x: Float[Tensor, "batch time in"]) -> State:

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rnnsweep.models.encoder_decoder import EncoderDecoder, Memory, Written
+from rnnsweep.models.encoder_decoder import DecoderState, EncoderDecoder, Memory
 from rnnsweep.types import State
 from rnnsweep.vocab import UNKNOWN
 
@@ -67,15 +67,15 @@ def beam(
     The score is log p / ((5 + length) / 6)^length_penalty, the end included in the length (Wu et al. 2016, eq. 14).
     A beam of 1 is greedy.
     """
-    memory, written = model.encode(source, lengths)
+    memory, state = model.encode(source, lengths)
     batch, rows = len(source), torch.arange(len(source), device=source.device).repeat_interleave(size)
-    memory, written = Memory(memory.keys[rows], memory.exists[rows]), _chosen(written, rows)
+    memory, state = Memory(memory.keys[rows], memory.exists[rows]), _chosen(state, rows)
     best = torch.full((batch, size), -torch.inf, device=source.device)
     best[:, 0] = 0.0  # all beams begin alike: only one may go on
     ended, steps = torch.zeros_like(best, dtype=torch.bool), torch.zeros_like(best)
     token, texts = torch.full((batch * size, 1), boundary, device=source.device), source.new_zeros(batch, size, 0)
     for _ in range(max_len):
-        scores, written, _ = model.write(token, memory, written)
+        scores, state, _ = model.decode(token, memory, state)
         logs = scores[:, 0].float().log_softmax(1).view(batch, size, -1)
         only_end = torch.full_like(logs, -torch.inf).index_fill(2, torch.tensor([boundary], device=logs.device), 0.0)
         total = best[:, :, None] + torch.where(ended[:, :, None], only_end, logs)
@@ -86,7 +86,7 @@ def beam(
         best, steps = total.flatten(1).gather(1, chosen), length.gather(1, parent)
         ended = ended.gather(1, parent) | (symbol == boundary)
         texts = torch.cat([texts.gather(1, parent[:, :, None].expand(-1, -1, texts.shape[2])), symbol[:, :, None]], 2)
-        written = _chosen(written, (parent + torch.arange(batch, device=parent.device)[:, None] * size).flatten())
+        state = _chosen(state, (parent + torch.arange(batch, device=parent.device)[:, None] * size).flatten())
         token = symbol.view(-1, 1)
         if ended.all():
             break
@@ -95,5 +95,5 @@ def beam(
     return found, best[:, 0] / ((5 + steps[:, 0]) / 6) ** length_penalty
 
 
-def _chosen(written: Written, rows: Int[Tensor, "row"]) -> Written:
-    return Written(tuple(leaf[rows] for leaf in written.state), written.output[rows])
+def _chosen(state: DecoderState, rows: Int[Tensor, "row"]) -> DecoderState:
+    return DecoderState(tuple(leaf[rows] for leaf in state.cell), state.output[rows])

@@ -1,4 +1,4 @@
-"""A sequence in, another out (Sutskever et al. 2014): an encoder, a bridge of states, a decoder that may look back."""
+"""A sequence in, another out (Sutskever et al. 2014): an encoder, a bridge of states, a decoder with or without attention."""
 
 import dataclasses
 
@@ -10,24 +10,24 @@ from rnnsweep.attention import Attention, Kind
 from rnnsweep.cells.base import AbstractCell, CellFactory
 from rnnsweep.kernels.dense import Linear
 from rnnsweep.models.embedding import TokenEmbedding
-from rnnsweep.models.reader import Reader
+from rnnsweep.models.encoder import Encoder
 from rnnsweep.pooling import mask
 from rnnsweep.types import State
 
 
 @dataclasses.dataclass
 class Memory:
-    """What the decoder knows of the source."""
+    """The source as the decoder sees it: the encoder's output at each step, and which steps exist."""
 
     keys: Float[Tensor, "batch source width"]
     exists: Bool[Tensor, "batch source"]
 
 
 @dataclasses.dataclass
-class Written:
-    """Where a decoder stands: the cell's state and its last output."""
+class DecoderState:
+    """The state of the decoder between two symbols: its cell's state and last output."""
 
-    state: State
+    cell: State
     output: Float[Tensor, "batch 1 hidden"]
 
 
@@ -82,7 +82,7 @@ class EncoderDecoder(nn.Module):
     ):
         super().__init__()
         self.source, self.target, self.shortest = source, target, shortest
-        self.encoder = Reader(cell, source.weight.shape[1])
+        self.encoder = Encoder(cell, source.weight.shape[1])
         width, hidden = self.encoder.width, self.encoder.cell.hidden_size
         looks = attention != "none"
         self.attention = Attention(attention, hidden, width, attention_size) if looks else None
@@ -93,44 +93,55 @@ class EncoderDecoder(nn.Module):
         self.combine = Linear(hidden + width, hidden) if looks else None
         self.head = Linear(hidden, outputs)
 
-    def encode(self, tokens: Int[Tensor, "batch source"], lengths: Int[Tensor, "batch"]) -> tuple[Memory, Written]:
+    def encode(self, tokens: Int[Tensor, "batch source"], lengths: Int[Tensor, "batch"]) -> tuple[Memory, DecoderState]:
         keys, states = self.encoder.with_states(self.source(tokens), lengths, self.shortest)
         exists = mask(lengths, tokens.shape[1])
         last = keys.gather(1, (lengths - 1)[:, None, None].expand(-1, 1, keys.shape[2]))
         output = last[:, :, : self.decoder.hidden_size] if self.first is None else torch.tanh(self.first(last))
-        return Memory(keys, exists), Written(self.bridge(states), output)
+        return Memory(keys, exists), DecoderState(self.bridge(states), output)
 
-    def write(
-        self, tokens: Int[Tensor, "batch time"], memory: Memory, written: Written
-    ) -> tuple[Float[Tensor, "batch time vocab"], Written, Float[Tensor, "batch time source"] | None]:
-        """Scores after each of the symbols, where the decoder stands then, and where it looked."""
+    def decode(
+        self, tokens: Int[Tensor, "batch time"], memory: Memory, state: DecoderState
+    ) -> tuple[Float[Tensor, "batch time vocab"], DecoderState, Float[Tensor, "batch time source"] | None]:
+        """Reads symbols of the target.
+
+        Args:
+            tokens: the symbols.
+            memory: the source, from `encode`.
+            state: the decoder's state before them.
+
+        Returns:
+            The scores over the next symbol after each of them, the state after the last, and the attention weights.
+        """
         if self.stepwise and tokens.shape[1] > 1:
-            return self._step_by_step(tokens, memory, written)
+            return self._step_by_step(tokens, memory, state)
         x, weights = self.target(tokens), None
         if self.attention is not None and self.attention.before:
-            context, weights = self.attention(written.output, memory.keys, memory.exists)
+            context, weights = self.attention(state.output, memory.keys, memory.exists)
             x = torch.cat([x, context], 2)
-        h, state = self.decoder(x, written.state)
+        h, cell = self.decoder(x, state.cell)
         read = h
         if self.attention is not None and self.combine is not None:
             if not self.attention.before:
                 context, weights = self.attention(h, memory.keys, memory.exists)
             read = torch.tanh(self.combine(torch.cat([h, context], 2)))
-        return self.head(read), Written(state, h[:, -1:]), weights
+        return self.head(read), DecoderState(cell, h[:, -1:]), weights
 
-    def _step_by_step(self, tokens: Tensor, memory: Memory, written: Written) -> tuple[Tensor, Written, Tensor | None]:
+    def _step_by_step(
+        self, tokens: Tensor, memory: Memory, state: DecoderState
+    ) -> tuple[Tensor, DecoderState, Tensor | None]:
         scores, weights = [], []
         for token in torch.split(tokens, 1, 1):
-            score, written, weight = self.write(token, memory, written)
+            score, state, weight = self.decode(token, memory, state)
             scores.append(score)
             weights.append(weight)
-        return torch.cat(scores, 1), written, torch.cat([w for w in weights if w is not None], 1)
+        return torch.cat(scores, 1), state, torch.cat([w for w in weights if w is not None], 1)
 
     def forward(
         self, source: Int[Tensor, "batch source"], lengths: Int[Tensor, "batch"], inputs: Int[Tensor, "batch time"]
     ) -> Float[Tensor, "batch time vocab"]:
         """Teacher-forced: each step reads the true symbol before it."""
-        scores, _, _ = self.write(inputs, *self.encode(source, lengths))
+        scores, _, _ = self.decode(inputs, *self.encode(source, lengths))
         return scores
 
     def mixed(
@@ -141,10 +152,10 @@ class EncoderDecoder(nn.Module):
         coins: Bool[Tensor, "batch time"],
     ) -> Float[Tensor, "batch time vocab"]:
         """Each step reads the true symbol where its coin is true, else the model's own best (Bengio et al. 2015)."""
-        memory, written = self.encode(source, lengths)
+        memory, state = self.encode(source, lengths)
         own, scores = inputs[:, :1], []
         for true, coin in zip(torch.split(inputs, 1, 1), torch.split(coins, 1, 1), strict=True):
-            score, written, _ = self.write(torch.where(coin, true, own), memory, written)
+            score, state, _ = self.decode(torch.where(coin, true, own), memory, state)
             own = score.detach().argmax(2)
             scores.append(score)
         return torch.cat(scores, 1)

@@ -7,7 +7,7 @@ from rnnsweep.cells.base import CellFactory
 from rnnsweep.dropout import Dropout
 from rnnsweep.kernels.dense import Linear
 from rnnsweep.models.embedding import Features, TokenEmbedding
-from rnnsweep.models.reader import Reader
+from rnnsweep.models.encoder import Encoder
 from rnnsweep.pooling import PoolingFactory
 
 
@@ -33,7 +33,7 @@ class ManyToOne(nn.Module):
     ):
         super().__init__()
         self.embedding = embedding
-        self.reader = Reader(cell, embedding.size)
+        self.reader = Encoder(cell, embedding.size)  # checkpoints and the keys of dropout masks know it by this name
         self.pooling = pooling(self.reader.width)
         self.output_dropout = Dropout(output_dropout)
         self.head = Linear(self.reader.width, outputs)

@@ -208,7 +208,7 @@ class TransductionTask(ExampleTask):
         """Where the decoder looks in the longest test source, a row for each symbol that it writes, the end last."""
         index = int(part["source_lengths"].argmax())
         one = {name: values[index : index + 1] for name, values in part.items()}
-        _, _, weights = model.write(one["inputs"], *model.encode(one["source"], one["source_lengths"]))
+        _, _, weights = model.decode(one["inputs"], *model.encode(one["source"], one["source_lengths"]))
         assert weights is not None
         source, target = self.pairs["test"][index]
         shown = weights[0, : len(target) + 1, : len(source)].cpu()
