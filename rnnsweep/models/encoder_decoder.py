@@ -1,4 +1,4 @@
-"""A sequence in, another out (Sutskever et al. 2014): an encoder, a bridge of states, a decoder with or without attention."""
+"""One sequence to another (Sutskever et al. 2014): an encoder, a bridge of states, a decoder with attention or none."""
 
 import dataclasses
 
