@@ -1,9 +1,12 @@
-"""Every optimizer equals torch.optim's, row by row."""
+"""Every optimizer equals torch.optim's, row by row; laws of those in conf/optimizer."""
+
+from pathlib import Path
 
 import pytest
 import torch
+from conftest import Compose, choices
 
-from rnnsweep import optim
+from rnnsweep import optim, run
 from rnnsweep.optim import AbstractOptimizer, Numbers, clip_
 
 CPU = torch.device("cpu")
@@ -87,3 +90,55 @@ def test_a_members_nan_stays_with_it() -> None:
     adam.update(parameters, rows, adam.init(parameters), Numbers([adam, adam], CPU), 1)
     assert torch.isfinite(parameters[1]).all()
     assert not torch.isfinite(parameters[0]).all()
+
+
+@pytest.fixture(params=choices("optimizer"))
+def shipped(request: pytest.FixtureRequest, composed: Compose) -> AbstractOptimizer:
+    """Each optimizer in conf/optimizer with its own settings."""
+    config, classes = run.validated(composed(f"optimizer={request.param}"))
+    made: AbstractOptimizer = classes["optimizer"](**run.settings(config, "optimizer"))
+    return made
+
+
+def descended(optimizer: AbstractOptimizer, start: torch.Tensor, steps: range, slots: optim.Slots) -> torch.Tensor:
+    """The rows after these steps of descent on half the sum of their squares, whose gradient is the row itself."""
+    rows, numbers = start.clone(), Numbers([optimizer] * len(start), CPU)
+    for step in steps:
+        optimizer.update(rows, rows.clone(), slots, numbers, step)
+    return rows
+
+
+def test_law_torch_has_a_twin_of_each(shipped: AbstractOptimizer) -> None:
+    assert getattr(torch.optim, type(shipped).__name__) in {twin for ours, twin, _ in TWINS if ours is type(shipped)}
+
+
+def test_law_a_quadratic_decreases(shipped: AbstractOptimizer) -> None:
+    start = torch.full((1, 5), 2.0)
+    steps = round(4 / shipped.lr)  # those of constant size, as Adam's, are of size lr
+    assert descended(shipped, start, range(1, steps), shipped.init(start)).norm() < start.norm() / 10
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_law_slots_are_like_the_parameters(shipped: AbstractOptimizer, dtype: torch.dtype) -> None:
+    rows = torch.ones(3, 5, dtype=dtype)
+    slots = shipped.init(rows)
+    descended(shipped, rows, range(1, 3), slots)
+    assert {(slot.shape, slot.dtype) for slot in slots.values()} == {(rows.shape, dtype)}
+
+
+def test_law_a_member_does_not_see_the_others(shipped: AbstractOptimizer) -> None:
+    rows = gradients(3, 4, torch.float32)
+    together = descended(shipped, rows, range(1, 20), shipped.init(rows))
+    for row in range(4):
+        alone = rows[row : row + 1]
+        assert torch.equal(descended(shipped, alone, range(1, 20), shipped.init(alone)), together[row : row + 1])
+
+
+def test_law_a_checkpoint_of_the_slots_continues(shipped: AbstractOptimizer, tmp_path: Path) -> None:
+    rows = gradients(4, 2, torch.float32)
+    whole = descended(shipped, rows, range(1, 20), shipped.init(rows))
+    slots = shipped.init(rows)
+    half = descended(shipped, rows, range(1, 10), slots)
+    torch.save((half, slots), tmp_path / "slots.pt")
+    half, slots = torch.load(tmp_path / "slots.pt", weights_only=True)
+    assert torch.equal(descended(shipped, half, range(10, 20), slots), whole)
