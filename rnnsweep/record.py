@@ -42,6 +42,9 @@ class RunRecord:
     error: str | None = None
     metric: Json = dataclasses.field(default_factory=dict)
     """What the task is judged by: name, unit and direction (min or max); empty where the run failed."""
+    declared: Json = dataclasses.field(default_factory=dict)
+    """Each metric by its name without the split: unit, direction (min, max or null) and chance level. Empty where the
+    run failed, and in records from before metrics were declared."""
 
 
 class RunStore:

@@ -37,7 +37,7 @@ from rnnsweep.interrupt import StopRequest
 from rnnsweep.kernels import fused
 from rnnsweep.matching import nearest
 from rnnsweep.record import RunRecord, RunStore
-from rnnsweep.tasks.base import AbstractTask
+from rnnsweep.tasks.base import AbstractTask, declared
 from rnnsweep.train import Member, Observer, TrainConfig, Trainer, load
 from rnnsweep.types import EXECUTION, Showcase
 
@@ -271,6 +271,7 @@ def _finish(trainer: Trainer, row: int, run: Run, store: RunStore) -> RunRecord:
         showcase=showcase.data,
         error=f"the loss or its gradient passed all bounds by step {member.steps}" if diverged else None,
         metric=dataclasses.asdict(run.task.metric),
+        declared={name: dataclasses.asdict(metric) for name, metric in declared(run.task).items()},
     )
     store.finish(record)
     return record

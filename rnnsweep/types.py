@@ -35,11 +35,19 @@ Split = Literal["train", "val", "test"]
 
 @dataclasses.dataclass(frozen=True)
 class Metric:
-    """What a task is judged by: a name in its metrics, its unit and which way is better."""
+    """The declaration of a metric: search, pruning and report read it and nothing else."""
 
     name: str
+    """As in the rows, without the split: `accuracy`."""
     unit: str
-    direction: Literal["min", "max"]
+    direction: Literal["min", "max"] | None
+    """Which way is better; None: a reference value, by which nothing is compared."""
+    chance: float | None = None
+    """What the best constant answer reaches; None: not known."""
+
+
+GENERAL = (Metric("loss", "", "min"), Metric("parameters", "", "min"), Metric("seconds", "s", "min"))
+"""What every run has, whatever its task declares; a task may declare its loss anew, with its unit."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -135,6 +135,22 @@ def test_balanced_weights_and_macro_f1_against_a_worked_example() -> None:
     assert means == pytest.approx({"macro_f1": (1 / 2 + 2 / 3) / 2, "balanced_accuracy": (1 + 1 / 2) / 2})
 
 
+def test_class_weights_count_in_training_alone() -> None:
+    """Else the validation losses of class_weights=none and balanced would mean two things."""
+    tasks = [NamesClass(0, 64, examples=300, class_weights=weights) for weights in ("none", "balanced")]  # type: ignore[arg-type]
+    torch.manual_seed(0)
+    model = torch.nn.Linear(1, len(tasks[0].class_names))
+
+    class Scores(torch.nn.Module):
+        def forward(self, inputs: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+            return model(inputs[:, :1].float())  # type: ignore[no-any-return]
+
+    for training in (False, True):
+        scorer, batch = Scores().train(training), tasks[0].batch(0)
+        (none, *_), (balanced, *_) = (task.loss(scorer, batch, ()) for task in tasks)
+        assert torch.equal(none, balanced) is not training
+
+
 def test_naive_bayes_tells_the_languages_apart() -> None:
     task = NamesGen(0, 32, examples=2000)
     judge = NaiveBayes(task.texts("train"), task.labels("train").tolist())

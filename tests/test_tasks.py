@@ -1,15 +1,19 @@
 """The laws that every task of examples in conf/task obeys."""
 
+import functools
 import json
+import math
 
 import pytest
 import torch
 from conftest import Compose, choices
+from torch import nn
 
 from rnnsweep import run
 from rnnsweep.stack import Stack
+from rnnsweep.tasks.base import declared
 from rnnsweep.tasks.examples import ExampleTask
-from rnnsweep.types import Batch
+from rnnsweep.types import Batch, Showcase
 
 SMALL = {"examples": 300, "held_out": 60, "seq_len": 12, "samples": 3, "max_len": 12, "min_len": 2}
 TASKS = [name for name in choices("task") if name != "charlm"]
@@ -20,6 +24,14 @@ def small(composed: Compose, name: str, *overrides: str, seed: int = 0) -> run.R
     fields = composed(f"task={name}")["task"]
     sizes = [f"task.{key}={value}" for key, value in SMALL.items() if key in fields]
     return run.prepare(composed(f"task={name}", *sizes, "cell.hidden_size=8", f"seed={seed}", *overrides))
+
+
+@functools.cache
+def shown(composed: Compose, name: str) -> tuple[run.Run, nn.Module, Showcase]:
+    """A run, its model before training, and what this model shows."""
+    made = small(composed, name, *(("task.sample_length=1",) if name == "charlm" else ()))
+    model = run.make_model(made.config, made.classes, made.task).eval()
+    return made, model, made.task.showcase(model)
 
 
 def doubled(batch: Batch) -> Batch:
@@ -104,13 +116,29 @@ def test_a_stack_equals_its_members_alone(name: str, composed: Compose) -> None:
                 torch.testing.assert_close(metrics[key][1][row], count[0])
 
 
+@pytest.mark.parametrize("name", choices("task"))
+def test_every_metric_is_declared(name: str, composed: Compose) -> None:
+    """What stands in the rows of training and validation, and what the finished model adds."""
+    made, model, showcase = shown(composed, name)
+    names = set(showcase.metrics)
+    for batch, training in ((made.task.batch(0), True), (next(made.task.evaluation("val")), False)):
+        _, metrics, _ = made.task.loss(model.train(training), batch, ())
+        means = {name: (total / count).item() for name, (total, count) in metrics.items()}
+        names |= set(made.task.derive(means))
+    known = declared(made.task)
+    assert names <= set(known)
+    own = {metric.name: metric for metric in made.task.metrics}
+    assert names - {"loss"} <= set(own), "the task's own declaration"
+    judged = known[made.task.metric.name]
+    assert (judged.unit, judged.direction) == (made.task.metric.unit, made.task.metric.direction)
+    assert all(metric.chance is None or math.isfinite(metric.chance) for metric in known.values())
+
+
 @pytest.mark.parametrize("name", TASKS)
 def test_what_it_shows_is_json_and_a_saved_model_needs_no_data(name: str, composed: Compose) -> None:
-    made = small(composed, name)
-    model = run.make_model(made.config, made.classes, made.task).eval()
-    shown = made.task.showcase(model)
-    assert json.loads(json.dumps(shown.data))
-    assert all(isinstance(value, float) for value in shown.metrics.values())
+    made, model, showcase = shown(composed, name)
+    assert json.loads(json.dumps(showcase.data))
+    assert all(isinstance(value, float) for value in showcase.metrics.values())
     bare = run.make_task(made.config, made.classes)
     bare.adopt(made.task.assets())
     again = run.make_model(made.config, made.classes, bare)

@@ -93,6 +93,21 @@ def test_stepwise_is_teacher_forced_where_every_coin_is_true(attention: str, bot
     assert not torch.allclose(free, forced)
 
 
+def test_a_forced_share_has_the_same_name_in_training_and_validation(composed: Compose) -> None:
+    """`exact` is the free-running share, wherever it stands."""
+    example = made(composed, "task.attention=none")
+    model, batch = run.make_model(example.config, example.classes, example.task), example.task.batch(0)
+    _, trained, _ = example.task.loss(model.train(), batch, ())
+    _, judged, _ = example.task.loss(model.eval(), batch, ())
+    assert set(trained) == {"loss", "forced_token_accuracy", "forced_exact"}
+    assert {"exact", "token_accuracy", "free_loss"} == set(judged) - set(trained)
+    for name, (total, count) in trained.items():
+        torch.testing.assert_close(judged[name], (total, count))
+    mixed = made(composed, "task.attention=none", "task.teacher_forcing=0.5")
+    _, metrics, _ = mixed.task.loss(model.train(), mixed.task.batch(0), ())
+    assert set(metrics) == {"loss", "mixed_token_accuracy", "mixed_exact"}
+
+
 @pytest.mark.parametrize("cell", ["mlp_window", "lstm_full_gate_recurrence", "rnn"])
 @pytest.mark.parametrize("attention", ["none", "bahdanau"])
 def test_every_kind_of_state_crosses_the_bridge(cell: str, attention: str, composed: Compose) -> None:

@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+import math
 from typing import ClassVar
 
 import torch
@@ -31,6 +32,21 @@ class AnswerTask(DrawnTask):
 
     embedding_size: Count = 64
     """Features of an embedded symbol."""
+
+    @property
+    def equally_likely(self) -> int | None:
+        """How many answers are equally likely before anything is read; None: not known."""
+        return None
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        many = self.equally_likely
+        loss, right = (math.log(many), 1 / many) if many else (None, None)
+        return (
+            Metric("loss", "nats", "min", loss),
+            Metric("accuracy", "share", "max", right),
+            Metric("exact", "share", "max"),
+        )
 
     @property
     @abc.abstractmethod

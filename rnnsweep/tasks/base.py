@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from rnnsweep.cells.base import CellFactory
 from rnnsweep.pooling import PoolingFactory
-from rnnsweep.types import Batch, Metric, Metrics, Showcase, Split, State
+from rnnsweep.types import GENERAL, Batch, Metric, Metrics, Showcase, Split, State
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
@@ -22,9 +22,15 @@ class AbstractTask(abc.ABC):
     """
 
     metric: ClassVar[Metric]
+    """What it is judged by."""
 
     seed: int = dataclasses.field(kw_only=False)
     batch_size: int = dataclasses.field(kw_only=False)
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The declaration of each metric in its rows and in its showcase. May read the data, for chance levels."""
+        return (self.metric,)
 
     @property
     @abc.abstractmethod
@@ -94,3 +100,8 @@ class AbstractTask(abc.ABC):
 
     def adopt(self, assets: dict[str, Any]) -> None:  # noqa: B027  most tasks have none
         """Takes the assets of a saved model in place of the data's own."""
+
+
+def declared(task: AbstractTask) -> dict[str, Metric]:
+    """The declarations by name. Of two that share a name the task's own counts."""
+    return {metric.name: metric for metric in (*GENERAL, task.metric, *task.metrics)}

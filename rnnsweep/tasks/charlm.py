@@ -18,7 +18,7 @@ from rnnsweep.kernels.dense import mean_cross_entropy
 from rnnsweep.models.embedding import TokenEmbedding
 from rnnsweep.models.many_to_many import ManyToMany
 from rnnsweep.pooling import PoolingFactory
-from rnnsweep.tasks import context, samples
+from rnnsweep.tasks import chance, context, samples
 from rnnsweep.tasks.base import AbstractTask
 from rnnsweep.types import (
     EXECUTION,
@@ -73,6 +73,16 @@ class CharLM(AbstractTask):
     """What samples begin with; None: four openings from the validation part."""
     sample_length: Natural = 300
     """Characters of a sample."""
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        loss, _ = chance.labelled(self.data.tokens["train"].flatten())
+        entropy = loss.chance or 0.0
+        return (
+            loss,
+            Metric("ppl", "", "min", math.exp(entropy)),
+            Metric("bpc", "bits", "min", entropy / math.log(2)),
+        )
 
     # The data ------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from rnnsweep.kernels.dense import cross_entropy
 from rnnsweep.models.embedding import Features, TokenEmbedding
 from rnnsweep.models.many_to_one import ManyToOne
 from rnnsweep.pooling import PoolingFactory
+from rnnsweep.tasks import chance
 from rnnsweep.tasks.examples import ExampleTask
 from rnnsweep.types import Batch, Count, DropoutRate, Metric, Metrics, Showcase, Split, State
 
@@ -33,9 +34,18 @@ class ClassificationTask(ExampleTask):
     metric: ClassVar[Metric] = Metric("accuracy", "share", "max")
 
     class_weights: Literal["none", "balanced"] = "none"
-    """balanced: an example counts in the loss by the inverse of its class's frequency in training."""
+    """balanced: an example counts in the training loss by the inverse of its class's frequency in training. Validation
+    and test are never weighted, so that their losses can be compared."""
     output_dropout: DropoutRate = 0.0
     """Share of the pooled features dropped in training before the head."""
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        return (
+            *chance.labelled(self.data["train"]["labels"]),
+            Metric("macro_f1", "share", "max"),
+            Metric("balanced_accuracy", "share", "max", 1 / len(self.class_names)),
+        )
 
     @property
     @abc.abstractmethod
@@ -65,8 +75,9 @@ class ClassificationTask(ExampleTask):
     def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, ""], Metrics, State]:
         labels = batch["labels"]
         scores = model(batch["inputs"], batch["lengths"])  # (batch, classes)
-        weights = self.weights.to(scores)[labels]
-        total, count = (cross_entropy(scores, labels) * weights).sum(), weights.sum()
+        each = cross_entropy(scores, labels)
+        weights = self.weights.to(scores)[labels] if model.training else torch.ones_like(each)
+        total, count = (each * weights).sum(), weights.sum()
         found = scores.argmax(1)
         metrics = {
             "loss": (total.detach(), count),

@@ -37,6 +37,19 @@ class CopyMemory(DrawnTask):
     embedding_size: Count = 32
     """Features of an embedded symbol."""
 
+    @property
+    def memoryless(self) -> float:
+        """The loss of who remembers nothing and knows where the blanks are."""
+        return REMEMBERED * math.log(SYMBOLS) / (self.seq_len + 2 * REMEMBERED)
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        return (
+            Metric("loss", "nats", "min", self.memoryless),
+            Metric("recall", "share", "max", 1 / SYMBOLS),
+            Metric("memoryless", "nats", None),
+        )
+
     @functools.cached_property
     def data(self) -> dict[Split, Batch]:
         symbols, _ = distinct(self.total, REMEMBERED, REMEMBERED, SYMBOLS, self.seed)
@@ -64,7 +77,7 @@ class CopyMemory(DrawnTask):
         return loss / count, {"loss": (loss.detach(), count), "recall": (right, asked)}, ()
 
     def derive(self, means: dict[str, float]) -> dict[str, float]:
-        return means | {"memoryless": REMEMBERED * math.log(SYMBOLS) / (self.seq_len + 2 * REMEMBERED)}
+        return means | {"memoryless": self.memoryless}
 
     @torch.no_grad()
     def showcase(self, model: nn.Module) -> Showcase:

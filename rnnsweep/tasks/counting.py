@@ -12,6 +12,7 @@ from rnnsweep.kernels.dense import cross_entropy
 from rnnsweep.models.embedding import TokenEmbedding
 from rnnsweep.models.many_to_one import ManyToOne
 from rnnsweep.pooling import PoolingFactory
+from rnnsweep.tasks import chance
 from rnnsweep.tasks.bits import BitsTask
 from rnnsweep.tasks.predictions import PredictionTask
 from rnnsweep.types import Batch, Count, Metric, Metrics, Showcase, State
@@ -33,6 +34,12 @@ class Counting(BitsTask, PredictionTask):
     """Lengths at which the trained model is tested, by regression."""
     embedding_size: Count = 16
     """Features of an embedded bit."""
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        targets = self.data["train"]["targets"]
+        loss, accuracy = chance.labelled(targets)
+        return chance.squared(targets) if self.regression else loss, accuracy
 
     @property
     def regression(self) -> bool:

@@ -56,5 +56,9 @@ class MQAR(AnswerTask):
         return {"inputs": inputs, "targets": targets, "lengths": torch.full((len(keys),), self.seq_len)}
 
     @property
+    def equally_likely(self) -> int:
+        return self.symbols // 2
+
+    @property
     def symbol_count(self) -> int:
         return 1 + 2 * (self.symbols // 2)

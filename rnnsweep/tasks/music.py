@@ -54,6 +54,12 @@ class Music(ExampleTask):
     """The head's bias starts at the log-odds of each key's share of the training steps. Else the model first spends
     thousands of steps on learning that most keys are silent, by outputs that saturate, and stays behind."""
 
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        shares = torch.tensor(self.shares, dtype=torch.float64)
+        entropy = F.binary_cross_entropy(shares, shares, reduction="sum").item()
+        return Metric("loss", "nats", "min", entropy), Metric("accuracy", "share", "max")
+
     @functools.cached_property
     def pieces(self) -> dict[Split, list[Roll]]:
         if self.path is not None:

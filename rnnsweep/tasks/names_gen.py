@@ -16,6 +16,7 @@ from rnnsweep.models.decode import generate
 from rnnsweep.models.embedding import TokenEmbedding
 from rnnsweep.models.one_to_many import Condition, OneToMany
 from rnnsweep.pooling import PoolingFactory, mask
+from rnnsweep.tasks import chance
 from rnnsweep.tasks.labelled import NamesTask
 from rnnsweep.tasks.samples import distinct
 from rnnsweep.types import Batch, Count, DropoutRate, Metric, Metrics, Natural, Positive, Showcase, Split, State
@@ -48,6 +49,18 @@ class NamesGen(NamesTask):
     """At which they are drawn."""
     prompt_len: Natural = 3
     """Characters of the test names that the continued samples begin with."""
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        part = self.data["train"]
+        exists = mask(part["lengths"], part["targets"].shape[1])
+        return (
+            *chance.labelled(part["targets"][exists]),
+            Metric("controllability", "share", "max", 1 / len(self.classes)),
+            Metric("classifier_accuracy", "share", None),
+            Metric("classifier_balanced_accuracy", "share", None),
+            *(Metric(name, "share", "max") for name in ("novelty", "distinct_1", "distinct_2", "distinct_3")),
+        )
 
     @functools.cached_property
     def data(self) -> dict[Split, Batch]:

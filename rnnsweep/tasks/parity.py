@@ -13,6 +13,7 @@ from rnnsweep.models.embedding import TokenEmbedding
 from rnnsweep.models.many_to_many import ManyToMany
 from rnnsweep.models.many_to_one import ManyToOne
 from rnnsweep.pooling import PoolingFactory, mask
+from rnnsweep.tasks import chance
 from rnnsweep.tasks.bits import BitsTask
 from rnnsweep.types import Batch, Count, DropoutRate, Metric, Metrics, Showcase, State
 
@@ -31,6 +32,14 @@ class Parity(BitsTask):
     """Share of the embedded features dropped in training."""
     output_dropout: DropoutRate = 0.0
     """Share of the cell's (pooled) outputs dropped in training before the head."""
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        part = self.data["train"]
+        targets = part["targets"]
+        far = (Metric(f"accuracy_{length}", "share", "max", 0.5) for length in self.test_lengths)
+        labels = targets[mask(part["lengths"], targets.shape[1])] if self.each else targets
+        return *chance.labelled(labels), *far
 
     @property
     def each(self) -> bool:

@@ -14,6 +14,7 @@ from rnnsweep.cells.base import CellFactory
 from rnnsweep.models.embedding import Features
 from rnnsweep.models.many_to_one import ManyToOne
 from rnnsweep.pooling import PoolingFactory
+from rnnsweep.tasks import chance
 from rnnsweep.tasks.examples import DrawnTask
 from rnnsweep.tasks.predictions import PredictionTask
 from rnnsweep.types import Batch, Metric, Metrics, Split, State
@@ -27,6 +28,10 @@ class RegressionTask(PredictionTask):
 
     features: ClassVar[int]
     """Numbers of one step."""
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        return (chance.squared(self.data["train"]["targets"]),)
 
     def build(self, cell: CellFactory, pooling: PoolingFactory) -> nn.Module:
         return ManyToOne(Features(self.features), cell, pooling, outputs=1)

@@ -56,5 +56,9 @@ class SelectiveCopy(AnswerTask):
         return {"inputs": inputs, "targets": targets, "lengths": torch.full((count,), steps)}
 
     @property
+    def equally_likely(self) -> int:
+        return self.symbols
+
+    @property
     def symbol_count(self) -> int:
         return self.symbols + 2

@@ -11,7 +11,7 @@ from rnnsweep.data import sentiment
 from rnnsweep.data.bag import BagOfSymbols
 from rnnsweep.tasks.classification import SymbolClassification
 from rnnsweep.tasks.labelled import LabelledTask
-from rnnsweep.types import Count, Showcase, Split
+from rnnsweep.types import Count, Metric, Showcase, Split
 from rnnsweep.vocab import Words
 
 
@@ -27,6 +27,10 @@ class SentimentClass(LabelledTask, SymbolClassification):
     """Snippets to make up where there is no path."""
     max_len: Count = 24
     """Words of a snippet that are read; longer ones are cut."""
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        return *super().metrics, Metric("bag_of_words", "share", None)
 
     def made_up(self) -> list[tuple[str, str]]:
         return sentiment.opinions(self.examples, self.seed)

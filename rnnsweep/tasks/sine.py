@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from rnnsweep.data import series
 from rnnsweep.errors import ConfigError
 from rnnsweep.tasks.regression import RegressionTask
-from rnnsweep.types import EXECUTION, Batch, Count, NonNegative, Positive, Rate, Showcase, Split
+from rnnsweep.types import EXECUTION, Batch, Count, Metric, NonNegative, Positive, Rate, Showcase, Split
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
@@ -48,6 +48,13 @@ class Sine(RegressionTask):
     """Values at the end to forecast."""
     val_fraction: Rate = 0.1
     """Share of the values before the horizon for validation."""
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        (loss,) = super().metrics
+        error = (loss.chance or 0.0) * self.unit**2
+        own = (Metric(name, "MSE", "min", error) for name in ("mse", "one_step_mse", "free_mse"))
+        return loss, *own, Metric("noise_mse", "MSE", None)
 
     @property
     def source_hash(self) -> str:

@@ -45,7 +45,8 @@ class TransductionTask(ExampleTask):
 
     Trained with teacher forcing or a mixture; judged free-running: `exact` is the share of targets that are right from
     the first symbol to the end, `token_accuracy` the share of symbols, `free_loss` the loss when the model reads its
-    own symbols, and `exposure_bias` what that costs over the teacher-forced `loss`.
+    own symbols, and `exposure_bias` what that costs over the teacher-forced `loss`. The shares under teacher forcing
+    are `forced_exact` and `forced_token_accuracy`; where training mixes, its rows say `mixed_` instead.
     """
 
     metric: ClassVar[Metric] = Metric("exact", "share", "max")
@@ -68,6 +69,13 @@ class TransductionTask(ExampleTask):
     """Features of an embedded symbol."""
     embedding_dropout: DropoutRate = 0.0
     """Share of the embedded features dropped in training."""
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        losses = (Metric(name, "nats", "min") for name in ("loss", "free_loss", "exposure_bias"))
+        read = ("", "forced_", "mixed_")
+        shares = (Metric(how + name, "share", "max") for how in read for name in ("exact", "token_accuracy"))
+        return *losses, *shares, Metric("decoded_exact", "share", "max")
 
     @functools.cached_property
     @abc.abstractmethod
@@ -138,14 +146,15 @@ class TransductionTask(ExampleTask):
         read = batch["source"], batch["source_lengths"], batch["inputs"]
         if model.training:
             scores = model.mixed(*read, batch["coins"]) if self.mixes else model(*read)  # type: ignore[operator]
-            loss, metrics = self._judged(scores, batch)
+            loss, metrics = self._judged(scores, batch, "mixed_" if self.mixes else "forced_")
             return loss, metrics, ()
-        loss, forced = self._judged(model(*read), batch)
+        loss, forced = self._judged(model(*read), batch, "forced_")
         never = torch.zeros_like(batch["inputs"], dtype=torch.bool)
-        _, free = self._judged(model.mixed(*read, never), batch)  # type: ignore[operator]
-        return loss, free | {"loss": forced["loss"], "free_loss": free["loss"]}, ()
+        _, free = self._judged(model.mixed(*read, never), batch, "")  # type: ignore[operator]
+        return loss, free | forced | {"free_loss": free["loss"]}, ()
 
-    def _judged(self, scores: Float[Tensor, "batch time vocab"], batch: Batch) -> tuple[Tensor, Metrics]:
+    def _judged(self, scores: Float[Tensor, "batch time vocab"], batch: Batch, how: str) -> tuple[Tensor, Metrics]:
+        """The loss and the metrics; `how` names what the decoder read: true symbols, its own (empty), or a mixture."""
         targets = batch["targets"]
         exists = mask(batch["lengths"], targets.shape[1])
         each = cross_entropy(scores, targets)
@@ -153,8 +162,8 @@ class TransductionTask(ExampleTask):
         right = scores.argmax(-1) == targets
         metrics = {
             "loss": (total.detach(), count),
-            "token_accuracy": ((right & exists).sum(), count),
-            "exact": ((right | ~exists).all(1).sum(), torch.ones_like(targets[:, 0]).sum()),
+            f"{how}token_accuracy": ((right & exists).sum(), count),
+            f"{how}exact": ((right | ~exists).all(1).sum(), torch.ones_like(targets[:, 0]).sum()),
         }
         return total / count, metrics
 
