@@ -96,6 +96,19 @@ class RunStore:
         (self.path / "record.json").unlink(missing_ok=True)
         self.write("config.json", _dump(config))
 
+    def forget_failure(self) -> None:
+        """Removes the record of a failed run, so that the run is tried again."""
+        if self._failed() and self.claim():
+            try:
+                if self._failed():  # read again: before the claim another process may have trained the run
+                    (self.path / "record.json").unlink()
+            finally:
+                self.release()
+
+    def _failed(self) -> bool:
+        record = self.record()
+        return record is not None and record.status == "failed"
+
     def clear(self) -> None:
         """Forgets all earlier results of this run; for a claimed run that is trained anew."""
         for file in self.path.iterdir():

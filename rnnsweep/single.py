@@ -16,15 +16,15 @@ def train(run: Run, store: RunStore) -> RunRecord:
         ConfigError: the directory cannot be written, or another process trains in it.
         Interrupted: SIGINT or SIGTERM came; a checkpoint is written.
     """
-    finished = store.record()
-    if finished and finished.status in ("complete", "diverged") and not run.config["rerun"]:
-        print(f"{store.path} is finished; `rerun=true` trains it anew")
+    if finished := _finished(run, store):
         return finished
     observer = tracked(progress.observer(run.train.progress), run.train.tracker)
     _claim(store)
-    if run.config["rerun"]:
-        store.clear()
     try:
+        if finished := _finished(run, store):  # asked again: before the claim another process may have trained it
+            return finished
+        if run.config["rerun"]:
+            store.clear()
         with interrupt.listening() as stop:
             (record,) = execute([(run, store)], observer, stop)
     except Exception as error:
@@ -39,6 +39,15 @@ def train(run: Run, store: RunStore) -> RunRecord:
         store.release()
     curves.draw(store)
     figures.draw(store, record.showcase)
+    return record
+
+
+def _finished(run: Run, store: RunStore) -> RunRecord | None:
+    """The record of a run that needs no more training, and says so; None where there is something to train."""
+    record = store.record()
+    if record is None or record.status not in ("complete", "diverged") or run.config["rerun"]:
+        return None
+    print(f"{store.path} is finished; `rerun=true` trains it anew")
     return record
 
 

@@ -135,14 +135,8 @@ class Search:
                 if trial.state.name == "FAIL":
                     study.set_user_attr(RETRIED, [*study.user_attrs.get(RETRIED, []), trial.number])
                     study.enqueue_trial(trial.params)
-                    self._forget(trial.user_attrs.get("runs", []))
-
-    def _forget(self, runs: list[str]) -> None:
-        for store in (RunStore(self.study / name) for name in runs):
-            record = store.record()
-            if record is not None and record.status == "failed" and store.claim():
-                (store.path / "record.json").unlink(missing_ok=True)
-                store.release()
+                    for name in trial.user_attrs.get("runs", []):
+                        RunStore(self.study / name).forget_failure()
 
     @contextmanager
     def one_at_a_time(self) -> Iterator[None]:

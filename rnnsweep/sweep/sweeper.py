@@ -363,13 +363,11 @@ class StudySweeper:
         (plan.study / FOLDER / "stop").unlink(missing_ok=True)
         for run in plan.runs:
             store = plan.store(run)
-            record = store.record()
-            if record is None or not (self.config.rerun or record.status == "failed") or not store.claim():
-                continue
-            if self.config.rerun:
+            if not self.config.rerun:
+                store.forget_failure()
+            elif store.record() is not None and store.claim():
                 store.clear()
-            (store.path / "record.json").unlink(missing_ok=True)
-            store.release()
+                store.release()
 
     def _count(self) -> int:
         if self.workers != "auto":

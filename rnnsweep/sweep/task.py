@@ -59,9 +59,9 @@ class WorkTask:
         board.unlink(missing_ok=True)
         for name in names:
             store = RunStore(study / name)
-            if store.record() is not None or not store.claim():
+            if not store.claim():
                 continue
-            if store.died() >= 2:
+            if store.record() is None and store.died() >= 2:  # read after the claim: another may have trained it
                 error = f"its worker died twice ({cause}) without getting further than {len(store.rows())} rows"
                 hint = "; SIGKILL is what the kernel sends when memory runs out" if cause == "SIGKILL" else ""
                 fail(name, store, store.config() or {}, error + hint)
