@@ -1,4 +1,4 @@
-"""Where a decoder looks while it writes: weights over the encoder's outputs."""
+"""Attention: the decoder's weights over the outputs of the encoder."""
 
 from typing import Literal
 
@@ -13,18 +13,20 @@ Kind = Literal["none", "bahdanau", "luong_dot", "luong_general", "luong_concat"]
 
 
 class Attention(nn.Module):
-    """softmax over the source of a score between query and key (the encoder's outputs).
+    """The softmax, over the steps of the source, of a score between a query and a key (the encoder's output).
 
         dot      q · k                    (Luong et al. 2015, eq. 7; query and key of one size)
         general  q · W k                  (eq. 7)
         concat   v · tanh(W [q; k])       (eq. 7, and Bahdanau et al. 2015, appendix A.1.2)
 
-    Bahdanau's decoder asks with its last output before it reads (`before`); Luong's with its new one after.
+    The query of Bahdanau's decoder is its output of the step before, so that it can read the context beside the symbol
+    (`before`). The query of Luong's decoder is its new output.
 
     Args:
-        kind: whose attention.
-        query, key: features of a query and of a key.
-        size: features inside `concat`.
+        kind: which of these scores.
+        query: features of a query.
+        key: features of a key.
+        size: features within `concat`.
     """
 
     def __init__(self, kind: Kind, query: int, key: int, size: int):
@@ -46,7 +48,16 @@ class Attention(nn.Module):
         keys: Float[Tensor, "batch source key"],
         exists: Bool[Tensor, "batch source"],
     ) -> tuple[Float[Tensor, "batch time key"], Float[Tensor, "batch time source"]]:
-        """The weighted means of the keys, and the weights."""
+        """Attends.
+
+        Args:
+            queries: what is asked for.
+            keys: the encoder's outputs.
+            exists: which of its steps are not padding.
+
+        Returns:
+            The weighted means of the keys, and the weights.
+        """
         scores = torch.where(exists[:, None], self._scores(queries, keys), -torch.inf)
         weights = scores.softmax(2)
         return weights @ keys, weights

@@ -1,6 +1,7 @@
-"""Optimizers and clipping on the matrix (member, parameter): each row is a model with its own numbers.
+"""Optimizers and clipping on a (member, parameter) matrix: each row is a model with its own learning rate and so on.
 
-Every rule follows torch.optim to rounding; the classes hold the settings, `stack` makes their numbers columns.
+Every rule equals torch.optim's to rounding. A class holds the settings of one member; `Numbers` puts those of all
+members into columns.
 """
 
 import abc
@@ -17,13 +18,20 @@ from rnnsweep.types import PER_MEMBER, NonNegative, Positive, Rate
 Rows = Float[Tensor, "member parameter"]
 Column = Float[Tensor, "member 1"]
 Slots = dict[str, Tensor]
-"""What an optimizer remembers, by name; each entry is (member, parameter)."""
+"""The optimizer's state by name, such as a running mean of gradients; each entry is (member, parameter)."""
 
 
 def clip_(gradients: Rows, limits: Column | None) -> Float[Tensor, "member"]:
-    """Scales each row to a norm of at most its limit (Pascanu et al. 2013, alg. 1); returns the norms before.
+    """Scales each row to a norm of at most its limit, in place (Pascanu et al. 2013, algorithm 1).
 
-    `limits` None: no row is clipped. The factor is that of torch.nn.utils.clip_grad_norm_.
+    The factor is that of torch.nn.utils.clip_grad_norm_.
+
+    Args:
+        gradients: a row for each member.
+        limits: the largest norm of each row; None: no row is scaled.
+
+    Returns:
+        The norms before.
     """
     # row by row: torch sums the rows of a matrix in an order that depends on how many there are
     norms = torch.stack([torch.linalg.vector_norm(row) for row in gradients.unbind()])
@@ -34,22 +42,37 @@ def clip_(gradients: Rows, limits: Column | None) -> Float[Tensor, "member"]:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AbstractOptimizer(abc.ABC):
-    """An update rule: `init(parameters)` makes its memory, `update` moves the parameters in place."""
+    """An update rule. Its fields are its settings; those that are `PER_MEMBER` may differ within a stack."""
 
     lr: Annotated[Positive, PER_MEMBER] = 1e-3
     """The base learning rate; the schedule multiplies it."""
     weight_decay: Annotated[NonNegative, PER_MEMBER] = 0.0
+    """The factor of the weights that is added to the gradient, or taken from the weights."""
 
     @abc.abstractmethod
-    def init(self, parameters: Rows) -> Slots: ...
+    def init(self, parameters: Rows) -> Slots:
+        """Makes the state before the first step."""
 
     @abc.abstractmethod
     def update(self, parameters: Rows, gradients: Rows, slots: Slots, numbers: "Numbers", step: int) -> None:
-        """One step in place; `step` counts from 1."""
+        """Makes one step, in place.
+
+        Args:
+            parameters: a row for each member; it is changed.
+            gradients: their gradients; they may be overwritten.
+            slots: the state that `init` made; it is changed.
+            numbers: the settings of all members as columns; `numbers.lr` has the schedule in it.
+            step: the number of this step, from 1.
+        """
 
 
 class Numbers:
-    """The numbers of all members' optimizers: `numbers["lr"]` is a (member, 1) column in float64."""
+    """The settings of all members' optimizers: `numbers["momentum"]` is a (member, 1) column in float64.
+
+    Args:
+        optimizers: one for each member, all of one class.
+        device: where the columns are kept.
+    """
 
     def __init__(self, optimizers: Sequence[AbstractOptimizer], device: torch.device):
         names = [f.name for f in dataclasses.fields(optimizers[0]) if f.type is not bool]
@@ -109,7 +132,7 @@ class RMSprop(AbstractOptimizer):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AbstractAdam(AbstractOptimizer):
-    """Kingma and Ba 2015, algorithm 1; where the weight decay acts is the leaf's."""
+    """Kingma and Ba 2015, algorithm 1; a subclass says where the weight decay acts."""
 
     beta1: Annotated[Rate, PER_MEMBER] = 0.9
     beta2: Annotated[Rate, PER_MEMBER] = 0.999
@@ -122,7 +145,7 @@ class AbstractAdam(AbstractOptimizer):
         beta1, beta2 = numbers["beta1"], numbers["beta2"]
         mean = slots["mean"].lerp_(gradients, (1 - beta1).to(parameters))
         square = slots["square"].lerp_(gradients.square(), (1 - beta2).to(parameters))
-        # in float64: in float32 the 1 - beta2**step of the first steps would keep four digits
+        # in float64: in float32, 1 - beta2**step keeps only four digits in the first steps
         size, spread = numbers.lr / (1 - beta1**step), (1 - beta2**step).sqrt()
         root = square.sqrt().div_(spread.to(parameters)).add_(numbers["eps"].to(parameters))
         parameters.sub_((mean / root).mul_(size.to(parameters)))
@@ -130,7 +153,7 @@ class AbstractAdam(AbstractOptimizer):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Adam(AbstractAdam):
-    """Weight decay as part of the gradient (L2); torch.optim.Adam."""
+    """Kingma and Ba 2015, with weight decay as a part of the gradient (L2); torch.optim.Adam."""
 
     def update(self, parameters: Rows, gradients: Rows, slots: Slots, numbers: Numbers, step: int) -> None:
         gradients = gradients + numbers["weight_decay"].to(parameters) * parameters

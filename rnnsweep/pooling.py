@@ -1,4 +1,4 @@
-"""From the outputs at all steps to one vector a sequence. Padded steps never count."""
+"""From the outputs at all steps to one vector for each sequence. Padded steps never count."""
 
 import abc
 from collections.abc import Callable
@@ -19,7 +19,11 @@ def mask(lengths: Int[Tensor, "batch"], time: int) -> Bool[Tensor, "batch {time}
 
 
 class AbstractPooling(nn.Module, abc.ABC):
-    """Collapses time; `lengths` says how many steps of each sequence exist (at least 1)."""
+    """One vector for each padded sequence.
+
+    Args:
+        hidden_size: features of the outputs.
+    """
 
     def __init__(self, hidden_size: int, /):
         super().__init__()
@@ -27,7 +31,16 @@ class AbstractPooling(nn.Module, abc.ABC):
     @abc.abstractmethod
     def forward(
         self, h: Float[Tensor, "batch time hidden"], lengths: Int[Tensor, "batch"]
-    ) -> Float[Tensor, "batch hidden"]: ...
+    ) -> Float[Tensor, "batch hidden"]:
+        """Pools over time.
+
+        Args:
+            h: the outputs at all steps, padded.
+            lengths: how many steps of each sequence exist, at least 1.
+
+        Returns:
+            A vector for each sequence. It must not depend on padded steps.
+        """
 
 
 class Last(AbstractPooling):
@@ -58,7 +71,7 @@ class Max(AbstractPooling):
 
 
 class Attention(AbstractPooling):
-    """softmax_t(q · tanh(W h_t + b)) as weights: attention with one learned query (Yang et al. 2016, eq. 5-7)."""
+    """The mean with weights softmax_t(q · tanh(W h_t + b)), q one learned query (Yang et al. 2016, eq. 5-7)."""
 
     def __init__(self, hidden_size: int, /):
         super().__init__(hidden_size)

@@ -1,4 +1,4 @@
-"""The families of cells. A family writes `forward` once; a cell supplies only its mathematics."""
+"""The families of cells. A family writes `forward` once; a cell supplies its mathematics."""
 
 import abc
 import dataclasses
@@ -25,41 +25,62 @@ RecurrentInit = Literal["orthogonal", "uniform", "identity"]
 
 
 class AbstractCell(nn.Module, abc.ABC):
-    """A causal map from sequence to sequence that carries its past in `state`.
+    """A causal map from sequence to sequence that carries its past in a state.
 
-    The splice law holds for every cell: `forward` over a sequence equals `forward` over its pieces
-    with the state carried. One time step is `forward` with time = 1.
+    One law holds for every cell: `forward` over a sequence equals `forward` over its pieces, with the state carried
+    from piece to piece. One time step is `forward` with time = 1.
     """
 
     divisor: ClassVar[str | None] = None
-    """The setting, if any, whose number divides hidden_size."""
+    """The setting, if any, whose number must divide hidden_size, such as `heads`."""
     linear_state: ClassVar[bool] = True
-    """Whether a linear map of a state is one, too; not so where a leaf is a logarithm, a divisor or a mask."""
+    """Whether a linear map of a state gives a valid state. It does not where a part is a logarithm, a divisor or a
+    mask."""
     input_size: int
+    """Features of an input step."""
     hidden_size: int
+    """Features of an output step."""
     bidirectional: bool = False
     """Whether an encoder reads whole sequences from the end, too, with a second cell: see models/encoder.py."""
 
     @abc.abstractmethod
     def initial_state(self, x: Float[Tensor, "batch time in"]) -> State:
-        """The state before the first step, on the device and in the precision of `x`."""
+        """The state before the first step.
+
+        Args:
+            x: the input. It gives the batch size, the device and the precision.
+
+        Returns:
+            A flat tuple of tensors, each (batch, ...).
+        """
 
     @abc.abstractmethod
     def forward(
         self, x: Float[Tensor, "batch time in"], state: State
     ) -> tuple[Float[Tensor, "batch time hidden"], State]:
-        """The outputs at all steps and the state after the last; an empty `state` starts from the beginning."""
+        """Reads a sequence.
+
+        Args:
+            x: the input.
+            state: the state before the first step; an empty one starts from the beginning.
+
+        Returns:
+            The outputs at all steps, and the state after the last.
+        """
 
     def runs_as(self, how: kernels.Execution) -> kernels.Execution | None:
-        """What runs its recurrence where `how` is asked for; None where it has none."""
+        """The execution that this cell uses where `how` is asked for; None where it has no recurrence."""
         return None
 
 
 def causal(cell: AbstractCell) -> AbstractCell:
-    """The cell, where what stands around it must not see the future.
+    """Checks that a cell reads in one direction, for models that predict the next step.
+
+    Returns:
+        The same cell.
 
     Raises:
-        ConfigError: it was asked to read in both directions.
+        ConfigError: the cell is bidirectional.
     """
     if cell.bidirectional:
         problem = "this task predicts what comes next, so its cell must not read from the end; use false"
@@ -68,10 +89,14 @@ def causal(cell: AbstractCell) -> AbstractCell:
 
 
 def head_size(hidden_size: int, heads: int) -> int:
-    """Features of a head.
+    """Features of one head.
+
+    Args:
+        hidden_size: features of all heads together.
+        heads: how many there are.
 
     Raises:
-        ConfigError: the heads do not divide the features.
+        ConfigError: the number of heads does not divide `hidden_size`.
     """
     if hidden_size % heads:
         problem = f"{heads} heads do not divide `cell.hidden_size` = {hidden_size}; use a multiple"
@@ -106,7 +131,12 @@ class Layer(nn.Module):
             nn.init.orthogonal_(block) if init == "orthogonal" else nn.init.eye_(block)
 
     def start_bias(self, gate: int, value: float | None) -> None:
-        """What the two biases of a gate sum to at the start; None leaves them as they are."""
+        """Sets what the two biases of a gate sum to at the start.
+
+        Args:
+            gate: the place of the gate among the blocks of rows.
+            value: the sum; None leaves the biases as they were drawn.
+        """
         if value is None:
             return
         rows = slice(gate * self.hidden_size, (gate + 1) * self.hidden_size)
@@ -118,24 +148,24 @@ class Layer(nn.Module):
         return torch.addmm(self.bias_hh, h, self.weight_hh.T)
 
     def project(self, x: Float[Tensor, "batch time in"]) -> Float[Tensor, "batch time gates"]:
-        """The inputs' share of the gates at all steps, in one product."""
+        """weight_ih x + bias_ih at all steps, in one product."""
         return linear(x, self.weight_ih, self.bias_ih)
 
     def weights(self) -> list[Tensor | None]:
-        """As torch.gru wants them; None for what a layer has not."""
+        """The weights in the order of torch.gru; None for one that the layer does not have."""
         return [self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh]
 
 
 @dataclasses.dataclass(kw_only=True, eq=False, repr=False)
 class LayeredCell(AbstractCell):
-    """Layers, each reading the outputs of the one below; what stands between two is the same for every family.
+    """Layers, each of which reads the outputs of the one below. Dropout, norms and residuals stand between two layers.
 
-    A family makes a layer, says what its state is before the first step, and runs it over a sequence. The state is a
-    flat tuple, layer by layer, `leaves` tensors each.
+    A family supplies `make_layer`, `layer_state` and `run_layer`. The state is a flat tuple: `leaves` tensors for the
+    first layer, then as many for the second, and so on.
     """
 
     sigmoids: ClassVar[tuple[str, ...]] = ()
-    """Names of the gates that a layer squashes with torch.sigmoid, in that order: for the diagnostics."""
+    """Names of the gates that a layer passes through torch.sigmoid, in that order. The diagnostics read them."""
 
     input_size: int = dataclasses.field(kw_only=False)
     """Features of an input step."""
@@ -144,7 +174,7 @@ class LayeredCell(AbstractCell):
     num_layers: Count = 1
     """Layers; each reads the outputs of the one below."""
     dropout: DropoutRate = 0.0
-    """Share of the features dropped between layers in training; with one layer there is nothing between."""
+    """Share of the features dropped between layers in training; no effect with one layer."""
     variational: bool = False
     """Dropout between layers drops the same features at all steps of a sequence (Gal and Ghahramani 2016)."""
     residual: bool = False
@@ -152,9 +182,9 @@ class LayeredCell(AbstractCell):
     layer_norm: bool = False
     """What a layer reads from the one below is normalised first (Ba et al. 2016)."""
     match_params: Count | None = None
-    """The parameters that the whole model shall have, as near as can be: decides hidden_size (run.py does it)."""
+    """Parameters of the whole model; run.py chooses the hidden_size that comes nearest."""
     bidirectional: bool = False
-    """A second cell reads from the end, where a task reads whole sequences; their outputs are laid side by side."""
+    """A second cell reads from the end, where a task reads whole sequences; the outputs stand side by side."""
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -170,17 +200,38 @@ class LayeredCell(AbstractCell):
 
     @abc.abstractmethod
     def make_layer(self, input_size: int) -> nn.Module:
-        """The weights of one layer over `input_size` features."""
+        """Makes the weights of one layer.
+
+        Args:
+            input_size: features that the layer reads.
+        """
 
     @abc.abstractmethod
     def layer_state(self, layer: nn.Module, x: Float[Tensor, "batch time in"]) -> State:
-        """One layer's state before the first step; `x` is what the cell reads."""
+        """The state of one layer before the first step.
+
+        Args:
+            layer: the layer.
+            x: the input of the cell; it gives the batch size, the device and the precision.
+
+        Returns:
+            `leaves` tensors.
+        """
 
     @abc.abstractmethod
     def run_layer(
         self, layer: nn.Module, x: Float[Tensor, "batch time features"], state: State
     ) -> tuple[Float[Tensor, "batch time hidden"], State]:
-        """One layer's outputs at all steps and its state after the last."""
+        """Runs one layer over a sequence.
+
+        Args:
+            layer: the layer.
+            x: what it reads.
+            state: its state before the first step.
+
+        Returns:
+            The outputs at all steps, and the state after the last.
+        """
 
     def initial_state(self, x: Float[Tensor, "batch time in"]) -> State:
         return sum((self.layer_state(layer, x) for layer in self.layers), State())
@@ -199,14 +250,22 @@ class LayeredCell(AbstractCell):
 
 @dataclasses.dataclass(kw_only=True, eq=False, repr=False)
 class RecurrentCell(LayeredCell):
-    """h_t = f(x_t, h_{t-1}), layer upon layer.
+    """h_t = f(x_t, h_{t-1}), in layers.
 
-    A leaf class says how many gates and state tensors a layer has, writes one step, and names the library's
-    kernel for the same mathematics if there is one. A layer's state is `leaves` tensors of (batch, hidden) each,
-    the output first.
+    A subclass sets `gates`, overrides `leaves` where a layer's state has more than one tensor, and writes `step`. It
+    may name torch's kernel for the same mathematics (`library`) and describe a unit for the compiled kernel
+    (`pointwise`). A layer's state is `leaves` tensors of (batch, hidden), the output first.
+
+    Example:
+        class Leaky(RecurrentCell):
+            gates = 1
+
+            def step(self, layer, gates, state):
+                return (0.9 * state[0] + 0.1 * torch.tanh(gates + layer.recurrent(state[0])),)
     """
 
     gates: ClassVar[int]
+    """Blocks of rows of a layer's matrices."""
     blocks: ClassVar[tuple[str, ...]] = ()
     """Names of the gates in the order of the rows."""
 
@@ -224,25 +283,34 @@ class RecurrentCell(LayeredCell):
 
     @abc.abstractmethod
     def step(self, layer: Layer, gates: Float[Tensor, "batch gates"], state: State) -> State:
-        """One step of one layer, given the inputs' share of the gates (weight_ih x_t + bias_ih)."""
+        """One step of one layer.
+
+        Args:
+            layer: the weights.
+            gates: what the input adds to the gates, weight_ih x_t + bias_ih.
+            state: the state before the step, `leaves` tensors of (batch, hidden).
+
+        Returns:
+            The state after the step; its first tensor is the output.
+        """
 
     @property
     def library(self) -> LibraryKernel | None:
-        """The library's kernel for one layer, or None."""
+        """Torch's kernel for one layer, or None."""
         return None
 
     @property
     def pointwise(self) -> Pointwise | Normalised | None:
-        """The mathematics of one unit, from which the fused kernel is compiled, or None."""
+        """The mathematics of one unit, from which the fused kernel is compiled; None: the cell has no fused kernel."""
         return None
 
     def runs_as(self, how: kernels.Execution) -> kernels.Execution:
-        """The scan where the cell has no such kernel, or its state zones out."""
+        """`how`, or the scan where the cell has no such kernel or uses zoneout."""
         there = {"library": self.library is not None, "fused": self.pointwise is not None, "scan": True}
         return how if there[how] and not self.zoneout else "scan"
 
     def units(self, layer: Layer) -> list[Float[Tensor, "hidden"]]:
-        """A layer's parameters of one number a unit, in the order of `pointwise`."""
+        """The parameters of a layer that have one number for each unit, in the order of `pointwise`."""
         return []
 
     def layer_state(self, layer: nn.Module, x: Float[Tensor, "batch time in"]) -> State:
@@ -267,7 +335,16 @@ class RecurrentCell(LayeredCell):
 def windows(
     past: Float[Tensor, "batch before in"], x: Float[Tensor, "batch time in"], dilation: int = 1
 ) -> tuple[Float[Tensor, "batch time window_in"], Float[Tensor, "batch before in"]]:
-    """What each step sees, its input and every `dilation`-th before, oldest first; and the past of the next call."""
+    """The window of each step: its own input and those before it, the oldest first.
+
+    Args:
+        past: the inputs before the first step.
+        x: the inputs.
+        dilation: take every so many-th of the earlier inputs.
+
+    Returns:
+        The windows, each laid out as one vector, and the past of the next call.
+    """
     seen, time = torch.cat([past, x], 1), x.shape[1]
     lags = range(0, past.shape[1] + 1, dilation)
     return torch.cat([seen[:, lag : lag + time] for lag in lags], 2), seen[:, time:]
@@ -287,14 +364,14 @@ class WindowCell(AbstractCell):
     window: Count = 16
     """Inputs that an output sees, its own included."""
     match_params: Count | None = None
-    """As in LayeredCell."""
+    """Parameters of the whole model; run.py chooses the hidden_size that comes nearest."""
 
     def __post_init__(self) -> None:
         super().__init__()
 
     @abc.abstractmethod
     def read(self, windows: Float[Tensor, "batch time window_in"]) -> Float[Tensor, "batch time hidden"]:
-        """The outputs from the windows, each laid out oldest input first (window * in features)."""
+        """The outputs from the windows, each of window * in features, the oldest input first."""
 
     def initial_state(self, x: Float[Tensor, "batch time in"]) -> State:
         return (x.new_zeros(x.shape[0], self.window - 1, x.shape[2]),)

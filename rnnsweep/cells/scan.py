@@ -1,4 +1,4 @@
-"""The family of the linear recurrences, which all steps of a sequence compute at once."""
+"""The family of linear recurrences, whose steps are all computed at once."""
 
 import abc
 import dataclasses
@@ -21,7 +21,13 @@ Coefficients = tuple[Float[Tensor, "batch time hidden"], Float[Tensor, "batch ti
 
 
 class ScanLayer(nn.Module):
-    """The weights of one layer: `projection`, nn.Linear's, from what it reads to its gates side by side."""
+    """The weights of one layer: `projection` is a linear map from the input to the gates, side by side.
+
+    Args:
+        input_size: features that the layer reads.
+        width: features of all gates together.
+        zoneout: share of the state's features that training keeps from the step before.
+    """
 
     def __init__(self, input_size: int, width: int, zoneout: float):
         super().__init__()
@@ -29,23 +35,24 @@ class ScanLayer(nn.Module):
         self.zoneout = Zoneout(zoneout)
 
     def weights(self) -> list[Tensor | None]:
-        """Those of a torch.gru that has nothing recurrent."""
+        """The weights in the order of torch.gru, without the recurrent ones."""
         return [self.projection.weight, None, self.projection.bias, None]
 
     def units(self) -> list[Float[Tensor, "hidden"]]:
-        """Parameters of one number a unit, in the order of `pointwise`."""
+        """The parameters that have one number for each unit, in the order of `pointwise`."""
         return []
 
 
 @dataclasses.dataclass(kw_only=True, eq=False, repr=False)
 class ScanCell(LayeredCell):
-    """h_t = a_t h_{t-1} + b_t, number by number, where a_t and b_t depend on the inputs alone.
+    """h_t = a_t h_{t-1} + b_t for each unit by itself, where a_t and b_t depend on the inputs alone.
 
-    So no step waits for the one before: `kernels.linear_scan` has them all. A leaf class says how many gates a layer
-    has and what a and b are; the output is h, where it says nothing else. A layer's state is h, (batch, hidden).
+    No step has to wait for the one before: `kernels.linear_scan` computes all of them. A subclass sets `gates` and
+    writes `coefficients`; the output is h, unless it overrides `output`. A layer's state is h, (batch, hidden).
     """
 
     gates: ClassVar[int]
+    """Blocks of features of the projection."""
 
     zoneout: DropoutRate = 0.0
     """Share of the state's features that training keeps from the step before (Krueger et al. 2017)."""
@@ -55,18 +62,28 @@ class ScanCell(LayeredCell):
 
     @abc.abstractmethod
     def coefficients(self, layer: nn.Module, gates: Float[Tensor, "batch time gates"]) -> Coefficients:
-        """a and b at all steps."""
+        """Computes a and b.
+
+        Args:
+            layer: the weights.
+            gates: the projection of the inputs.
+
+        Returns:
+            a and b at all steps.
+        """
 
     def output(
         self, gates: Float[Tensor, "batch time gates"], h: Float[Tensor, "batch time hidden"]
     ) -> Float[Tensor, "batch time hidden"]:
-        """What a layer gives at all steps."""
+        """The outputs of a layer at all steps, from its gates and h."""
         return h
 
     @property
     def pointwise(self) -> Pointwise | None:
-        """The mathematics of one unit from its gates on, h the last leaf of its state, to compile a fused kernel from;
-        None: torch computes `coefficients`, and the scan alone is compiled."""
+        """The mathematics of one unit, with h as the last tensor of its state, for the fused kernel.
+
+        None: torch computes `coefficients`, and only the scan over time is compiled.
+        """
         return None
 
     def runs_as(self, how: kernels.Execution) -> kernels.Execution:
@@ -90,7 +107,7 @@ class ScanCell(LayeredCell):
 
 
 def _zoned_out(zoneout: Zoneout, a: Tensor, b: Tensor) -> Coefficients:
-    """The recurrence in which a feature stays as it was where the mask says so: a = 1 and b = 0 there."""
+    """The coefficients with zoneout: where the mask keeps a feature, a = 1 and b = 0."""
     if not zoneout.active:
         return a, b
     masks = zoneout.masks(a.shape[1], (a[:, 0],))

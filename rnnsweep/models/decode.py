@@ -1,4 +1,4 @@
-"""Writing with a trained model, one symbol at a time: by sampling, or the best by a beam."""
+"""Generation, one symbol at a time: by sampling, or by beam search."""
 
 from typing import Protocol, runtime_checkable
 
@@ -13,7 +13,7 @@ from rnnsweep.vocab import UNKNOWN
 
 @runtime_checkable
 class Writer(Protocol):
-    """Scores over the next symbol at every step, and the state to go on from."""
+    """A model that gives scores over the next symbol at every step, and the state after the last."""
 
     def __call__(self, tokens: Tensor, state: State = ..., /) -> tuple[Tensor, State]: ...
 
@@ -27,9 +27,18 @@ def generate(
     top_k: Int[Tensor, "batch"],
     generator: torch.Generator,
 ) -> Int[Tensor, "batch length"]:
-    """`length` symbols after each prompt, drawn from softmax(scores / temperature) over the `top_k` best.
+    """Samples symbols from softmax(scores / temperature) over the `top_k` best. The unknown symbol is never drawn.
 
-    A temperature of 0 takes the best symbol, a `top_k` of 0 admits all. The unknown symbol is never drawn.
+    Args:
+        writer: the model.
+        prompts: the symbols that it reads first.
+        length: symbols to draw.
+        temperature: of each row; 0 takes the best symbol.
+        top_k: of each row; 0 admits all symbols.
+        generator: of the random numbers.
+
+    Returns:
+        The symbols after each prompt.
     """
     scores, state = writer(prompts)
     drawn = []
@@ -62,16 +71,28 @@ def beam(
     size: int,
     length_penalty: float,
 ) -> tuple[Int[Tensor, "batch {max_len}"], Float[Tensor, "batch"]]:
-    """The best target of each source that a beam of `size` finds, ended and padded by `boundary`, and its score.
+    """Beam search. A beam of 1 is greedy decoding.
 
-    The score is log p / ((5 + length) / 6)^length_penalty, the end included in the length (Wu et al. 2016, eq. 14).
-    A beam of 1 is greedy.
+    The score of a target is log p / ((5 + length) / 6)^length_penalty; the length includes the end (Wu et al. 2016,
+    eq. 14).
+
+    Args:
+        model: the encoder-decoder.
+        source: padded sources.
+        lengths: the symbols of each.
+        boundary: the symbol that begins and ends a target.
+        max_len: the most symbols of a target.
+        size: targets that are kept at each step.
+        length_penalty: the exponent; 0 prefers short targets.
+
+    Returns:
+        The best target found for each source, padded by `boundary`, and its score.
     """
     memory, state = model.encode(source, lengths)
     batch, rows = len(source), torch.arange(len(source), device=source.device).repeat_interleave(size)
     memory, state = Memory(memory.keys[rows], memory.exists[rows]), _chosen(state, rows)
     best = torch.full((batch, size), -torch.inf, device=source.device)
-    best[:, 0] = 0.0  # all beams begin alike: only one may go on
+    best[:, 0] = 0.0  # all beams begin alike, so only one may continue
     ended, steps = torch.zeros_like(best, dtype=torch.bool), torch.zeros_like(best)
     token, texts = torch.full((batch * size, 1), boundary, device=source.device), source.new_zeros(batch, size, 0)
     for _ in range(max_len):

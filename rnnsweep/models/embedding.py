@@ -1,4 +1,4 @@
-"""What symbols become before a cell reads them."""
+"""Embeddings: from symbols or numbers to the features that a cell reads."""
 
 import torch
 from jaxtyping import Float, Int
@@ -9,7 +9,12 @@ from rnnsweep.kernels.dense import embedding
 
 
 class Features(nn.Module):
-    """Steps of `size` real numbers, read as they are, in training with Gaussian noise of this standard deviation."""
+    """Steps of real numbers, read as they are; in training with Gaussian noise.
+
+    Args:
+        size: numbers of a step.
+        noise: the standard deviation of the noise.
+    """
 
     def __init__(self, size: int, noise: float = 0.0):
         super().__init__()
@@ -22,7 +27,13 @@ class Features(nn.Module):
 
 
 class TokenEmbedding(nn.Module):
-    """`symbols` vectors of `size` features; training drops the share `dropout` of the embedded features."""
+    """A vector for each symbol.
+
+    Args:
+        symbols: how many there are.
+        size: features of a vector.
+        dropout: share of the embedded features that training drops.
+    """
 
     def __init__(self, symbols: int, size: int, dropout: float = 0.0):
         super().__init__()

@@ -32,10 +32,11 @@ class DecoderState:
 
 
 class Bridge(nn.Module):
-    """From the encoder's last states to the decoder's first: as it is where the shapes agree, else a linear map a leaf.
+    """From the last states of the encoder to the first state of the decoder.
 
-    A second cell that read from the end counts half, as in Bahdanau et al. 2015, where only it does. Of cells whose
-    state bears no linear map the decoder begins with that of the first cell as it is.
+    Tensors of equal shape pass as they are; others go through a linear map each. The states of a bidirectional encoder
+    are concatenated and mapped. (Bahdanau et al. 2015 map the backward cell's state only.) Where a linear map of a
+    state is no valid state, the decoder starts from the forward cell's state.
     """
 
     def __init__(self, encoder: AbstractCell, decoder: AbstractCell):
@@ -61,10 +62,11 @@ class EncoderDecoder(nn.Module):
     (Luong et al. 2015, eq. 5); Bahdanau's decoder reads the context beside the symbol, too.
 
     Args:
-        source, target: the embeddings.
-        cell: from the width of its input to the cell.
-        attention: what the decoder looks back with.
-        attention_size: features inside an additive score.
+        source: embedding of the source's symbols.
+        target: embedding of the target's symbols.
+        cell: makes a cell from the width of its input.
+        attention: the decoder's attention, or none.
+        attention_size: features within an additive score.
         outputs: target symbols.
         shortest: the fewest steps that a source has.
     """
@@ -94,6 +96,7 @@ class EncoderDecoder(nn.Module):
         self.head = Linear(hidden, outputs)
 
     def encode(self, tokens: Int[Tensor, "batch source"], lengths: Int[Tensor, "batch"]) -> tuple[Memory, DecoderState]:
+        """Reads padded sources; returns what the decoder sees of them, and its first state."""
         keys, states = self.encoder.with_states(self.source(tokens), lengths, self.shortest)
         exists = mask(lengths, tokens.shape[1])
         last = keys.gather(1, (lengths - 1)[:, None, None].expand(-1, 1, keys.shape[2]))
@@ -151,7 +154,10 @@ class EncoderDecoder(nn.Module):
         inputs: Int[Tensor, "batch time"],
         coins: Bool[Tensor, "batch time"],
     ) -> Float[Tensor, "batch time vocab"]:
-        """Each step reads the true symbol where its coin is true, else the model's own best (Bengio et al. 2015)."""
+        """Scheduled sampling (Bengio et al. 2015): a step reads the true symbol where its coin is true.
+
+        Else it reads the symbol to which the model gave the highest score.
+        """
         memory, state = self.encode(source, lengths)
         own, scores = inputs[:, :1], []
         for true, coin in zip(torch.split(inputs, 1, 1), torch.split(coins, 1, 1), strict=True):

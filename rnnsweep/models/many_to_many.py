@@ -12,9 +12,13 @@ from rnnsweep.types import State
 
 
 class TiedHead(nn.Module):
-    """Scores against the embedding's own vectors (Press and Wolf 2017; Inan et al. 2017).
+    """Scores against the vectors of the embedding (Press and Wolf 2017; Inan et al. 2017).
 
-    Where the cell is of another size than the embedding, a linear map without bias goes between.
+    Where the cell has another size than the embedding, a linear map without bias stands between.
+
+    Args:
+        hidden_size: features of the cell's output.
+        embedding: its weights start smaller, so that the first scores are of the order of 1.
     """
 
     def __init__(self, hidden_size: int, embedding: TokenEmbedding):
@@ -34,9 +38,9 @@ class ManyToMany(nn.Module):
     """Scores over `outputs` classes at every step of a sequence.
 
     Args:
-        embedding: of the symbols that come in, or Features.
-        cell: from the embedding's size to the cell.
-        outputs: how many classes come out; with tied weights, the symbols.
+        embedding: of the input symbols, or Features.
+        cell: makes the cell from the embedding's size.
+        outputs: how many classes there are; with tied weights, the symbols.
         output_dropout: share of the cell's outputs that training drops before the head.
         tie_weights: the head scores against the embedding's vectors.
     """

@@ -15,10 +15,10 @@ class ManyToOne(nn.Module):
     """Scores over `outputs` classes for each padded sequence.
 
     Args:
-        embedding: of the symbols that come in, or Features.
-        cell: from the embedding's size to the cell.
-        pooling: from the cell's size to the pooling over time.
-        outputs: how many numbers come out: a score for each class, or what is to be predicted.
+        embedding: of the input symbols, or Features.
+        cell: makes the cell from the embedding's size.
+        pooling: makes the pooling over time from the cell's size.
+        outputs: how many numbers come out: a score for each class, or the numbers to predict.
         output_dropout: share of the pooled features that training drops before the head.
     """
 

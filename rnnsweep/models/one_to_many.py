@@ -18,14 +18,15 @@ Condition = Literal["first_step", "every_step"]
 class OneToMany(nn.Module):
     """Scores over the next symbol at every step, given a class.
 
-    The cell reads the symbol's vector beside the class's: at every step, or at the first alone and zeros after it,
-    so that both conditions have the same parameters.
+    At each step the cell reads the vector of the symbol beside the vector of the class. With `first_step` the class's
+    vector is zero after the first step, so that both conditions have the same parameters.
 
     Args:
         embedding: of the symbols.
-        classes, class_size: how many classes there are, and the features of a class's vector.
+        cell: makes the cell from the width of its input.
+        classes: how many there are.
+        class_size: features of a class's vector.
         condition: when the cell sees the class.
-        cell: from the width of its input to the cell.
         output_dropout: share of the cell's outputs that training drops before the head.
     """
 
