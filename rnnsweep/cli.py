@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from rnnsweep.errors import ConfigError
+from rnnsweep.terminal import command, complain
 
 if TYPE_CHECKING:
     from rnnsweep.record import RunRecord, RunStore
@@ -23,8 +24,18 @@ PACKAGED = Path(__file__).parent / "conf"
 CONF = PACKAGED if PACKAGED.exists() else Path(__file__).parent.parent / "conf"
 
 
+ANSWERS = {"--help", "-h", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc"}
+"""Options of which the answer is what is printed."""
+
+
 def main() -> None:
     """The console script and `python -m rnnsweep`."""
+    asked = {argument.split("=")[0] for argument in sys.argv[1:]}
+    with command("rnnsweep", trains=not asked & ANSWERS):
+        _main()
+
+
+def _main() -> None:
     if {"--help", "-h"} & set(sys.argv[1:]):
         from rnnsweep.help import page
 
@@ -35,13 +46,7 @@ def main() -> None:
     if any(a.startswith("+study=") for a in sys.argv) and not any(a.startswith(modes) for a in sys.argv[1:]):
         sys.argv.append("-m")  # a study is a sweep
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises, and the error is told here
-    try:
-        _compose_and_train()
-    except KeyboardInterrupt as interrupt:
-        sys.exit(getattr(interrupt, "exit_code", 130))
-    except BrokenPipeError:  # who read the output has enough of it, as `head` has
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+    _compose_and_train()
 
 
 def _compose_and_train() -> None:
@@ -124,8 +129,7 @@ def _refuse_setting(error: ConfigError) -> NoReturn:
 
 
 def _refuse(message: str) -> NoReturn:
-    print(f"rnnsweep: {message}", file=sys.stderr)
-    sys.exit(2)
+    sys.exit(complain("rnnsweep", message, 2))
 
 
 def _run(config: DictConfig) -> float | None:

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as a request: the loop ends its step, writes a checkpoint and raises."""
+"""SIGINT, SIGTERM and SIGHUP as a request: the loop ends its step, writes a checkpoint and raises."""
 
 import signal
 import threading
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -23,19 +23,27 @@ class Interrupted(KeyboardInterrupt):
 
 
 class StopRequest:
-    """Whether a signal came; a second one raises at once."""
+    """Whether a signal came, the first that did.
+
+    A Ctrl-C after it raises at once: somebody does not want to wait. The other signals come several times without
+    such a meaning, as from `timeout`, from Slurm or from a session that closes, and the checkpoint goes before them.
+    """
 
     signum: int | None = None
 
     def handle(self, signum: int, frame: FrameType | None) -> None:
-        if self.signum is not None:
+        if self.signum is None:
+            self.signum = signum
+        elif signum == signal.SIGINT:
             raise Interrupted(signum)
-        self.signum = signum
 
 
 @contextmanager
 def listening() -> Iterator[StopRequest]:
-    """Inside the block the signals set the request and do not end the process."""
+    """Inside the block the signals set the request and do not end the process.
+
+    A signal that is ignored, as SIGHUP is under nohup, stays ignored.
+    """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():  # only the main thread hears signals
         yield request
@@ -46,4 +54,4 @@ def listening() -> Iterator[StopRequest]:
         yield request
     finally:
         for signum, handler in before.items():
-            signal.signal(signum, handler)
+            signal.signal(signum, handler or signal.SIG_DFL)  # None: a handler that was not set from Python

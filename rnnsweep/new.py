@@ -14,6 +14,8 @@ import shlex
 import sys
 from pathlib import Path
 
+from rnnsweep.terminal import command
+
 CELL = '''"""{name}: say in a line what it is, and where it comes from."""
 
 import dataclasses
@@ -170,6 +172,7 @@ def possible(name: str, place: Place) -> bool:
     return not (alone and taken)
 
 
+@command("rnnsweep.new")
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m rnnsweep.new", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

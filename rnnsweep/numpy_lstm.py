@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rnnsweep.terminal import command
+
 Array = NDArray[np.floating[Any]]
 Past = list[tuple[Array, ...]]
 """For each step what the way back needs: h and c before it, its gates i, f, g, o, and tanh(c) after it."""
@@ -185,6 +187,7 @@ def train(settings: Settings) -> dict[str, Any]:
     }
 
 
+@command("rnnsweep.numpy_lstm")
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m rnnsweep.numpy_lstm", description=__doc__.split("\n")[0])
     for field in dataclasses.fields(Settings):

@@ -1,9 +1,10 @@
 """Write with a trained model: `python -m rnnsweep.sample RUN --prompt "The " --temperature 0.8`."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from rnnsweep.terminal import command
 
 if TYPE_CHECKING:
     from torch import nn
@@ -13,16 +14,13 @@ if TYPE_CHECKING:
     from rnnsweep.tasks.names_gen import NamesGen
 
 
+@command("rnnsweep.sample")
 def main() -> None:
     options = _options()
-    from rnnsweep.errors import ConfigError
     from rnnsweep.run import saved
 
-    try:
-        run, model = saved(options.run)
-        print(_written(run.task, model, options))
-    except ConfigError as error:
-        sys.exit(_complain(str(error)))
+    run, model = saved(options.run)
+    print(_written(run.task, model, options))
 
 
 def _written(task: "AbstractTask", model: "nn.Module", options: argparse.Namespace) -> str:
@@ -78,11 +76,6 @@ def _names(task: "NamesGen", model: "nn.Module", options: argparse.Namespace) ->
     numbers = torch.tensor([task.classes.index(label) for label in labels])
     ends = task.write(model, [prompt] * len(labels), numbers)
     return "\n".join(f"{label}: {prompt}{end}" for label, end in zip(labels, ends, strict=True))
-
-
-def _complain(message: str) -> int:
-    print(f"rnnsweep.sample: {message}", file=sys.stderr)
-    return 2
 
 
 def _options() -> argparse.Namespace:

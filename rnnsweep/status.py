@@ -1,10 +1,13 @@
 """How a sweep stands that runs elsewhere: `python -m rnnsweep.status multirun/NAME`."""
 
 import argparse
-import sys
 from pathlib import Path
 
+from rnnsweep.errors import ConfigError
+from rnnsweep.terminal import command
 
+
+@command("rnnsweep.status")
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m rnnsweep.status", description=__doc__)
     parser.add_argument("study", type=Path, help="the directory of a study, such as multirun/default")
@@ -20,8 +23,7 @@ def main() -> None:
         print("\n".join(trials.lines()))
         print(trials.closing_table())
     if not found and not searches(study):
-        print(f"rnnsweep.status: {study} is not the directory of a study: it has no plan", file=sys.stderr)
-        sys.exit(2)
+        raise ConfigError(str(study), "not the directory of a study: it has no plan")
     for plan in found:
         progress = Progress(plan)
         progress.look()

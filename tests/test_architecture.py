@@ -31,8 +31,9 @@ LEAVES = {
     "help": set(),
     "planned": set(),
     "matching": set(),
-    "new": set(),
-    "report": {"record", "planned"},
+    "terminal": {"errors", "interrupt"},
+    "new": {"terminal"},
+    "report": {"record", "planned", "terminal"},
 }  # what they may import
 HYDRA = {"cli", "notebook", "plugins", "sweep"}
 FILES = sorted((ROOT / "rnnsweep").rglob("*.py"))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rnnsweep.report.errors import ReportError
+from rnnsweep.terminal import command, complain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from rnnsweep.report.runs import Runs
 
 
+@command("report")
 def main(arguments: Sequence[str] | None = None) -> None:
     """Writes the report of some runs; exits with 2 and one clear sentence where that cannot be done."""
     options = parser().parse_args(arguments)
@@ -23,11 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         files = report(options)
     except ReportError as error:
-        print(f"report: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(complain("report", error, 2))
     except ModuleNotFoundError as error:
-        print(f"report: needs {error.name}; pip install 'rnnsweep[report]'", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(complain("report", f"needs {error.name}; pip install 'rnnsweep[report]'", 2))
     for file in files:
         print(file)
 
