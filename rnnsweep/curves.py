@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from rnnsweep.lettering import lettered
 from rnnsweep.record import RunStore
 
 PANELS = (("loss", "loss (nats)"), ("ppl", "perplexity"), ("accuracy", "accuracy"), ("grad_norm", "gradient norm"))
@@ -10,14 +11,18 @@ COLORS = {"train": "#8a8f98", "val": "#c8553d"}
 
 def draw(store: RunStore) -> None:
     """Writes curves.png beside the rows; a panel for each of PANELS that the run has."""
+    rows = [row for row in store.rows() if row.get("split") in COLORS]
+    panels = [panel for panel in PANELS if any(row.get(panel[0]) is not None for row in rows)]
+    if panels:
+        with lettered([store.path.name]):
+            _draw(store, rows, panels)
+
+
+def _draw(store: RunStore, rows: list[dict[str, Any]], panels: list[tuple[str, str]]) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter, LogLocator
 
-    rows = [row for row in store.rows() if row["split"] in COLORS]
-    panels = [panel for panel in PANELS if any(row.get(panel[0]) is not None for row in rows)]
-    if not panels:
-        return
     figure = Figure(figsize=(4.2 * len(panels), 3.2), layout="constrained")
     for axes, (name, label) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         for split, color in COLORS.items():

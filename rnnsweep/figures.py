@@ -1,10 +1,12 @@
 """Figures of what a trained model shows: drawn from a record's showcase, one file for each kind that it holds."""
 
 import functools
+import json
 import math
 from collections.abc import Callable
 from typing import Any
 
+from rnnsweep.lettering import lettered
 from rnnsweep.record import RunStore
 
 INK = "#c8553d"
@@ -12,19 +14,24 @@ INK = "#c8553d"
 
 def draw(store: RunStore, showcase: dict[str, Any]) -> list[str]:
     """Writes a PNG beside the record for each kind of data that there is a figure for; their names."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     drawn = []
     for kind, draw_on in KINDS.items():
         if kind in showcase:
-            figure = Figure(figsize=(6, 4.5), layout="constrained")
-            FigureCanvasAgg(figure)
-            draw_on(figure.subplots(), showcase[kind])
-            figure.suptitle(store.path.name, fontsize=9)
-            store.write(f"{kind}.png", functools.partial(figure.savefig, format="png", dpi=130))
+            with lettered([store.path.name, json.dumps(showcase[kind], ensure_ascii=False)]):
+                _write(store, kind, functools.partial(draw_on, data=showcase[kind]))
             drawn.append(f"{kind}.png")
     return drawn
+
+
+def _write(store: RunStore, kind: str, draw_on: Callable[[Any], None]) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    draw_on(figure.subplots())
+    figure.suptitle(store.path.name, fontsize=9)
+    store.write(f"{kind}.png", functools.partial(figure.savefig, format="png", dpi=130))
 
 
 def _plain(axes: Any) -> None:
@@ -125,7 +132,7 @@ def _confusion(axes: Any, data: dict[str, Any]) -> None:
     axes.set(xlabel="answer", ylabel="class")
 
 
-KINDS: dict[str, Callable[[Any, Any], None]] = {
+KINDS: dict[str, Callable[..., None]] = {
     "attention": _attention,
     "by_length": _by_length,
     "confusion": _confusion,

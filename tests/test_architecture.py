@@ -26,14 +26,15 @@ ORDER = [
 ]
 LEAVES = {
     "record": set(),
-    "curves": {"record"},
-    "figures": {"record"},
+    "lettering": set(),
+    "curves": {"record", "lettering"},
+    "figures": {"record", "lettering"},
     "help": set(),
     "planned": set(),
     "matching": set(),
     "terminal": {"errors", "interrupt"},
     "new": {"terminal"},
-    "report": {"record", "planned", "terminal"},
+    "report": {"record", "planned", "terminal", "lettering"},
 }  # what they may import
 HYDRA = {"cli", "notebook", "plugins", "sweep"}
 FILES = sorted((ROOT / "rnnsweep").rglob("*.py"))

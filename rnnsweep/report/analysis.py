@@ -410,7 +410,7 @@ def _shown(section: Section) -> Answer | None:
     confusion = data.get("confusion")
     if isinstance(confusion, dict) and {"labels", "counts"} <= confusion.keys():
         answer.pictures.append(
-            traces.confusion(runs, seeds[0], confusion["counts"], [str(x) for x in confusion["labels"]])
+            traces.confusion(runs, seeds[0], confusion["counts"], [tables.oneline(str(x)) for x in confusion["labels"]])
         )
     elif isinstance(confusion, list):
         labels = data.get("labels") or data.get("classes") or range(len(confusion))

@@ -17,8 +17,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
+from rnnsweep.lettering import lettered
+from rnnsweep.report import write
 from rnnsweep.report.typeface import NAME, families
 
 INK, MUTED, GRID, PAPER = "#1f2329", "#6a717c", "#dfe3e8", "#fefefe"
@@ -31,9 +34,6 @@ WIDE = 50  # between the smallest and the largest value of an axis that is logar
 STYLE: Any = {
     "svg.fonttype": "none",
     "pdf.fonttype": 42,
-    "text.parse_math": False,  # names of runs are text, dollars and all
-    "font.family": "sans-serif",
-    "font.sans-serif": [*families()],
     "font.size": 9.5,
     "axes.titlesize": 10,
     "axes.labelsize": 9.5,
@@ -68,6 +68,12 @@ class Picture:
     caption: str
     figure: Figure
     data: pd.DataFrame
+
+    @property
+    def words(self) -> set[str]:
+        """All text that the figure may show."""
+        columns = [self.data[name] for name in self.data.select_dtypes(exclude="number")]
+        return {self.title, self.caption, *map(str, self.data), *(str(each) for c in columns for each in c.unique())}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,15 +200,22 @@ def render(picture: Picture, folder: Path) -> Drawn:
     """Writes the files of one figure; returns the SVG for the page, whose colours follow the page's."""
     folder.mkdir(parents=True, exist_ok=True)
     FigureCanvasAgg(picture.figure)
-    with matplotlib.rc_context(STYLE | {"svg.hashsalt": picture.name}):
-        svg = io.StringIO()
-        picture.figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    with lettered(picture.words, families(), STYLE | {"svg.hashsalt": picture.name}):
+        for text in picture.figure.findobj(Text):
+            text.set_fontfamily(matplotlib.rcParams["font.family"])  # what it was made with lacks the fallbacks
+        drawn = io.StringIO()
+        picture.figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
         picture.figure.set_layout_engine("none")  # the layout stands; the other formats need not find it again
         picture.figure.savefig(folder / f"{picture.name}.pdf", metadata={"CreationDate": None}, facecolor="white")
         picture.figure.savefig(folder / f"{picture.name}.png", dpi=130, facecolor="white")
-    (folder / f"{picture.name}.svg").write_text(svg.getvalue(), encoding="utf-8")
-    picture.data.to_csv(folder / f"{picture.name}.csv", index=False)
-    return Drawn(picture.name, picture.title, picture.caption, inline(svg.getvalue(), picture.name))
+    svg = NO_XML.sub(" ", drawn.getvalue())
+    (folder / f"{picture.name}.svg").write_text(svg, encoding="utf-8", errors="replace")
+    write.csv(picture.data, folder / f"{picture.name}.csv")
+    return Drawn(picture.name, picture.title, picture.caption, inline(svg, picture.name))
+
+
+NO_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that a file of XML must not hold."""
 
 
 def inline(svg: str, name: str) -> str:

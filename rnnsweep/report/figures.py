@@ -5,12 +5,12 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from rnnsweep.lettering import lettered
 from rnnsweep.report import stats
 from rnnsweep.report.draw import (
     COLORS,
@@ -33,7 +33,8 @@ from rnnsweep.report.leaderboard import standings
 from rnnsweep.report.numbers import number
 from rnnsweep.report.runs import Factor, Metric, Runs
 from rnnsweep.report.sentences import named
-from rnnsweep.report.tables import anchor
+from rnnsweep.report.tables import anchor, oneline
+from rnnsweep.report.typeface import families
 
 LONGEST, ROW = 24, 36  # characters of a level's name, and of all names that stand in a row below a panel
 THREADS = 60  # single settings that a figure shows as thin lines beside the mean
@@ -44,7 +45,7 @@ def styled(draw: Any) -> Any:
     """Draws under the report's style."""
 
     def drawn(*arguments: Any) -> Any:
-        with matplotlib.rc_context(STYLE):
+        with lettered((), families(), STYLE):
             return draw(*arguments)
 
     return drawn
@@ -134,7 +135,7 @@ def _crowded(factor: Factor) -> bool:
 
 def _short(level: str) -> str:
     """A level that fits beside an axis; a choice's own setting without its group: `mlp_window (window=4)`."""
-    level = re.sub(r" \(\w+\.", " (", level)
+    level = re.sub(r" \(\w+\.", " (", oneline(level))
     return level if len(level) <= LONGEST else f"{level[: LONGEST - 1]}…"
 
 

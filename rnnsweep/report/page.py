@@ -10,6 +10,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from rnnsweep import lettering
 from rnnsweep.report import draw, listings, write
 from rnnsweep.report.analysis import Section
 from rnnsweep.report.draw import Drawn
@@ -43,15 +44,25 @@ def publish(report: Report, out: Path) -> list[Path]:
     page, text = out / "report.html", out / "report.md"
     counted = accounting([section.runs for section in report.sections])
     made, mixed = listings.reproducibility([section.runs for section in report.sections])
-    warnings = [*report.warnings, *mixed]
+    warnings = [*report.warnings, *mixed, *_boxes(pictures)]
     with draw.drawing(pictures, out / "figures") as drawn:
         tables = [counted, made, *(table for section in report.sections for table in _tables(section))]
         for table in tables:
             write.write(table, out / "tables")
-        text.write_text(_markdown(report, counted, made, warnings), encoding="utf-8")
-        page.write_text(_html(report, drawn(), counted, made, warnings), encoding="utf-8")
+        text.write_text(_markdown(report, counted, made, warnings), encoding="utf-8", errors="replace")
+        page.write_text(_html(report, drawn(), counted, made, warnings), encoding="utf-8", errors="replace")
     _clear(out, {f"figures/{picture.name}" for picture in pictures} | {f"tables/{table.name}" for table in tables})
     return [page, text]
+
+
+def _boxes(pictures: Sequence[draw.Picture]) -> list[str]:
+    """A warning that names the characters for which this machine has no font."""
+    words = {word for picture in pictures for word in picture.words}
+    left = sorted(lettering.lacking(words, lettering.fallbacks(words)))
+    if not left:
+        return []
+    shown = " ".join(left[:10]) + (f" and {len(left) - 10} more" if len(left) > 10 else "")
+    return [f"No font of this machine has {shown}: the PNG and PDF figures show boxes. Install one, such as Noto Sans."]
 
 
 def _clear(out: Path, written: set[str]) -> None:

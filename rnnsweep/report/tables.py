@@ -88,6 +88,11 @@ def estimate(interval: stats.Interval) -> dict[str, float]:
     return {"mean": interval.mean, "low": interval.low, "high": interval.high, "n": interval.n}
 
 
+def oneline(text: str) -> str:
+    """The text with single spaces for all that is not printed."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
 @functools.cache
 def anchor(*parts: Any) -> str:
     """An address inside the page, of letters and digits alone."""

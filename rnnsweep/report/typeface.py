@@ -8,9 +8,11 @@ from pathlib import Path
 
 from matplotlib import font_manager
 
+from rnnsweep.lettering import BASE
+
 NAME = "Report Sans"
 KEPT = ((0x20, 0x250), (0x370, 0x400), (0x2000, 0x2070), (0x2190, 0x2300))
-"""Latin, Greek, punctuation, arrows and signs; what else a name holds is set in DejaVu Sans itself."""
+"""Latin, Greek, punctuation, arrows and signs; other characters are set in DejaVu Sans itself."""
 
 
 @functools.cache
@@ -20,7 +22,7 @@ def families() -> tuple[str, ...]:
 
     options = subset.Options(layout_features=[], name_IDs=["*"], hinting=False, notdef_outline=True)
     options.drop_tables += ["GSUB", "GPOS", "GDEF", "kern", "FFTM", "PfEd", "MATH"]
-    face = subset.load_font(font_manager.findfont("DejaVu Sans"), options)
+    face = subset.load_font(font_manager.findfont(BASE), options)
     subsetter = subset.Subsetter(options)
     subsetter.populate(unicodes=[code for first, end in KEPT for code in range(first, end)])
     subsetter.subset(face)
@@ -34,4 +36,4 @@ def families() -> tuple[str, ...]:
     path = Path(folder) / "face.ttf"
     face.save(path)
     font_manager.fontManager.addfont(path)
-    return NAME, "DejaVu Sans"
+    return NAME, BASE

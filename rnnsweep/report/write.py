@@ -6,72 +6,44 @@ from pathlib import Path
 
 import pandas as pd
 
-from rnnsweep.report.tables import Table
-
-LONGEST = 100
-"""Rows of a LaTeX table; nobody prints more."""
-
-SYMBOLS = {"±": r"$\pm$", "−": "$-$", "Δ": r"$\Delta$", "×": r"$\times$", "≥": r"$\geq$", "—": "---", "–": "--"}
-SYMBOLS |= {"·": r"$\cdot$", "…": r"\dots{}", "“": "``", "”": "''", "<": r"$<$", ">": r"$>$"}
+from rnnsweep.report import latex
+from rnnsweep.report.tables import Table, oneline
 
 
 def write(table: Table, folder: Path) -> None:
     """The CSV with all rows and the LaTeX table with those of the page."""
     folder.mkdir(parents=True, exist_ok=True)
-    table.frame().map(_inert).to_csv(folder / f"{table.name}.csv", index=False)
-    (folder / f"{table.name}.tex").write_text(latex(table), encoding="utf-8")
+    csv(table.frame(), folder / f"{table.name}.csv")
+    (folder / f"{table.name}.tex").write_text(latex.table(table), encoding="utf-8", errors="replace")
+
+
+# CSV -------------------------------------------------------------------------------------------------------------
+
+RUNS = ("=", "+", "-", "@", "\t", "\r")
+"""A spreadsheet runs a cell that begins with one of these."""
+
+
+def csv(frame: pd.DataFrame, file: Path) -> None:
+    """The frame as a CSV in which no text or heading is run by a spreadsheet."""
+    made = frame.apply(lambda column: column if column.dtype.kind in "biuf" else column.map(_inert))
+    made.columns = [_inert(name) for name in frame]
+    made.to_csv(file, index=False, errors="replace")
 
 
 def _inert(value: object) -> object:
-    """Text that a spreadsheet would take for a formula is marked as text."""
-    return (
-        f"'{value}"
-        if isinstance(value, str) and value[:1] in ("=", "+", "@", "\t") and not _is_number(value)
-        else value
-    )
+    """Text that a spreadsheet would run begins with an apostrophe; what is a number as a whole stays as it is."""
+    if not isinstance(value, str):
+        return value
+    marked = f"'{value}" if value.startswith(RUNS) and not _is_number(value) else value
+    return marked.replace("\r\n", "\n").replace("\r", "\n")  # a carriage return would end the row
 
 
 def _is_number(text: str) -> bool:
-    return bool(re.match(r"[+−-]?[\d.,]+", text))
-
-
-SPECIAL = str.maketrans({c: f"\\{c}" for c in "&%$#_{}"} | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}"})
-SPECIAL |= {ord("\\"): r"\textbackslash{}"}
-"""Of headings and captions; the cells are escaped by pandas."""
-
-
-# LaTeX -----------------------------------------------------------------------------------------------------------
-
-
-def symbols(escaped: str) -> str:
-    """The signs that a LaTeX font may lack, in an escaped text."""
-    shown = "".join(SYMBOLS.get(sign, sign) for sign in escaped)
-    return f"{{{shown[0]}}}{shown[1:]}" if shown[:1] in ("[", "*") else shown  # after \\\\ these would be its arguments
-
-
-def _oneline(text: str) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
-def latex(table: Table) -> str:
-    """A booktabs table."""
-    names = [_oneline(name) or " " for name in table.columns]
-    body = [[_oneline(cell.text) for cell in row.cells] for row in table.page_rows[:LONGEST]]
-    frame = pd.DataFrame(body, columns=range(len(names)), dtype=object)
-    bold = pd.DataFrame(
-        [["font-weight: bold" if cell.bold else "" for cell in row.cells] for row in table.page_rows[:LONGEST]],
-        columns=frame.columns,
-        dtype=object,
-    )
-    styler = frame.style.apply(lambda _: bold, axis=None).format(symbols, escape="latex").hide(axis="index")
-    heads = [symbols(name.translate(SPECIAL)) for name in names]
-    styler = styler.relabel_index([head.replace("{", "{{").replace("}", "}}") for head in heads], axis=1)
-    text = styler.to_latex(hrules=True, convert_css=True, column_format="l" * len(names))
-    caption = symbols(_oneline(table.title).translate(SPECIAL))
-    return (
-        "% needs \\usepackage{booktabs}\n\\begin{table}\n\\centering\n"
-        f"\\caption{{{caption}}}\n\\label{{tab:{table.name}}}\n{text}\\end{{table}}\n"
-    )
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return not text.startswith(("\t", "\r"))
 
 
 # Markdown --------------------------------------------------------------------------------------------------------
@@ -79,7 +51,7 @@ def latex(table: Table) -> str:
 
 def escape(text: str) -> str:
     """Text that Markdown shows as it is, on one line."""
-    text = _oneline(text)
+    text = oneline(text)
     text = re.sub(r"([\\`*_{}\[\]()#|~$!])", r"\\\1", text)
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 

@@ -1,0 +1,115 @@
+"""Tables as LaTeX (booktabs): any name is shown as it is written, and the file compiles with pdflatex."""
+
+import re
+import unicodedata
+
+from rnnsweep.report.tables import Row, Table, oneline
+
+LONGEST = 100
+"""Rows of a LaTeX table; nobody prints more."""
+
+SYMBOLS = {c: f"\\{c}" for c in "&%$#_{}"}
+SYMBOLS |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "|": r"\textbar{}"}
+SYMBOLS |= {
+    "±": r"$\pm$",
+    "−": "$-$",
+    "×": r"$\times$",
+    "≥": r"$\geq$",
+    "≤": r"$\leq$",
+    "≠": r"$\neq$",
+    "≈": r"$\approx$",
+    "µ": r"$\mu$",
+}
+SYMBOLS |= {"→": r"$\to$", "∞": r"$\infty$", "√": r"$\surd$", "°": r"$^\circ$", "·": r"$\cdot$", "<": "$<$", ">": "$>$"}
+SYMBOLS |= {"—": "---", "–": "--", "…": r"\dots{}", "“": "``", "”": "''", "‘": "`", "’": "'"}
+"""What LaTeX reads as a command, and signs that a text font may lack."""
+
+ACCENTS = {"\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0304": "=", "\u0306": "u", "\u0307": "."}
+ACCENTS |= {"\u0308": '"', "\u030a": "r", "\u030b": "H", "\u030c": "v", "\u0323": "d", "\u0327": "c", "\u0331": "b"}
+"""Combining marks, each as LaTeX's command for it."""
+
+LETTERS = {"Æ": "AE", "æ": "ae", "Œ": "OE", "œ": "oe", "Ø": "O", "ø": "o", "Ł": "L", "ł": "l", "ß": "ss", "ı": "i"}
+LETTERS = {letter: f"\\{name}{{}}" for letter, name in LETTERS.items()}
+
+NAMES = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi o pi rho varsigma sigma tau upsilon"
+GREEK = dict(zip("αβγδεζηθικλμνξοπρςστυφχψω", [*NAMES.split(), "phi", "chi", "psi", "omega"], strict=True))
+GREEK |= {letter.upper(): name.capitalize() for letter, name in GREEK.items() if letter != "ς"}
+GREEK |= dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEZHIKMNOPTYX", strict=True))
+"""Greek letters by their commands in mathematics, where some are Latin ones."""
+
+SCRIPTS = {"CYRILLIC": "T2A"}
+"""Scripts for which pdflatex has fonts in an encoding of their own."""
+
+SCRIPT = r"""% Letters of another script need xelatex or lualatex and a font that has them, Cyrillic ones pdflatex with
+% \usepackage[T2A,T1]{fontenc}; elsewhere their code points are printed.
+\providecommand{\inscript}[3]{\ifdefined\Umathchar #2\else\ifcsname T@#1\endcsname{\fontencoding{#1}\selectfont
+#2}\else\texttt{#3}\fi\fi}
+"""
+
+
+def table(table: Table) -> str:
+    """A booktabs table."""
+    head = " & ".join(map(escape, table.columns))
+    body = "".join(f"{_line(row)} \\\\\n" for row in table.page_rows[:LONGEST])
+    text = (
+        f"\\begin{{table}}\n\\centering\n\\caption{{{escape(table.title)}}}\n\\label{{tab:{table.name}}}\n"
+        f"\\begin{{tabular}}{{{'l' * len(table.columns)}}}\n\\toprule\n{head} \\\\\n\\midrule\n{body}\\bottomrule\n"
+        "\\end{tabular}\n\\end{table}\n"
+    )
+    return "% needs \\usepackage{booktabs}\n" + SCRIPT * (r"\inscript{" in text) + text
+
+
+def _line(row: Row) -> str:
+    return " & ".join(rf"\bfseries {escape(cell.text)}" if cell.bold else escape(cell.text) for cell in row.cells)
+
+
+def escape(text: str) -> str:
+    """The text as LaTeX shows it, in letters of ASCII as far as there is a command."""
+    parts = re.findall(r"([ -~]+|[^ -~]+)", unicodedata.normalize("NFC", oneline(text)))
+    shown = "".join(_ascii(part) if part.isascii() else _other(part) for part in parts)
+    shown = re.sub(r"(?<!\\)\$\$", "", shown)  # two formulas that meet are one; two dollars would begin a display
+    return f"{{{shown[0]}}}{shown[1:]}" if shown[:1] in ("[", "*") else shown  # after \\ these would be its arguments
+
+
+def _ascii(text: str) -> str:
+    """ASCII, without the pairs that LaTeX would join: two hyphens, quotes or commas."""
+    return "".join(SYMBOLS.get(sign, sign) for sign in re.sub(r"([-`',])(?=\1)", "\\1\0", text)).replace("\0", "{}")
+
+
+def _other(text: str) -> str:
+    """Letters beyond ASCII; runs of what LaTeX has no command for stand in one `inscript`."""
+    shown, left = "", ""
+    for letter in text:
+        command = _command(letter)
+        left, done = (left + letter, "") if command is None else ("", _inscript(left) + command)
+        shown += done
+    return shown + _inscript(left)
+
+
+def _command(letter: str) -> str | None:
+    """LaTeX's command for one letter; None where there is none."""
+    if known := SYMBOLS.get(letter) or LETTERS.get(letter):
+        return known
+    base, *marks = list(unicodedata.normalize("NFD", letter))
+    if base in GREEK and {*marks} <= {"\u0301", "\u0308"}:
+        return _greek(GREEK[base], marks)
+    if base.isascii() and all(mark in ACCENTS for mark in marks):
+        for mark in marks:
+            base = f"\\{ACCENTS[mark]}{{{base}}}"
+        return base
+    return None
+
+
+def _greek(name: str, marks: list[str]) -> str:
+    """A Greek letter of mathematics, with its accent."""
+    shown = f"\\{name}" if len(name) > 1 else f"\\mathrm{{{name}}}"
+    shown = f"\\ddot{{{shown}}}" if "\u0308" in marks else shown
+    return f"$\\acute{{{shown}}}$" if "\u0301" in marks else f"${shown}$"
+
+
+def _inscript(letters: str) -> str:
+    if not letters:
+        return ""
+    scripts = {unicodedata.name(letter, "").split(" ")[0] for letter in letters}
+    encoding = SCRIPTS.get(scripts.pop(), "none") if len(scripts) == 1 else "none"
+    return f"\\inscript{{{encoding}}}{{{letters}}}{{{' '.join(f'U+{ord(letter):04X}' for letter in letters)}}}"

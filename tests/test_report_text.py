@@ -1,0 +1,188 @@
+"""Whatever runs, classes and levels are called: figures, tables, page and LaTeX show it as it is written."""
+
+import json
+import logging
+import shutil
+import subprocess
+import warnings
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+import records
+from conftest import ROOT
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from rnnsweep import curves, figures, lettering
+from rnnsweep.record import RunStore
+from rnnsweep.report import cli, draw, latex, page, write
+from rnnsweep.report.tables import Table, rows_of
+from rnnsweep.report.typeface import families
+
+CASE = ROOT.parent / "shared" / "cases" / "special-characters"
+NAMES = (
+    "R&D_50%",
+    "<b>C#</b>",
+    "a|b",
+    "x/y z",
+    "$x^2$",
+    "\\frac{a}",
+    "~tilde^hat",
+    "Русский",
+    "Ελληνικά",
+    "日本",
+    "=1+1",
+)
+
+
+# Figures ---------------------------------------------------------------------------------------------------------
+
+
+def drawn(text: str, settings: Any) -> Any:
+    """The pixels of a text."""
+    with matplotlib.rc_context(settings):
+        figure = Figure(figsize=(3, 1))
+        canvas = FigureCanvasAgg(figure)
+        figure.text(0.1, 0.3, text)
+        canvas.draw()
+        return np.asarray(canvas.buffer_rgba())
+
+
+@pytest.mark.parametrize("text", ["Русский", "Ελληνικά"])
+def test_the_figures_typeface_has_cyrillic_and_greek(text: str) -> None:
+    with lettering.lettered([text], families(), draw.STYLE):
+        ours, boxes = drawn(text, {}), drawn("日" * len(text), {})
+    assert (ours < 255).any()
+    assert not np.array_equal(ours, boxes)
+    if text == "Русский":  # its letters come from the whole face, as they are
+        assert np.array_equal(ours, drawn(text, {**draw.STYLE, "font.family": "DejaVu Sans"}))
+
+
+def test_a_font_is_found_for_what_the_base_font_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fontTools.ttLib import TTFont
+    from matplotlib import font_manager
+
+    assert lettering.lacking(["Русский Ελληνικά مرحبا", "a\tb"]) == set()
+    assert lettering.lacking(["日本 a"]) == {"日", "本"}
+    font = TTFont(font_manager.findfont("DejaVu Sans"))
+    for table in font["cmap"].tables:
+        table.cmap[ord("日")] = "A"
+    for name in font["name"].names:
+        if name.nameID in (1, 4, 16):
+            name.string = "Has A Sun"
+    font.save(tmp_path / "sun.ttf")
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", [*font_manager.fontManager.ttflist])
+    font_manager.fontManager.addfont(tmp_path / "sun.ttf")
+    assert lettering.fallbacks(["日本"]) == ["Has A Sun"]
+    assert lettering.lacking(["日本"], ["Has A Sun"]) == {"本"}
+
+
+def test_a_run_s_own_figures_take_names_as_they_are(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = RunStore(tmp_path / "task-$x_{1-s0-$")
+    store.path.mkdir()
+    store.log(1, "val", {"loss": 1.0})
+    counts = np.eye(len(NAMES), dtype=int).tolist()
+    shown = {"confusion": {"labels": [*NAMES], "counts": counts}}
+    shown["attention"] = {"source": "$a^$", "target": "日$", "weights": [[0.25] * 4] * 3}
+    with warnings.catch_warnings(), caplog.at_level(logging.WARNING):
+        warnings.simplefilter("error")
+        curves.draw(store)
+        assert figures.draw(store, shown) == ["attention.png", "confusion.png"]
+    assert not caplog.records
+
+
+def test_a_figure_of_the_report_takes_names_as_they_are(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    with lettering.lettered((), families(), draw.STYLE):
+        figure, (axes,) = draw.canvas()
+        axes.set_xticks(range(len(NAMES)), NAMES)
+        axes.set_title("\x01")
+    data = pd.DataFrame({"level": [*NAMES], "=1": range(len(NAMES))})
+    shown = draw.render(draw.Picture("p", "title", "caption", figure, data), tmp_path)
+    assert "$x^2$" in shown.svg
+    assert "Ελληνικά" in shown.svg
+    assert "\x01" not in (tmp_path / "p.svg").read_text()
+    assert (tmp_path / "p.csv").read_text().splitlines()[0] == "level,'=1"
+    assert not recwarn.list
+    (said,) = page._boxes([draw.Picture("p", "日", "Ω", figure, data)])
+    assert "日 本" in said
+
+
+# Tables ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_a_spreadsheet_would_run_is_text_and_numbers_are_numbers(tmp_path: Path) -> None:
+    runs = ["=1+1", "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "-0.5e", "- x", "-1-1"]
+    numbers = ["-0.5", "+0.1", "-1e-5", "-inf", "+3"]
+    frame = pd.DataFrame({"text": runs + numbers, "-n": np.arange(len(runs + numbers)) - 3.5})
+    write.csv(frame, tmp_path / "a.csv")
+    found = pd.read_csv(tmp_path / "a.csv", dtype=str)
+    assert list(found.columns) == ["text", "'-n"]
+    assert [text[0] for text in found["text"][: len(runs)]] == ["'"] * len(runs)
+    assert list(found["text"][len(runs) :]) == numbers
+    assert found["'-n"][0] == "-3.5"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("R&D_50%", r"R\&D\_50\%"),
+        ("<b>C#</b>", r"$<$b$>$C\#$<$/b$>$"),
+        ("a|b", r"a\textbar{}b"),
+        ("$x^2$ {~\\}", r"\$x\textasciicircum{}2\$ \{\textasciitilde{}\textbackslash{}\}"),
+        ("--by ''", r"-{}-by '{}'"),
+        ("[0, 1]", "{[}0, 1]"),
+        ("Δ≥α$", r"$\Delta\geq\alpha$\$"),
+        ("ή$β", r"$\acute{\eta}$\$$\beta$"),
+        ("Žižek, São, ß", r"\v{Z}i\v{z}ek, S\~{a}o, \ss{}"),
+        ("Я", r"\inscript{T2A}{Я}{U+042F}"),
+        ("日 本", r"\inscript{none}{日}{U+65E5} \inscript{none}{本}{U+672C}"),
+        ("a\tb\nc", "a b c"),
+    ],
+)
+def test_latex_shows_text_as_it_is(text: str, shown: str) -> None:
+    assert latex.escape(text) == shown
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
+def test_any_name_compiles_with_pdflatex(tmp_path: Path) -> None:
+    printable = "".join(chr(code) for code in range(0x20, 0x500) if chr(code).isprintable())
+    rows = [*NAMES, *(printable[place : place + 12] for place in range(0, len(printable), 12))]
+    for place in range(0, len(rows), 30):
+        table = Table("t", f"{rows[place]} $ ≥≥", tuple(rows[:2]), rows_of(*[(row, "1") for row in rows[place:][:30]]))
+        (tmp_path / f"t{place}.tex").write_text(latex.table(table))
+    names = "".join(f"\\input{{t{place}}}\\clearpage" for place in range(0, len(rows), 30))
+    start = r"\documentclass{article}\usepackage{booktabs}\begin{document}"
+    (tmp_path / "all.tex").write_text(start + names + r"\end{document}")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
+def test_page_markdown_and_latex_show_class_names_and_levels(tmp_path: Path) -> None:
+    """What a sweep over two texts with special names and a task with special classes leaves."""
+    texts = ["50%_a&b#1.txt", "plain_$x^2~.txt"]
+    classes = ["R&D_50%", "<b>C#</b>", "a|b", "x/y z"]
+    shown = {"confusion": {"labels": classes, "counts": np.eye(4).tolist()}}
+    for seed in range(3):
+        for text in texts:
+            path = records.run(tmp_path / "s", 1.0 + seed / 9, showcase=shown, seed=seed, task__text=text)
+            record = json.loads((path / "record.json").read_text())
+            record["environment"]["execution"] = []
+            (path / "record.json").write_text(json.dumps(record))
+    out = tmp_path / "report"
+    cli.main([str(tmp_path / "s"), "--out", str(out)])
+    html, markdown = (out / "report.html").read_text(), (out / "report.md").read_text()
+    tables = (out / "tables" / "ablation-charlm-task_text.tex").read_text()
+    assert ">50%_a&amp;b#1.txt<" in html
+    assert ">plain_$x^2~.txt<" in html
+    assert "&lt;b&gt;C#&lt;/b&gt;" in html
+    assert r"50%\_a&amp;b\#1.txt" in markdown
+    assert r"50\%\_a\&b\#1.txt" in tables
+    assert r"plain\_\$x\textasciicircum{}2\textasciitilde{}.txt" in tables
+    assert list(pd.read_csv(out / "tables" / "ablation-charlm-task_text.csv")["level"]) == texts
+    assert list(pd.read_csv(out / "figures" / "confusion-charlm.csv").columns) == [*classes, "true"]
