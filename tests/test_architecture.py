@@ -27,6 +27,7 @@ ORDER = [
 LEAVES = {
     "record": set(),
     "lettering": set(),
+    "secrets": set(),
     "curves": {"record", "lettering"},
     "figures": {"record", "lettering"},
     "help": set(),
@@ -34,7 +35,7 @@ LEAVES = {
     "matching": set(),
     "terminal": {"errors", "interrupt"},
     "new": {"terminal"},
-    "report": {"record", "planned", "terminal", "lettering"},
+    "report": {"record", "planned", "terminal", "lettering", "secrets"},
 }  # what they may import
 HYDRA = {"cli", "notebook", "plugins", "sweep"}
 FILES = sorted((ROOT / "rnnsweep").rglob("*.py"))

@@ -15,7 +15,7 @@ import records
 from conftest import ROOT
 
 from rnnsweep.record import RunStore
-from rnnsweep.report import claims, cli, latex, published
+from rnnsweep.report import claims, cli, latex, listings, published
 from rnnsweep.report.analysis import analyse, searched
 from rnnsweep.report.collect import STATES, collect
 from rnnsweep.report.effects import Comparison, at_equal, counted
@@ -23,6 +23,7 @@ from rnnsweep.report.forest import importance
 from rnnsweep.report.leaderboard import leaderboard, standings
 from rnnsweep.report.runs import Runs
 from rnnsweep.report.sentences import comparison
+from rnnsweep.secrets import redacted
 
 
 def made(study: Path, *arguments: str) -> Path:
@@ -453,17 +454,50 @@ def test_nothing_finished_yet_is_a_report_too(tmp_path: Path) -> None:
     assert "None of the 3 matched pairs of LSTM and GRU has finished" in page
 
 
+def failures_of(study: Path) -> pd.DataFrame:
+    table = listings.failures(runs_of(study))
+    assert table is not None
+    return table.frame().set_index("which")
+
+
 def test_failures_come_with_the_command_that_reruns_them(tmp_path: Path) -> None:
     study = tmp_path / "study"
     records.plan(study, records.config(seed=1))
     records.run(study, 1.0, "failed", seed=1)
-    records.run(study, 1.0, "failed", seed=2)
-    table = pd.read_csv(made(study) / "tables" / "failures-charlm.csv").set_index("run")
-    planned, other = records.name(records.config(seed=1)), records.name(records.config(seed=2))
+    other = records.run(study, 1.0, "failed", seed=2)
+    text = (other / "record.json").read_text()
+    (other / "record.json").write_text(text.replace("ValueError: broken", f"OSError: {other.name} is full"))
+    table = failures_of(study)
+    planned = records.name(records.config(seed=1))
     assert table.loc[planned, "command"] == f"python -m rnnsweep seed=1 out={study}"
-    assert "cell=gru" in table.loc[other, "command"]
-    assert "seed=2" in table.loc[other, "command"]
+    assert "cell=gru" in table.loc[other.name, "command"]
+    assert "seed=2" in table.loc[other.name, "command"]
     assert table.loc[planned, "why"] == "ValueError: broken"
+    assert table.loc[other.name, "why"] == "OSError: … is full"
+
+
+def test_equal_failures_are_one_row_with_their_count_and_one_command(tmp_path: Path) -> None:
+    names = [records.run(tmp_path / "study", 1.0, "failed", seed=seed).name for seed in range(200)]
+    records.run(tmp_path / "study", 1.0, "diverged", seed=300)
+    table = failures_of(tmp_path / "study")
+    assert list(table["runs"]) == [200, 1]
+    assert list(table["why"]) == ["ValueError: broken", "diverged by step 5"]
+    assert set(table.index[0].split("; ")) == set(names)
+    assert table["command"].iloc[0] == "python -m rnnsweep -m seed=0"
+    assert "seed=300" in table["command"].iloc[1]
+
+
+def test_a_password_is_not_shown(tmp_path: Path) -> None:
+    path = records.run(tmp_path / "study", 1.0, "failed", task__text="https://me:secret@host/a?token=secret")
+    record = json.loads((path / "record.json").read_text())
+    record["environment"]["command"] += ["hydra.sweeper.storage=postgresql://me:secret@host/db?password=secret"]
+    record["error"] = "Error: cannot reach 'postgresql://me:secret@host:5432/db'"
+    (path / "record.json").write_text(json.dumps(record))
+    frame = collect([tmp_path / "study"])
+    assert not any("secret" in str(value) for value in frame.iloc[0] if value != str(path))
+    assert frame["error"][0] == "Error: cannot reach 'postgresql://me:***@host:5432/db'"
+    assert frame["task.text"][0] == "https://me:***@host/a?***"
+    assert "user@host" in redacted("postgresql+psycopg://user@host/database")
 
 
 # The whole -------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rnnsweep.report.errors import ReportError
+from rnnsweep.secrets import redacted
 from rnnsweep.terminal import command, complain
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def report(options: argparse.Namespace) -> list[Path]:
         ]
     warnings = _warnings(frame, unknown)
     states = ", ".join(str(path) for path in options.paths)
-    command = shlex.join(["python", "scripts/report.py", *sys.argv[1:]])
+    command = redacted(shlex.join(["python", "scripts/report.py", *sys.argv[1:]]))
     of = [path.name for path in options.paths] if apart else [runs.task for runs in found]
     title = f"Ablation report: {', '.join(of)}"
     subtitle = f"{len(frame)} planned runs of {states}."

@@ -14,6 +14,7 @@ from rnnsweep import planned
 from rnnsweep.planned import FOLDER, Planned
 from rnnsweep.record import Json, RunRecord, RunStore
 from rnnsweep.report.errors import ReportError
+from rnnsweep.secrets import redacted
 
 STATES = ("complete", "diverged", "failed", "pruned", "interrupted", "running", "missing")
 """How a run can stand. Those before `interrupted` have a record; a run of a search that never began is missing."""
@@ -22,7 +23,7 @@ UNSET = "—"
 """A setting that a run's cell, task or optimizer does not have."""
 
 OURS = ("run", "study", "path", "state", "problem", "command", "task", "setting")
-RECORDED = ("steps", "seconds", "parameters", "error", "showcase", "metric", "step")
+RECORDED = ("steps", "seconds", "parameters", "error", "showcase", "metric", "step", "sweep")
 PLAIN = frozenset(OURS + RECORDED)
 """Columns that are neither a setting nor a metric."""
 
@@ -34,9 +35,9 @@ DEPTH = 4  # folders below a given path in which runs are looked for
 def collect(paths: Sequence[Path], apart: bool = False) -> pd.DataFrame:
     """A row for each run below the paths, in the order of its plan; `apart`: for each run of each study.
 
-    Columns: `run study path state problem command task seed steps seconds parameters error`, the settings by their
-    dotted keys and the groups by theirs (`cell`, `cell.hidden_size`), metrics of the best weights (`val/loss`), of
-    the last step with a leading `last:`, and what of the environment the report needs with a leading `env:`.
+    Columns: `run study path state problem command sweep task seed steps seconds parameters error`; the settings by
+    their dotted keys and the groups by theirs (`cell`, `cell.hidden_size`); metrics of the best weights (`val/loss`),
+    and those of the last step with a leading `last:`; what of the environment the report needs, with a leading `env:`.
 
     Raises:
         ReportError: a path does not exist, or holds no run.
@@ -175,7 +176,8 @@ def _row(study: Path, path: Path, plan: Planned | None, alive: bool) -> Json:
     else:
         row = _standing(study, path, record.status) | {"problem": problem} | _outcome(record)
         command = command or _typed(record)
-    return row | (_settings(config) if config else {}) | {"command": command or _spelled(config, study)}
+    command = command or _spelled(config, study)
+    return row | (_settings(config) if config else {}) | {"command": redacted(command) if command else None}
 
 
 def _record(store: RunStore) -> tuple[RunRecord | None, str | None]:
@@ -212,7 +214,8 @@ def _outcome(record: RunRecord) -> Json:
         "steps": record.steps,
         "seconds": record.seconds / stack,  # a member's share of the time that its stack took
         "parameters": record.parameters,
-        "error": record.error,
+        "error": redacted(record.error) if record.error else None,
+        "sweep": _sweep(record),
         "showcase": tuple(sorted(record.showcase)),
         "metric": tuple(record.metric.get(name) for name in ("name", "unit", "direction")) if record.metric else None,
         **record.best,
@@ -225,7 +228,7 @@ def _outcome(record: RunRecord) -> Json:
         "env:memory": environment.get("peak_memory_bytes"),
         "env:versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
         "env:hardware": _hardware(environment),
-        "env:command": shlex.join(map(str, environment.get("command", []))),
+        "env:command": redacted(shlex.join(map(str, environment.get("command", [])))),
     }
 
 
@@ -250,7 +253,8 @@ def _settings(config: Json) -> Json:
 
 
 def _value(value: Any) -> Any:
-    return value if isinstance(value, str | int | float | bool | None) else json.dumps(value, sort_keys=True)
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    return value if isinstance(value, int | float | bool | None) else redacted(text)
 
 
 # What a person types to train it again ---------------------------------------------------------------------------
@@ -258,11 +262,27 @@ def _value(value: Any) -> Any:
 
 def _typed(record: RunRecord) -> str | None:
     """The command of a run that was no part of a sweep."""
-    argv = [str(argument) for argument in record.environment.get("command", [])][2:]
-    if not argv or not record.environment["command"][1].endswith("__main__.py"):
-        return None
-    sweeps = any(argument in ("-m", "--multirun") or "," in argument for argument in argv)
-    return None if sweeps else " ".join(["python -m rnnsweep", *map(shlex.quote, argv)])
+    typed, sweeps = _arguments(record)
+    return None if sweeps or not typed else _joined(typed)
+
+
+def _sweep(record: RunRecord) -> str | None:
+    """The command of the sweep that a run was part of."""
+    typed, sweeps = _arguments(record)
+    return redacted(_joined(typed)) if sweeps else None
+
+
+def _arguments(record: RunRecord) -> tuple[list[str], bool]:
+    """What was typed after the program's name, and whether it is a sweep."""
+    _, program, *typed = [*map(str, record.environment.get("command", [])), "", ""]
+    if not program.endswith("__main__.py"):
+        return [], False
+    typed = typed[:-2]
+    return typed, any(argument in ("-m", "--multirun") or "," in argument for argument in typed)
+
+
+def _joined(typed: Sequence[str]) -> str:
+    return " ".join(["python -m rnnsweep", *map(shlex.quote, typed)])
 
 
 def _spelled(config: Json | None, study: Path) -> str | None:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
@@ -18,6 +19,9 @@ SHOWN_RUNS = 2000
 
 SHOWN_PAIRS = 12
 """Settings behind one difference that the page lists; the CSV has all."""
+
+SHOWN_ALIKE = 5
+"""Runs of one reason that Markdown and LaTeX list; the CSV has all."""
 
 
 def run_anchor(name: str) -> str:
@@ -36,10 +40,7 @@ def all_runs(runs: Runs, metric: Metric, out: Path) -> Table:
         note = told.get(row.state) if row.state in told else (row.problem or _last_line(errors[index]))
         exists = row.state != "missing" and index < SHOWN_RUNS
         setting = int(row.setting)
-        seconds, parameters = (
-            runs.column("seconds")[index] if False else _float(row, "seconds"),
-            _float(row, "parameters"),
-        )
+        seconds, parameters = _float(row, "seconds"), _float(row, "parameters")
         value = values[index] if row.state == "complete" else float("nan")
         cells = (
             Cell(row.run, link=f"{folders[row.study]}{quote(row.run)}/" if exists else ""),
@@ -81,29 +82,33 @@ def relative(path: Path, out: Path) -> str:
 
 
 def failures(runs: Runs) -> Table | None:
-    """Runs that did not come to an end, and the command that trains each again; None where all did."""
+    """Runs without a result: those that ended alike in one row, with one command. None where all came to an end."""
     frame = runs.frame[~runs.frame["state"].isin(["complete", "pruned"])]
     if frame.empty:
         return None
-    rows = [
-        Row(
-            (
-                Cell(row.run, link=f"#{run_anchor(row.run)}"),
-                Cell(row.state),
-                Cell(str(row.problem or _last_line(getattr(row, "error", None)) or "—")),
-                Cell(str(row.command or "known once the search draws it")),
-            )
-        )
-        for row in frame.itertuples(index=False)
-    ]
+    reasons = [_reason(row) for row in frame.itertuples(index=False)]
+    groups = frame.assign(why=reasons).groupby(["state", "why"], sort=False)
+    rows = tuple(_alike(runs, state, why, group) for (state, why), group in groups)
     note = "A sweep's own command trains all of these that have no record, and failed ones again."
-    return Table(
-        f"failures-{anchor(runs.task)}",
-        "Runs without a result",
-        ("run", "state", "why", "command"),
-        tuple(rows),
-        (note,),
-    )
+    columns = ("state", "why", "runs", "which", "command")
+    return Table(f"failures-{anchor(runs.task)}", "Runs without a result", columns, rows, (note,))
+
+
+def _reason(row: Any) -> str:
+    """Why a run has no result, less what is the run's own: its name."""
+    return str(row.problem or _last_line(row.error) or "—").replace(row.run, "…")
+
+
+def _alike(runs: Runs, state: str, why: str, group: pd.DataFrame) -> Row:
+    """Runs that stand alike for the same reason; of several the command is their sweep's."""
+    names, command = list(group["run"]), group["command"].iloc[0] or "known once the search draws it"
+    same_study = runs.frame["study"].isin(group["study"])
+    sweeps = runs.frame.loc[same_study, "sweep"].dropna()
+    if len(names) > 1 and len(sweeps):
+        command = sweeps.mode()[0]
+    told = "; ".join(names[:SHOWN_ALIKE]) + (f" and {len(names) - SHOWN_ALIKE} more" * (len(names) > SHOWN_ALIKE))
+    which = Cell(told, "; ".join(names), links=tuple((name, f"#{run_anchor(name)}") for name in names))
+    return Row((Cell(state), Cell(why), Cell(str(len(names)), len(names)), which, Cell(command)))
 
 
 def settings(runs: Runs, metric: Metric) -> Table:
