@@ -139,6 +139,11 @@ class RunStore:
         self._rows.write(json.dumps(finite({"step": step, "split": split} | metrics)) + "\n")
         self._rows.flush()
 
+    def sync(self) -> None:
+        """Makes the rows survive a loss of power; before a checkpoint that counts on them is written."""
+        if self._rows is not None:
+            os.fsync(self._rows.fileno())
+
     @property
     def size(self) -> int:
         """Bytes of metrics.jsonl."""

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from rnnsweep import rng
+from rnnsweep import checkpoint, rng
 from rnnsweep.cells.base import AbstractCell
 from rnnsweep.config import (
     GROUPS,
@@ -38,7 +38,7 @@ from rnnsweep.kernels import fused
 from rnnsweep.matching import nearest
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.tasks.base import AbstractTask, declared
-from rnnsweep.train import Member, Observer, TrainConfig, Trainer, load
+from rnnsweep.train import Member, Observer, TrainConfig, Trainer
 from rnnsweep.types import EXECUTION, Showcase
 
 
@@ -356,15 +356,13 @@ def saved(path: Path) -> tuple[Run, nn.Module]:
     if config is None:
         raise ConfigError(str(path), "not the directory of a run: it has no config.json")
     config, classes = validated(config)
-    best = load(store, "best.pt", path.resolve().name)
-    if best is None:
-        raise ConfigError(str(path), "has no best.pt yet: the run has not been validated")
+    best = checkpoint.best(store)
     task = make_task(config, classes)
     task.adopt(best["assets"])
     model = make_model(config, classes, task)
     shapes = {name: weight.shape for name, weight in best["weights"].items()}
     if {name: parameter.shape for name, parameter in model.named_parameters()} != shapes:
         problem = "the weights in best.pt are not those of the model in config.json and of the vocabulary beside them"
-        raise ConfigError(str(path), f"{problem}; both come from one run: train it again with rerun=true")
+        raise ConfigError(str(path), f"{problem}; {checkpoint.REMEDY}")
     model.load_state_dict(best["weights"], strict=False)  # buffers are what the constructor makes them
     return Run(best["run"], "", config, classes, task, TrainConfig(**config["train"])), model.eval()

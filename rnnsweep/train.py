@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rnnsweep.errors import ConfigError
+from rnnsweep import checkpoint
 from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.kernels import Execution, choice, fused, graph
 from rnnsweep.kernels.memory import keep_freed
@@ -342,11 +342,15 @@ class Trainer:
         for row in self.open:
             member, store = self.members[row], self.members[row].store
             if member.best.get("step") != self.best_saved[row]:
-                store.write("best.pt", functools.partial(torch.save, self._best_of(row)))
-                self.best_saved[row] = member.best["step"]
-            store.write("last.pt", functools.partial(torch.save, self._last_of(row)))
+                self._save_best(row)
+            store.sync()  # the rows that last.pt counts on are on the disk before it is
+            checkpoint.save(store, "last.pt", self._last_of(row))
         self.open = [row for row in self.open if self.members[row].status == "running"]
         self.saved_at, self.saved_step = time.monotonic(), self.step
+
+    def _save_best(self, row: int) -> None:
+        checkpoint.save(self.members[row].store, "best.pt", self._best_of(row))
+        self.best_saved[row] = self.members[row].best["step"]
 
     def _best_of(self, row: int) -> dict[str, Any]:
         member = self.members[row]
@@ -375,13 +379,14 @@ class Trainer:
         }
 
     def _resume(self) -> None:
-        found = [load(member.store, "last.pt", member.run) for member in self.members]
+        found = [checkpoint.last(m.store, self._last_of(row), self.steps) for row, m in enumerate(self.members)]
         saved = [last for last in found if last is not None]
+        if len({last["step"] if last else 0 for last in found}) > 1:
+            raise RuntimeError("the runs of a stack stand at different steps")
         for member, last in zip(self.members, found, strict=True):
-            member.store.rewind(last["rows"] if last and len(saved) == len(found) else 0)
-        if len(saved) < len(found):
+            member.store.rewind(last["rows"] if last else 0)
+        if not saved:
             return
-        assert len({last["step"] for last in saved}) == 1, "a stack resumes from one step"
         self._keep_kernel({last.get("kernel") for last in saved})
         for row, last in enumerate(saved):
             self._restore(row, last)
@@ -410,6 +415,8 @@ class Trainer:
             slot[row] = last["slots"][name]
         for name, value in last["standing"].items():
             setattr(member, name, value)
+        if member.best and not checkpoint.has_best(member.store, self._best_of(row)):
+            self._save_best(row)
         self.best_saved[row] = member.best.get("step")
         if member.status == "pruned":  # by a search that is over; who trains it now wants it whole
             member.status = "running"
@@ -430,26 +437,6 @@ class Trainer:
 
 STANDING = ("status", "last", "best", "glimpses", "stale", "steps", "seconds")
 """What of a Member a checkpoint keeps."""
-
-
-def load(store: RunStore, name: str, run: str) -> dict[str, Any] | None:
-    """A checkpoint of this run, or None where there is none.
-
-    Raises:
-        ConfigError: the file is cut short, not a checkpoint, or that of another run.
-    """
-    path = store.path / name
-    if not path.exists():
-        return None
-    hint = "delete it, or train anew with `rerun=true`"
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        owner = checkpoint["run"]
-    except Exception:  # torch.load raises whatever the bytes lead it to
-        raise ConfigError(str(path), f"not a checkpoint (cut short, or of another program); {hint}") from None
-    if owner != run:
-        raise ConfigError(str(path), f"a checkpoint of another run, {owner}; {hint}")
-    return checkpoint  # type: ignore[no-any-return]
 
 
 def _sane(loss: float) -> bool:

@@ -15,7 +15,7 @@ ORDER = [
     {"pooling", "attention"},
     {"models"},
     {"tasks"},
-    {"stack", "optim", "diagnostics"},
+    {"stack", "optim", "diagnostics", "checkpoint"},
     {"train"},
     {"config", "progress", "trackers"},
     {"run"},

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import torch
 
-from rnnsweep import run
+from rnnsweep import checkpoint, run
 from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.record import RunStore
@@ -122,7 +122,7 @@ class Worker:
                 taken = self._take(planned)
                 if taken is None:
                     continue
-                if claimed and _step(taken[1]) != _step(claimed[0][1]):
+                if claimed and checkpoint.step(taken[1]) != checkpoint.step(claimed[0][1]):
                     taken[1].release()
                     continue
                 claimed.append(taken)
@@ -168,7 +168,7 @@ class Worker:
 
     def _train(self, claimed: Claimed) -> None:
         """Trains the runs as a stack; where that fails, each half by itself, so that one run's failure is its own."""
-        if len({_step(store) for _, store in claimed}) > 1:  # a kill came between two checkpoints of a stack
+        if len({checkpoint.step(store) for _, store in claimed}) > 1:  # a kill came between two checkpoints of a stack
             for each in claimed:
                 self._train([each])
             return
@@ -191,14 +191,3 @@ class Worker:
         self.board.write(failed=[*self.board.state["failed"], name])
         if self.options.on_error == "stop":
             self.stop_file.touch()
-
-
-def _step(store: RunStore) -> int:
-    """The step that a run would resume from."""
-    path = store.path / "last.pt"
-    if not path.exists():
-        return 0
-    try:
-        return int(torch.load(path, map_location="cpu", weights_only=True, mmap=True)["step"])
-    except Exception:  # a damaged checkpoint is told when the run is trained, alone
-        return -1

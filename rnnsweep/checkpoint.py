@@ -1,0 +1,119 @@
+"""The checkpoints of a run, `best.pt` and `last.pt`: written whole, and checked before anything is made of them."""
+
+import functools
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rnnsweep.errors import ConfigError, tell_once
+from rnnsweep.record import RunStore
+
+Content = dict[str, Any]
+
+OPTIONAL = ("kernel", "code")
+"""What checkpoints of earlier versions lack."""
+
+REMEDY = "delete best.pt and record.json: the command that trained the run then writes both again, from last.pt"
+"""What to do about a damaged best.pt."""
+
+
+def save(store: RunStore, name: str, content: Content) -> None:
+    """Writes a checkpoint; the old or the new one is there at any time."""
+    store.write(name, functools.partial(torch.save, content))
+
+
+def last(store: RunStore, like: Content, steps: int) -> Content | None:
+    """The checkpoint that a run goes on from; None where there is none.
+
+    A damaged one is set aside with a warning, and the run starts over.
+
+    Args:
+        store: the run's files.
+        like: a checkpoint of the same run at its first step: what there is to find, with its types and shapes.
+        steps: the number of the run's last step.
+
+    Raises:
+        ConfigError: the checkpoint is beyond the last step, or metrics.jsonl has lost rows that it counts on.
+    """
+    path = store.path / "last.pt"
+    found, problem = _read(path, {name: value for name, value in like.items() if name not in OPTIONAL})
+    if problem:
+        aside = path.with_name("last.pt.damaged")
+        path.replace(aside)
+        tell_once(f"{path} {problem}; it is now {aside.name}, and the run starts over")
+    if found is not None:
+        _check(store, found, steps)
+    return found
+
+
+def best(store: RunStore) -> Content:
+    """The weights of the best validation, by the name of the run's directory.
+
+    Raises:
+        ConfigError: there is none yet, or it is damaged.
+    """
+    path, name = store.path / "best.pt", store.path.resolve().name
+    found, problem = _read(path, {"run": name, "step": 0, "weights": {}, "assets": {}})
+    if problem:
+        raise ConfigError(str(path), f"{problem}; {REMEDY}")
+    if found is None:
+        raise ConfigError(str(store.path), "has no best.pt yet: the run has not been validated")
+    return found
+
+
+def has_best(store: RunStore, like: Content) -> bool:
+    """Whether `best.pt` is there and holds what it should."""
+    found, _ = _read(store.path / "best.pt", like)
+    return found is not None and found["step"] == like["step"]
+
+
+def step(store: RunStore) -> int:
+    """The step that a run would go on from; 0 where there is no checkpoint, or a damaged one."""
+    path = store.path / "last.pt"
+    try:
+        return int(torch.load(path, map_location="cpu", weights_only=True, mmap=True)["step"])
+    except Exception:  # torch.load raises whatever the bytes lead it to
+        return 0
+
+
+def _read(path: Path, like: Content) -> tuple[Content | None, str]:
+    """A checkpoint, and what is wrong with it; neither where there is no file."""
+    if not path.exists():
+        return None, ""
+    try:
+        with zipfile.ZipFile(path) as packed:
+            torn = packed.testzip()
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise ConfigError(str(path), f"cannot be read: {error.strerror}") from None
+    except Exception:  # torch.load raises whatever the bytes lead it to
+        torn, found = "all of it", None
+    if torn or not isinstance(found, dict) or not _fits({name: found.get(name) for name in like}, like):
+        return None, "is damaged (cut short, changed, or of another program)"
+    if found["run"] != like["run"]:
+        return None, f"is a checkpoint of another run, {found['run']}"
+    return found, ""
+
+
+def _fits(found: Any, like: Any) -> bool:
+    """Whether a value has the type, the names and the shapes of another. What is empty there may hold anything."""
+    if isinstance(like, Tensor):
+        return isinstance(found, Tensor) and found.shape == like.shape and found.dtype == like.dtype
+    if isinstance(like, dict):
+        named = isinstance(found, dict) and (not like or found.keys() == like.keys())
+        return named and all(_fits(found[name], like[name]) for name in like)
+    return isinstance(found, type(like)) and type(found) is not bool
+
+
+def _check(store: RunStore, found: Content, steps: int) -> None:
+    path = store.path / "last.pt"
+    if not 0 <= found["step"] <= steps:
+        problem = f"stands at step {found['step']:,} of a run of {steps:,} steps: something has changed it"
+        raise ConfigError(str(path), f"{problem}; delete it, and the same command starts this run over")
+    if store.size < found["rows"]:
+        problem = f"has {store.size:,} bytes where last.pt counts on {found['rows']:,}: rows are lost"
+        remedy = "bring the file back; or delete last.pt, and the same command starts this run over"
+        raise ConfigError(str(store.path / "metrics.jsonl"), f"{problem}; {remedy}")
