@@ -107,6 +107,29 @@ def test_a_run_in_two_directories_counts_once(tmp_path: Path) -> None:
     assert frame.attrs["twice"] == 1
 
 
+def test_a_run_that_came_out_otherwise_elsewhere_is_told_and_the_order_of_the_folders_decides_nothing(
+    tmp_path: Path,
+) -> None:
+    for seed in range(3):
+        records.run(tmp_path / "small", 1.0 + seed, seed=seed)
+        records.run(tmp_path / "large", 1.0 + seed + (0.5 if seed == 1 else 1e-9), seed=seed)
+    records.run(tmp_path / "large", 9.0, seed=3)
+    paths = [tmp_path / "small", tmp_path / "large"]
+    for order in (paths, paths[::-1]):
+        frame = collect(order)
+        assert frame.set_index("seed")["val/loss"].to_dict() == pytest.approx({0: 1.0, 1: 2.5, 2: 3.0, 3: 9.0})
+        assert frame.attrs["twice"] == 3
+        assert [Path(row["study"]).name for row in frame.attrs["differing"]] == ["large", "small"]
+    table = listings.not_reproduced(frame.attrs["differing"])
+    assert table is not None
+    assert list(table.frame()["val/loss"]) == [2.5, 2.0]
+    assert list(table.frame()["commit"]) == ["abc", "abc"]
+    frame.attrs["twice"] = 3
+    (warning, *_) = cli._warnings(frame, 0)
+    assert "3 runs lie in several" in warning
+    assert "1 of them" in warning
+
+
 def test_looking_at_a_run_leaves_it_as_it_is(tmp_path: Path) -> None:
     store = RunStore(tmp_path / "run")
     assert not store.held()

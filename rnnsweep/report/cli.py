@@ -71,6 +71,7 @@ def report(options: argparse.Namespace) -> list[Path]:
 
     from rnnsweep.report.analysis import analyse, searched
     from rnnsweep.report.collect import UNSET, collect
+    from rnnsweep.report.listings import not_reproduced
     from rnnsweep.report.page import Report, publish
     from rnnsweep.report.runs import Runs
 
@@ -105,7 +106,8 @@ def report(options: argparse.Namespace) -> list[Path]:
     of = [path.name for path in options.paths] if apart else [runs.task for runs in found]
     title = f"Ablation report: {', '.join(of)}"
     subtitle = f"{len(frame)} planned runs of {states}."
-    return publish(Report(title, subtitle, sections, command, warnings), options.out)
+    differing = not_reproduced(frame.attrs["differing"])
+    return publish(Report(title, subtitle, sections, command, warnings, differing), options.out)
 
 
 def _baseline(text: str) -> tuple[str, str]:
@@ -126,7 +128,9 @@ def _warnings(frame: "pd.DataFrame", unknown: int) -> list[str]:
 
     said = []
     if twice := frame.attrs.get("twice", 0):
-        said.append(f"{twice} runs lie in several of the given directories and are counted once.")
+        differ = len({row["run"] for row in frame.attrs["differing"]})
+        told = f"; {differ} of them have different values there: see the table “Did not reproduce”" if differ else ""
+        said.append(f"{twice} runs lie in several of the given directories and are counted once{told}.")
     if unknown:
         counts = frame.loc[frame["task"] == UNSET, "state"].value_counts()
         told = ", ".join(f"{count} {state}" for state, count in counts.items())

@@ -1,13 +1,17 @@
 """From directories to one table of runs: every planned run is in it once, with how it stands."""
 
+import itertools
 import json
+import math
 import os
 import shlex
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from rnnsweep import planned
@@ -29,6 +33,7 @@ PLAIN = frozenset(OURS + RECORDED)
 
 GENERAL = ("out", "rerun", "size", "packages", "choices")  # of a config: nothing of them changes a result
 ALIVE_SECONDS = 60.0  # a worker that has not written for so long is not counted
+ROUNDING = 1e-6  # relative: metrics that are closer are equal
 DEPTH = 4  # folders below a given path in which runs are looked for
 
 
@@ -42,23 +47,42 @@ def collect(paths: Sequence[Path], apart: bool = False) -> pd.DataFrame:
     Raises:
         ReportError: a path does not exist, or holds no run.
     """
-    rows: dict[tuple[str, str], Json] = {}
-    twice = 0
+    copies: dict[tuple[str, str], dict[str, Json]] = {}
     for path in paths:
         if not path.is_dir():
             raise ReportError(f"{path}: no such directory; give the folder of a study, such as multirun/default")
-        before = len(rows)
-        for row in _rows(path):
-            key = Path(row["study"]).name if apart else "", row["run"]
-            known = rows.get(key)
-            twice += known is not None and known["path"] != row["path"]
-            if known is None or _rank(row) < _rank(known):
-                rows[key] = row
-        if len(rows) == before and not twice:
+        found = list(_rows(path))
+        if not found:
             raise ReportError(_no_runs(path))
-    frame = _table(list(rows.values()))
-    frame.attrs["twice"] = twice
+        for row in found:
+            key = Path(row["study"]).name if apart else "", row["run"]
+            copies.setdefault(key, {}).setdefault(os.path.realpath(row["path"]), row)
+    sizes = Counter(row["study"] for each in copies.values() for row in each.values())
+    ordered = [sorted(each.values(), key=lambda row: _standing_first(row, sizes)) for each in copies.values()]
+    frame = _table([row for row, *_ in ordered])
+    frame.attrs["twice"] = sum(len(each) > 1 for each in ordered)
+    frame.attrs["differing"] = [row for each in ordered if _differ(each) for row in each]
     return frame
+
+
+def _standing_first(row: Json, sizes: Counter[str]) -> tuple[int, int, str]:
+    """Of copies of one run that with the best state counts, then that of the largest study: its partners are there."""
+    return STATES.index(row["state"]), -sizes[row["study"]], row["study"]
+
+
+def _differ(copies: Sequence[Json]) -> bool:
+    """Whether copies of a run that came to an end did so otherwise, or with other numbers beyond rounding."""
+    ended = [row for row in copies if row["state"] in ("complete", "diverged")]
+    outcomes = [{name: row[name] for name in row if name.startswith(("val/", "test/"))} for row in ended]
+    return any(a["state"] != b["state"] for a, b in itertools.pairwise(ended)) or any(
+        not np.allclose(_numbers(a, a | b), _numbers(b, a | b), rtol=ROUNDING, atol=0, equal_nan=True)
+        for a, b in itertools.pairwise(outcomes)
+    )
+
+
+def _numbers(values: Json, names: Iterable[str]) -> list[float]:
+    found = (values.get(name) for name in names)
+    return [float(value) if isinstance(value, int | float) else math.nan for value in found]
 
 
 def is_setting(name: str) -> bool:
@@ -71,10 +95,6 @@ def _table(rows: list[Json]) -> pd.DataFrame:
     absent = {name: UNSET if is_setting(name) and name != "seed" else None for name in names}
     columns = {name: pd.Series([row.get(name, absent[name]) for row in rows], dtype=object) for name in names}
     return pd.DataFrame(columns)
-
-
-def _rank(row: Json) -> int:
-    return STATES.index(row["state"])
 
 
 def _no_runs(path: Path) -> str:
@@ -228,6 +248,7 @@ def _outcome(record: RunRecord) -> Json:
         "env:memory": environment.get("peak_memory_bytes"),
         "env:versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
         "env:hardware": _hardware(environment),
+        "env:host": environment.get("host"),
         "env:command": redacted(shlex.join(map(str, environment.get("command", [])))),
     }
 

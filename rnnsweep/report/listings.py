@@ -12,7 +12,7 @@ from rnnsweep.report.effects import Effect
 from rnnsweep.report.leaderboard import standings
 from rnnsweep.report.numbers import number, signed, size
 from rnnsweep.report.runs import Metric, Runs
-from rnnsweep.report.tables import Cell, Row, Table, anchor, pairs_anchor, setting_link
+from rnnsweep.report.tables import Cell, Row, Table, anchor, pairs_anchor, rows_of, setting_link
 
 SHOWN_RUNS = 2000
 """Runs that the page lists; the CSV has all."""
@@ -22,6 +22,9 @@ SHOWN_PAIRS = 12
 
 SHOWN_ALIKE = 5
 """Runs of one reason that Markdown and LaTeX list; the CSV has all."""
+
+SHOWN_METRICS = 6
+"""Metrics of copies of a run that stand side by side."""
 
 
 def run_anchor(name: str) -> str:
@@ -152,6 +155,27 @@ def pairs(runs: Runs, effects: Sequence[Effect], metric: Metric) -> Table:
             rows.append(Row(cells, "" if place else pairs_anchor(runs, effect), place >= SHOWN_PAIRS))
     columns = ("factor", "pair", "setting", f"Δ {metric.name}", "by seed")
     return Table(f"pairs-{anchor(runs.task)}", "The pairs behind each difference", columns, tuple(rows), (), 2000)
+
+
+def not_reproduced(rows: Sequence[dict[str, Any]]) -> Table | None:
+    """Runs that lie in several directories with different outcomes: each copy in a row. None where there are none."""
+    names = dict.fromkeys(name for row in rows for name in row if name.startswith(("val/", "test/")))
+    metrics = list(names)[:SHOWN_METRICS]
+    provenance = {"env:commit": "commit", "env:host": "host", "env:hardware": "hardware", "env:versions": "versions"}
+    lines = [
+        [row["run"], row["study"], row["state"]]
+        + [Cell(number(value, 6), value) for value in (_known(row, name) for name in metrics)]
+        + [str(row.get(name) or "—") for name in provenance]
+        for row in rows
+    ]
+    note = "The same config gave different values. The other tables count the first row of each run."
+    columns = ("run", "study", "state", *metrics, *provenance.values())
+    return Table("not-reproduced", "Did not reproduce", columns, rows_of(*lines), (note,)) if lines else None
+
+
+def _known(row: dict[str, Any], name: str) -> float:
+    value = row.get(name)
+    return float(value) if isinstance(value, int | float) else float("nan")
 
 
 def reproducibility(tasks: Sequence[Runs]) -> tuple[Table, list[str]]:

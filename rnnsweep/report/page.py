@@ -29,6 +29,8 @@ class Report:
     sections: Sequence[Section]
     command: str
     warnings: Sequence[str]
+    differing: Table | None = None
+    """Runs that lie in several directories with different values."""
 
     @property
     def headlines(self) -> list[tuple[str, list[str]]]:
@@ -44,9 +46,10 @@ def publish(report: Report, out: Path) -> list[Path]:
     page, text = out / "report.html", out / "report.md"
     counted = accounting([section.runs for section in report.sections])
     made, mixed = listings.reproducibility([section.runs for section in report.sections])
+    whole = [counted, made, *([report.differing] if report.differing else [])]
     warnings = [*report.warnings, *mixed, *_boxes(pictures)]
     with draw.drawing(pictures, out / "figures") as drawn:
-        tables = [counted, made, *(table for section in report.sections for table in _tables(section))]
+        tables = [*whole, *(table for section in report.sections for table in _tables(section))]
         for table in tables:
             write.write(table, out / "tables")
         text.write_text(_markdown(report, counted, made, warnings), encoding="utf-8", errors="replace")
@@ -99,6 +102,7 @@ def _html(report: Report, drawn: dict[str, Drawn], counted: Table, made: Table, 
         appendix=[table for section in report.sections for table in section.appendix],
         accounting=counted,
         reproducibility=made,
+        differing=report.differing,
         headlines=report.headlines,
         warnings=warnings,
         anchors={row.anchor for section in report.sections for table in _tables(section) for row in table.page_rows}
@@ -171,6 +175,7 @@ def _markdown(report: Report, counted: Table, made: Table, warnings: Sequence[st
         f"This report: `{report.command.replace('`', chr(39))}`",
         "",
         write.markdown(made),
+        *([write.markdown(report.differing)] if report.differing else []),
     ]
     lines += ["## Appendix: marginal means (biased in unbalanced grids)", ""]
     lines += [write.markdown(table) for section in report.sections for table in section.appendix]
