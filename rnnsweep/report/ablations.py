@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from rnnsweep.report import stats
+from rnnsweep.report.anova import Anova
 from rnnsweep.report.effects import FEW, Comparison, Effect, at_equal, counted
 from rnnsweep.report.numbers import bracket, number, p_value, ratio, share, signed
 from rnnsweep.report.runs import Factor, Metric, Runs
@@ -133,26 +134,29 @@ def _at_equal(interval: stats.Interval, values: tuple[float, ...], unit: str, p:
     return Cell(text, estimate(interval), bold=p < stats.ALPHA)
 
 
-def variance(runs: Runs, found: stats.Anova, metric: Metric, used: Any) -> Table:
+def variance(runs: Runs, found: Anova, metric: Metric, used: Any) -> Table:
     """Where the variance comes from."""
     adjusted = stats.holm([source.p for source in found.sources])
-    rest = "seed and higher interactions" if found.replicates else "higher interactions (one seed a setting)"
     rows = [
         Row(
             (
-                Cell(" × ".join(source.name) or rest),
-                Cell(f"{source.share:.1%}", source.share),
+                Cell(" × ".join(source.name) or found.rest),
+                Cell(f"{source.share:.1%}" if source.known else "not estimable", source.share),
                 Cell(number(source.squares, 4), source.squares),
                 Cell(str(source.df), source.df),
                 Cell(p_value(p), p),
             )
         )
-        for source, p in sorted(zip(found.sources, adjusted, strict=True), key=lambda each: -each[0].share)
+        for source, p in sorted(
+            zip(found.sources, adjusted, strict=True), key=lambda each: -each[0].share if each[0].known else 1
+        )
     ]
     balanced = "balanced grid: exact decomposition" if found.kind == "exact" else "unbalanced: type II sums of squares"
     note = f"{balanced}; {found.coverage:.0%} of the grid's cells have runs."
     if found.kind != "exact":
         note += " Shares of type II need not sum to one."
+    if not all(source.known for source in found.sources):
+        note += " Not estimable: these runs cannot tell the factor from the others."
     columns = ("source", f"share of the variance of {metric.name}", "sum of squares", "df", "Holm p")
     notes = (str(counted(runs, used, metric.name)), note)
     return Table(f"variance-{anchor(runs.task)}", "Where the variance comes from", columns, tuple(rows), notes)

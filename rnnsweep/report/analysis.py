@@ -23,6 +23,7 @@ from rnnsweep.report import (
     tables,
     traces,
 )
+from rnnsweep.report.anova import anova
 from rnnsweep.report.collect import searches
 from rnnsweep.report.draw import Picture
 from rnnsweep.report.effects import Comparison, Effect, counted
@@ -284,9 +285,13 @@ def _variance(section: Section, factors: Sequence[Factor]) -> Answer | None:
         return answer
     if runs.searched:
         return _forest(section, answer)
-    found = stats.anova({f.key: f.column[inside] for f in usable}, values[inside]) if usable and inside.any() else None
-    if found is None:
+    if not usable or len(np.unique(values[inside])) < 2:
         return None
+    found = anova({f.key: f.column[inside] for f in usable}, values[inside])
+    if found is None:
+        told = f"{inside.sum()} runs are too few to tell {len(usable)} factors apart"
+        answer.sentences.append(f"The shares of the variance are not estimable: {told}.")
+        return answer
     lost = runs.counts()["diverged"]
     if lost:
         answer.sentences.append(

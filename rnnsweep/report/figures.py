@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from rnnsweep.lettering import lettered
 from rnnsweep.report import stats
+from rnnsweep.report.anova import Anova
 from rnnsweep.report.draw import (
     COLORS,
     GRID,
@@ -399,10 +400,10 @@ def _front(points: Array, metric: Metric) -> list[int]:
 
 
 @styled
-def shares(runs: Runs, found: stats.Anova, metric: Metric) -> Picture:
+def shares(runs: Runs, found: Anova, metric: Metric) -> Picture:
     """Variance shares as bars."""
-    sources = sorted(found.sources, key=lambda source: source.share)
-    names = [" × ".join(source.name) or ("seed and higher" if found.replicates else "higher") for source in sources]
+    sources = sorted((source for source in found.sources if source.known), key=lambda source: source.share)
+    names = [" × ".join(source.name) or found.rest for source in sources]
     figure, (axes,) = canvas(1, 6.2, 0.9 + 0.27 * len(sources))
     values = [100 * source.share for source in sources]
     axes.barh(

@@ -1,0 +1,179 @@
+"""Where the variance comes from: main effects and interactions of two, exact on balanced grids, else type II."""
+
+import dataclasses
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import special
+
+Array = NDArray[Any]
+Term = tuple[str, ...]
+"""The factors of a main effect or an interaction."""
+
+WIDEST = 256
+"""Columns of a model; where interactions would make it wider, main effects alone are told apart."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """One line of an analysis of variance."""
+
+    name: Term
+    """The factors: one for a main effect, two for an interaction, none for what is left."""
+    squares: float
+    df: int
+    share: float
+    """Of the total sum of squares; NaN where these runs cannot tell it from the other terms."""
+    p: float = math.nan
+
+    @property
+    def known(self) -> bool:
+        """Whether these runs can tell it from the other terms."""
+        return math.isfinite(self.share)
+
+
+@dataclasses.dataclass(frozen=True)
+class Anova:
+    """How much of the variance comes from what."""
+
+    sources: tuple[Source, ...]
+    kind: str
+    """`exact` on a balanced grid, else `type II`."""
+    coverage: float
+    """Share of the grid's cells that have a value."""
+    n: int
+    replicates: bool
+    """Whether some cell has several seeds: without, what is left is interactions."""
+
+    @property
+    def rest(self) -> str:
+        """What the last line holds."""
+        pairs = any(len(source.name) > 1 for source in self.sources)
+        interactions = "higher interactions" if pairs else "interactions"
+        return f"seed and {interactions}" if self.replicates else f"{interactions} (one seed a setting)"
+
+
+def anova(levels: dict[str, Array], values: Array) -> Anova | None:
+    """Main effects and two-way interactions; None where nothing is left to judge them by.
+
+    Balanced (every combination of levels has the same number of values): the exact decomposition from the means of
+    the cells. Else type II: each effect given all others that do not contain it. Interactions are left out where the
+    distinct cells are too few for them.
+
+    Args:
+        levels: For each factor the level of each run.
+        values: The metric of each run.
+    """
+    names = [name for name, column in levels.items() if len(np.unique(column)) > 1]
+    if not names or len(values) < 3 or float(np.ptp(values)) == 0:
+        return None
+    codes = {name: pd.factorize(levels[name])[0] for name in names}
+    sizes = {name: int(codes[name].max()) + 1 for name in names}
+    grid, counts = math.prod(sizes.values()), np.unique(_combined(codes, sizes), return_counts=True)[1]
+    balanced = len(counts) == grid and bool(counts.min() == counts.max())
+    terms = _terms(names, codes, sizes, balanced, min(grid if balanced else WIDEST, len(counts), len(values) - 1))
+    centred = values - values.mean()
+    found = _exact(terms, codes, centred) if balanced else _type_two(terms, codes, sizes, centred)
+    *effects, (left, rank) = found
+    total, left_df = float((centred**2).sum()), len(values) - rank
+    if left_df < 1:
+        return None
+    sources = [_source(t, *e, left / left_df, left_df, total, sizes) for t, e in zip(terms, effects, strict=True)]
+    rest = Source((), left, left_df, left / total)
+    kind = "exact" if balanced else "type II"
+    return Anova((*sources, rest), kind, len(counts) / grid, len(values), bool(counts.max() > 1))
+
+
+def _terms(names: list[str], codes: dict[str, Array], sizes: dict[str, int], balanced: bool, most: int) -> list[Term]:
+    """The main effects, and the interactions whose combinations all occur, if at most so many columns hold them all."""
+    mains: list[Term] = [(name,) for name in names]
+    pairs = [pair for pair in itertools.combinations(names, 2) if balanced or _full(pair, codes, sizes)]
+    columns = 1 + sum(math.prod(sizes[name] - 1 for name in term) for term in [*mains, *pairs])
+    return [*mains, *pairs] if columns <= most else mains
+
+
+def _full(pair: Term, codes: dict[str, Array], sizes: dict[str, int]) -> bool:
+    """Whether every combination of two factors' levels occurs."""
+    a, b = pair
+    return bool(np.bincount(codes[a] * sizes[b] + codes[b], minlength=sizes[a] * sizes[b]).all())
+
+
+def _combined(codes: dict[str, Array], sizes: dict[str, int]) -> Array:
+    """A number for each combination of all factors, however many combinations there could be."""
+    found = np.zeros(len(next(iter(codes.values()))), np.int64)
+    for name, column in codes.items():
+        found = np.unique(found * sizes[name] + column, return_inverse=True)[1]
+    return found
+
+
+def _source(
+    term: Term, squares: float, df: int, error: float, left_df: int, total: float, sizes: dict[str, int]
+) -> Source:
+    whole = math.prod(sizes[name] - 1 for name in term) if len(term) == 1 else 1
+    if df < whole:
+        return Source(term, math.nan, df, math.nan)
+    ratio = squares / df / error if error > 0 else math.inf
+    return Source(term, squares, df, squares / total, float(special.fdtrc(df, left_df, ratio)))
+
+
+def _exact(terms: list[Term], codes: dict[str, Array], values: Array) -> list[tuple[float, int]]:
+    """Sums of squares and degrees of freedom from the means over each margin; then what is left, and the rank."""
+    mains: dict[str, tuple[float, int]] = {}
+    found = []
+    for term in terms:
+        _, index = np.unique(np.stack([codes[name] for name in term]), axis=1, return_inverse=True)
+        counts = np.bincount(index)
+        means = np.bincount(index, values) / counts
+        squares, df = float((counts * means**2).sum()), len(counts) - 1
+        if len(term) == 1:
+            mains[term[0]] = squares, df
+        else:
+            squares = max(0.0, squares - sum(mains[name][0] for name in term))
+            df -= sum(mains[name][1] for name in term)
+        found.append((squares, df))
+    left = max(0.0, float((values**2).sum()) - sum(squares for squares, _ in found))
+    return [*found, (left, 1 + sum(df for _, df in found))]
+
+
+def _type_two(
+    terms: list[Term], codes: dict[str, Array], sizes: dict[str, int], values: Array
+) -> list[tuple[float, int]]:
+    """What each term adds to all those that do not contain it; then what all leave, and their rank."""
+    model = _Model(terms, codes, sizes, values)
+    found = []
+    for term in terms:
+        others = [other for other in terms if other != term and not set(term) <= set(other)]
+        without, with_it = model.explained(others), model.explained([*others, term])
+        found.append((max(0.0, with_it[0] - without[0]), with_it[1] - without[1]))
+    squares, rank = model.explained(terms)
+    return [*found, (max(0.0, float((values**2).sum()) - squares), rank)]
+
+
+class _Model:
+    """A linear model of terms: products of columns, made once for all its parts."""
+
+    def __init__(self, terms: list[Term], codes: dict[str, Array], sizes: dict[str, int], values: Array):
+        columns = [np.ones((len(values), 1))]
+        self.places: dict[Term, list[int]] = {}
+        for term in terms:
+            product = np.ones((len(values), 1))
+            for name in term:
+                dummies = np.eye(sizes[name])[codes[name]][:, 1:]
+                product = (product[:, :, None] * dummies[:, None, :]).reshape(len(values), -1)
+            start = sum(part.shape[1] for part in columns)
+            self.places[term] = list(range(start, start + product.shape[1]))
+            columns.append(product)
+        design = np.concatenate(columns, 1)
+        self.gram, self.moment = design.T @ design, design.T @ values
+
+    def explained(self, terms: list[Term]) -> tuple[float, int]:
+        """The sum of squares that the mean and these terms explain, and the rank of their columns."""
+        places = [0, *(place for term in terms for place in self.places[term])]
+        sizes, axes = np.linalg.eigh(self.gram[np.ix_(places, places)])
+        known = sizes > 1e-10 * sizes[-1]
+        along = axes[:, known].T @ self.moment[places]
+        return float((along**2 / sizes[known]).sum()), int(known.sum())
