@@ -329,6 +329,31 @@ def test_unequal_tuning_effort_is_told(tmp_path: Path) -> None:
     )
 
 
+def test_a_choice_on_the_test_part_is_called_one(misleading: Path) -> None:
+    runs = runs_of(misleading)
+    section = analyse(runs, ["cell"], "test/loss", {}, None, misleading.parent)
+    said = " ".join(section.headline)
+    assert "Best of 8 configurations on the test part: " in said
+    assert "chosen on the test part, so its value there is too good" in said
+    assert section.leaderboard is not None
+    captions = [picture.caption for answer in section.answers for picture in answer.pictures]
+    assert "validation" not in " ".join([said, *section.leaderboard.notes, *section.leaderboard.columns])
+    assert not any("best on validation" in caption for caption in captions)
+
+
+def test_the_gap_is_to_a_training_loss_without_dropout_or_is_left_out(tmp_path: Path) -> None:
+    path = records.run(tmp_path / "study", 1.0)  # its last training loss is one under dropout
+    board = leaderboard(runs := runs_of(tmp_path / "study"), runs.metric(None), {})
+    assert "gap" not in board.columns
+    assert "val/gap" not in runs.frame
+    record = json.loads((path / "record.json").read_text())
+    record["best"]["train/loss"] = 0.75
+    (path / "record.json").write_text(json.dumps(record))
+    board = leaderboard(runs := runs_of(tmp_path / "study"), runs.metric(None), {})
+    assert board.frame()["gap"][0] == 0.25
+    assert "without dropout" in board.notes[-1]
+
+
 @pytest.mark.parametrize(
     ("metric", "best"), [("test/controllability", 0.9), ("test/free_mse", 0.3), ("val/exact", 0.9)]
 )

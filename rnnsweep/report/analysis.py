@@ -399,7 +399,7 @@ def _inside(section: Section, factors: Sequence[Factor]) -> Answer | None:
         "How far back do gradients and useful context reach, and what do the gates do?",
     )
     answer = Answer(anchor(runs.task, "inside"), title, asks)
-    answer.pictures = [picture for picture in [inside.reach(runs, factor, levels)] if picture]
+    answer.pictures = [picture for picture in [inside.reach(runs, factor, levels, section.metric)] if picture]
     answer.tables = [table for table in [inside.gates(runs, factor, levels)] if table]
     return answer if answer.pictures or answer.tables else None
 
@@ -497,22 +497,27 @@ def _selected(section: Section, ranked: Sequence[leaderboard.Standing]) -> str:
     value = with_unit(spread(best.interval, best.values), metric)
     n = f"n = {len(best.values)}" + (f" of {best.planned}" if best.planned != len(best.values) else "")
     n += f", {best.diverged} diverged" if best.diverged else ""
-    test = runs.values(metric.name.replace("val/", "test/"))[best.rows]
-    test = test[np.isfinite(test)]
-    tested = (
-        f"; test {spread(stats.t_interval(test), tuple(test))}" if len(test) and metric.name.startswith("val/") else ""
-    )
     ended = runs.frame["state"].isin(["complete", "diverged", "pruned"]) & (runs.frame["setting"] >= 0)
     tried = int(runs.frame.loc[ended, "setting"].nunique())
     said = (
-        f"Best of {tried} configurations on validation: {runs.describe(best.setting)}, {metric.name} {value} "
-        f"({n}){tested}."
+        f"Best of {tried} configurations {metric.where}: {runs.describe(best.setting)}, {metric.name} {value} "
+        f"({n}){_tested(runs, metric, best)}."
     )
+    if metric.name.startswith("test/"):
+        said += " It was chosen on the test part, so its value there is too good."
     if len(ranked) > 2:
         means, half = [s.interval.mean for s in ranked] + [math.nan] * (tried - len(ranked)), max(1, tried // 2)
         one, some = stats.expected_best(means, [1, half], metric.lower)
         said += f" One configuration at random gives {number(one)} in expectation, the best of {half} {number(some)}."
     return said
+
+
+def _tested(runs: Runs, metric: Metric, best: leaderboard.Standing) -> str:
+    if metric.tested is None:
+        return ""
+    values = runs.values(metric.tested)[best.rows]
+    values = values[np.isfinite(values)]
+    return f"; test {spread(stats.t_interval(values), tuple(values))}" if len(values) else ""
 
 
 def searched(studies: Sequence[str]) -> dict[str, list[str]]:

@@ -29,7 +29,7 @@ def arms(runs: Runs, factor: Factor, metric: Metric) -> Levels:
 
 
 @styled
-def reach(runs: Runs, factor: Factor, levels: Levels) -> Picture | None:
+def reach(runs: Runs, factor: Factor, levels: Levels, metric: Metric) -> Picture | None:
     """How far back gradients reach, and what the loss is where the context is cut."""
     figure, (left, right) = canvas(2)
     rows: list[dict[str, Any]] = []
@@ -56,7 +56,7 @@ def reach(runs: Runs, factor: Factor, levels: Levels) -> Picture | None:
         plain_log(axis)
     legend(figure, left)
     caption = (
-        f"For each level of {factor.key} the setting that is best on validation, mean over its seeds. Left: how much "
+        f"For each level of {factor.key} the setting that is best {metric.where}, mean over its seeds. Left: how much "
         "of the gradient of what is made of the last output reaches the input that many steps before, by lag. Right: "
         "the loss where each output sees that many inputs up to its own."
     )

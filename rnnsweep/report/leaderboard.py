@@ -1,4 +1,4 @@
-"""How the settings of a task stand: ranked on validation, with what cannot be told from the best."""
+"""How the settings of a task stand: ranked by the metric, with what cannot be told from the best."""
 
 import dataclasses
 import math
@@ -71,16 +71,17 @@ def indistinguishable(runs: Runs, metric: Metric, ranked: list[Standing]) -> set
 
 
 def leaderboard(runs: Runs, metric: Metric, baselines: dict[str, str]) -> Table:
-    """The settings of a task, ranked on validation; the test metric is that of the selected setting alone."""
+    """The settings of a task, ranked by the metric; the test metric is that of the selected setting alone."""
     ranked = standings(runs, metric)
     bold = indistinguishable(runs, metric, ranked)
     last = _ranks_with_diverged(ranked, metric)
     to_baseline = _to_baseline(runs, metric, baselines)
-    test = metric.name.replace("val/", "test/")
     columns = ["rank", "diverged last", "setting", "n", metric.name]
     columns += ["ppl"] if metric.in_nats and "val/ppl" in runs.metrics else []
     columns += [f"Δ to {to_baseline[0]}"] if to_baseline else []
-    columns += [f"{test} (selected)", "gap", "parameters", "s/epoch", "tokens/s", "memory"]
+    columns += [f"{metric.tested} (selected)"] if metric.tested else []
+    columns += ["gap"] if (gap := "val/gap" in runs.metrics) else []
+    columns += ["parameters", "s/epoch", "tokens/s", "memory"]
     rows = []
     for rank, standing in enumerate(ranked, 1):
         link = setting_link(runs, standing.setting)
@@ -97,11 +98,12 @@ def leaderboard(runs: Runs, metric: Metric, baselines: dict[str, str]) -> Table:
             cells.append(_ppl(standing, link))
         if to_baseline:
             cells.append(to_baseline[1].get(standing.setting, Cell("—")))
-        cells.append(_mean_of(runs, standing, test, link) if rank == 1 else Cell("·", math.nan))
-        cells += _costs(runs, standing, link)
+        if metric.tested:
+            cells.append(_mean_of(runs, standing, metric.tested, link) if rank == 1 else Cell("·", math.nan))
+        cells += _costs(runs, standing, link)[not gap :]
         rows.append(Row(tuple(cells)))
     used = np.flatnonzero(np.isfinite(runs.values(metric.name)))
-    notes = [str(counted(runs, used, metric.name)), _bold_note(bold), _mean_note("ppl" in columns)]
+    notes = [str(counted(runs, used, metric.name)), _bold_note(bold, metric), _mean_note("ppl" in columns, gap)]
     table = Table(f"leaderboard-{anchor(runs.task)}", "Leaderboard", tuple(columns), tuple(rows), tuple(notes), 60)
     return table if any(standing.diverged for standing in ranked) else table.without("diverged last")
 
@@ -122,18 +124,18 @@ def _ppl(standing: Standing, link: str) -> Cell:
     return Cell(text, {"exp(mean)": mean, "exp(low)": low, "exp(high)": high}, link)
 
 
-def _bold_note(bold: set[int]) -> str:
+def _bold_note(bold: set[int], metric: Metric) -> str:
     if not bold:
         return "No row is bold: the best has too few seeds to be told from any other."
     if len(bold) == 1:
-        return f"Bold: the best on validation; all others with {FEW} seeds or more are distinguishable (Holm)."
-    return f"Bold: the best on validation and the {len(bold) - 1} not distinguishable from it (paired t, Holm)."
+        return f"Bold: the best {metric.where}; all others with {FEW} seeds or more are distinguishable (Holm)."
+    return f"Bold: the best {metric.where} and the {len(bold) - 1} not distinguishable from it (paired t, Holm)."
 
 
-def _mean_note(ppl: bool) -> str:
-    told = "± is the half width of the 95% Student-t interval over seeds; of two seeds both values are shown. "
-    told += "ppl is exp(mean) with exp(interval). " if ppl else ""
-    return told + "gap: validation less training loss at the last step (training with dropout on)."
+def _mean_note(ppl: bool, gap: bool) -> str:
+    told = "± is the half width of the 95% Student-t interval over seeds; of two seeds both values are shown."
+    told += " ppl is exp(mean) with exp(interval)." if ppl else ""
+    return told + (" gap: validation less training loss at the best weights, both without dropout." if gap else "")
 
 
 def _ranks_with_diverged(ranked: list[Standing], metric: Metric) -> dict[int, int]:

@@ -84,7 +84,7 @@ def fit(runs: Runs, factor: Factor | None, metric: Metric) -> Picture | None:
         tables.append(answers.frame().assign(level=level))
     legend(figure, rights[0])
     caption = (
-        f"For each level of {factor.key} the setting that is best on validation. "
+        f"For each level of {factor.key} the setting that is best {metric.where}. "
         if factor
         else "The selected setting. "
     )

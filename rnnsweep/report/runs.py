@@ -35,6 +35,17 @@ class Metric:
     def in_nats(self) -> bool:
         return self.name.endswith("/loss")
 
+    @property
+    def where(self) -> str:
+        """Where a setting that is best by this metric is best, as in `on validation`."""
+        part = self.name.partition("/")[0]
+        return {"val": "on validation", "test": "on the test part"}.get(part, f"by {self.name}")
+
+    @property
+    def tested(self) -> str | None:
+        """The same metric on the test part, if the selection does not use that part."""
+        return f"test/{self.name.removeprefix('val/')}" if self.name.startswith("val/") else None
+
 
 @dataclasses.dataclass(frozen=True)
 class Factor:
@@ -99,9 +110,12 @@ class Runs:
         return {key for key in named if same or not key.startswith("task.")}
 
     def _derive(self) -> None:
-        """The gap between validation and training, and the rise of the validation loss after its best."""
-        last, best, train = (self.column(name) for name in ("last:val/loss", "val/loss", "last:train/loss"))
-        for name, values in (("val/gap", last - train), ("val/overfit", last - best)):
+        """The gap between validation and training at the best weights, and the rise of the validation loss after them.
+
+        The training loss is that of a fixed slice without dropout; a run that was not evaluated so has no gap.
+        """
+        last, best, train = (self.column(name) for name in ("last:val/loss", "val/loss", "train/loss"))
+        for name, values in (("val/gap", best - train), ("val/overfit", last - best)):
             if np.isfinite(values).any():
                 self.frame[name] = values
 

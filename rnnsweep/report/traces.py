@@ -43,7 +43,7 @@ def showcase(path: str) -> Json:
 
 
 def best_of_levels(runs: Runs, factor: Factor, metric: Metric) -> list[tuple[str, Standing]]:
-    """For each level the setting that is best on validation."""
+    """For each level the setting that is best by the metric."""
     ranked = standings(runs, metric)
     best: dict[int, Standing] = {}
     for standing in ranked:
@@ -122,7 +122,7 @@ def curves(runs: Runs, factor: Factor, metric: Metric) -> Picture | None:
     bottom.set(xlabel="step", ylabel="runs n(t)", ylim=(0, None))
     bottom.yaxis.set_major_locator(MaxNLocator(3, integer=True))
     caption = (
-        f"For each level of {factor.key} the setting that is best on validation: mean over seeds, 95% t band "
+        f"For each level of {factor.key} the setting that is best {metric.where}: mean over seeds, 95% t band "
         "from three seeds on. Below: how many runs each point is the mean of; a run that diverges leaves."
     )
     return Picture(f"curves-{anchor(runs.task, factor.key)}", "Learning curves", caption, figure, data)
@@ -215,7 +215,7 @@ def context(runs: Runs, factor: Factor, metric: Metric) -> Picture | None:
         plain_log(axes.xaxis)
     legend(figure, left)
     caption = (
-        f"For each level of {factor.key} the setting that is best on validation, mean over its seeds. Left: "
+        f"For each level of {factor.key} the setting that is best {metric.where}, mean over its seeds. Left: "
         "every point predicts the same tokens. Right: averages between powers of two. Where a line is flat, "
         "more context no longer helps."
     )
