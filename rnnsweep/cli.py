@@ -115,12 +115,10 @@ def _ambiguous(message: str) -> str:
 
 
 def _typed(key: str, arguments: Sequence[str]) -> str | None:
-    """The argument that set `key` or something in it, as the user typed it."""
-    for argument in arguments:
-        name = argument.lstrip("+~").split("=")[0].split("@")[0]
-        if name == key or name.startswith(f"{key}."):
-            return argument
-    return None
+    """The argument that set `key`, else one that set something in it, as the user typed it."""
+    names = {argument: argument.lstrip("+~").split("=")[0].split("@")[0] for argument in arguments}
+    exact = [argument for argument, name in names.items() if name == key]
+    return next(iter(exact + [argument for argument, name in names.items() if name.startswith(f"{key}.")]), None)
 
 
 def _refuse_setting(error: ConfigError) -> NoReturn:
@@ -134,12 +132,13 @@ def _refuse(message: str) -> NoReturn:
 
 def _run(config: DictConfig) -> float | None:
     from rnnsweep.config import plain
+    from rnnsweep.interpolation import settled
     from rnnsweep.record import RunStore
     from rnnsweep.run import prepare
     from rnnsweep.single import train
 
     choices = HydraConfig.get().runtime.choices
-    run = prepare(plain(OmegaConf.to_container(config, resolve=True), choices))
+    run = prepare(settled(plain(OmegaConf.to_container(config), choices)))
     store = RunStore(_root(run.config["out"]) / run.id)
     record = train(run, store)
     show(record, store)

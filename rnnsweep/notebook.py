@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from rnnsweep.cli import CONF, admit
 from rnnsweep.config import plain
+from rnnsweep.interpolation import settled
 from rnnsweep.record import RunStore
 from rnnsweep.run import Run, prepare
 from rnnsweep.single import train as train_single
@@ -33,7 +34,7 @@ def composed(*overrides: str) -> Run:
     choices = config.hydra.runtime.choices
     with open_dict(config):
         config.pop("hydra")
-    return prepare(plain(OmegaConf.to_container(config, resolve=True), choices))
+    return prepare(settled(plain(OmegaConf.to_container(config), choices)))
 
 
 def _admitting(overrides: list[str]) -> DictConfig:

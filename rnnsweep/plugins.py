@@ -14,7 +14,7 @@ class Study(Sweeper):
     def __init__(self, **settings: Any):
         from rnnsweep.sweep.sweeper import StudySweeper
 
-        self._sweeper = StudySweeper(**settings)
+        self._sweeper = StudySweeper.of(settings)
 
     def setup(self, **context: Any) -> None:
         self._sweeper.setup(**context)

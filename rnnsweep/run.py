@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from rnnsweep import checkpoint, rng
+from rnnsweep import checkpoint, interpolation, rng
 from rnnsweep.cells.base import AbstractCell
 from rnnsweep.config import (
     GROUPS,
@@ -52,6 +52,13 @@ class Run:
     classes: dict[str, type]
     task: AbstractTask
     train: TrainConfig
+    texts: interpolation.Texts = dataclasses.field(default_factory=dict)
+    """The settings that files hold as they were typed, such as `${oc.env:DATA}/x.txt`."""
+
+    @property
+    def written(self) -> Config:
+        """The config as files hold it."""
+        return interpolation.written(self.config, self.texts)
 
     @property
     def seed(self) -> int:
@@ -64,10 +71,11 @@ def identify(config: Config) -> Run:
     Raises:
         ConfigError: the first thing that is wrong.
     """
+    config, texts = interpolation.resolved(config)
     config, classes = validated(config)
     task = make_task(config, classes)
     identity = config, classes, task.source_hash
-    return Run(run_id(*identity), signature(*identity), config, classes, task, TrainConfig(**config["train"]))
+    return Run(run_id(*identity), signature(*identity), config, classes, task, TrainConfig(**config["train"]), texts)
 
 
 def prepare(config: Config) -> Run:
@@ -201,7 +209,7 @@ def execute(runs: Sequence[tuple[Run, RunStore]], observer: Observer, stop: Stop
     if first.train.threads:
         torch.set_num_threads(first.train.threads)
     for run, store in runs:
-        store.begin(run.config)
+        store.begin(run.written)
     records: dict[str, RunRecord] = {}
     runs = _sharing(runs)
     try:
@@ -241,7 +249,7 @@ def fail(name: str, store: RunStore, config: Config, error: str) -> RunRecord:
         steps=max((row["step"] for row in rows), default=0),
         config=config,
         environment=_surroundings(),
-        error=error,
+        error=interpolation.hidden(error, config),
     )
     store.finish(record)
     return record
@@ -266,7 +274,7 @@ def _finish(trainer: Trainer, row: int, run: Run, store: RunStore) -> RunRecord:
         parameters=trainer.stack.parameter_count,
         seconds=member.seconds,
         steps=member.steps,
-        config=run.config,
+        config=run.written,
         environment=environment(run, trainer),
         showcase=showcase.data,
         error=f"the loss or its gradient passed all bounds by step {member.steps}" if diverged else None,
@@ -355,7 +363,7 @@ def saved(path: Path) -> tuple[Run, nn.Module]:
     config = store.config()
     if config is None:
         raise ConfigError(str(path), "not the directory of a run: it has no config.json")
-    config, classes = validated(config)
+    config, classes = validated(interpolation.resolved(config, unset="keep")[0])
     best = checkpoint.best(store)
     task = make_task(config, classes)
     task.adopt(best["assets"])

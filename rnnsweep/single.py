@@ -29,7 +29,7 @@ def train(run: Run, store: RunStore) -> RunRecord:
             (record,) = execute([(run, store)], observer, stop)
     except Exception as error:
         if not isinstance(error, ConfigError):
-            fail(run.id, store, run.config, traceback.format_exc())
+            fail(run.id, store, run.written, traceback.format_exc())
         raise
     except interrupt.Interrupted:
         command = "the same command without rerun=true" if run.config["rerun"] else "the same command"

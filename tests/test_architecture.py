@@ -18,6 +18,7 @@ ORDER = [
     {"stack", "optim", "diagnostics", "checkpoint"},
     {"train"},
     {"config", "progress", "trackers"},
+    {"interpolation"},
     {"run"},
     {"sweep"},
     {"single"},
@@ -37,7 +38,7 @@ LEAVES = {
     "new": {"terminal"},
     "report": {"record", "planned", "terminal", "lettering", "secrets"},
 }  # what they may import
-HYDRA = {"cli", "notebook", "plugins", "sweep"}
+HYDRA = {"cli", "interpolation", "notebook", "plugins", "sweep"}
 FILES = sorted((ROOT / "rnnsweep").rglob("*.py"))
 
 

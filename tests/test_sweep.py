@@ -21,7 +21,7 @@ from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.record import RunStore
 from rnnsweep.sweep.grid import Grammar, points
-from rnnsweep.sweep.plan import Plan, Planned, Skip, configs
+from rnnsweep.sweep.plan import Plan, Planned, configs
 from rnnsweep.sweep.sweeper import StudySweeper
 from rnnsweep.sweep.view import Progress, closing_table
 from rnnsweep.sweep.worker import Worker, WorkOptions
@@ -100,36 +100,16 @@ def test_the_product_of_blocks_and_later_settings_win(grammar: Grammar) -> None:
 def test_configs_are_composed_once_a_choice_of_groups(grammar: Grammar) -> None:
     calls: list[list[str]] = []
 
-    def compose(overrides: list[str], _: bool) -> dict[str, Any]:
+    def compose(overrides: list[str]) -> dict[str, Any]:
         calls.append(overrides)
-        return {"cell": {"name": overrides[0], "size": 1}, "seed": 0}
+        return {"cell": {"name": overrides[0], "size": 1, "width": "${cell.size}"}, "seed": 0}
 
     axes = [grammar.axis("cell=rnn,gru"), grammar.axis("cell.size=1,2,3"), grammar.axis("seed=7,8")]
     made = [config for config, _ in configs(compose, points([axes]))]
     assert len(made) == 12
     assert calls == [["cell=rnn"], ["cell=gru"]]
-    assert made[-1] == {"cell": {"name": "cell=gru", "size": 3}, "seed": 8}
-    assert made[0] == {"cell": {"name": "cell=rnn", "size": 1}, "seed": 7}
-
-
-def test_interpolations_are_composed_each(grammar: Grammar) -> None:
-    def compose(overrides: list[str], resolve: bool) -> dict[str, Any]:
-        return {"a": "${b}"} if not resolve else {"a": overrides[-1]}
-
-    made = [config for config, _ in configs(compose, points([[grammar.axis("b=1,2")]]))]
-    assert made == [{"a": "b=1"}, {"a": "b=2"}]
-
-
-def test_conditions() -> None:
-    skip = Skip(["cell.num_layers == 1 and cell.dropout > 0", "train.clip == null"])
-    base = {"cell": {"num_layers": 1, "dropout": 0.0}, "train": {"clip": 1.0}}
-    assert not skip(base)
-    assert skip(base | {"cell": {"num_layers": 1, "dropout": 0.2}})
-    assert not skip(base | {"cell": {"num_layers": 2, "dropout": 0.2}})
-    assert skip(base | {"train": {"clip": None}})
-    for wrong in ("cell.layers > 1", "cell.", "__import__('os').system('true')"):
-        with pytest.raises(ConfigError, match="cannot decide"):
-            Skip([wrong])(base)
+    assert made[-1] == {"cell": {"name": "cell=gru", "size": 3, "width": "${cell.size}"}, "seed": 8}
+    assert made[0] == {"cell": {"name": "cell=rnn", "size": 1, "width": "${cell.size}"}, "seed": 7}
 
 
 # Plans and workers in this process ------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from rnnsweep import rng
 from rnnsweep.config import GROUPS
@@ -27,6 +27,7 @@ class Setting:
     text: str
     value: Any
     group: bool
+    """Whether Hydra must compose it: a choice of a group, a deletion, and what is merged into what stands there."""
 
 
 Alternative = tuple[Setting, ...]
@@ -39,7 +40,8 @@ Axis = list[Alternative]
 class Grammar:
     """Reads overrides for a config loader, which knows what is a group and what a value."""
 
-    def __init__(self, loader: ConfigLoader):
+    def __init__(self, loader: ConfigLoader, config: DictConfig | None = None):
+        self.loader, self.config = loader, config
         self.parser = OverridesParser.create(config_loader=loader)
         self.groups = set(loader.list_groups(""))
 
@@ -49,18 +51,32 @@ class Grammar:
         Raises:
             ConfigError: the override is one to draw from.
         """
-        override: Override = self.parser.parse_override(text)
+        override = self.override(text)
         if not override.is_sweep_override():
             return [(self._setting(override, text),)]
         if self.is_drawn(text):
             problem = "a grid cannot draw from a continuous range unless hydra.sweeper.draws says how often"
             raise ConfigError(override.get_key_element(), f"{problem}; or search with hydra.sweeper.search=tpe")
-        texts = [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
-        return [(self._setting(self.parser.parse_override(each), each),) for each in texts]
+        texts = [f"{override.get_key_element()}={value}" for value in self.alternatives(override)]
+        return [(self._setting(self.override(each), each),) for each in texts]
+
+    def alternatives(self, override: Override) -> list[str]:
+        """The values of a sweep, in Hydra's grammar.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        found = list(override.sweep_string_iterator())
+        if not found:
+            key = override.key_or_group
+            known = self.loader.get_group_options(key)
+            problem = f"finds no {key}; there are {', '.join(known)}" if known else "gives no value"
+            raise ConfigError(override.get_key_element(), problem)
+        return found
 
     def is_drawn(self, text: str) -> bool:
         """Whether an override is drawn at random: a continuous range, or choices with the tag `draw`."""
-        override: Override = self.parser.parse_override(text)
+        override = self.override(text)
         if not override.is_sweep_override():
             return False
         return not override.is_discrete_sweep() or "draw" in getattr(override.value(), "tags", ())
@@ -79,11 +95,17 @@ class Grammar:
         return list(zip(*columns, strict=True))
 
     def _setting(self, override: Override, text: str) -> Setting:
-        group = override.key_or_group.split("/")[0] in self.groups or override.is_delete()
+        merged = isinstance(override.value(), dict) or override.is_list_extend() or "[" in override.key_or_group
+        group = self.is_group(override) or override.is_delete() or merged
         return Setting(override.key_or_group, text, None if group else override.value(), group)
 
     def override(self, text: str) -> Override:
-        parsed: Override = self.parser.parse_override(text)
+        """What Hydra's grammar reads.
+
+        Raises:
+            OverrideParseException: it cannot be read.
+        """
+        (parsed,) = self.parser.parse_overrides([text])
         return parsed
 
     def is_group(self, override: Override) -> bool:
@@ -112,7 +134,16 @@ class Grammar:
 
     def texts(self, params: Params) -> list[str]:
         """The params as overrides of the command line."""
-        return [f"{key}={_text(value)}" for key, value in params.items()]
+        return [f"{key}={_text(self._chosen(key, value))}" for key, value in params.items()]
+
+    def _chosen(self, key: str, value: Any) -> Any:
+        """A group is chosen before a run has values, so its interpolations are those of the sweep's config."""
+        if self.config is None or key.split("/")[0] not in self.groups or "${" not in str(value):
+            return value
+        with open_dict(self.config):
+            self.config["_choice_"] = value
+            chosen = self.config.pop("_choice_")
+        return OmegaConf.to_container(chosen, resolve=True) if OmegaConf.is_config(chosen) else chosen
 
     def paired(self, params: Params) -> Axis:
         """One axis along which all keys move together.

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from rnnsweep import planned
 from rnnsweep.config import Config
@@ -15,68 +16,40 @@ from rnnsweep.planned import Planned as Planned
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.sweep.grid import Setting
 
-Compose = Callable[[list[str], bool], Config]
-"""From overrides to the plain config of a run, with its interpolations resolved or not."""
+Compose = Callable[[list[str]], Config]
+"""From overrides to the plain config of a run, with its interpolations as texts."""
 
 
 def configs(compose: Compose, points: Iterable[dict[str, Setting]]) -> Iterator[tuple[Config, list[str]]]:
-    """The config of each point and the overrides that give it.
+    """The config of each point, its interpolations not yet resolved, and the overrides that give it.
 
-    Composing costs tens of milliseconds, so it is done once for each choice of groups; plain values are set on a
-    copy. Where the composed config still holds interpolations, which a set value may change, each point is composed.
+    Composing costs tens of milliseconds, so it is done once for each choice of groups; values are set on a copy.
     """
-    composed: dict[tuple[str, ...], tuple[str, Config]] = {}
+    composed: dict[tuple[str, ...], Config] = {}
     for point in points:
-        overrides = [setting.text for setting in point.values()]
         groups = tuple(setting.text for setting in point.values() if setting.group)
         if groups not in composed:
-            config = compose(list(groups), False)
-            composed[groups] = json.dumps(config), config
-        text, config = composed[groups]
-        if "${" in text:
-            yield compose(overrides, True), overrides
-            continue
-        config = json.loads(text)
-        for setting in point.values():
-            if not setting.group:
-                _put(config, setting)
-        yield config, overrides
+            composed[groups] = compose(list(groups))
+        values = {setting.key: setting.value for setting in point.values() if not setting.group}
+        yield with_values(composed[groups], values), [setting.text for setting in point.values()]
 
 
-def _put(config: Config, setting: Setting) -> None:
-    *folders, name = setting.key.split(".")
-    for folder in folders:
-        config = config.setdefault(folder, {})
-        if not isinstance(config, dict):
-            raise ConfigError(setting.key, f"`{folder}` is a value and has no settings")
-    config[name] = copy.deepcopy(setting.value)
+def with_values(config: Config, values: dict[str, Any]) -> Config:
+    """A copy of the config with these values at their dotted keys.
 
-
-class Skip:
-    """Conditions over a run's settings, as in `cell.num_layers == 1 and cell.dropout > 0`; true ones leave it out."""
-
-    def __init__(self, conditions: list[str]):
-        self.conditions = conditions
-
-    def __call__(self, config: Config) -> bool:
-        """Whether any condition holds.
-
-        Raises:
-            ConfigError: a condition cannot be read, or names what the config has not.
-        """
-        if not self.conditions:
-            return False
-        from simpleeval import EvalWithCompoundTypes, InvalidExpression
-
-        names = config | {"true": True, "false": False, "null": None}
-        for condition in self.conditions:
-            try:
-                if EvalWithCompoundTypes(names=names).eval(condition):
-                    return True
-            except (InvalidExpression, SyntaxError, TypeError, KeyError) as error:
-                problem = f"cannot decide `{condition}`: {error}"
-                raise ConfigError("hydra.sweeper.skip", problem) from None
-        return False
+    Raises:
+        ConfigError: a key leads into a value.
+    """
+    config = json.loads(json.dumps(config))
+    for key, value in values.items():
+        *folders, name = key.split(".")
+        place = config
+        for folder in folders:
+            place = place.setdefault(folder, {})
+            if not isinstance(place, dict):
+                raise ConfigError(key, f"`{folder}` is a value and has no settings")
+        place[name] = copy.deepcopy(value)
+    return config
 
 
 @dataclasses.dataclass(frozen=True)

@@ -28,7 +28,7 @@ from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.run import Run
-from rnnsweep.sweep.plan import FOLDER, Plan, Planned
+from rnnsweep.sweep.plan import FOLDER, Plan, Planned, with_values
 from rnnsweep.sweep.worker import IDLE_SECONDS, Board, Claimed, Worker, WorkOptions
 from rnnsweep.tasks.base import AbstractTask
 from rnnsweep.train import Member
@@ -163,9 +163,9 @@ class Search:
         runs = []
         for seed in self.seeds:
             values = {key: trial.params[key] for key in space}
-            member = run.identify(_with(config, values | {"seed": seed}))
+            member = run.identify(with_values(config, values | {"seed": seed}))
             overrides = [*choice.split(), *(f"{key}={value}" for key, value in values.items()), f"seed={seed}"]
-            runs.append(Planned(member.id, member.signature, member.config, overrides))
+            runs.append(Planned(member.id, member.signature, member.written, overrides))
         return runs
 
     def suggest(self, trial: "optuna.Trial") -> None:
@@ -190,21 +190,10 @@ def corner(config: Config, space: Space) -> Config:
     from optuna.distributions import CategoricalDistribution, json_to_distribution
 
     distributions = {key: json_to_distribution(json.dumps(found)) for key, found in space.items()}
-    return _with(
+    return with_values(
         config,
         {key: d.choices[0] if isinstance(d, CategoricalDistribution) else d.low for key, d in distributions.items()},  # type: ignore[attr-defined]
     )
-
-
-def _with(config: Config, values: dict[str, Any]) -> Config:
-    config = json.loads(json.dumps(config))
-    for key, value in values.items():
-        *folders, name = key.split(".")
-        place = config
-        for folder in folders:
-            place = place.setdefault(folder, {})
-        place[name] = value
-    return config
 
 
 def _sampler(name: Sampler, seed: int) -> Any:

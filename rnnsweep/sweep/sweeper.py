@@ -15,14 +15,16 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from rnnsweep.config import GROUPS, Config, plain
 from rnnsweep.errors import ConfigError
+from rnnsweep.interpolation import settled
 from rnnsweep.interrupt import Interrupted
 from rnnsweep.planned import drawn_file
 from rnnsweep.record import RunStore
 from rnnsweep.sweep import published as published_numbers
 from rnnsweep.sweep.grid import Grammar, Params, points
 from rnnsweep.sweep.machine import cores, visible_gpus
-from rnnsweep.sweep.plan import FOLDER, Plan, Planned, Skip, configs
+from rnnsweep.sweep.plan import FOLDER, Plan, Planned, configs
 from rnnsweep.sweep.search import Pruner, Sampler, Search, check_sampler, corner, metric_names, validations
+from rnnsweep.sweep.skip import Skip
 from rnnsweep.sweep.task import WorkTask
 from rnnsweep.sweep.watch import watch
 
@@ -82,18 +84,18 @@ class StudySweeper:
         studies: Mapping[str, Params | None] | None = None,
         report: bool = False,
     ):
-        self.studies: Mapping[str, Params | None] = _plain(studies) or {}
+        self.studies: Mapping[str, Params | None] = studies or {}
         self.report = report
-        self.published = published_numbers.read(_plain(published)) if published else None
+        self.published = published_numbers.read(published) if published else None
         self.search, self.n_trials, self.pruner, self.storage = search, n_trials, pruner, storage
         self.seeds = seeds if isinstance(seeds, str) else ",".join(map(str, seeds))
         self.metrics = (metrics,) if isinstance(metrics, str) else tuple(metrics)
         self.name, self.workers, self.stack, self.on_error, self.plan_only = name, workers, stack, on_error, plan
         self.draws, self.drawn = draws, set[str]()
-        self.params, self.small = _plain(params) or {}, _plain(small) or {}
-        self.blocks, self.paired = _plain(blocks) or [{}], _plain(paired) or []
+        self.params, self.small = params or {}, small or {}
+        self.blocks, self.paired = blocks or [{}], paired or []
         self.of_grids = {"blocks": bool(blocks), "paired": bool(paired), "draws": draws is not None, "skip": bool(skip)}
-        self.skip = Skip([skip] if isinstance(skip, str) else _plain(skip) or [])
+        self.skip = Skip([skip] if isinstance(skip, str) else skip or [])
         for key, value in (("workers", workers), ("stack", stack)):
             if value != "auto" and not (isinstance(value, int) and value >= 1):
                 raise ConfigError(f"hydra.sweeper.{key}", f"expected auto or at least 1, got {value!r}")
@@ -109,6 +111,17 @@ class StudySweeper:
         ):
             if choice not in known:
                 raise ConfigError(f"hydra.sweeper.{key}", f"expected one of {', '.join(known)}, got {choice!r}")
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any], **changes: Any) -> "StudySweeper":
+        """From a node of Hydra's config; interpolations in what describes the runs stay, for the config of each run."""
+        described = ("params", "small", "blocks", "paired", "studies")
+        plain: dict[str, Any] = {
+            key: OmegaConf.to_container(value, resolve=key not in described) if OmegaConf.is_config(value) else value
+            for key, value in settings.items()
+            if not key.startswith("_")
+        }
+        return cls(**plain | changes)
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.hydra_context, self.config = hydra_context, config
@@ -137,15 +150,13 @@ class StudySweeper:
         if not self.studies:
             yield self, arguments
             return
-        grammar = Grammar(self.hydra_context.config_loader)
+        grammar = Grammar(self.hydra_context.config_loader, self.config)
         typed = [argument for argument in arguments if not argument.startswith("+study=")]
         for name, params in self.studies.items():
             given = self.params | (self.small if self._is_small else params or {})
             own = [f"+study={name}", *grammar.texts(given), *typed]
             config = self._master([text for text in own if grammar.is_general(grammar.override(text))])
-            options = _plain(config.hydra.sweeper)
-            del options["_target_"]
-            part = StudySweeper(**options | {"name": f"{self.name}/{name}", "studies": None})
+            part = StudySweeper.of(config.hydra.sweeper, name=f"{self.name}/{name}", studies=None)
             part.setup(hydra_context=self.hydra_context, task_function=lambda _: None, config=config)
             yield part, own
 
@@ -186,13 +197,13 @@ class StudySweeper:
         for config, overrides in configs(self._compose, self._points(arguments)):
             run = identify(config | {"out": str(study)})
             if not self.skip(run.config):
-                runs.setdefault(run.id, Planned(run.id, run.signature, run.config, overrides, own))
+                runs.setdefault(run.id, Planned(run.id, run.signature, run.written, overrides, own))
         if not runs:
             raise ConfigError("hydra.sweeper.skip", "leaves no run")
         return Plan(study, list(runs.values()))
 
     def _points(self, arguments: list[str]) -> Any:
-        grammar = Grammar(self.hydra_context.config_loader)
+        grammar = Grammar(self.hydra_context.config_loader, self.config)
         together = [grammar.paired(paired) for paired in self.paired]
         blocks = []
         for block in self.blocks:
@@ -211,12 +222,12 @@ class StudySweeper:
     def _is_small(self) -> bool:
         return bool(self.config.get("size") == "small")
 
-    def _compose(self, overrides: list[str], resolve: bool) -> Config:
+    def _compose(self, overrides: list[str]) -> Config:
         config = self.hydra_context.config_loader.load_sweep_config(self.config, overrides)
         choices = config.hydra.runtime.choices
         with open_dict(config):
             config.pop("hydra")
-        return plain(OmegaConf.to_container(config, resolve=resolve), choices)
+        return settled(plain(OmegaConf.to_container(config), choices))
 
     # The search ----------------------------------------------------------------------------------------------
 
@@ -248,7 +259,7 @@ class StudySweeper:
         """The search that the params and the command line describe."""
         from rnnsweep.run import identify
 
-        grammar = Grammar(self.hydra_context.config_loader)
+        grammar = Grammar(self.hydra_context.config_loader, self.config)
         params = self._sized_params()
         texts = [*grammar.texts(params), *arguments]
         overrides = {override.key_or_group: (override, text) for text in texts for override in [grammar.override(text)]}
@@ -266,7 +277,7 @@ class StudySweeper:
             if not override.is_sweep_override():
                 fixed.append(text)
             elif grammar.is_group(override):
-                groups[key] = [str(name) for name in override.sweep_string_iterator()]
+                groups[key] = grammar.alternatives(override)
             else:
                 space[key] = grammar.distribution(override)
         bases, identities, spans = {}, {}, []
@@ -292,7 +303,7 @@ class StudySweeper:
         self, overrides: list[str], space: dict[str, dict[str, Any]], given: set[str], grammar: Grammar
     ) -> tuple[Config, dict[str, dict[str, Any]]]:
         """A config to set a trial's values on, and its space: the command's, and what its groups' `_search_` adds."""
-        config = self._compose(overrides, True)
+        config = self._compose(overrides)
         found = dict(space)
         for group in GROUPS:
             for name, text in (config[group].pop("_search_", None) or {}).items():
@@ -378,8 +389,3 @@ class StudySweeper:
             return jobs if jobs > 0 else cores()
         on_cpu = self.config.train.device == "cpu"
         return (0 if on_cpu else len(launcher.gpus if launcher.gpus is not None else visible_gpus())) or cores()
-
-
-def _plain(setting: Any) -> Any:
-    """A setting of the sweeper without OmegaConf's containers."""
-    return OmegaConf.to_container(setting, resolve=True) if OmegaConf.is_config(setting) else setting

@@ -143,7 +143,7 @@ class Worker:
                 return None
             if not self._over(store):  # nobody finished it between the look and the claim
                 try:
-                    return run.identify(planned.config), store
+                    return _planned_run(planned), store
                 except ConfigError as error:
                     self._fail(planned.id, store, planned.config, str(error))
             store.release()
@@ -184,10 +184,24 @@ class Worker:
                 return
             ((failed, store),) = claimed
             said = str(error) if isinstance(error, ConfigError) else traceback.format_exc()
-            self._fail(failed.id, store, failed.config, said)
+            self._fail(failed.id, store, failed.written, said)
 
     def _fail(self, name: str, store: RunStore, config: dict[str, Any], error: str) -> None:
         run.fail(name, store, config, error)
         self.board.write(failed=[*self.board.state["failed"], name])
         if self.options.on_error == "stop":
             self.stop_file.touch()
+
+
+def _planned_run(planned: Planned) -> Run:
+    """The run of a plan's config.
+
+    Raises:
+        ConfigError: the config cannot be used, or gives another run than the one that was planned.
+    """
+    found = run.identify(planned.config)
+    if found.id != planned.id:
+        problem = f"the config gives {found.id}, which is not the run that was planned"
+        reason = "its files, environment variables or plan have changed since; plan again with the same command"
+        raise ConfigError(planned.id, f"{problem}: {reason}")
+    return found

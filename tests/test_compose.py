@@ -1,0 +1,262 @@
+"""From what is typed to the configs of a plan: interpolations, conditions, globs, studies, names."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from conftest import Compose
+
+from rnnsweep import cli, run
+from rnnsweep.errors import ConfigError
+from rnnsweep.interpolation import hidden, resolved
+from rnnsweep.interrupt import StopRequest
+from rnnsweep.sweep.plan import Plan, Planned
+from rnnsweep.sweep.skip import Skip
+from rnnsweep.sweep.sweeper import StudySweeper
+from rnnsweep.sweep.worker import Worker, WorkOptions
+
+SMALL = ("task=parity", "task.examples=100", "task.held_out=40", "train.batch_size=20", "cell.hidden_size=4")
+
+Prepared = Callable[..., list[Any]]
+Told = Callable[..., str]
+
+
+@pytest.fixture
+def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Prepared:
+    """From the words of a command to the plans and searches that it would work on; nothing is trained."""
+    works: list[Any] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(StudySweeper, "_work", lambda _, plan: works.append(plan) or True)
+    monkeypatch.setattr(StudySweeper, "_search", lambda _, search: works.append(search) or True)
+
+    def command(*words: str) -> list[Any]:
+        monkeypatch.setattr(sys, "argv", ["rnnsweep", *words])
+        works.clear()
+        cli.main()
+        return list(works)
+
+    return command
+
+
+@pytest.fixture
+def refused(prepared: Prepared, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Told:
+    """From the words of a command to the one line with which it is refused; it leaves nothing behind."""
+
+    def command(*words: str) -> str:
+        before = set(tmp_path.rglob("*"))
+        with pytest.raises(SystemExit) as end:
+            prepared(*words)
+        assert end.value.code == 2
+        assert set(tmp_path.rglob("*")) == before
+        (line,) = capsys.readouterr().err.splitlines()
+        return line.removeprefix("rnnsweep: ")
+
+    return command
+
+
+def study(folder: Path, name: str, content: str) -> None:
+    (folder / "conf" / "study").mkdir(parents=True, exist_ok=True)
+    (folder / "conf" / "study" / f"{name}.yaml").write_text(content)
+
+
+def sizes(configs: list[dict[str, Any]]) -> list[tuple[int, int]]:
+    return [(config["task"]["embedding_size"], config["cell"]["hidden_size"]) for config in configs]
+
+
+# Interpolations -------------------------------------------------------------------------------------------------
+
+COUPLED = "cell.hidden_size=${task.embedding_size}"
+IN_A_STUDY = """# @package _global_
+hydra:
+  sweeper:
+    name: coupled
+    params: {task: parity, cell: "rnn,gru", task.embedding_size: "16,24", cell.hidden_size: "${task.embedding_size}"}
+"""
+
+
+def test_an_interpolation_is_resolved_for_each_run_of_a_grid(prepared: Prepared) -> None:
+    (plan,) = prepared("-m", "task=parity", "task.embedding_size=16,24", COUPLED)
+    assert sizes([planned.config for planned in plan.runs]) == [(16, 16), (24, 24)]
+    assert len({planned.id for planned in plan.runs}) == 2
+
+
+def test_an_interpolation_is_resolved_for_each_run_of_a_study(prepared: Prepared, tmp_path: Path) -> None:
+    study(tmp_path, "coupled", IN_A_STUDY)
+    (plan,) = prepared("--config-dir", "conf", "+study=coupled")
+    assert sizes([planned.config for planned in plan.runs]) == [(16, 16), (24, 24)] * 2
+
+
+def test_an_interpolation_is_resolved_for_each_trial_of_a_search(prepared: Prepared, tmp_path: Path) -> None:
+    study(tmp_path, "coupled", IN_A_STUDY)
+    for words in (
+        ("-m", "task=parity", "cell=rnn,gru", "task.embedding_size=16,24", COUPLED),
+        ("--config-dir", "conf", "+study=coupled"),
+    ):
+        (search,) = prepared(*words, "hydra.sweeper.search=random")
+        for size in (16, 24):
+            trial = SimpleNamespace(params={"cell": "rnn", "task.embedding_size": size})
+            assert sizes([planned.config for planned in search.planned(trial)]) == [(size, size)]
+
+
+def test_an_interpolation_may_be_one_of_several_values(prepared: Prepared) -> None:
+    (plan,) = prepared("-m", "task=parity", "task.embedding_size=16,24", f"{COUPLED},8")
+    assert sizes([planned.config for planned in plan.runs]) == [(16, 16), (16, 8), (24, 24), (24, 8)]
+
+
+def test_what_hydra_alone_knows_is_resolved_when_the_runs_are_planned(prepared: Prepared, tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_text("to be or not to be " * 200)
+    (plan,) = prepared("-m", "task.text=${hydra:runtime.cwd}/x.txt", "task.seq_len=16", "seed=0,1")
+    assert {planned.config["task"]["text"] for planned in plan.runs} == {f"{tmp_path}/x.txt"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("cell.hidden_size=${task.embeding_size}",), "Did you mean `task.embedding_size`?"),
+        (("task.text=${oc.env:NO_SUCH_NAME}/x.txt",), "the environment variable `NO_SUCH_NAME` is not set"),
+        (("task.embedding_size=${cell.hidden_size}", COUPLED), "Recursive interpolation"),
+        (("cell.hidden_size=${nonsense:3}",), "Unsupported interpolation type nonsense"),
+    ],
+)
+@pytest.mark.parametrize("mode", [("seed=3",), ("-m", "seed=0,1"), ("-m", "seed=0", "optimizer.lr=1e-3,1e-2", "+a")])
+def test_a_wrong_interpolation_is_refused_by_name(
+    words: tuple[str, ...], said: str, mode: tuple[str, ...], refused: Told
+) -> None:
+    mode = (*mode[:-1], "hydra.sweeper.search=random") if mode[-1] == "+a" else mode
+    line = refused(*mode, *words)
+    assert line.startswith(f"`{words[0]}`: ")
+    assert said in line
+
+
+def test_a_value_from_the_environment_is_in_no_file(
+    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The id is that of the value; files hold the text, a worker takes the value from its own environment."""
+    secret = tmp_path / "hunter2"
+    secret.mkdir()
+    (secret / "x.txt").write_text("to be or not to be " * 200)
+    monkeypatch.setenv("DATA", str(secret))
+    shape = ("task.seq_len=16", "train.steps=2", "cell.hidden_size=4", "task.embedding_size=4", "train.batch_size=4")
+    text = "task.text=${oc.env:DATA}/x.txt"
+    (plain,) = prepared("-m", *shape, f"task.text={secret}/x.txt", "seed=0,1")
+    (plan,) = prepared("-m", *shape, text, "seed=0,1")
+    assert [planned.id for planned in plan.runs] == [planned.id for planned in plain.runs]
+    Worker(Plan.load(plan.save()), WorkOptions(1, 1), StopRequest()).work()
+    prepared(*shape, text)
+    written = [path for path in tmp_path.rglob("*") if path.is_file() and path.parent != secret]
+    assert sum(path.name == "record.json" for path in written) == 3
+    assert not [path for path in written if b"hunter2" in path.read_bytes()]
+    config = json.loads((plan.study / plan.runs[0].id / "config.json").read_text())
+    assert config["task"]["text"] == "${oc.env:DATA}/x.txt"
+
+    (search,) = prepared("-m", *shape, text, "optimizer.lr=1e-3,1e-2", "hydra.sweeper.search=random")
+    assert b"hunter2" not in search.save().read_bytes()
+    monkeypatch.delenv("DATA")
+    assert run.saved(plan.study / plan.runs[0].id)[0].id == plan.runs[0].id  # a trained model needs its data no more
+    elsewhere = Plan(tmp_path / "elsewhere", plan.runs)
+    Worker(elsewhere, WorkOptions(1, 1), StopRequest()).work()
+    errors = [record.error or "" for record in elsewhere.records().values()]
+    assert len(errors) == 2
+    assert all("the environment variable `DATA` is not set" in error for error in errors)
+
+
+def test_numbers_and_chains_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIZE", "12")
+    config = {"a": {"x": "${oc.decode:${oc.env:SIZE}}", "y": "${a.x}", "z": r"\${a.x}", "n": [1, "${a.x}"]}, "b": 1}
+    values, texts = resolved(config)
+    assert values == {"a": {"x": 12, "y": 12, "z": "${a.x}", "n": [1, 12]}, "b": 1}
+    assert set(texts) == {("a", "x"), ("a", "y"), ("a", "z"), ("a", "n", 1)}
+    assert hidden("it is 12, not 120", {"text": "${oc.env:SIZE}"}) == "it is 12, not 120"  # too short to be a secret
+    monkeypatch.setenv("SIZE", "/home/me")
+    assert hidden("there is no /home/me/x", {"text": "${oc.env:SIZE}/x"}) == "there is no ${oc.env:SIZE}/x"
+
+
+# Conditions -----------------------------------------------------------------------------------------------------
+
+BASE = {"cell": {"num_layers": 1, "dropout": 0.0, "sizes": [4, 8]}, "train": {"clip": None}, "choices": {"cell": "gru"}}
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds"),
+    [
+        ("cell.num_layers == 1 and cell.dropout > 0", False),
+        ("cell.num_layers == 1 and not cell.dropout", True),
+        ("train.clip == null", True),
+        ("train.clip is None or train.clip > 1", True),
+        ("cell['num_layers'] * 2 + 1 == 3", True),
+        ("cell.sizes[0] < cell.sizes[-1] <= 8", True),
+        ("choices.cell in ['gru', 'lstm']", True),
+        ("choices.cell not in ('gru', 'lstm')", False),
+        ("2 ** 3 == 8 and 7 // 2 == 3 and 7 % 4 == 3 and -1 < 1 / 3", True),
+        ("true", True),
+    ],
+)
+def test_conditions(condition: str, holds: bool) -> None:
+    assert Skip([condition])(BASE) is holds
+
+
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        ("cell.update({'num_layers': 99})", "a call is not allowed"),
+        ("__import__('os').system('true')", "a call is not allowed"),
+        ("cell.update", "there is no `update`"),
+        ("cell.__class__", "there is no `__class__`"),
+        ("cell.num_layer > 1", "there is no `num_layer`. Did you mean `num_layers`?"),
+        ("layers > 1", "there is no `layers`"),
+        ("1 / 0", "division by zero"),
+        ("cell.sizes[7]", r"there is no \[7\] in a list of 2"),
+        ("9 ** 9 ** 9", "too large"),
+        ("'a' * 10 ** 9", "arithmetic needs two numbers"),
+        ("train.clip > 1", "not supported between"),
+        ("[x for x in cell.sizes]", "is not allowed"),
+        ("cell.num_layers = 3", "cannot decide"),
+        ("cell.", "cannot decide"),
+        ("", "cannot decide"),
+        ("not " * 100000 + "x", "too long or nested too deeply"),
+        ("1+" * 100000 + "1", "too long or nested too deeply"),
+        ("(" * 300 + "1" + ")" * 300, "nested"),
+    ],
+)
+def test_a_condition_that_cannot_be_decided_is_refused(condition: str, said: str) -> None:
+    before = json.dumps(BASE)
+    with pytest.raises(ConfigError, match=said) as raised:
+        Skip([condition])(BASE)
+    assert raised.value.keys == ("hydra.sweeper.skip",)
+    assert len(str(raised.value)) < 400
+    assert json.dumps(BASE) == before
+
+
+def test_a_worker_refuses_a_config_that_is_not_the_planned_one(composed: Compose, tmp_path: Path) -> None:
+    planned = run.identify(composed(*SMALL, "train.steps=2"))
+    other = planned.config | {"seed": 9}
+    plan = Plan(tmp_path, [Planned(planned.id, planned.signature, other, [])])
+    Worker(plan, WorkOptions(1, 1), StopRequest()).work()
+    record = plan.records()[planned.id]
+    assert record.status == "failed"
+    assert "is not the run that was planned" in str(record.error)
+    assert not (tmp_path / planned.id / "metrics.jsonl").exists()
+
+
+# Globs ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_glob_names_the_members_of_a_group(prepared: Prepared, tmp_path: Path) -> None:
+    content = "# @package _global_\nhydra: {sweeper: {name: mine, params: {task: parity, cell: glob(lstm_no_*gate)}}}\n"
+    study(tmp_path, "mine", content)
+    wanted = {"lstm_no_forget_gate", "lstm_no_input_gate", "lstm_no_output_gate"}
+    (plan,) = prepared("-m", "task=parity", "cell=glob(lstm_no_*gate)")
+    assert {planned.config["choices"]["cell"] for planned in plan.runs} == wanted
+    (plan,) = prepared("--config-dir", "conf", "+study=mine")
+    assert {planned.config["choices"]["cell"] for planned in plan.runs} == wanted
+    (search,) = prepared("-m", "task=parity", "cell=glob(lstm_no_*gate)", "hydra.sweeper.search=random")
+    assert set(search.groups["cell"]) == wanted
+
+
+@pytest.mark.parametrize("search", [(), ("hydra.sweeper.search=random",)])
+def test_a_glob_that_finds_nothing_is_refused(search: tuple[str, ...], refused: Told) -> None:
+    assert refused("-m", "cell=glob(lstmm*)", *search).startswith("`cell=glob(lstmm*)`: finds no cell; there are conv,")
