@@ -33,10 +33,11 @@ LEAVES = {
     "figures": {"record", "lettering"},
     "help": set(),
     "planned": set(),
+    "looks": set(),
     "matching": set(),
     "terminal": {"errors", "interrupt"},
     "new": {"terminal"},
-    "report": {"record", "planned", "terminal", "lettering", "secrets"},
+    "report": {"record", "planned", "looks", "terminal", "lettering", "secrets"},
 }  # what they may import
 HYDRA = {"cli", "interpolation", "notebook", "plugins", "sweep"}
 FILES = sorted((ROOT / "rnnsweep").rglob("*.py"))
