@@ -71,6 +71,7 @@ def look(differences: Values, number: int, arms: int, margin: float) -> Look:
     values = np.asarray(differences, float)
     n, level = len(values), ALPHAS[number] / max(1, arms - 1)
     mean, error = float(values.mean()), float(values.std(ddof=1)) / math.sqrt(n)
+    error = error if error > 1e-12 * abs(mean) else 0.0  # equal but for rounding
     p = two_sided(mean / error, n - 1) if error else math.nan  # equal differences show no spread to test with
     reach = float(special.stdtrit(n - 1, 1 - level / 2)) * error
     inside = abs(mean) + float(special.stdtrit(n - 1, 1 - level)) * error < margin
