@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnnsweep.errors import ConfigError, tell_once
+from rnnsweep import files
+from rnnsweep.errors import ConfigError, MachineError, tell_once
 from rnnsweep.record import RunStore
 
 Content = dict[str, Any]
@@ -42,7 +43,8 @@ def last(store: RunStore, like: Content, steps: int) -> Content | None:
     found, problem = _read(path, {name: value for name, value in like.items() if name not in OPTIONAL})
     if problem:
         aside = path.with_name("last.pt.damaged")
-        path.replace(aside)
+        with files.faults(path):
+            path.replace(aside)
         tell_once(f"{path} {problem}; it is now {aside.name}, and the run starts over")
     if found is not None:
         _check(store, found, steps)
@@ -88,7 +90,9 @@ def _read(path: Path, like: Content) -> tuple[Content | None, str]:
             torn = packed.testzip()
         found = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
-        raise ConfigError(str(path), f"cannot be read: {error.strerror}") from None
+        raise MachineError(path, error, "read") from error
+    except MemoryError:
+        raise
     except Exception:  # torch.load raises whatever the bytes lead it to
         torn, found = "all of it", None
     if torn or not isinstance(found, dict) or not _fits({name: found.get(name) for name in like}, like):

@@ -14,7 +14,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from rnnsweep.errors import ConfigError
+from rnnsweep.errors import ConfigError, MachineError
 from rnnsweep.terminal import command, complain
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ def _compose_and_train() -> None:
             return _run(config)
         except ConfigError as error:  # told here, before Hydra adds a line of its own
             _refuse_setting(error)
+        except MachineError as error:
+            _refuse(str(error), error.exit_code)
 
     try:
         hydra.main(config_path=str(CONF), config_name="config")(job)()
@@ -126,8 +128,8 @@ def _refuse_setting(error: ConfigError) -> NoReturn:
     _refuse(f"`{typed.lstrip('+')}`: {error.problem}")
 
 
-def _refuse(message: str) -> NoReturn:
-    sys.exit(complain("rnnsweep", message, 2))
+def _refuse(message: str, code: int = 2) -> NoReturn:
+    sys.exit(complain("rnnsweep", message, code))
 
 
 def _run(config: DictConfig) -> float | None:

@@ -1,8 +1,11 @@
-"""What a user did that cannot be done."""
+"""The errors that a user reads as one line, and how such a line is said."""
 
 import contextlib
+import errno
 import functools
+import os
 import sys
+from pathlib import Path
 
 
 class ConfigError(Exception):
@@ -12,8 +15,53 @@ class ConfigError(Exception):
     """
 
     def __init__(self, key: str, problem: str, others: tuple[str, ...] = ()):
-        super().__init__(f"{key}: {problem}")
+        super().__init__(key, problem, others)  # all of them, so that the error can be pickled
         self.keys, self.problem = (key, *others), problem
+
+    def __str__(self) -> str:
+        return f"{self.keys[0]}: {self.problem}"
+
+
+class MachineError(Exception):
+    """The machine failed, not the run: the disk is full, a permission is missing, a directory is gone.
+
+    A run that meets it gets no record. It counts as interrupted, and the same command continues it.
+
+    Args:
+        path: the file or directory that could not be used.
+        error: what the operating system said.
+        verb: what was tried, as in `cannot be written`.
+    """
+
+    exit_code = os.EX_IOERR
+
+    def __init__(self, path: Path, error: OSError, verb: str = "written"):
+        super().__init__(path, error, verb)
+        self.path, self.error, self.verb = path, error, verb
+
+    def __str__(self) -> str:
+        remedy = REMEDIES.get(self.error.errno or 0, "mend that")
+        said = self.error.strerror or str(self.error)
+        return f"{self.path} cannot be {self.verb}: {said}; {remedy}, then the same command continues"
+
+
+_FULL, _FORBIDDEN = "make room on that disk", "give yourself the permission, or choose another directory"
+_GONE = "bring its directory back"
+REMEDIES = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EFBIG: "allow larger files (`ulimit -f unlimited`)",
+    errno.EACCES: _FORBIDDEN,
+    errno.EPERM: _FORBIDDEN,
+    errno.EROFS: _FORBIDDEN,
+    errno.ENOENT: _GONE,
+    errno.ESTALE: _GONE,
+    errno.ENOTDIR: "move the file that stands where a directory should be",
+    errno.EEXIST: "move the file that stands where a directory should be",
+    errno.EISDIR: "move the directory that stands where a file should be",
+    errno.EMFILE: "allow more open files (`ulimit -n`)",
+}
+"""What to do, by the number of the system's error."""
 
 
 @functools.cache

@@ -3,11 +3,16 @@
 import dataclasses
 import json
 import shlex
+import time
 from pathlib import Path
 from typing import Any
 
+from rnnsweep import files
+
 FOLDER = ".study"
 """In the study's directory: plans, the workers' states, and what was measured of stacks."""
+
+STALE_SECONDS = 60.0  # a worker that has not written for so long is not counted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,9 +34,63 @@ class Planned:
         return " ".join(["python -m rnnsweep", *map(shlex.quote, self.own), *quoted, *mode, f"out={study}"])
 
 
-def read(path: Path) -> list[Planned]:
-    """The runs of one plan's file."""
-    return [Planned(**run) for run in json.loads(path.read_text(encoding="utf-8"))]
+@dataclasses.dataclass(frozen=True)
+class WorkerState:
+    """What a worker does, as its file says; see `sweep.worker.Board`."""
+
+    pid: int
+    time: float
+    """When it wrote this, in seconds since 1970."""
+    runs: list[str]
+    """The runs that it trains together; none where it waits."""
+    step: int = 0
+    steps: int = 0
+    train: float | None = None
+    """The newest training loss."""
+    tokens_per_second: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Searched:
+    """What a search's file says of the space and of the trials that were asked for; see `sweep.search.Search`."""
+
+    sampler: str
+    n_trials: int
+    metrics: list[str]
+    seeds: list[int]
+    groups: dict[str, list[str]]
+    bases: dict[str, tuple[dict[str, Any], dict[str, Any]]]
+    """For each choice of groups: the config, and what is searched over in it."""
+    identities: dict[str, str]
+
+
+def read(path: Path) -> list[Planned] | None:
+    """The runs of one plan's file; None where it is damaged, which is said once."""
+    return files.read(path, list[Planned])
+
+
+def searched(study: Path) -> list[Searched]:
+    """The searches that were begun in a study's directory, the newest of each: the same space is the same search."""
+    paths = sorted((study / FOLDER).glob("search-*.json"), key=lambda path: path.stat().st_mtime)
+    found = [search for search in (files.read(path, Searched) for path in paths) if search]
+    spaces = (json.dumps([s.metrics, s.seeds, s.groups, s.identities, s.bases], sort_keys=True) for s in found)
+    return list(dict(zip(spaces, found, strict=True)).values())
+
+
+def worker_file(study: Path, host: str, pid: int) -> Path:
+    """Where a worker says what it does."""
+    return study / FOLDER / "workers" / f"{host}-{pid}.json"
+
+
+def workers(study: Path) -> list[WorkerState]:
+    """The workers that live: those that have written lately."""
+    states = (files.read(path, WorkerState) for path in sorted((study / FOLDER / "workers").glob("[!.]*.json")))
+    return [state for state in states if state and time.time() - state.time < STALE_SECONDS]
+
+
+def drawn(study: Path) -> list[str]:
+    """The settings that a study's grid drew at random."""
+    return files.read(drawn_file(study), list[str]) or []
 
 
 def published_file(study: Path) -> Path:
@@ -44,6 +103,6 @@ def drawn_file(study: Path) -> Path:
     return study / FOLDER / "drawn.json"
 
 
-def files(study: Path) -> list[Path]:
+def plans(study: Path) -> list[Path]:
     """The plans that were made in a study's directory, oldest first."""
     return sorted((study / FOLDER).glob("plan-*.json"), key=lambda file: file.stat().st_mtime)

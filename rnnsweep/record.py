@@ -1,22 +1,21 @@
-"""The run store: one directory is one run. The only module that knows a run's files; it imports nothing of ours.
+"""The run store: one directory is one run. The only module that knows a run's files.
 
-    config.json     the resolved config                 metrics.jsonl   a row for each log and evaluation
-    best.pt         the weights of the best validation  last.pt         all that a resume needs
-    record.json     the outcome, written last           samples.md      what the model wrote, if it writes
-    curves.png      loss, perplexity, gradient norm
-
-Whole files are written beside their place and renamed into it, so that a kill leaves the old or the new one.
+config.json     the resolved config                 metrics.jsonl   a row for each log and evaluation
+best.pt         the weights of the best validation  last.pt         all that a resume needs
+record.json     the outcome, written last           samples.md      what the model wrote, if it writes
+curves.png      loss, perplexity, gradient norm
 """
 
 import dataclasses
-import fcntl
+import io
 import json
 import math
 import os
-import platform
-from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
+
+from rnnsweep import files, locks
+from rnnsweep.errors import tell_once
 
 Status = Literal["complete", "diverged", "failed", "pruned"]
 Json = dict[str, Any]
@@ -28,9 +27,9 @@ class RunRecord:
 
     run: str
     status: Status
-    metrics: dict[str, float | None]
+    metrics: dict[str, int | float | None]
     """The last values, as in `val/loss`; None where a number is not finite."""
-    best: dict[str, float | None]
+    best: dict[str, int | float | None]
     """`step` of the lowest validation loss, the validation metrics there, and the test metrics of those weights."""
     parameters: int
     seconds: float
@@ -47,61 +46,62 @@ class RunRecord:
     run failed, and in records from before metrics were declared."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Deaths:
+    """How often the process that trained a run died without a word, since the run last got further."""
+
+    times: int = 0
+    progress: int = -1
+    """The bytes of metrics.jsonl at the last death."""
+
+
 class RunStore:
     """The files of one run. Claim it before writing: the claim dies with the process that holds it."""
 
     def __init__(self, path: Path):
         self.path = path
-        self._lock: IO[str] | None = None
-        self._rows: IO[str] | None = None
+        self._lock: locks.Lock | None = None
+        self._rows: io.FileIO | None = None
 
     def claim(self) -> bool:
         """Makes the directory and locks it; False while another process holds it.
 
         Raises:
-            OSError: the directory cannot be made or written.
+            MachineError: the directory cannot be made, locked or written.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        lock = open(self.path / ".lock", "w")  # noqa: SIM115  closing it gives the claim back
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
+        with files.faults(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+        self._lock = locks.take(self.path / ".lock")
+        if self._lock is None:
             return False
-        self._lock = lock
-        for torn in self.path.glob(".*.partial"):  # of a process that was killed while it wrote
-            torn.unlink(missing_ok=True)
+        with files.faults(self.path):
+            for torn in self.path.glob(".*.partial"):  # of a process that was killed while it wrote
+                torn.unlink(missing_ok=True)
         return True
 
     def held(self) -> bool:
         """Whether a process holds the claim; asks without making or writing anything."""
-        try:
-            with open(self.path / ".lock") as lock:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        return False
+        return locks.is_taken(self.path / ".lock")
 
     def release(self) -> None:
         """Gives the claim back."""
-        for file in (self._rows, self._lock):
-            if file is not None:
-                file.close()
+        if self._rows is not None:
+            self._rows.close()
+        if self._lock is not None:
+            self._lock.release()
         self._rows = self._lock = None
 
     def begin(self, config: Json) -> None:
         """Writes the resolved config; an earlier record, of a try that failed, goes."""
-        (self.path / "record.json").unlink(missing_ok=True)
-        self.write("config.json", _dump(config))
+        self.remove("record.json")
+        self.write("config.json", _dump(config), synced=False)  # the next try writes it again
 
     def forget_failure(self) -> None:
         """Removes the record of a failed run, so that the run is tried again."""
         if self._failed() and self.claim():
             try:
                 if self._failed():  # read again: before the claim another process may have trained the run
-                    (self.path / "record.json").unlink()
+                    self.remove("record.json")
             finally:
                 self.release()
 
@@ -113,52 +113,73 @@ class RunStore:
         """Forgets all earlier results of this run; for a claimed run that is trained anew."""
         for file in self.path.iterdir():
             if file.is_file() and file.name != ".lock":
-                file.unlink()
+                self.remove(file.name)
 
-    def write(self, name: str, content: str | Callable[[IO[bytes]], None]) -> None:
-        """Writes a whole file atomically: text, or what the function writes into the open file."""
-        partial = self.path / f".{name}.{platform.node()}-{os.getpid()}.partial"  # others may write the same file
-        with open(partial, "wb") as file:
-            if isinstance(content, str):
-                file.write(content.encode())
-            else:
-                content(file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(self.path / name)
+    def remove(self, name: str) -> None:
+        """Deletes a file, where there is one.
 
-    def rewind(self, size: int) -> None:
-        """Cuts metrics.jsonl to its first `size` bytes, the length when a checkpoint was written."""
-        if (self.path / "metrics.jsonl").exists():
-            os.truncate(self.path / "metrics.jsonl", min(size, self.size))
+        Raises:
+            MachineError: the system does not let us.
+        """
+        with files.faults(self.path / name, "deleted"):
+            (self.path / name).unlink(missing_ok=True)
+
+    def write(self, name: str, content: files.Content, *, synced: bool = True) -> None:
+        """Writes a whole file atomically: text, or what the function writes into the open file; see `files.write`."""
+        files.write(self.path / name, content, synced=synced)
+
+    # The rows ------------------------------------------------------------------------------------------------
+
+    @property
+    def _table(self) -> Path:
+        return self.path / "metrics.jsonl"
 
     def log(self, step: int, split: str, metrics: Json) -> None:
-        """Appends a row to metrics.jsonl; numbers that are not finite become null."""
-        if self._rows is None:
-            self._rows = open(self.path / "metrics.jsonl", "a", encoding="utf-8")  # noqa: SIM115
-        self._rows.write(json.dumps(finite({"step": step, "split": split} | metrics)) + "\n")
-        self._rows.flush()
+        """Appends a row to metrics.jsonl; numbers that are not finite become null.
+
+        Raises:
+            MachineError: the row cannot be written; the file is as long as before.
+        """
+        row = json.dumps(finite({"step": step, "split": split} | metrics)) + "\n"
+        with files.faults(self._table):
+            if self._rows is None:
+                self._rows = open(self._table, "ab", buffering=0)  # noqa: SIM115  open as long as the claim
+            files.append(self._rows, row.encode())
 
     def sync(self) -> None:
         """Makes the rows survive a loss of power; before a checkpoint that counts on them is written."""
         if self._rows is not None:
-            os.fsync(self._rows.fileno())
+            with files.faults(self._table):
+                os.fdatasync(self._rows.fileno())
+
+    def rewind(self, size: int) -> None:
+        """Cuts metrics.jsonl to its first `size` bytes, the length when a checkpoint was written."""
+        if self._table.exists():
+            with files.faults(self._table):
+                os.truncate(self._table, min(size, self.size))
 
     @property
     def size(self) -> int:
         """Bytes of metrics.jsonl."""
-        path = self.path / "metrics.jsonl"
-        return path.stat().st_size if path.exists() else 0
+        return self._table.stat().st_size if self._table.exists() else 0
 
     def rows(self) -> list[Json]:
-        """The rows of metrics.jsonl; one torn by a kill is left out."""
-        path = self.path / "metrics.jsonl"
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
-        return [row for row in map(_parse, lines) if row is not None]
+        """The rows of metrics.jsonl. One that a kill cut short is left out; so is a damaged one, and that is said."""
+        try:
+            lines = self._table.read_bytes().split(b"\n")
+        except files.ABSENT:
+            return []
+        parsed = [_row(line) for line in lines[:-1]]  # what follows the last line's end was cut short
+        rows = [row for row in parsed if row is not None]
+        if damaged := len(parsed) - len(rows):
+            tell_once(f"{self._table}: {damaged} of {len(parsed)} rows are damaged; they are left out")
+        return rows
+
+    # The outcome ---------------------------------------------------------------------------------------------
 
     def finish(self, record: RunRecord) -> None:
         """Writes the record: the run is over."""
-        (self.path / ".deaths").unlink(missing_ok=True)
+        self.remove(".deaths")
         self.write("record.json", _dump(finite(dataclasses.asdict(record))))
 
     def died(self) -> int:
@@ -169,36 +190,24 @@ class RunStore:
         """
         before = self._deaths()
         progress = self.size
-        times = before["times"] + 1 if before["progress"] == progress else 1
+        times = before.times + 1 if before.progress == progress else 1
         self.write(".deaths", json.dumps({"times": times, "progress": progress}))
         return times
 
     def deaths(self) -> int:
         """How often the process that trained the run died since it last got further."""
-        return self._deaths()["times"]
+        return self._deaths().times
 
-    def _deaths(self) -> dict[str, int]:
-        try:
-            return dict(json.loads((self.path / ".deaths").read_text()))
-        except (OSError, json.JSONDecodeError):
-            return {"times": 0, "progress": -1}
+    def _deaths(self) -> Deaths:
+        return files.read(self.path / ".deaths", Deaths) or Deaths()
 
     def record(self) -> RunRecord | None:
-        """The record of a run that is over, else None."""
-        try:
-            content = json.loads((self.path / "record.json").read_text(encoding="utf-8"))
-        except (OSError, json.JSONDecodeError):
-            return None
-        known = {field.name for field in dataclasses.fields(RunRecord)}
-        return RunRecord(**{name: value for name, value in content.items() if name in known})
+        """The record of a run that is over, else None; a damaged one counts as none, which is said once."""
+        return files.read(self.path / "record.json", RunRecord)
 
     def config(self) -> Json | None:
         """The resolved config, or None where there is none."""
-        try:
-            config: Json = json.loads((self.path / "config.json").read_text(encoding="utf-8"))
-        except (OSError, json.JSONDecodeError):
-            return None
-        return config
+        return files.read(self.path / "config.json", Json)
 
 
 def finite(value: Any) -> Any:
@@ -214,9 +223,16 @@ def _dump(content: Json) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _parse(line: str) -> Json | None:
+def _row(line: bytes) -> Json | None:
+    """A row: a step, a split and numbers; None where it is damaged."""
     try:
         row = json.loads(line)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return None
-    return row if isinstance(row, dict) else None
+    if not isinstance(row, dict) or type(row.get("step")) is not int or row.get("split") not in SPLITS:
+        return None
+    numbers = (value for name, value in row.items() if name != "split")
+    return row if all(isinstance(number, int | float | None) for number in numbers) else None
+
+
+SPLITS = ("train", "val", "test")

@@ -1,19 +1,24 @@
 """A run by itself: claimed, trained or continued, recorded and drawn. What the command line does, and a notebook."""
 
+import errno
 import traceback
 
 from rnnsweep import curves, figures, interrupt, progress
-from rnnsweep.errors import ConfigError
+from rnnsweep.errors import ConfigError, MachineError
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.run import Run, execute, fail
 from rnnsweep.trackers import tracked
+
+ELSEWHERE = {errno.ENOTDIR, errno.EEXIST, errno.EACCES, errno.EPERM, errno.EROFS}
+"""What the system says of a place that cannot be written at all, where another may do."""
 
 
 def train(run: Run, store: RunStore) -> RunRecord:
     """Trains the run where it is not finished; says so where it is, and how to go on where it was stopped.
 
     Raises:
-        ConfigError: the directory cannot be written, or another process trains in it.
+        ConfigError: the directory cannot be made or written, or another process trains in it.
+        MachineError: the disk is full, or what else the system says; the run is left as it stands.
         Interrupted: SIGINT or SIGTERM came; a checkpoint is written.
     """
     if finished := _finished(run, store):
@@ -28,7 +33,7 @@ def train(run: Run, store: RunStore) -> RunRecord:
         with interrupt.listening() as stop:
             (record,) = execute([(run, store)], observer, stop)
     except Exception as error:
-        if not isinstance(error, ConfigError):
+        if not isinstance(error, ConfigError | MachineError):
             fail(run.id, store, run.written, traceback.format_exc())
         raise
     except interrupt.Interrupted:
@@ -54,7 +59,10 @@ def _finished(run: Run, store: RunStore) -> RunRecord | None:
 def _claim(store: RunStore) -> None:
     try:
         claimed = store.claim()
-    except OSError as error:
-        raise ConfigError("out", f"cannot write {store.path}: {error.strerror}; choose another directory") from None
+    except MachineError as error:
+        if error.error.errno not in ELSEWHERE:
+            raise
+        problem = f"cannot write {store.path}: {error.error.strerror}; choose another directory"
+        raise ConfigError("out", problem) from None
     if not claimed:
         raise ConfigError(str(store.path), "another process is training this very run")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from rnnsweep.errors import ConfigError
+from rnnsweep.errors import ConfigError, MachineError
 from rnnsweep.interrupt import Interrupted
 
 
@@ -59,6 +59,8 @@ def command(name: str, *, trains: bool = False) -> Iterator[None]:
         sys.exit(interrupt.exit_code if isinstance(interrupt, Interrupted) else 130)
     except ConfigError as error:
         sys.exit(complain(name, error, 2))
+    except MachineError as error:
+        sys.exit(complain(name, error, error.exit_code))
     except OSError as error:
         sys.exit(complain(name, error, 1))
     else:

@@ -7,7 +7,9 @@ checked = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int is a float
 install_import_hook("rnnsweep", "conftest.checked")
 
 import collections  # noqa: E402
-from collections.abc import Callable  # noqa: E402
+import resource  # noqa: E402
+from collections.abc import Callable, Iterator  # noqa: E402
+from contextlib import contextmanager  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
@@ -15,6 +17,8 @@ import pytest  # noqa: E402
 import torch  # noqa: E402
 from hydra import compose, initialize_config_dir  # noqa: E402
 from omegaconf import OmegaConf  # noqa: E402
+
+from rnnsweep.errors import tell_once  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
 CONF = ROOT / "conf"
@@ -72,6 +76,23 @@ ALONE = [f"test_{name}.py" for name in ("clusters", "kills", "sweep", "search", 
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_told() -> None:
+    """What a process says once, it may say once in each test."""
+    tell_once.cache_clear()
+
+
+@contextmanager
+def largest(size: int) -> Iterator[None]:
+    """Inside, no file can grow beyond so many bytes, as on a full disk: what `ulimit -f` does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.fixture(scope="session")

@@ -26,18 +26,20 @@ ORDER = [
     {"notebook"},
 ]
 LEAVES = {
-    "record": set(),
+    "files": {"errors"},
+    "locks": {"errors"},
+    "record": {"errors", "files", "locks"},
     "lettering": set(),
     "secrets": set(),
     "curves": {"record", "lettering"},
     "figures": {"record", "lettering"},
     "help": set(),
-    "planned": set(),
+    "planned": {"files"},
     "looks": set(),
     "matching": set(),
     "terminal": {"errors", "interrupt"},
     "new": {"terminal"},
-    "report": {"record", "planned", "looks", "terminal", "lettering", "secrets"},
+    "report": {"errors", "files", "record", "planned", "looks", "terminal", "lettering", "secrets"},
 }  # what they may import
 HYDRA = {"cli", "interpolation", "notebook", "plugins", "sweep"}
 FILES = sorted((ROOT / "rnnsweep").rglob("*.py"))

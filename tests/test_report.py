@@ -481,8 +481,8 @@ def test_records_torn_by_a_kill_are_told(misleading: Path) -> None:
     assert runs.counts()["interrupted"] == 3
     assert int(runs.frame.loc[runs.frame["run"] == torn[2].name, "steps"].iloc[0]) == 5
     page = (made(misleading) / "report.html").read_text()
-    assert f"{torn[0].name}: its record.json is cut short." in page
-    assert f"{torn[1].name}: its record.json lacks what a record has." in page
+    assert f"{torn[0].name}: its record.json is damaged." in page
+    assert f"{torn[1].name}: its record.json is damaged." in page
 
 
 def test_tasks_have_a_section_each(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_a_failure_is_forgotten(tmp_path: Path) -> None:
 def test_the_death_of_a_worker_is_not_counted_against_a_run_that_another_finished(tmp_path: Path) -> None:
     boards = tmp_path / ".study" / "workers"
     boards.mkdir(parents=True)
-    (boards / f"{platform.node()}-7.json").write_text(json.dumps({"runs": ["r"]}))
+    (boards / f"{platform.node()}-7.json").write_text(json.dumps({"pid": 7, "time": 0.0, "runs": ["r"]}))
     (tmp_path / "r").mkdir()
     store = RunStore(tmp_path / "r")
     WorkTask(tmp_path / ".study" / "plan-0.json", WorkOptions()).bury(7, "SIGKILL")

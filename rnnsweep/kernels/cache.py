@@ -1,11 +1,13 @@
 """What this user's processes on this machine share: a folder for measurements and locks."""
 
-import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from rnnsweep import locks
+from rnnsweep.errors import MachineError
 
 
 def folder() -> Path:
@@ -24,7 +26,14 @@ def folder() -> Path:
 
 @contextmanager
 def locked(name: str) -> Iterator[None]:
-    """One process of this user at a time is inside; the lock dies with the process that holds it."""
-    with open(folder() / f".{name}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    """One process of this user at a time is inside; several where the lock cannot be made, at the cost of measuring
+    twice."""
+    try:
+        lock = locks.take(folder() / f".{name}.lock", wait=True)
+    except MachineError:
+        lock = None
+    try:
         yield
+    finally:
+        if lock is not None:
+            lock.release()

@@ -1,10 +1,11 @@
 """Which execution is fastest for a program on this machine: measured once, and kept in the user's cache."""
 
+import contextlib
+import dataclasses
 import functools
 import hashlib
 import importlib.metadata
 import json
-import os
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -13,6 +14,8 @@ from typing import Any
 
 import torch
 
+from rnnsweep import files
+from rnnsweep.errors import MachineError
 from rnnsweep.kernels import Execution
 from rnnsweep.kernels.cache import folder, locked
 
@@ -20,7 +23,16 @@ SECONDS = 0.4  # of measuring candidates that are close, once each has run a few
 NOISE = 1.05
 """The first candidate is taken where none is faster by more than this."""
 
-Table = dict[str, dict[str, Any]]
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """What is known of one program."""
+
+    kernel: str
+    milliseconds: dict[str, float]
+
+
+Table = dict[str, Measured]
 
 _chosen: Table = {}  # of this process, should the disk forget
 
@@ -41,11 +53,10 @@ def fastest(candidates: Sequence[Execution], program: Any, step: Callable[[Execu
                 known[key] = _measured(candidates, step)
                 _keep(known)
             _chosen[key] = known[key]
-    kernel: Execution = _chosen[key]["kernel"]
-    return kernel if kernel in candidates else candidates[0]
+    return next((candidate for candidate in candidates if candidate == _chosen[key].kernel), candidates[0])
 
 
-def _measured(candidates: Sequence[Execution], step: Callable[[Execution], object]) -> dict[str, Any]:
+def _measured(candidates: Sequence[Execution], step: Callable[[Execution], object]) -> Measured:
     """The shortest time of each, in turn, so that what else the machine does meets all alike."""
     for candidate in candidates:
         step(candidate)  # compiles, and takes its memory
@@ -58,7 +69,7 @@ def _measured(candidates: Sequence[Execution], step: Callable[[Execution], objec
         rounds += 1
     best = min(shortest.values())
     kernel = next(candidate for candidate in candidates if shortest[candidate] <= NOISE * best)
-    return {"kernel": kernel, "milliseconds": {name: 1e3 * seconds for name, seconds in shortest.items()}}
+    return Measured(kernel, {name: 1e3 * seconds for name, seconds in shortest.items()})
 
 
 def _close(shortest: dict[Execution, float]) -> bool:
@@ -68,20 +79,15 @@ def _close(shortest: dict[Execution, float]) -> bool:
 
 
 def _known() -> Table:
-    try:
-        content: Table = json.loads((folder() / "kernels.json").read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError):
-        return {}
-    return content
+    with contextlib.suppress(MachineError):  # a file that cannot be read costs the time of measuring
+        return files.read(folder() / "kernels.json", Table) or {}
+    return {}
 
 
 def _keep(table: Table) -> None:
-    try:
-        partial = folder() / f".kernels.json.{os.getpid()}"
-        partial.write_text(json.dumps(table), encoding="utf-8")
-        partial.replace(folder() / "kernels.json")
-    except OSError:  # a full disk costs the next process the time of measuring
-        pass
+    content = json.dumps({key: dataclasses.asdict(measured) for key, measured in table.items()})
+    with contextlib.suppress(MachineError):  # a full disk costs the next process the time of measuring
+        files.write(folder() / "kernels.json", content, synced=False)
 
 
 @functools.cache

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnsweep.planned import drawn_file
+from rnnsweep import planned
 from rnnsweep.report import (
     ablations,
     claims,
@@ -24,7 +24,6 @@ from rnnsweep.report import (
     traces,
 )
 from rnnsweep.report.anova import anova
-from rnnsweep.report.collect import searches
 from rnnsweep.report.draw import Picture
 from rnnsweep.report.effects import Comparison, Effect, counted
 from rnnsweep.report.errors import ReportError
@@ -524,9 +523,9 @@ def searched(studies: Sequence[str]) -> dict[str, list[str]]:
     """The settings that each study's searches, and its grids, drew, and by which sampler."""
     found: dict[str, list[str]] = {}
     for study in studies:
-        if (file := drawn_file(Path(study))).exists():
-            found.setdefault("random", []).extend(json.loads(file.read_text(encoding="utf-8")))
-        for search in searches(Path(study)):
-            keys = [*search["groups"], *(key for _, space in search["bases"].values() for key in space)]
-            found.setdefault(search["sampler"], []).extend(keys)
+        if keys := planned.drawn(Path(study)):
+            found.setdefault("random", []).extend(keys)
+        for search in planned.searched(Path(study)):
+            keys = [*search.groups, *(key for _, space in search.bases.values() for key in space)]
+            found.setdefault(search.sampler, []).extend(keys)
     return found

@@ -5,7 +5,6 @@ import json
 import math
 import os
 import shlex
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from rnnsweep import planned
+from rnnsweep.errors import MachineError
 from rnnsweep.planned import FOLDER, Planned
 from rnnsweep.record import Json, RunRecord, RunStore
 from rnnsweep.report.errors import ReportError
@@ -32,7 +32,6 @@ PLAIN = frozenset(OURS + RECORDED)
 """Columns that are neither a setting nor a metric."""
 
 GENERAL = ("out", "rerun", "size", "packages", "choices")  # of a config: nothing of them changes a result
-ALIVE_SECONDS = 60.0  # a worker that has not written for so long is not counted
 ROUNDING = 1e-6  # relative: metrics that are closer are equal
 DEPTH = 4  # folders below a given path in which runs are looked for
 
@@ -110,19 +109,12 @@ def _rows(path: Path) -> Iterator[Json]:
     found = list(_runs_below(path, DEPTH))
     studies = dict.fromkeys([*(run.parent for run in found), *_studies_below(path, DEPTH)])
     for study in studies:
-        plan = {run.id: run for file in planned.files(study) for run in _plan(file)}
-        alive = _alive(study)
+        plan = {run.id: run for file in planned.plans(study) for run in planned.read(file) or ()}
+        alive = {name for worker in planned.workers(study) for name in worker.runs}
         mine = {run.name: run for run in found if run.parent == study}
         for name in dict.fromkeys([*plan, *mine]):
             yield _row(study, study / name, plan.get(name), name in alive)
         yield from _unstarted(study, len(mine.keys() - plan.keys()))
-
-
-def _plan(file: Path) -> list[Planned]:
-    try:
-        return planned.read(file)
-    except (OSError, ValueError, TypeError, KeyError):
-        raise ReportError(f"{file}: not a plan (cut short, or of another program); delete it or restore it") from None
 
 
 def _runs_below(path: Path, depth: int) -> Iterator[Path]:
@@ -150,32 +142,9 @@ def _studies_below(path: Path, depth: int) -> Iterator[Path]:
             yield from _studies_below(path / name, depth - 1)
 
 
-def _alive(study: Path) -> set[str]:
-    """Runs that a worker which lives has in hand."""
-    runs: set[str] = set()
-    for path in (study / FOLDER / "workers").glob("[!.]*.json"):
-        try:
-            state = json.loads(path.read_text(encoding="utf-8"))
-            if time.time() - state["time"] < ALIVE_SECONDS:
-                runs |= set(state["runs"])
-        except (OSError, ValueError, KeyError):
-            continue
-    return runs
-
-
-def searches(study: Path) -> list[Json]:
-    """The searches that were begun in a study's directory, as their files say; the newest of each."""
-    found: dict[str, Json] = {}
-    for file in sorted((study / FOLDER).glob("search-*.json"), key=lambda file: file.stat().st_mtime):
-        content = json.loads(file.read_text(encoding="utf-8"))
-        space = {name: content[name] for name in ("metrics", "seeds", "groups", "identities", "bases")}
-        found[json.dumps(space, sort_keys=True)] = content
-    return list(found.values())
-
-
 def _unstarted(study: Path, begun: int) -> Iterator[Json]:
     """Runs of a study's searches that were asked for and not begun: nobody knows their settings yet."""
-    asked = sum(search["n_trials"] * len(search["seeds"]) for search in searches(study))
+    asked = sum(search.n_trials * len(search.seeds) for search in planned.searched(study))
     for index in range(max(0, asked - begun)):
         yield _standing(study, study / f"(trial not begun {index + 1})", "missing")
 
@@ -204,13 +173,10 @@ def _record(store: RunStore) -> tuple[RunRecord | None, str | None]:
     """The record, or what is wrong with it."""
     try:
         record = store.record()
-    except TypeError:  # JSON, but not a record of ours
-        return None, "its record.json lacks what a record has"
-    if record is None and (store.path / "record.json").exists():
-        return None, "its record.json is cut short"
-    if record is not None and record.status not in STATES:
-        return None, f"its record.json has a status that is unknown, {record.status!r}"
-    return record, None
+    except MachineError as error:
+        return None, f"its record.json cannot be read ({error.error.strerror})"
+    damaged = record is None and (store.path / "record.json").exists()
+    return record, "its record.json is damaged" if damaged else None
 
 
 def _unrecorded(store: RunStore, alive: bool) -> str:

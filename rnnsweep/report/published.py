@@ -2,14 +2,15 @@
 
 import dataclasses
 import itertools
-import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Required
 
 import numpy as np
+from typing_extensions import TypedDict  # typing's own is known to pydantic from Python 3.12 on
 
+from rnnsweep import files
 from rnnsweep.planned import published_file
 from rnnsweep.report import stats
 from rnnsweep.report.effects import FEW
@@ -22,6 +23,42 @@ Where = dict[str, Any]
 """Settings by key: the runs that a published number is about."""
 
 
+class _Value(TypedDict):
+    where: Where
+    value: float
+    band: float | None
+    at_most: bool
+    at_least: bool
+
+
+class _Ablation(TypedDict):
+    factor: str
+    baseline: str
+    hurts: list[str]
+    harmless: list[str]
+    margin: float
+    best: float
+
+
+class _Share(TypedDict):
+    key: str
+    value: float
+    least: float | None
+
+
+class Named(TypedDict, total=False):
+    """What a study's file of published numbers holds; `sweep.published` says what each of it means."""
+
+    source: Required[str]
+    metric: Required[str]
+    values: Required[list[_Value]]
+    ablations: list[_Ablation]
+    shares: list[_Share]
+    orders: list[list[Where]]
+    differs: str
+    needs: list[str]
+
+
 @dataclasses.dataclass(frozen=True)
 class Ours:
     """The seeds of one setting, the best on validation among those that a published number is about."""
@@ -32,9 +69,9 @@ class Ours:
 
 def named(studies: list[str]) -> list[dict[str, Any]]:
     """What these studies name, each once."""
-    files = [published_file(Path(study)) for study in studies]
-    found = [json.loads(file.read_text(encoding="utf-8")) for file in files if file.exists()]
-    return [each for index, each in enumerate(found) if each not in found[:index]]
+    found = [files.read(published_file(Path(study)), Named) for study in studies]
+    known = [dict(each) for each in found if each is not None]
+    return [each for index, each in enumerate(known) if each not in known[:index]]
 
 
 def ours(runs: Runs, metric: Metric, name: str, where: Where) -> Ours | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from rnnsweep import planned
+from rnnsweep import files, planned
 from rnnsweep.config import Config
 from rnnsweep.errors import ConfigError
 from rnnsweep.planned import FOLDER as FOLDER  # who works on a plan finds all of it here
@@ -72,17 +72,27 @@ class Plan:
         content = json.dumps([dataclasses.asdict(run) for run in self.runs])
         name = hashlib.sha256(content.encode()).hexdigest()[:12]
         folder = self.study / FOLDER
-        folder.mkdir(parents=True, exist_ok=True)
+        with files.faults(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"plan-{name}.json"
-        if not path.exists():
-            RunStore(folder).write(path.name, content)
+        if planned.read(path) != self.runs:  # not there, or damaged
+            files.write(path, content)
         return path
 
     @classmethod
     def load(cls, path: Path) -> "Plan":
-        return cls(path.parent.parent, planned.read(path))
+        """The plan that a sweep has just written.
+
+        Raises:
+            ConfigError: it is damaged.
+        """
+        runs = planned.read(path)
+        if runs is None:
+            raise ConfigError(str(path), "not a plan; run the sweep's command again, which writes it anew")
+        return cls(path.parent.parent, runs)
 
 
 def plans(study: Path) -> list[Plan]:
-    """All plans that were made in a study's directory, oldest first."""
-    return [Plan.load(file) for file in planned.files(study)]
+    """All plans that were made in a study's directory, oldest first; a damaged one is left out, which is said."""
+    found = [planned.read(file) for file in planned.plans(study)]
+    return [Plan(study, runs) for runs in found if runs is not None]

@@ -1,5 +1,6 @@
 """How many runs of one shape to train as one program: measured, once for a shape, a machine and a study."""
 
+import dataclasses
 import json
 import platform
 import tempfile
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from rnnsweep import run
+from rnnsweep import files, run
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.record import RunStore
 from rnnsweep.run import Run
@@ -19,25 +20,36 @@ SECONDS = 0.1  # of measuring one size
 GAIN = 1.1  # a larger stack must be this much faster per run, or it is not worth its memory
 
 
+@dataclasses.dataclass(frozen=True)
+class Probed:
+    """What was measured for one shape of runs on one machine."""
+
+    best: int
+    """The size with the shortest time per run."""
+    tried: int
+    """The largest size that was tried."""
+    grows: bool
+    """Whether the largest one that there were runs for was still the best."""
+    share: float
+    """Seconds of a step at the best size, divided by the size."""
+
+
 def stack_size(like: Run, available: int, folder: Path) -> int:
     """The size of the stack in which a run like this one advances fastest, at most `available`."""
     known = _known(folder)
     key = f"{like.signature[:16]} {platform.node()} {torch.get_num_threads()}"
-    if key not in known or (known[key]["grows"] and known[key]["tried"] < min(available, SIZES[-1])):
-        known[key] = _measure(like, available)
-        RunStore(folder).write("probe.json", json.dumps(_known(folder) | {key: known[key]}))
-    return min(int(known[key]["best"]) if not known[key]["grows"] else available, available, SIZES[-1])
+    if key not in known or (known[key].grows and known[key].tried < min(available, SIZES[-1])):
+        known = _known(folder) | {key: _measure(like, available)}
+        content = json.dumps({name: dataclasses.asdict(probed) for name, probed in known.items()})
+        files.write(folder / "probe.json", content, synced=False)
+    return min(available if known[key].grows else known[key].best, available, SIZES[-1])
 
 
-def _known(folder: Path) -> dict[str, dict[str, float]]:
-    try:
-        content: dict[str, dict[str, float]] = json.loads((folder / "probe.json").read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError):
-        return {}
-    return content
+def _known(folder: Path) -> dict[str, Probed]:
+    return files.read(folder / "probe.json", dict[str, Probed]) or {}
 
 
-def _measure(like: Run, available: int) -> dict[str, float]:
+def _measure(like: Run, available: int) -> Probed:
     """Sizes up the ladder until a run's share of a step stops falling or memory runs short."""
     best, tried, shortest = 1, 1, float("inf")
     for size in dict.fromkeys(min(size, available) for size in SIZES):
@@ -50,7 +62,7 @@ def _measure(like: Run, available: int) -> dict[str, float]:
             break
         best, shortest = size, share
     shortest = shortest if shortest < float("inf") else 0.0
-    return {"best": best, "tried": tried, "grows": best == tried and tried == available, "share": shortest}
+    return Probed(best, tried, best == tried and tried == available, shortest)
 
 
 def seconds_per_step(like: Run, size: int) -> float:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 from pathlib import Path
 
+from rnnsweep import files
 from rnnsweep.config import Config, checked
 from rnnsweep.errors import ConfigError
 from rnnsweep.planned import published_file
@@ -94,5 +95,6 @@ def read(content: Config) -> Config:
 def tell(content: Config, study: Path) -> None:
     """Leaves the numbers where the report finds them."""
     file = published_file(study)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    with files.faults(file.parent):
+        file.parent.mkdir(parents=True, exist_ok=True)
+    files.write(file, json.dumps(content, indent=1))

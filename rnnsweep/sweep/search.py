@@ -6,7 +6,6 @@ died finishes it: recovery is a query.
 """
 
 import dataclasses
-import fcntl
 import hashlib
 import importlib.util
 import json
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from rnnsweep import rng, run
+from rnnsweep import files, locks, rng, run
 from rnnsweep.config import Config
 from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import Interrupted, StopRequest
@@ -81,17 +80,23 @@ class Search:
         """Writes the search; the same search is the same file."""
         content = json.dumps(dataclasses.asdict(self) | {"study": str(self.study)})
         folder = self.study / FOLDER
-        folder.mkdir(parents=True, exist_ok=True)
+        with files.faults(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"search-{hashlib.sha256(content.encode()).hexdigest()[:12]}.json"
-        RunStore(folder).write(path.name, content)
+        files.write(path, content)
         return path
 
     @classmethod
     def load(cls, path: Path) -> "Search":
-        content = json.loads(path.read_text(encoding="utf-8"))
-        tuples = {name: tuple(content[name]) for name in ("metrics", "seeds", "tokens") if name in content}
-        bases = {name: (config, space) for name, (config, space) in content["bases"].items()}
-        return cls(**content | tuples | {"study": path.parent.parent, "bases": bases})
+        """The search that a sweep has just written.
+
+        Raises:
+            ConfigError: it is damaged.
+        """
+        search = _read(path)
+        if search is None:
+            raise ConfigError(str(path), "not a search; run the sweep's command again, which writes it anew")
+        return search
 
     def open(self) -> "optuna.Study":
         """The Optuna study, made when it does not exist.
@@ -142,9 +147,9 @@ class Search:
     def one_at_a_time(self) -> Iterator[None]:
         """Between the count of the trials and the next one no other worker asks."""
         folder = self.study / FOLDER
-        folder.mkdir(parents=True, exist_ok=True)  # a search whose trials are in a database may have none yet
-        with open(folder / ".ask", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with files.faults(folder):
+            folder.mkdir(parents=True, exist_ok=True)  # a search whose trials are in a database may have none yet
+        with locks.alone(folder / ".ask"):
             yield
 
     def _storage(self) -> Any:
@@ -408,5 +413,11 @@ def value(metric: str, records: list[RunRecord]) -> float:
 
 def searches(study: Path) -> list[Search]:
     """All searches that were begun in a study's directory, each once though its number of trials grew."""
-    files = sorted((study / FOLDER).glob("search-*.json"), key=lambda file: file.stat().st_mtime)
-    return list({search.name: search for search in map(Search.load, files)}.values())
+    paths = sorted((study / FOLDER).glob("search-*.json"), key=lambda path: path.stat().st_mtime)
+    return list({search.name: search for search in map(_read, paths) if search is not None}.values())
+
+
+def _read(path: Path) -> Search | None:
+    """The search of a file; None where it is damaged, which is said once."""
+    search = files.read(path, Search)
+    return search and dataclasses.replace(search, study=path.parent.parent)

@@ -13,12 +13,12 @@ from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from rnnsweep import files
 from rnnsweep.config import GROUPS, Config, plain
 from rnnsweep.errors import ConfigError
 from rnnsweep.interpolation import settled
 from rnnsweep.interrupt import Interrupted
 from rnnsweep.planned import drawn_file
-from rnnsweep.record import RunStore
 from rnnsweep.sweep import published as published_numbers
 from rnnsweep.sweep.grid import Grammar, Params, points
 from rnnsweep.sweep.machine import cores, visible_gpus
@@ -328,7 +328,7 @@ class StudySweeper:
         if self.published:
             published_numbers.tell(self.published, plan.study)
         if self.drawn:
-            RunStore(plan.study / FOLDER).write(drawn_file(plan.study).name, json.dumps(sorted(self.drawn)))
+            files.write(drawn_file(plan.study), json.dumps(sorted(self.drawn)))
         if progress.left:
             self._launch(task, min(count, progress.left), plan.study)
         print(closing_table(progress), flush=True)

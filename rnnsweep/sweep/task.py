@@ -1,11 +1,12 @@
 """What a launcher is given to run: picklable, a function of nothing but files, ready for any machine."""
 
 import dataclasses
-import json
 import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rnnsweep import files
+from rnnsweep.planned import WorkerState, worker_file
 from rnnsweep.record import RunStore
 
 if TYPE_CHECKING:
@@ -48,16 +49,12 @@ class WorkTask:
     def bury(self, pid: int, cause: str) -> None:
         """Notes the death of a worker on this machine; a run that died twice without getting further has failed."""
         from rnnsweep.run import fail
-        from rnnsweep.sweep.plan import FOLDER
 
         study = self.plan.parent.parent
-        board = study / FOLDER / "workers" / f"{platform.node()}-{pid}.json"
-        try:
-            names = json.loads(board.read_text(encoding="utf-8"))["runs"]
-        except (OSError, json.JSONDecodeError):
-            return
+        board = worker_file(study, platform.node(), pid)
+        state = files.read(board, WorkerState)
         board.unlink(missing_ok=True)
-        for name in names:
+        for name in state.runs if state else ():
             store = RunStore(study / name)
             if not store.claim():
                 continue

@@ -1,18 +1,18 @@
 """What a person sees of a sweep: runs done of all, the best so far, a line a worker, failures, time left."""
 
 import collections
-import json
 import sys
 import time
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from rnnsweep import planned
+from rnnsweep.planned import WorkerState
 from rnnsweep.progress import number
 from rnnsweep.record import RunRecord
-from rnnsweep.sweep.plan import FOLDER, Plan
+from rnnsweep.sweep.plan import Plan
 
 LINE_SECONDS = 10.0  # between two plain lines
-STALE_SECONDS = 60.0  # a worker that has not written for so long is not counted
 
 
 @runtime_checkable
@@ -90,26 +90,18 @@ class Progress:
 
 def worker_lines(study: Path) -> list[str]:
     """A line for each worker that lives."""
-    lines = []
-    for path in sorted((study / FOLDER / "workers").glob("[!.]*.json")):
-        try:
-            state = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, json.JSONDecodeError):
-            continue
-        if time.time() - state["time"] < STALE_SECONDS:
-            lines.append(f"  {worker_line(state)}")
-    return lines
+    return [f"  {worker_line(state)}" for state in planned.workers(study)]
 
 
-def worker_line(state: dict[str, Any]) -> str:
+def worker_line(state: WorkerState) -> str:
     """What one worker does."""
-    runs = state["runs"]
+    runs = state.runs
     if not runs:
-        return f"worker {state['pid']}: waits for runs that others train"
+        return f"worker {state.pid}: waits for runs that others train"
     what = runs[0] if len(runs) == 1 else f"{len(runs)} runs such as {runs[0]}"
-    loss = f"  loss {number(state['train'])}" if isinstance(state.get("train"), float) else ""
-    speed = f"  {state['tokens_per_second']:,.0f} tokens/s" if "tokens_per_second" in state else ""
-    return f"worker {state['pid']}: {what}  step {state.get('step', 0)}/{state.get('steps', 0)}{loss}{speed}"
+    loss = f"  loss {number(state.train)}" if state.train is not None else ""
+    speed = f"  {state.tokens_per_second:,.0f} tokens/s" if state.tokens_per_second is not None else ""
+    return f"worker {state.pid}: {what}  step {state.step}/{state.steps}{loss}{speed}"
 
 
 def duration(seconds: float) -> str:

@@ -1,5 +1,6 @@
 """A worker: claims runs that have no record, trains them in stacks, and goes on until none is left."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -13,9 +14,10 @@ from typing import Any, Literal
 
 import torch
 
-from rnnsweep import checkpoint, run
-from rnnsweep.errors import ConfigError
+from rnnsweep import checkpoint, files, run
+from rnnsweep.errors import ConfigError, MachineError
 from rnnsweep.interrupt import Interrupted, StopRequest
+from rnnsweep.planned import worker_file
 from rnnsweep.record import RunStore
 from rnnsweep.run import Run
 from rnnsweep.sweep.machine import cores
@@ -48,16 +50,15 @@ class Board(Observer):
     """The worker's state in a file, for whoever watches: what it trains, how far, how fast."""
 
     def __init__(self, study: Path):
-        self.store = RunStore(study / FOLDER / "workers")
-        self.store.path.mkdir(parents=True, exist_ok=True)
-        self.name = f"{platform.node()}-{os.getpid()}.json"
+        self.path = worker_file(study, platform.node(), os.getpid())
+        with files.faults(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
         self.state: dict[str, Any] = {"pid": os.getpid(), "host": platform.node(), "runs": [], "failed": []}
         self.written = 0.0
 
     def write(self, **changes: Any) -> None:
         self.state |= changes | {"time": time.time()}
-        (self.store.path / f".{self.name}").write_text(json.dumps(self.state))
-        os.replace(self.store.path / f".{self.name}", self.store.path / self.name)
+        files.write(self.path, json.dumps(self.state), synced=False)
         self.written = time.monotonic()
 
     def started(self, step: int, steps: int) -> None:
@@ -74,7 +75,8 @@ class Board(Observer):
             self.state["tokens_per_second"] = metrics["tokens_per_second"] * len(self.state["runs"])
 
     def close(self) -> None:
-        (self.store.path / self.name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it is not counted for long
+            self.path.unlink(missing_ok=True)
 
 
 class Worker:
@@ -175,6 +177,8 @@ class Worker:
         self.board.write(runs=[member.id for member, _ in claimed], step=0, steps=0, train=None)
         try:
             run.execute(claimed, tracked(self.board, claimed[0][0].train.tracker), self.stop)
+        except MachineError:  # no fault of the runs: they stay as they are, interrupted
+            raise
         except Exception as error:
             left = [(each, store) for each, store in claimed if store.record() is None]  # some have left the stack
             if len(claimed) > 1:
