@@ -5,6 +5,7 @@ import errno
 import functools
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -69,3 +70,10 @@ def tell_once(message: str) -> None:
     """Says one line on stderr, once in a process and in those that are forked from it."""
     with contextlib.suppress(OSError, ValueError):  # a closed stderr must not end a run
         print(f"rnnsweep: {message}", file=sys.stderr, flush=True)
+
+
+def listed(names: Iterable[object], most: int = 20) -> str:
+    """Names for a message, `'a', 'b'`; of many the first ones and how many more there are."""
+    every = list(names)
+    shown = ", ".join(map(repr, every[:most])) or "nothing"
+    return shown + (f" and {len(every) - most:,} more" if len(every) > most else "")

@@ -16,6 +16,7 @@ import dataclasses
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BeforeValidator
 from torch import Tensor
 
 State = tuple[Tensor, ...]
@@ -88,3 +89,6 @@ DropoutRate = Annotated[float, Ge(0), Lt(1), PER_MEMBER, PROGRAM_AT_ZERO]
 Deviation = Annotated[float, Ge(0), PER_MEMBER, PROGRAM_AT_ZERO]
 ForcingRatio = Annotated[float, Ge(0), Le(1), PER_MEMBER, PROGRAM_AT_ONE]
 Share = Annotated[float, Ge(0), Le(1)]
+
+Name = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) in (int, float) else value)]
+"""A name from the user's data, such as a column's; it may be typed as a number: `2020` is `'2020'`."""

@@ -3,12 +3,12 @@
 import dataclasses
 import functools
 import hashlib
-from pathlib import Path
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from rnnsweep.data.files import read
 from rnnsweep.errors import ConfigError
 from rnnsweep.types import Split
 from rnnsweep.vocab import Vocab
@@ -24,36 +24,19 @@ class Corpus:
 
 
 @functools.lru_cache(maxsize=4)
-def load(path: str | None) -> Corpus:
-    """The text of a UTF-8 file, line ends as \\n; None: the reference text that comes with this Python.
+def load(path: str | None, encoding: str = "utf-8") -> Corpus:
+    """The text of a file, line ends as \\n; None: the reference text that comes with this Python.
 
     Raises:
         ConfigError: names `task.text` when the file is missing, a directory, empty, or not text.
     """
     if path is None:
         return _python_topics()
-    try:
-        content = Path(path).expanduser().read_bytes()
-    except FileNotFoundError:
-        raise ConfigError("task.text", f"there is no file `{path}`") from None
-    except IsADirectoryError:
-        raise ConfigError("task.text", f"`{path}` is a directory; give one text file") from None
-    except OSError as error:
-        raise ConfigError("task.text", f"cannot read `{path}`: {error.strerror}") from None
-    return Corpus(_decode(path, content), path, hashlib.sha256(content).hexdigest())
-
-
-def _decode(path: str, content: bytes) -> str:
-    if b"\0" in content[:65536]:
-        raise ConfigError("task.text", f"`{path}` is a binary file; expected UTF-8 text")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        problem = f"`{path}` is not UTF-8 (byte {error.start} is 0x{content[error.start]:02x}); convert it first"
-        raise ConfigError("task.text", problem) from None
+    file = read(path, "task.text")
+    text = file.text(encoding)
     if not text.strip():
-        raise ConfigError("task.text", f"`{path}` is empty")
-    return text.replace("\r\n", "\n")
+        raise file.wrong(f"`{path}` is empty")
+    return Corpus(text.replace("\r\n", "\n"), path, file.sha256)
 
 
 def _python_topics() -> Corpus:
@@ -94,6 +77,8 @@ class SplitText:
 
 
 @functools.lru_cache(maxsize=8)
-def split(path: str | None, sections: int, val_fraction: float, test_fraction: float) -> SplitText:
+def split(
+    path: str | None, sections: int, val_fraction: float, test_fraction: float, encoding: str = "utf-8"
+) -> SplitText:
     """The split text of a path; made once for all runs of a process."""
-    return SplitText(load(path), sections, val_fraction, test_fraction)
+    return SplitText(load(path, encoding), sections, val_fraction, test_fraction)

@@ -1,18 +1,22 @@
 """Labelled texts: a folder of one file a class, or a table of text and label; and their splits."""
 
-import csv
+import collections
 import dataclasses
 import functools
 import hashlib
-import io
+import unicodedata
 from pathlib import Path
 from typing import Literal
 
 import torch
 
 from rnnsweep import rng
+from rnnsweep.data.files import File, entries, line_ends, read
+from rnnsweep.data.tables import parse
 from rnnsweep.errors import ConfigError
 from rnnsweep.types import Split
+
+Missing = Literal["refuse", "drop"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,64 +32,57 @@ class Labelled:
 
 
 @functools.lru_cache(maxsize=4)
-def load(path: str) -> Labelled:
-    """A folder with a UTF-8 text file for each class, a text a line; or a CSV file with the columns text and label.
+def load(path: str, encoding: str = "utf-8", missing: Missing = "refuse") -> Labelled:
+    """A folder with a text file for each class, a text a line; or a table with the columns text and label.
+
+    Hidden files of a folder, such as `._French.txt` from a Mac, are no classes. Names of classes are composed (NFC).
 
     Raises:
         ConfigError: names `task.path` when something is missing, empty, not text, or a class has fewer than two texts.
     """
-    where = Path(path).expanduser()
-    if not where.exists():
-        raise ConfigError("task.path", f"there is no file or folder `{path}`")
-    files = sorted(where.glob("*.txt")) if where.is_dir() else [where]
-    if not files:
+    folder = entries(path, "task.path")
+    classes = [Path(path)] if folder is None else [file for file in folder if file.suffix.lower() == ".txt"]
+    if not classes:
         raise ConfigError("task.path", f"the folder `{path}` holds no .txt files; expected one a class")
-    texts = {file: _read(file) for file in files}
+    files = {place: read(place, "task.path") for place in classes}
+    texts = {place: file.text(encoding) for place, file in files.items()}
     digest = hashlib.sha256()
-    for file, text in texts.items():
-        digest.update(f"{file.name}\0{text}\0".encode())
-    pairs = _folder(texts) if where.is_dir() else _table(path, texts[where])
-    return Labelled(tuple(pairs), digest.hexdigest())
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ConfigError("task.path", f"`{file}` is not UTF-8 (byte {error.start}); convert it first") from None
-    except OSError as error:
-        raise ConfigError("task.path", f"cannot read `{file}`: {error.strerror}") from None
+    for place, text in texts.items():
+        lines = text.replace("\r\n", "\n").replace("\r", "\n")
+        digest.update(f"{place.name}\0{lines}\0".encode(errors="surrogateescape"))
+    pairs = _table(files[classes[0]], encoding, missing) if folder is None else _folder(texts)
+    return Labelled(tuple(_counted(pairs)), digest.hexdigest())
 
 
 def _folder(texts: dict[Path, str]) -> list[tuple[str, str]]:
     pairs = []
     for file, text in texts.items():
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        name = file.stem.encode(errors="surrogateescape").decode(errors="backslashreplace")  # it may not be UTF-8
+        label = unicodedata.normalize("NFC", name)
+        lines = [line.strip() for line in line_ends(text).split("\n") if line.strip()]
         if not lines:
-            raise ConfigError("task.path", f"the class `{file.stem}` is empty: `{file}` holds no text")
-        pairs += [(line, file.stem) for line in lines]
-    return _counted(pairs)
+            raise ConfigError("task.path", f"the class `{label}` is empty: `{file}` holds no text")
+        pairs += [(line, label) for line in lines]
+    return pairs
 
 
-def _table(path: str, text: str) -> list[tuple[str, str]]:
-    reader = csv.DictReader(io.StringIO(text))
-    columns = reader.fieldnames or []
-    for column in ("text", "label"):
-        if column not in columns:
-            had = ", ".join(map(repr, columns)) or "nothing"
-            raise ConfigError("task.path", f"`{path}` has no column `{column}`; its first line names {had}")
-    pairs = []
-    for row in reader:
-        if not (row["text"] or "").strip() or not (row["label"] or "").strip():
-            raise ConfigError("task.path", f"line {reader.line_num} of `{path}` lacks a text or a label")
-        pairs.append((row["text"].strip(), row["label"].strip()))
-    if not pairs:
-        raise ConfigError("task.path", f"`{path}` has no rows")
-    return _counted(pairs)
+def _table(file: File, encoding: str, missing: Missing) -> list[tuple[str, str]]:
+    table = parse(file, encoding)
+    texts, labels = table.column("text", "task.path"), table.column("label", "task.path")
+    if not len(texts):
+        raise file.wrong(f"`{file.path}` has no rows")
+    absent = texts.index[(texts == "") | (labels == "")]
+    if len(absent) and missing == "refuse":
+        problem = f"{file.line(int(absent[0]))} lacks a text or a label ({len(absent):,} of {len(texts):,} rows do)"
+        raise file.wrong(f"{problem}; `task.missing=drop` leaves such rows out")
+    composed = (unicodedata.normalize("NFC", label) for label in labels.drop(absent))
+    return list(zip(texts.drop(absent), composed, strict=True))
 
 
 def _counted(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    distinct = {label: {text for text, other in pairs if other == label} for label in {label for _, label in pairs}}
+    distinct = collections.defaultdict[str, set[str]](set)
+    for text, label in pairs:
+        distinct[label].add(text)
     for label, texts in sorted(distinct.items()):
         if len(texts) < 2:
             problem = f"the class `{label}` has one text only; it cannot be trained on and tested"

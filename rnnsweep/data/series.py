@@ -1,17 +1,20 @@
 """Series of numbers: noisy sines of our own, or a column of a CSV file."""
 
-import csv
 import functools
-import hashlib
 import math
-from pathlib import Path
+import re
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 from torch import Tensor
 
 from rnnsweep import rng
+from rnnsweep.data.files import read
+from rnnsweep.data.tables import NUMBERS, Decimal, Missing, parse
 from rnnsweep.errors import ConfigError
+
+CONSTANT = 1e-13  # of the level: three digits above what float64 can hold
 
 
 def sines(points: int, period: float, frequencies: int, noise: float, seed: int) -> Float[Tensor, "{points}"]:
@@ -24,32 +27,32 @@ def sines(points: int, period: float, frequencies: int, noise: float, seed: int)
 
 
 @functools.lru_cache(maxsize=4)
-def column(path: str, name: str | None) -> tuple[Float[Tensor, "point"], str]:
+def column(
+    path: str, name: str | None, encoding: str = "utf-8", decimal: Decimal = ".", missing: Missing = "refuse"
+) -> tuple[Float64[np.ndarray, "point"], str]:
     """The numbers of a column (the first, where no name is given) and the SHA-256 of the file.
 
     Raises:
         ConfigError: names `task.path` or `task.column` where the file, the column or a number is not there.
     """
-    where = Path(path).expanduser()
-    try:
-        content = where.read_bytes()
-        rows = list(csv.reader(content.decode("utf-8-sig").splitlines()))
-    except FileNotFoundError:
-        raise ConfigError("task.path", f"there is no file `{path}`") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError("task.path", f"cannot read `{path}` as a CSV file: {error}") from None
-    header = rows[0] if rows else []
-    if name is not None and name not in header:
-        problem = f"`{path}` has no column `{name}`; its first line names {', '.join(map(repr, header)) or 'nothing'}"
-        raise ConfigError("task.column", problem, ("task.path",))
-    place = header.index(name) if name is not None else 0
-    numbers = []
-    for line, row in enumerate(rows[1:], 2):
-        try:
-            numbers.append(float(row[place]))
-        except (ValueError, IndexError):
-            found = row[place] if place < len(row) else "nothing"
-            raise ConfigError("task.path", f"line {line} of `{path}`: expected a number, got {found!r}") from None
-        if not math.isfinite(numbers[-1]):
-            raise ConfigError("task.path", f"line {line} of `{path}`: {row[place]} is not finite")
-    return torch.tensor(numbers), hashlib.sha256(content).hexdigest()
+    file = read(path, "task.path")
+    table = parse(file, encoding, decimal)
+    if not table.names:
+        raise file.wrong(f"`{path}` is empty")
+    first = table.names[0]
+    if name is None and re.search(r"\d", first) and NUMBERS[decimal].fullmatch(first) and not first.isdigit():
+        raise file.wrong(f"the first line of `{path}` holds numbers; expected the names of the columns")
+    return table.numbers(first if name is None else name, missing), file.sha256
+
+
+def scale(numbers: Float64[np.ndarray, "point"]) -> tuple[float, float]:
+    """Mean and standard deviation, in float64: at a level of 1e8, float32 would keep no digit of a change of 1.
+
+    Raises:
+        ConfigError: the numbers are constant, or differ less than float64 can tell at their level.
+    """
+    mean, deviation = float(numbers.mean()), float(numbers.std(ddof=1))
+    if deviation <= CONSTANT * np.abs(numbers).max():
+        problem = f"the training part of the series is constant ({numbers[0]:.10g}); there is nothing to learn from it"
+        raise ConfigError("task.column", f"{problem}; choose another column or more rows", ("task.path",))
+    return mean, deviation

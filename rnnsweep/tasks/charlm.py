@@ -22,6 +22,7 @@ from rnnsweep.tasks import chance, context, samples
 from rnnsweep.tasks.base import AbstractTask
 from rnnsweep.types import (
     EXECUTION,
+    LATER,
     Batch,
     Count,
     DropoutRate,
@@ -49,7 +50,7 @@ class CharLM(AbstractTask):
     metric: ClassVar[Metric] = Metric("loss", "nats", "min")
 
     text: Annotated[str | None, EXECUTION] = None
-    """A UTF-8 text file; None: the reference text that comes with Python. A run is known by its content."""
+    """A text file; None: the reference text that comes with Python. A run is known by its content."""
     seq_len: Count = 64
     """Steps of a training window, and of truncated backpropagation through time."""
     carry_state: bool = True
@@ -73,6 +74,8 @@ class CharLM(AbstractTask):
     """What samples begin with; None: four openings from the validation part."""
     sample_length: Natural = 300
     """Characters of a sample."""
+    encoding: Annotated[str, LATER] = "utf-8"
+    """The encoding of the file."""
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -88,11 +91,11 @@ class CharLM(AbstractTask):
 
     @functools.cached_property
     def data(self) -> corpora.SplitText:
-        return corpora.split(self.text, self.sections, self.val_fraction, self.test_fraction)
+        return corpora.split(self.text, self.sections, self.val_fraction, self.test_fraction, self.encoding)
 
     @property
     def data_hash(self) -> str:
-        return corpora.load(self.text).sha256
+        return corpora.load(self.text, self.encoding).sha256
 
     @property
     def source_hash(self) -> str:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rnnsweep.data import labelled, languages
 from rnnsweep.tasks.examples import ExampleTask
-from rnnsweep.types import EXECUTION, Count, Rate, Split
+from rnnsweep.types import EXECUTION, LATER, Count, Rate, Split
 from rnnsweep.vocab import Vocab
 
 
@@ -38,6 +38,11 @@ class LabelledTask(ExampleTask):
     """What is divided: the different texts, so that no test text was trained on, or the lines of the data, as in
     published figures, so that a text that occurs often is mostly known."""
 
+    encoding: Annotated[str, LATER] = "utf-8"
+    """The encoding of the files."""
+    missing: Annotated[labelled.Missing, LATER] = "refuse"
+    """What to do with a row of a table that lacks its text or its label: refuse, or drop it."""
+
     @abc.abstractmethod
     def made_up(self) -> list[tuple[str, str]]:
         """(text, class) pairs from the seed."""
@@ -48,14 +53,18 @@ class LabelledTask(ExampleTask):
 
     @property
     def source_hash(self) -> str:
-        return labelled.load(self.path).sha256 if self.path else ""
+        return "" if self.path is None else self._loaded(self.path).sha256
+
+    def _loaded(self, path: str) -> labelled.Labelled:
+        return labelled.load(path, self.encoding, self.missing)
 
     @functools.cached_property
     def parts(self) -> dict[Split, list[tuple[str, str]]]:
         """The (text, class) pairs of each split, as they are read."""
-        pairs = list(labelled.load(self.path).pairs) if self.path else self.made_up()
+        seed = self.seed if self.path is None else 0
+        pairs = self.made_up() if self.path is None else self._loaded(self.path).pairs
         cut = [(self.cut(text), label) for text, label in pairs]
-        return labelled.split(cut, self.val_fraction, self.test_fraction, 0 if self.path else self.seed, self.split_by)
+        return labelled.split(cut, self.val_fraction, self.test_fraction, seed, self.split_by)
 
     @functools.cached_property
     def classes(self) -> list[str]:
@@ -82,7 +91,7 @@ class NamesTask(LabelledTask):
     @functools.cached_property
     def vocab(self) -> Vocab:
         """The characters of the training names, or of the artificial languages."""
-        return Vocab("".join(self.texts("train")) if self.path else languages.SYMBOLS)
+        return Vocab(languages.SYMBOLS if self.path is None else "".join(self.texts("train")))
 
     def assets(self) -> dict[str, Any]:
         return {"symbols": self.vocab.symbols, "classes": self.classes}

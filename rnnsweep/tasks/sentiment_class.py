@@ -45,7 +45,7 @@ class SentimentClass(LabelledTask, SymbolClassification):
     @functools.cached_property
     def vocab(self) -> Words:
         """The words of the training snippets, or of the grammar."""
-        return Words((" ".join(self.texts("train")) if self.path else sentiment.WORDS).split())
+        return Words((sentiment.WORDS if self.path is None else " ".join(self.texts("train"))).split())
 
     @property
     def symbols(self) -> int:

@@ -5,15 +5,29 @@ import functools
 import math
 from typing import Annotated, Any, ClassVar
 
+import numpy as np
 import torch
 from annotated_types import Ge
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 from torch import Tensor, nn
 
 from rnnsweep.data import series
+from rnnsweep.data.tables import Decimal, Missing
 from rnnsweep.errors import ConfigError
 from rnnsweep.tasks.regression import RegressionTask
-from rnnsweep.types import EXECUTION, Batch, Count, Metric, NonNegative, Positive, Rate, Showcase, Split
+from rnnsweep.types import (
+    EXECUTION,
+    LATER,
+    Batch,
+    Count,
+    Metric,
+    Name,
+    NonNegative,
+    Positive,
+    Rate,
+    Showcase,
+    Split,
+)
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
@@ -32,7 +46,7 @@ class Sine(RegressionTask):
 
     path: Annotated[str | None, EXECUTION] = None
     """A CSV file with a line of names; None: sines. A run is known by the content."""
-    column: str | None = None
+    column: Name | None = None
     """The column to forecast; None: the first."""
     points: Annotated[int, Ge(10)] = 800
     """Values of a made-up series."""
@@ -48,6 +62,13 @@ class Sine(RegressionTask):
     """Values at the end to forecast."""
     val_fraction: Rate = 0.1
     """Share of the values before the horizon for validation."""
+    encoding: Annotated[str, LATER] = "utf-8"
+    """The encoding of the file."""
+    decimal: Annotated[Decimal, LATER] = "."
+    """The decimal mark of the file's numbers."""
+    missing: Annotated[Missing, LATER] = "refuse"
+    """What to do where the column has no number. refuse: stop; drop: leave the row out; interpolate: draw a straight
+    line between the numbers before and after; forward: repeat the number before."""
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -58,25 +79,32 @@ class Sine(RegressionTask):
 
     @property
     def source_hash(self) -> str:
-        return series.column(self.path, self.column)[1] if self.path else ""
+        return "" if self.path is None else self._column(self.path)[1]
+
+    def _column(self, path: str) -> tuple[Float64[np.ndarray, "point"], str]:
+        return series.column(path, self.column, self.encoding, self.decimal, self.missing)
 
     @functools.cached_property
     def values(self) -> Float[Tensor, "point"]:
         """The series as the model reads it."""
         if self.path is None:
             return series.sines(self.points, self.period, self.frequencies, self.noise, self.seed)
-        numbers, _ = series.column(self.path, self.column)
-        mean, scale = self._scale(numbers)
-        return (numbers - mean) / scale
+        numbers, _ = self._column(self.path)
+        mean, deviation = self._scale
+        return torch.from_numpy((numbers - mean) / deviation).float()
 
-    def _scale(self, numbers: Tensor) -> tuple[float, float]:
-        train = numbers[: self._ends(len(numbers))["train"]]
-        return train.mean().item(), max(train.std().item(), 1e-12)
+    @functools.cached_property
+    def _scale(self) -> tuple[float, float]:
+        """Mean and standard deviation of the training part of a series from a file."""
+        if self.path is None:
+            return 0.0, 1.0
+        numbers, _ = self._column(self.path)
+        return series.scale(numbers[: self._ends(len(numbers))["train"]])
 
     @property
     def unit(self) -> float:
         """What the model's numbers are multiplied with to be the series' own."""
-        return 1.0 if self.path is None else self._scale(series.column(self.path, self.column)[0])[1]
+        return self._scale[1]
 
     def _ends(self, points: int) -> dict[Split, int]:
         """Where each split's targets end."""
@@ -104,7 +132,7 @@ class Sine(RegressionTask):
         return parts
 
     def derive(self, means: dict[str, float]) -> dict[str, float]:
-        return means | ({"mse": means["loss"] * self.unit**2} if self.path else {})
+        return means | ({} if self.path is None else {"mse": means["loss"] * self.unit**2})
 
     @torch.no_grad()
     def free(self, model: nn.Module, points: int) -> Float[Tensor, "{points}"]:

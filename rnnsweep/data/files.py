@@ -1,0 +1,153 @@
+"""The files that a user names, as bytes and as text. Every reader in this folder begins here."""
+
+import contextlib
+import dataclasses
+import hashlib
+import io
+import re
+import stat
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from rnnsweep.data.encodings import likely
+from rnnsweep.errors import ConfigError
+
+HEAD = 65536  # bytes at the beginning of a file that tell whether it is text
+
+KINDS = {
+    b"\x1f\x8b": "a gzip archive",
+    b"BZh91AY&SY": "a bzip2 archive",
+    b"\xfd7zXZ\0": "an xz archive",
+    b"\x28\xb5\x2f\xfd": "a zstd archive",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"Rar!\x1a\x07": "a rar archive",
+    b"%PDF-": "a PDF document",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an old Excel or Word document",
+}
+"""What a file is that begins with these bytes."""
+
+DOCUMENTS = {
+    "Index/": "an Apple Numbers document",
+    "Index.zip": "an Apple Numbers document",
+    "xl/": "an Excel workbook",
+    "content.xml": "an OpenDocument file",
+}
+"""What a zip archive is that holds such a name."""
+
+
+@dataclasses.dataclass(frozen=True)
+class File:
+    """The content of a file.
+
+    Args:
+        path: the file as the user named it.
+        key: the setting that names it, for errors.
+        content: its bytes.
+    """
+
+    path: str
+    key: str
+    content: bytes = dataclasses.field(repr=False)
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
+    def line(self, number: int) -> str:
+        """A line of the file, as errors name it."""
+        return f"line {number} of `{self.path}`"
+
+    def wrong(self, problem: str) -> ConfigError:
+        return ConfigError(self.key, problem, ("task.encoding",))
+
+    def text(self, encoding: str = "utf-8") -> str:
+        """The file as text, without a byte order mark.
+
+        Raises:
+            ConfigError: the file is an archive, binary, or in another encoding; it names the one that would work.
+        """
+        if kind := _kind(self.content):
+            raise self.wrong(f"`{self.path}` is {kind}, not text; unpack it, or export it as text or CSV")
+        try:
+            text = self.content.decode(encoding).removeprefix("\ufeff")
+        except UnicodeError as error:
+            raise self.wrong(self._other_encoding(encoding, error)) from None
+        except (LookupError, ValueError):
+            problem = f"Python has no text encoding `{encoding}`; usual ones are utf-8, utf-16, cp1252 and latin-1"
+            raise ConfigError("task.encoding", problem) from None
+        if "\0" in text[:HEAD]:
+            raise self.wrong(self._other_encoding(encoding, None))
+        return text
+
+    def _other_encoding(self, encoding: str, error: UnicodeError | None) -> str:
+        named = "UTF-8" if encoding == "utf-8" else encoding
+        better = likely(self.content)
+        if better is None:
+            return f"`{self.path}` is a binary file; expected {named} text"
+        at = error.start if isinstance(error, UnicodeDecodeError) else None
+        where = "" if at is None else f" (byte {at} is 0x{self.content[at]:02x})"
+        name, sample = better
+        return f"`{self.path}` is not {named}{where}; `task.encoding={name}` reads it as {sample!r}"
+
+
+def read(path: str | Path, key: str) -> File:
+    """The file at a path.
+
+    Raises:
+        ConfigError: it is missing, a directory, no regular file (a device or a pipe may never end), or cannot be read.
+    """
+    with _told(path, key, "file"):
+        where = Path(path).expanduser()
+        mode = where.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise ConfigError(key, f"`{path}` is a directory; give one file")
+        if not stat.S_ISREG(mode):
+            raise ConfigError(key, f"`{path}` is a device, a pipe or a socket; give a regular file")
+        return File(str(path), key, where.read_bytes())
+
+
+def entries(path: str, key: str) -> list[Path] | None:
+    """What is in a folder, hidden files left out, in the order of the names; None where the path is no folder.
+
+    Raises:
+        ConfigError: there is nothing at the path, or it cannot be read.
+    """
+    with _told(path, key, "file or folder"):
+        where = Path(path).expanduser()
+        if not stat.S_ISDIR(where.stat().st_mode):
+            return None
+        return sorted(entry for entry in where.iterdir() if not entry.name.startswith("."))
+
+
+@contextlib.contextmanager
+def _told(path: str | Path, key: str, wanted: str) -> Iterator[None]:
+    """Tells what the system says of a path as what is wrong with a setting."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise ConfigError(key, f"there is no {wanted} `{path}`") from None
+    except OSError as error:
+        raise ConfigError(key, f"cannot read `{path}`: {error.strerror}") from None
+    except (ValueError, RuntimeError) as error:  # a NUL in the path; `~name` of nobody
+        raise ConfigError(key, f"cannot read `{path}`: {error}") from None
+
+
+def line_ends(text: str) -> str:
+    """The text with \\n at each line's end. A line ends at \\n or \\r\\n; at \\r only in a file that has no \\n.
+
+    `str.splitlines` cuts at U+2028, U+0085, form feeds and more, which stand inside of lines.
+    """
+    return re.sub("\r+\n", "\n", text) if "\n" in text else text.replace("\r", "\n")
+
+
+def _kind(content: bytes) -> str:
+    """What a file is that is no text, as far as its first bytes tell."""
+    if content.startswith(b"PK\x03\x04"):
+        try:
+            names = zipfile.ZipFile(io.BytesIO(content)).namelist()
+        except zipfile.BadZipFile:
+            names = []
+        found = (kind for start, kind in DOCUMENTS.items() if any(name.startswith(start) for name in names))
+        return next(found, f"a zip archive of {', '.join(map(repr, names[:3])) or 'something damaged'}")
+    return next((kind for start, kind in KINDS.items() if content.startswith(start)), "")

@@ -1,0 +1,161 @@
+"""Tables from CSV files and their like: each row is whole, each column is named once, nothing is guessed in silence."""
+
+import dataclasses
+import io
+import re
+import unicodedata
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from jaxtyping import Float64
+
+from rnnsweep.data.files import File, line_ends
+from rnnsweep.data.rows import Row, scan, width
+from rnnsweep.data.swallowed import Columns
+from rnnsweep.errors import ConfigError, listed
+
+if TYPE_CHECKING:
+    import pandas
+
+Decimal = Literal[".", ","]
+Missing = Literal["refuse", "drop", "interpolate", "forward"]
+
+SEPARATORS = (",", ";", "\t")
+DIGITS = r"[+-]?(\d+{0}?\d*|{0}\d+)([eE][+-]?\d+)?"
+NUMBERS: dict[Decimal, re.Pattern[str]] = {
+    ".": re.compile(DIGITS.format(r"\."), re.ASCII),
+    ",": re.compile(DIGITS.format(","), re.ASCII),
+}
+"""What is a number, by its decimal mark."""
+ABSENT = frozenset(("", "-", "--", "?", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none"))
+"""What stands in a column of numbers where a value is missing, in lower case."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Table:
+    """The rows of a file.
+
+    Args:
+        file: where they were read from.
+        names: the columns in their order.
+        cells: the fields as text, a column for each name; the index is the line where a row begins.
+        decimal: the mark between the whole and the fraction of a number.
+    """
+
+    file: File
+    names: list[str]
+    cells: "pandas.DataFrame"
+    decimal: Decimal
+
+    def column(self, name: str, key: str = "task.column") -> "pandas.Series":
+        """The fields of a column, without the blanks around them.
+
+        Raises:
+            ConfigError: there is no such column; `key` is the setting that names it.
+        """
+        if plain(name) not in self.names:
+            problem = f"`{self.file.path}` has no column `{name}`; its first line names {listed(self.names)}"
+            raise ConfigError(key, problem, (self.file.key,))
+        return self.cells[self.names.index(plain(name))].str.strip()
+
+    def numbers(self, name: str, missing: Missing = "refuse") -> Float64[np.ndarray, "row"]:
+        """The numbers of a column.
+
+        Args:
+            name: the column.
+            missing: what to do where a number is missing. drop: leave the row out; interpolate: a straight line from
+                the number before to the one after; forward: repeat the number before.
+
+        Raises:
+            ConfigError: a field is no number, is not finite, or is missing and nothing says what to do.
+        """
+        fields = self.column(name)
+        absent = fields.str.lower().isin(ABSENT)
+        written = fields.map(lambda field: NUMBERS[self.decimal].fullmatch(field) is not None).astype(bool)
+        wrong = fields[~absent & ~written]
+        if len(wrong):
+            found = wrong.iloc[0]
+            commas = self.decimal == "." and NUMBERS[","].fullmatch(found)
+            hint = "; for decimal commas add 'task.decimal=\",\"'" if commas else ""
+            raise self.file.wrong(f"{self.file.line(int(wrong.index[0]))}: expected a number, got {found!r}{hint}")
+        numbers = fields.mask(absent, "nan").str.replace(self.decimal, ".").map(float).astype("float64")
+        endless = fields[np.isinf(numbers)]
+        if len(endless):
+            raise self.file.wrong(f"{self.file.line(int(endless.index[0]))}: {endless.iloc[0]} is not finite")
+        return self._filled(numbers, name, missing)
+
+    def _filled(self, numbers: "pandas.Series", name: str, missing: Missing) -> Float64[np.ndarray, "row"]:
+        filled = {
+            "refuse": lambda: numbers,
+            "drop": lambda: numbers.dropna(),
+            "interpolate": lambda: numbers.interpolate(limit_area="inside"),
+            "forward": lambda: numbers.ffill(),
+        }[missing]()
+        absent = filled.index[filled.isna()]
+        if len(absent):
+            problem = f"{self.file.line(int(absent[0]))} has no number in the column `{name}`"
+            count = f" ({len(absent):,} of {len(numbers):,} rows have none)"
+            hint = "say what to do: `task.missing=drop`, `task.missing=interpolate` or `task.missing=forward`"
+            if missing != "refuse":
+                count, hint = ", and none to fill it from", "`task.missing=drop` leaves it out"
+            raise ConfigError(self.file.key, f"{problem}{count}; {hint}", ("task.missing",))
+        return np.asarray(filled, np.float64)
+
+
+def parse(file: File, encoding: str = "utf-8", decimal: Decimal = ".") -> Table:
+    """The table in a file: a row of names, then rows with as many fields, separated by commas, semicolons or tabs.
+
+    Blank lines are left out. A field in quotes may hold separators, line ends, and quotes that are written twice.
+
+    Raises:
+        ConfigError: names the line where a row begins that has other fields than the first, or a stray quote.
+    """
+    import pandas
+
+    found, separator = _rows(file, line_ends(file.text(encoding)), decimal)
+    if not found:
+        return Table(file, [], pandas.DataFrame(), decimal)
+    content = io.StringIO("\n".join(row.text for row in found))
+    cells = pandas.read_csv(
+        content, sep=separator, header=None, dtype=str, na_filter=False, skip_blank_lines=False, lineterminator="\n"
+    )
+    cells.index = [row.line for row in found]
+    names = [plain(name) for name in cells.iloc[0]]
+    if twice := [name for name in names if name and names.count(name) > 1]:
+        raise file.wrong(f"{file.line(found[0].line)} names the column `{twice[0]}` twice; give each a name of its own")
+    table = Table(file, names, cells.iloc[1:], decimal)
+    _check_quotes(table, found[1:], separator)
+    return table
+
+
+def plain(name: str) -> str:
+    """A name as it is compared: composed letters (é is one character), and one space where there are blanks."""
+    return " ".join(unicodedata.normalize("NFC", name).split())
+
+
+def _rows(file: File, text: str, decimal: Decimal) -> tuple[list[Row], str]:
+    """The rows of a text and what separates their fields: the mark that separates the names of the first row."""
+    splitting = [mark for mark in SEPARATORS if width(text, mark) > 1]
+    scans = {mark: scan(text, mark) for mark in splitting or [";" if decimal == "," else ","]}
+    whole = [mark for mark, (_, wrong) in scans.items() if wrong is None and not (mark == decimal and len(scans) > 1)]
+    if len(whole) > 1:
+        marks = " or ".join(map(repr, whole))
+        problem = f"the fields of `{file.path}` may be separated by {marks}"
+        raise file.wrong(f"{problem}; put names that hold one of them into quotes")
+    separator = next(iter(whole or scans))
+    found, wrong = scans[separator]
+    if wrong is not None:
+        raise file.wrong(f"{file.line(wrong.line)} {wrong.problem}")
+    return found, separator
+
+
+def _check_quotes(table: Table, found: list[Row], separator: str) -> None:
+    """Refuses a row that has swallowed others."""
+    several = [row for row in found if "\n" in row.text]
+    columns = Columns([table.cells[index].tolist() for index in table.cells]) if several else None
+    for row in several:
+        if columns is not None and columns.swallowed(row, separator):
+            end = row.line + row.text.count("\n")
+            problem = f"{table.file.line(row.line)} opens a quote that is closed on line {end}"
+            hint = "remove it, or close it where its field ends"
+            raise table.file.wrong(f"{problem}, and the lines between look like rows; {hint}")
