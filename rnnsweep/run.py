@@ -38,7 +38,7 @@ from rnnsweep.kernels import fused
 from rnnsweep.matching import nearest
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.tasks.base import AbstractTask, declared
-from rnnsweep.train import Member, Observer, TrainConfig, Trainer
+from rnnsweep.train import Member, Observer, ShouldPrune, TrainConfig, Trainer, never
 from rnnsweep.types import EXECUTION, Showcase
 
 
@@ -199,7 +199,9 @@ def device(train: TrainConfig) -> torch.device:
     return torch.device(name)
 
 
-def execute(runs: Sequence[tuple[Run, RunStore]], observer: Observer, stop: StopRequest) -> list[RunRecord]:
+def execute(
+    runs: Sequence[tuple[Run, RunStore]], observer: Observer, stop: StopRequest, should_prune: ShouldPrune = never
+) -> list[RunRecord]:
     """Trains claimed runs of one signature as a stack and writes their records; resumes from their checkpoints.
 
     When half of a stack's members have ended, they are recorded and leave it; the others go on as a smaller stack.
@@ -214,11 +216,12 @@ def execute(runs: Sequence[tuple[Run, RunStore]], observer: Observer, stop: Stop
     runs = _sharing(runs)
     try:
         while left := [(run, store) for run, store in runs if run.id not in records]:
-            trainer = Trainer([make_member(run, store) for run, store in left], where, observer, stop)
+            members = [make_member(run, store) for run, store in left]
+            trainer = Trainer(members, where, observer, stop, should_prune)
             trainer.run()
             trainer.test()
             for row, (run, store) in enumerate(left):
-                if trainer.members[row].status != "running":
+                if members[row].status != "running":
                     records[run.id] = _finish(trainer, row, run, store)
         return [records[run.id] for run, _ in runs]
     finally:

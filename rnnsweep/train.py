@@ -33,9 +33,6 @@ from rnnsweep.types import (
     State,
 )
 
-DIVERGED = 1e6
-"""A mean loss from here on counts as a divergence, as one that is not finite does: tanh cells overflow slowly."""
-
 Status = Literal["running", "complete", "diverged", "pruned"]
 
 
@@ -103,6 +100,9 @@ class Member:
     """What the task kept of the model on the way, with `step` and `epoch`."""
     stale: int = 0
     """Validations since the best."""
+    first: float = 1.0
+    """The loss of the first training step, to which a divergence is relative. Checkpoints from before it was kept have
+    none; their runs keep the bound that they began with."""
     steps: int = 0
     seconds: float = 0.0
 
@@ -117,6 +117,15 @@ class Observer:
     def logged(self, member: Member, step: int, split: Split, metrics: dict[str, float]) -> None: ...
 
     def ended(self) -> None: ...
+
+
+ShouldPrune = Callable[[Sequence[Member], int], bool]
+"""Asked once after each validation, with the members and the step: whether those that still run are to be stopped."""
+
+
+def never(*_: Any) -> bool:
+    """No run is pruned: what is trained outside of a search."""
+    return False
 
 
 class Tally:
@@ -148,8 +157,16 @@ class Tally:
 class Trainer:
     """Trains the members to the end, from wherever their checkpoints stand."""
 
-    def __init__(self, members: Sequence[Member], device: torch.device, observer: Observer, stop: StopRequest):
+    def __init__(
+        self,
+        members: Sequence[Member],
+        device: torch.device,
+        observer: Observer,
+        stop: StopRequest,
+        should_prune: ShouldPrune = never,
+    ):
         first = members[0]
+        self.should_prune = should_prune
         self.members, self.device, self.observer, self.stop = members, device, observer, stop
         self.config, self.task = first.config, first.task
         keep_freed()
@@ -208,6 +225,10 @@ class Trainer:
         batch = self._batch(self.step)
         metrics, self.state = self._differentiate(batch, self.state)
         norms = clip_(self.stack.gradients, self.limits)
+        if self.step == 0:
+            total, count = metrics["loss"]
+            for member, loss in zip(self.members, (total / count).tolist(), strict=True):
+                member.first = loss
         self.step += 1
         self.optimizer.update(self.stack.parameters, self.stack.gradients, self.slots, self.numbers, self.step)
         self.tally.add(metrics, norms, self.limits)
@@ -266,7 +287,7 @@ class Trainer:
                 "epoch": self.step / self.steps_per_epoch,
             }
             self._write(member, self.step, "train", member.task.derive(means) | speed)
-            if not (_sane(means["loss"]) and math.isfinite(means["grad_norm"])):
+            if member.task.diverged(means["loss"], member.first) or not math.isfinite(means["grad_norm"]):
                 member.status = "diverged"
         self.tally, self.logged_at, self.row_seconds = Tally(), self.step, 0.0
 
@@ -294,7 +315,7 @@ class Trainer:
                 continue
             metrics = member.task.derive(means)
             self._write(member, self.step, "val", metrics)
-            if not _sane(metrics["loss"]):
+            if member.task.diverged(metrics["loss"], member.first):
                 member.status = "diverged"
             elif metrics["loss"] < member.best.get("val/loss", math.inf):
                 member.stale = 0
@@ -304,6 +325,10 @@ class Trainer:
                 member.stale += 1
                 if self.config.patience is not None and member.stale >= self.config.patience:
                     member.status = "complete"
+        # asked at the last step, too, since pruners compare later trials with it; but who came so far is complete
+        if self.should_prune(self.members, self.step) and self.step < self.steps:
+            for member in self._running():
+                member.status = "pruned"
         self._glimpse()
         self._lap()
         self.row_seconds = 0.0  # the time of validation stays out of the tokens per second
@@ -435,13 +460,8 @@ class Trainer:
                 member.best |= {f"test/{name}": value for name, value in metrics.items()}
 
 
-STANDING = ("status", "last", "best", "glimpses", "stale", "steps", "seconds")
+STANDING = ("status", "last", "best", "glimpses", "stale", "first", "steps", "seconds")
 """What of a Member a checkpoint keeps."""
-
-
-def _sane(loss: float) -> bool:
-    """Whether a loss is a number at all, and of a size that training could come back from."""
-    return math.isfinite(loss) and abs(loss) < DIVERGED
 
 
 def _limits(clips: list[float | None], device: torch.device) -> Tensor | None:

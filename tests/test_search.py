@@ -1,7 +1,9 @@
 """Searches: what is drawn, trials that end, are pruned, are resumed; the storage's word is final."""
 
+import dataclasses
 import json
 import math
+import re
 import signal
 import subprocess
 import sys
@@ -19,11 +21,18 @@ from optuna.trial import TrialState
 from rnnsweep import run
 from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import StopRequest
-from rnnsweep.record import RunRecord
+from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.sweep.grid import Grammar
-from rnnsweep.sweep.search import Search, SearchWorker, validations, value
+from rnnsweep.sweep.judge import Judge, validations
+from rnnsweep.sweep.objective import Objective, objective
+from rnnsweep.sweep.plan import Plan, Planned
+from rnnsweep.sweep.samplers import Pruner
+from rnnsweep.sweep.search import Search, SearchWorker
+from rnnsweep.sweep.sweeper import StudySweeper
 from rnnsweep.sweep.trials import Trials
 from rnnsweep.sweep.worker import WorkOptions
+from rnnsweep.tasks.parity import Parity
+from rnnsweep.types import Metric
 
 SMALL = ("task=parity", "task.examples=100", "task.held_out=40", "train.batch_size=20", "cell.hidden_size=4")
 SHORT = (*SMALL, "train.steps=12", "train.eval_every=4", "train.log_every=4")
@@ -40,6 +49,7 @@ LR = {"optimizer.lr": {"name": "FloatDistribution", "attributes": {"low": 1e-4, 
         ("cell.hidden_size=range(8,33,8)", IntDistribution(8, 32, step=8)),
         ("train.clip=null,0.5,1.0", CategoricalDistribution([None, 0.5, 1.0])),
         ("task.output='each','last'", CategoricalDistribution(["each", "last"])),
+        ("task.prompts=['a b'],[c,'d e']", CategoricalDistribution([["a b"], ["c", "d e"]])),
     ],
 )
 def test_the_space_in_hydras_grammar(text: str, wanted: Any) -> None:
@@ -171,8 +181,7 @@ def test_several_objectives_and_groups(composed: Compose, tmp_path: Path) -> Non
     sizes = {trial.params["cell"]: trial.values[1] for trial in trials}
     assert sizes["lstm"] > sizes["rnn"]
     table = Trials(described).closing_table()
-    assert "-val/accuracy" in table
-    assert "parameters" in table
+    assert re.search(r"^trial \d+: val/accuracy 0\.\d+  parameters \d+$", table, re.MULTILINE)
 
 
 def test_pruned_is_not_failed(composed: Compose, tmp_path: Path) -> None:
@@ -187,6 +196,65 @@ def test_pruned_is_not_failed(composed: Compose, tmp_path: Path) -> None:
     assert records[0]["steps"] < 12
     assert set(pruned.intermediate_values) <= {step * 20 * 20 for step in (4, 8, 12)}  # at equal tokens
     assert not Trials(described).failed
+
+
+@pytest.mark.parametrize("pruner", ["median", "asha", "hyperband"])
+@pytest.mark.parametrize("metric", ["val/loss", "-val/accuracy"])
+def test_good_trials_survive_every_pruner_in_both_directions(
+    metric: str, pruner: Pruner, composed: Compose, tmp_path: Path
+) -> None:
+    """A trial that is the best so far is never pruned; bad ones are. The other metric says the opposite."""
+    first = run.prepare(composed(*SMALL, "train.steps=9", "train.eval_every=1"))
+    member = run.make_member(first, RunStore(tmp_path))
+    quality = {"q": {"name": "FloatDistribution", "attributes": {"low": 0.0, "high": 1.0}}}
+    described = search(
+        composed, tmp_path, pruner=pruner, metrics=(metric,), bases={"": ({}, quality)}, tokens=validations(first)
+    )
+    study, plan = described.open(), Plan(tmp_path, [])
+    planned = Planned(member.run, "", {}, [])
+    best, pruned = -math.inf, 0
+    for _ in range(40):
+        trial = study.ask()
+        described.suggest(trial)
+        judge = Judge(trial, [planned], plan, described.objectives[0])
+        for step in range(1, 10):
+            good = trial.params["q"] * step
+            told = {"val/accuracy": good, "val/loss": good if metric == "-val/accuracy" else -good}
+            if judge([dataclasses.replace(member, last=told)], step):
+                assert trial.params["q"] < best
+                study.tell(trial, state=TrialState.PRUNED)
+                pruned += 1
+                break
+        else:
+            study.tell(trial, told[metric.removeprefix("-")])
+        best = max(best, trial.params["q"])
+    assert 5 <= pruned <= 35
+    assert study.best_params["q"] == best
+
+
+def test_the_objective_itself_is_reported_as_the_mean_over_the_seeds(composed: Compose, tmp_path: Path) -> None:
+    """Not the loss; and of two seeds that leave each other's company, what the first one ended with."""
+    shape = (*SHORT, "train.patience=1", "optimizer=sgd", "optimizer.lr=5.0", "train.clip=null")
+    lr = {"optimizer.lr": {"name": "FloatDistribution", "attributes": {"low": 4.0, "high": 5.0}}}
+    config = composed(*shape)
+    described = search(
+        composed,
+        tmp_path,
+        metrics=("-val/accuracy",),
+        pruner="median",
+        seeds=(0, 1),
+        n_trials=1,
+        bases={"": (config, lr)},
+    )
+    (trial,) = work(described).trials
+    rows = {}
+    for name in trial.user_attrs["runs"]:
+        for row in RunStore(tmp_path / name).rows():
+            if row["split"] == "val":
+                rows.setdefault(row["step"], []).append(row["accuracy"])
+    together = {step * 400: sum(values) / 2 for step, values in rows.items() if len(values) == 2}
+    assert together
+    assert together.items() <= trial.intermediate_values.items()
 
 
 @pytest.mark.parametrize("pruner", ["asha", "hyperband"])
@@ -215,12 +283,78 @@ def test_a_diverged_trial_has_the_worst_value(composed: Compose, tmp_path: Path)
     assert study.trials[0].value == float("inf")
 
 
+@pytest.mark.parametrize(
+    ("typed", "read", "maximised"),
+    [
+        ("val/loss", "val/loss", False),
+        ("val/accuracy", "val/accuracy", True),
+        ("-val/accuracy", "val/accuracy", True),
+        ("test/accuracy", "test/accuracy", True),
+        ("parameters", "parameters", False),
+    ],
+)
+def test_the_tasks_declaration_says_which_way(typed: str, read: str, maximised: bool, composed: Compose) -> None:
+    assert objective(typed, run.prepare(composed(*SMALL))) == Objective(read, maximised)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("-val/loss", "`-val/loss` would maximise `val/loss`, but Parity declares that a lower `loss` is better"),
+        ("-parameters", "would maximise `parameters`"),
+        ("val/auc", 'Parity does not declare which way `auc` is better; add `Metric\\("auc"'),
+        ("val/lure", "`lure` is a reference value of Parity"),
+        ("val/bleu", "no run has `val/bleu`; there are val/loss"),
+    ],
+)
+def test_a_metric_without_that_direction_is_refused(
+    typed: str, said: str, composed: Compose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Parity, "derive", lambda _, means: means | {"auc": 0.5, "lure": 1.0})
+    monkeypatch.setattr(Parity, "metrics", (Metric("lure", "", None),))
+    with pytest.raises(ConfigError, match=said):
+        objective(typed, run.prepare(composed(*SMALL)))
+
+
 def test_a_metric_that_no_run_has() -> None:
     record = RunRecord("r", "complete", {}, {"step": 1, "val/loss": 2.0}, 10, 1.5, 1, {}, {})
-    assert value("val/loss", [record]) == 2.0
-    assert value("seconds", [record]) == 1.5
+    assert Objective("val/loss").of([record]) == 2.0
+    assert Objective("seconds").of([record]) == 1.5
     with pytest.raises(ConfigError, match=r"no run has `val/bleu`; there are val/loss, parameters, seconds"):
-        value("val/bleu", [record])
+        Objective("val/bleu").of([record])
+
+
+@pytest.mark.parametrize("metric", ["parameters", "seconds", "test/accuracy"])
+@pytest.mark.parametrize("pruner", ["median", "asha", "hyperband"])
+def test_an_objective_that_is_known_at_the_end_refuses_a_pruner(metric: str, pruner: str, composed: Compose) -> None:
+    first = run.prepare(composed(*SMALL))
+    with pytest.raises(ConfigError, match=f"hydra.sweeper.pruner: .*`{metric}` is known at the end of a run"):
+        StudySweeper("s", metrics=[metric], pruner=pruner)._objectives([first])
+    assert StudySweeper("s", metrics=[metric])._objectives([first])
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "nsgaii"])
+def test_lists_are_values_of_a_search(
+    sampler: str, composed: Compose, tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    """They come back from the journal as they were; Optuna itself gets texts, of which it has nothing to say."""
+    lengths = {"task.test_lengths": {"name": "CategoricalDistribution", "attributes": {"choices": [[8], [8, 16]]}}}
+    bases = {"": (composed(*SHORT), lengths)}
+    study = work(search(composed, tmp_path, sampler=sampler, n_trials=3, bases=bases))
+    described = search(composed, tmp_path, sampler=sampler, n_trials=3, bases=bases)
+    assert described.name == study.study_name
+    for trial in described.open().trials:
+        (planned,) = described.planned(trial)
+        assert planned.config["task"]["test_lengths"] in ([8], [8, 16])
+        assert f"task.test_lengths={planned.config['task']['test_lengths']}" in planned.overrides
+        assert (tmp_path / planned.id / "record.json").exists()
+    assert not [warning for warning in recwarn if "Choices" in str(warning.message)]
+
+
+def test_the_name_of_a_search_is_what_it_was(composed: Compose, tmp_path: Path) -> None:
+    """So that journals from before are found again."""
+    described = search(composed, tmp_path / "s", metrics=("-val/accuracy",), bases={"": ({"seed": 0}, LR)})
+    assert described.name == "s-e63bfc26"
 
 
 COMMAND = (

@@ -20,6 +20,8 @@ from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.stack import Stack
 from rnnsweep.tasks import bits
+from rnnsweep.tasks.parity import Parity
+from rnnsweep.tasks.seqmean import SeqMean
 from rnnsweep.train import Member, Observer
 from rnnsweep.types import Split
 
@@ -171,6 +173,47 @@ def test_a_divergence_is_an_outcome(composed: Compose, tmp_path: Path) -> None:
     assert record.steps < 30
     assert "passed all bounds" in (record.error or "")
     json.loads((store.path / "record.json").read_text(), parse_constant=pytest.fail)
+
+
+@pytest.mark.parametrize(
+    ("first", "loss", "diverged"),
+    [
+        (2.0, 1.9e6, False),
+        (2.0, 2.1e6, True),
+        (1e-9, 1.0, True),
+        (1e12, 1e15, False),
+        (-3.0, -1e7, True),
+        (0.0, 1.0, False),
+        (2.0, math.nan, True),
+        (2.0, math.inf, True),
+    ],
+)
+def test_a_divergence_is_relative_to_the_first_loss(first: float, loss: float, diverged: bool) -> None:
+    assert Parity(0, 1).diverged(loss, first) is diverged
+
+
+def test_a_loss_in_a_large_unit_is_no_divergence(
+    composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not in a stack, where another member diverges, nor after a resume, since checkpoints keep the first loss."""
+    real = SeqMean.draw
+    monkeypatch.setattr(SeqMean, "draw", lambda *how: tuple(1e6 * part for part in real(*how)))
+    size = ("task=seqmean", "task.examples=160", "task.held_out=40", "cell.hidden_size=4", "train.batch_size=16")
+    shape = (*size, "train.steps=20", "train.eval_every=10", "train.log_every=5", "train.kernel=scan")
+    config = composed(*shape)
+    whole = train(config, tmp_path / "whole")
+    record = whole.record()
+    assert record is not None
+    assert record.status == "complete"
+    assert record.best["val/loss"] > 1e10
+    with pytest.raises(Interrupted):
+        train(config, tmp_path / "cut", 12)
+    assert numbers(train(config, tmp_path / "cut").record()) == numbers(record)
+    runs = [run.prepare(config), run.prepare(composed(*shape, "optimizer.lr=1e30", "train.clip=null"))]
+    stores = [RunStore(tmp_path / "stack" / each.id) for each in runs]
+    assert all(store.claim() for store in stores)
+    records = run.execute(list(zip(runs, stores, strict=True)), Observer(), StopRequest())
+    assert [record.status for record in records] == ["complete", "diverged"]
 
 
 def test_patience_stops_and_keeps_the_best(composed: Compose, tmp_path: Path) -> None:

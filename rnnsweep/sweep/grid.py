@@ -171,7 +171,16 @@ def _distribution(sweep: Any) -> Any:
         if all(isinstance(number, int) for number in numbers):
             return IntDistribution(int(min(numbers)), int(max(numbers)), step=abs(int(sweep.step)))
         return CategoricalDistribution([float(number) for number in numbers])
-    return CategoricalDistribution([getattr(item, "text", item) for item in sweep.list])
+    return CategoricalDistribution([_unquoted(item) for item in sweep.list])
+
+
+def _unquoted(item: Any) -> Any:
+    """A choice with its texts as they are meant, also those inside of a list or a mapping."""
+    if isinstance(item, list):
+        return [_unquoted(each) for each in item]
+    if isinstance(item, dict):
+        return {_unquoted(key): _unquoted(each) for key, each in item.items()}
+    return getattr(item, "text", item)
 
 
 def _quantile(distribution: Any, share: float) -> Any:

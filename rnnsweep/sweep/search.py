@@ -7,42 +7,30 @@ died finishes it: recovery is a query.
 
 import dataclasses
 import hashlib
-import importlib.util
 import json
-import math
 import re
-import statistics
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from rnnsweep import files, locks, rng, run
 from rnnsweep.config import Config
 from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import Interrupted, StopRequest
-from rnnsweep.record import RunRecord, RunStore
-from rnnsweep.run import Run
+from rnnsweep.record import RunStore
+from rnnsweep.sweep.judge import Judge
+from rnnsweep.sweep.objective import Objective
 from rnnsweep.sweep.plan import FOLDER, Plan, Planned, with_values
-from rnnsweep.sweep.worker import IDLE_SECONDS, Board, Claimed, Worker, WorkOptions
-from rnnsweep.tasks.base import AbstractTask
-from rnnsweep.train import Member
-from rnnsweep.types import Split
+from rnnsweep.sweep.samplers import Pruner, Sampler, Space, at_corner, pruner, sampler, stored, suggest, values
+from rnnsweep.sweep.worker import IDLE_SECONDS, Claimed, Worker, WorkOptions
 
 if TYPE_CHECKING:
     import optuna
 
 RETRIED = "retried"
 """The attribute of an Optuna study that lists the failed trials whose parameters were tried again."""
-
-Sampler = Literal["tpe", "random", "gp", "cmaes", "qmc", "nsgaii"]
-Pruner = Literal["none", "median", "asha", "hyperband"]
-Space = dict[str, dict[str, Any]]
-"""Key -> an Optuna distribution as JSON, by its own json_to_distribution."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +43,7 @@ class Search:
     n_trials: int
     """Trials in all, those of earlier commands included."""
     metrics: tuple[str, ...]
-    """What is minimised or, with a leading `-`, maximised: `val/loss`, `-val/accuracy`, `parameters`, `seconds`."""
+    """The objectives: `val/loss`, `parameters`, or with a leading `-` what is maximised, `-val/accuracy`."""
     seeds: tuple[int, ...]
     storage: str | None
     """An SQLAlchemy URL such as postgresql+psycopg://…; None: a journal file in the study's directory."""
@@ -72,9 +60,13 @@ class Search:
     @property
     def name(self) -> str:
         """The Optuna study's name: another space is another study, another device is not."""
-        spaces = {choice: space for choice, (_, space) in self.bases.items()}
+        spaces = {choice: stored(space) for choice, (_, space) in self.bases.items()}
         content = json.dumps([self.metrics, self.seeds, self.groups, self.identities, spaces], sort_keys=True)
         return f"{self.study.name}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
+
+    @property
+    def objectives(self) -> list[Objective]:
+        return [Objective.read(text) for text in self.metrics]
 
     def save(self) -> Path:
         """Writes the search; the same search is the same file."""
@@ -106,16 +98,16 @@ class Search:
         """
         import optuna
 
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
         up, down = optuna.study.StudyDirection.MAXIMIZE, optuna.study.StudyDirection.MINIMIZE
-        directions = [up if metric.startswith("-") else down for metric in self.metrics]
+        directions = [up if objective.maximised else down for objective in self.objectives]
 
         def opened() -> "optuna.Study":
             return optuna.create_study(
                 study_name=self.name,
                 storage=self._storage(),
                 directions=directions,
-                pruner=_pruner(self.pruner, *self.tokens),
+                pruner=pruner(self.pruner, *self.tokens),
                 load_if_exists=True,
             )
 
@@ -167,21 +159,18 @@ class Search:
         config, space = self.bases[choice]
         runs = []
         for seed in self.seeds:
-            values = {key: trial.params[key] for key in space}
-            member = run.identify(with_values(config, values | {"seed": seed}))
-            overrides = [*choice.split(), *(f"{key}={value}" for key, value in values.items()), f"seed={seed}"]
+            chosen = values(space, trial.params)
+            member = run.identify(with_values(config, chosen | {"seed": seed}))
+            overrides = [*choice.split(), *(f"{key}={_typed(value)}" for key, value in chosen.items()), f"seed={seed}"]
             runs.append(Planned(member.id, member.signature, member.written, overrides))
         return runs
 
     def suggest(self, trial: "optuna.Trial") -> None:
         """Draws the trial's parameters: the groups first, then what the chosen ones are searched over."""
-        from optuna.distributions import CategoricalDistribution, json_to_distribution
-
         for group, choices in self.groups.items():
-            trial._suggest(group, CategoricalDistribution(choices))
+            trial.suggest_categorical(group, choices)
         choice = " ".join(f"{group}={trial.params[group]}" for group in self.groups)
-        for key, distribution in self.bases[choice][1].items():
-            trial._suggest(key, json_to_distribution(json.dumps(distribution)))
+        suggest(trial, self.bases[choice][1])
 
 
 def counted(study: "optuna.Study") -> "list[optuna.trial.FrozenTrial]":
@@ -192,107 +181,12 @@ def counted(study: "optuna.Study") -> "list[optuna.trial.FrozenTrial]":
 
 def corner(config: Config, space: Space) -> Config:
     """The config at one corner of the space."""
-    from optuna.distributions import CategoricalDistribution, json_to_distribution
-
-    distributions = {key: json_to_distribution(json.dumps(found)) for key, found in space.items()}
-    return with_values(
-        config,
-        {key: d.choices[0] if isinstance(d, CategoricalDistribution) else d.low for key, d in distributions.items()},  # type: ignore[attr-defined]
-    )
+    return with_values(config, at_corner(space))
 
 
-def _sampler(name: Sampler, seed: int) -> Any:
-    """The sampler with its options spelled out: Optuna's defaults change between versions."""
-    from optuna import exceptions, samplers
-
-    warnings.filterwarnings("ignore", category=exceptions.ExperimentalWarning)
-    if name == "tpe":
-        return samplers.TPESampler(multivariate=True, group=True, constant_liar=True, n_startup_trials=10, seed=seed)
-    if name == "random":
-        return samplers.RandomSampler(seed=seed)
-    if name == "gp":
-        return samplers.GPSampler(n_startup_trials=10, seed=seed)
-    if name == "cmaes":
-        return samplers.CmaEsSampler(n_startup_trials=1, seed=seed, warn_independent_sampling=False)
-    if name == "qmc":
-        return samplers.QMCSampler(qmc_type="sobol", scramble=True, seed=seed, warn_independent_sampling=False)
-    return samplers.NSGAIISampler(population_size=20, seed=seed)
-
-
-def check_sampler(name: Sampler) -> None:
-    """Raises a ConfigError where a sampler's own package is missing; Optuna would say so in the midst of a trial."""
-    for package in {"gp": ["scipy"], "qmc": ["scipy"], "cmaes": ["cmaes"]}.get(name, []):
-        if importlib.util.find_spec(package) is None:
-            problem = f"{name} needs {package}; pip install 'rnnsweep[search]'"
-            raise ConfigError("hydra.sweeper.search", problem)
-
-
-def metric_names(first: Run) -> list[str]:
-    """The metrics that the records of such runs will have, from one validation batch."""
-    model = run.make_model(first.config, first.classes, first.task).eval()
-    with torch.no_grad():
-        _, metrics, _ = first.task.loss(model, next(first.task.evaluation("val")), ())
-    names = first.task.derive({name: (total / count).item() for name, (total, count) in metrics.items()})
-    return [f"{split}/{name}" for split in ("val", "test") for name in names]
-
-
-def tokens_read(task: AbstractTask, step: int) -> int:
-    """What a run has read after `step` training steps."""
-    return step * task.batch_size * int(task.batch(0)["inputs"].shape[1])
-
-
-def validations(first: Run) -> tuple[int, int]:
-    """The tokens that a run has read at its first validation and at its last."""
-    epoch = first.task.steps_per_epoch
-    steps = first.train.total_steps(epoch)
-    return tokens_read(first.task, min(steps, first.train.steps_between(epoch))), tokens_read(first.task, steps)
-
-
-def _pruner(name: Pruner, first: int, last: int) -> Any:
-    """Pruners see the tokens that a trial has read, so trials are compared at equal work.
-
-    Successive halving (Li et al. 2020) lets the better third of those that came as far go on, at `first` tokens, at
-    three times as many, and so on; Hyperband (Li et al. 2018) has brackets of it that begin later and later. A rung
-    below the first validation would be passed there together with the next, by a ninth.
-    """
-    from optuna import pruners
-
-    if name == "median":
-        return pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=0)
-    if name == "asha":
-        return pruners.SuccessiveHalvingPruner(min_resource=first, reduction_factor=3)
-    if name == "hyperband":
-        return pruners.HyperbandPruner(min_resource=first, max_resource=last, reduction_factor=3)
-    return pruners.NopPruner()
-
-
-class Judge(Board):
-    """Reports a trial's validation losses, averaged over its seeds, and prunes its runs when the pruner says so."""
-
-    def __init__(self, study: Path):
-        super().__init__(study)
-        self.trial: optuna.Trial | None = None
-        self.heard: dict[int, dict[str, tuple[Member, float]]] = {}
-        self.members: dict[str, Member] = {}
-        self.seeds = 1
-
-    def judge(self, trial: "optuna.Trial | None", seeds: int) -> None:
-        self.trial, self.seeds, self.heard, self.members = trial, seeds, {}, {}
-
-    def logged(self, member: Member, step: int, split: Split, metrics: dict[str, float]) -> None:
-        super().logged(member, step, split, metrics)
-        if self.trial is None or split != "val":
-            return
-        seen = self.heard.setdefault(step, {})
-        seen[member.run] = (member, metrics["loss"])
-        self.members[member.run] = member
-        gone = [name for name, each in self.members.items() if each.status != "running" and name not in seen]
-        if len(self.state["runs"]) < self.seeds or len(seen) + len(gone) < self.seeds:
-            return  # seeds that were cut off at different steps are trained apart, and are not judged
-        self.trial.report(statistics.fmean(loss for _, loss in seen.values()), tokens_read(member.task, step))
-        if self.trial.should_prune():
-            for each, _ in seen.values():
-                each.status = "pruned"
+def _typed(value: Any) -> str:
+    """A value in the grammar of the command line."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 class SearchWorker(Worker):
@@ -301,8 +195,6 @@ class SearchWorker(Worker):
     def __init__(self, search: Search, options: WorkOptions, stop: StopRequest):
         super().__init__(Plan(search.study, []), options, stop)
         self.search = search
-        self.judge = Judge(search.study)
-        self.board = self.judge
 
     def work(self) -> None:
         """Returns when the search has its trials.
@@ -349,7 +241,7 @@ class SearchWorker(Worker):
     def _draw(self, trial: "optuna.Trial", count: int) -> None:
         # a fixed seed would repeat the first draws after a restart; only a Sobol sequence is one sequence
         index = 0 if self.search.sampler == "qmc" else count
-        self.trials.sampler = _sampler(self.search.sampler, rng.key(self.search.seeds[0], "sampling", index) % 2**31)
+        self.trials.sampler = sampler(self.search.sampler, rng.key(self.search.seeds[0], "sampling", index) % 2**31)
         self.search.suggest(trial)
         trial.set_user_attr("runs", [planned.id for planned in self.search.planned(trial)])
 
@@ -371,12 +263,14 @@ class SearchWorker(Worker):
     def _trained(self, trial: "optuna.Trial", runs: list[Planned]) -> bool:
         """Trains what a trial's runs still need and tells its value; False where others are at it."""
         self.left = list(runs)
-        self.judge.judge(trial if self.search.pruner != "none" and len(self.search.metrics) == 1 else None, len(runs))
         claimed: Claimed = [taken for taken in map(self._take, list(self.left)) if taken is not None]
         try:
             if len(claimed) < len(self.left) or not runs:
                 return False
             if claimed:
+                if self.search.pruner != "none":
+                    (objective,) = self.search.objectives
+                    self.should_prune = Judge(trial, runs, self.plan, objective)
                 self._train(claimed)
             self._tell(trial, runs)
         finally:
@@ -395,20 +289,8 @@ class SearchWorker(Worker):
         elif "pruned" in statuses:
             self.trials.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
         else:
-            self.trials.tell(trial, [value(metric, found) for metric in self.search.metrics], skip_if_finished=True)
-
-
-def value(metric: str, records: list[RunRecord]) -> float:
-    """A metric's mean over the seeds at their best validation; the worst there is where one diverged."""
-    name, worst = metric.removeprefix("-"), -math.inf if metric.startswith("-") else math.inf
-    if name in ("parameters", "seconds"):
-        return statistics.fmean(float(getattr(record, name)) for record in records)
-    if any(record.status == "diverged" for record in records):
-        return worst
-    if missing := [record for record in records if name not in record.best]:
-        known = ", ".join(key for key in missing[0].best if "/" in key)
-        raise ConfigError("hydra.sweeper.metrics", f"no run has `{name}`; there are {known}, parameters, seconds")
-    return statistics.fmean(worst if record.best[name] is None else float(record.best[name] or 0) for record in records)
+            reached = [objective.of(found) for objective in self.search.objectives]
+            self.trials.tell(trial, reached, skip_if_finished=True)
 
 
 def searches(study: Path) -> list[Search]:

@@ -21,9 +21,12 @@ from rnnsweep.interrupt import Interrupted
 from rnnsweep.planned import drawn_file
 from rnnsweep.sweep import published as published_numbers
 from rnnsweep.sweep.grid import Grammar, Params, points
+from rnnsweep.sweep.judge import validations
 from rnnsweep.sweep.machine import cores, visible_gpus
+from rnnsweep.sweep.objective import Objective, objective
 from rnnsweep.sweep.plan import FOLDER, Plan, Planned, configs
-from rnnsweep.sweep.search import Pruner, Sampler, Search, check_sampler, corner, metric_names, validations
+from rnnsweep.sweep.samplers import Pruner, Sampler, check_sampler
+from rnnsweep.sweep.search import Search, corner
 from rnnsweep.sweep.skip import Skip
 from rnnsweep.sweep.task import WorkTask
 from rnnsweep.sweep.watch import watch
@@ -51,7 +54,8 @@ class StudySweeper:
         search: an Optuna sampler in place of the grid's product: tpe, random, gp, cmaes, qmc, nsgaii.
         n_trials: trials of a search in all, those of earlier commands included.
         seeds: of each trial; its value is their mean. A list or a text such as `range(3)`.
-        metrics: what a search minimises, or with a leading `-` maximises; several make it multi-objective.
+        metrics: what a search makes better, in the direction that the task declares; several make it multi-objective.
+            A leading `-` says that a metric is maximised, and has to agree with the declaration.
         pruner: of a search: none, median, asha, hyperband.
         storage: of a search: an SQLAlchemy URL; null: a journal file in the study's directory.
         published: numbers of a paper that the report compares with; see published.py.
@@ -249,15 +253,26 @@ class StudySweeper:
         print(trials.closing_table(), flush=True)
         return not (trials.failed or trials.left)
 
-    def _check_metrics(self, first: "Run") -> None:
-        known = [*metric_names(first), "parameters", "seconds"]
-        for metric in self.metrics:
-            if metric.removeprefix("-") not in known:
-                raise ConfigError("hydra.sweeper.metrics", f"no run has `{metric}`; there are {', '.join(known)}")
+    def _objectives(self, firsts: "Sequence[Run]") -> tuple[Objective, ...]:
+        """What the search makes better: the same in all that it searches over.
+
+        Raises:
+            ConfigError: a metric is no objective, two tasks declare it differently, or no pruner can see it.
+        """
+        found = {tuple(objective(typed, first) for typed in self.metrics) for first in firsts}
+        if len(found) > 1:
+            problem = f"the tasks of this search declare different directions for {', '.join(self.metrics)}"
+            raise ConfigError("hydra.sweeper.metrics", f"{problem}; search over one task")
+        (objectives,) = found
+        for each in objectives:
+            if self.pruner != "none" and not each.known_on_the_way:
+                problem = f"a pruner judges by values on the way, and `{each.name}` is known at the end of a run"
+                raise ConfigError("hydra.sweeper.pruner", f"{problem}; use `none`, or a metric such as `val/loss`")
+        return objectives
 
     def _described(self, arguments: list[str]) -> Search:
         """The search that the params and the command line describe."""
-        from rnnsweep.run import identify
+        from rnnsweep.run import Run, identify
 
         grammar = Grammar(self.hydra_context.config_loader, self.config)
         params = self._sized_params()
@@ -280,23 +295,23 @@ class StudySweeper:
                 groups[key] = grammar.alternatives(override)
             else:
                 space[key] = grammar.distribution(override)
-        bases, identities, spans = {}, {}, []
+        bases, identities, firsts = {}, {}, list[Run]()
         for names in itertools.product(*groups.values()):
             choice = [f"{group}={name}" for group, name in zip(groups, names, strict=True)]
             bases[" ".join(choice)] = self._base([*fixed, *choice], space, set(overrides), grammar)
             first = identify(corner(*bases[" ".join(choice)]))  # a wrong key is refused before a trial
             identities[" ".join(choice)] = first.id
-            self._check_metrics(first)
-            spans.append(validations(first))
+            firsts.append(first)
         if not groups and not any(found for _, found in bases.values()):
             raise ConfigError("hydra.sweeper.search", "there is nothing to search over, such as optimizer.lr=1e-3,1e-2")
         seeds = tuple(int(setting.value) for (setting,) in grammar.axis(seeds_text))
         study = Path(self.config.hydra.sweep.dir) / self.name
         check_sampler(typing.cast(Sampler, self.search))
         sampler, pruner = typing.cast(Sampler, self.search), typing.cast(Pruner, self.pruner)
+        metrics, spans = tuple(map(str, self._objectives(firsts))), list(map(validations, firsts))
         tokens = min(first for first, _ in spans), max(last for _, last in spans)
         return Search(
-            study, sampler, pruner, self.n_trials, self.metrics, seeds, self.storage, groups, bases, identities, tokens
+            study, sampler, pruner, self.n_trials, metrics, seeds, self.storage, groups, bases, identities, tokens
         )
 
     def _base(

@@ -1,10 +1,15 @@
 """How a search stands: trials by state, the best, the Pareto front of several objectives."""
 
 import collections
+from typing import TYPE_CHECKING
 
 from rnnsweep.record import RunRecord, RunStore
+from rnnsweep.sweep.objective import shown
 from rnnsweep.sweep.search import Search, counted
 from rnnsweep.sweep.view import last_line, worker_lines
+
+if TYPE_CHECKING:
+    import optuna
 
 
 class Trials:
@@ -36,7 +41,12 @@ class Trials:
 
     def _best_line(self) -> str:
         best = self.study.best_trials if self._any_complete() else []
-        return f"  best {best[0].values[0]:.4f}" if best and len(self.search.metrics) == 1 else ""
+        return f"  best {self._values(best[0])}" if best and len(self.search.metrics) == 1 else ""
+
+    def _values(self, trial: "optuna.trial.FrozenTrial") -> str:
+        """The objectives by name, each with the value that the runs have."""
+        named = zip(self.search.objectives, trial.values, strict=True)
+        return "  ".join(f"{objective.name} {shown(value)}" for objective, value in named)
 
     def _any_complete(self) -> bool:
         return any(trial.state.name == "COMPLETE" for trial in counted(self.study))
@@ -56,12 +66,9 @@ class Trials:
         """How the search ended: the best trial, or the front where there are several objectives."""
         lines = ["", self.summary()]
         for trial in self.study.best_trials if self._any_complete() else []:
-            values = "  ".join(
-                f"{name} {value:.4f}" for name, value in zip(self.search.metrics, trial.values, strict=True)
-            )
             chosen = " ".join(f"{key}={value}" for key, value in trial.params.items())
             lines += [
-                f"trial {trial.number}: {values}",
+                f"trial {trial.number}: {self._values(trial)}",
                 f"  {chosen}",
                 f"  {', '.join(trial.user_attrs.get('runs', []))}",
             ]

@@ -24,7 +24,7 @@ from rnnsweep.sweep.machine import cores
 from rnnsweep.sweep.plan import FOLDER, Plan, Planned
 from rnnsweep.sweep.probe import stack_size
 from rnnsweep.trackers import tracked
-from rnnsweep.train import Member, Observer
+from rnnsweep.train import Member, Observer, ShouldPrune, never
 from rnnsweep.types import Split
 
 Claimed = list[tuple[Run, RunStore]]
@@ -85,6 +85,7 @@ class Worker:
     def __init__(self, plan: Plan, options: WorkOptions, stop: StopRequest):
         self.plan, self.options, self.stop = plan, options, stop
         self.board = Board(plan.study)
+        self.should_prune: ShouldPrune = never
         self.left = list(plan.runs)
         self.stop_file = plan.study / FOLDER / "stop"  # on_error=stop: the first failure is everybody's
 
@@ -176,7 +177,7 @@ class Worker:
             return
         self.board.write(runs=[member.id for member, _ in claimed], step=0, steps=0, train=None)
         try:
-            run.execute(claimed, tracked(self.board, claimed[0][0].train.tracker), self.stop)
+            run.execute(claimed, tracked(self.board, claimed[0][0].train.tracker), self.stop, self.should_prune)
         except MachineError:  # no fault of the runs: they stay as they are, interrupted
             raise
         except Exception as error:

@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+import math
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -11,6 +12,9 @@ from torch import Tensor, nn
 from rnnsweep.cells.base import CellFactory
 from rnnsweep.pooling import PoolingFactory
 from rnnsweep.types import GENERAL, Batch, Metric, Metrics, Showcase, Split, State
+
+DIVERGED = 1e6
+"""A loss this many times the first one is a divergence, as one that is not finite is: tanh cells overflow slowly."""
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
@@ -73,6 +77,17 @@ class AbstractTask(abc.ABC):
     def begins(self, step: int) -> bool:
         """Whether training step `step` starts from the initial state and not from the one before it."""
         return True
+
+    def diverged(self, loss: float, first: float) -> bool:
+        """Whether a mean loss is a divergence: the run ends then.
+
+        The bound is relative, since a loss can have any unit. A task with a bound of its own says so here.
+
+        Args:
+            loss: the mean over the steps of a train row, or over the validation.
+            first: the loss of the first training step.
+        """
+        return not (math.isfinite(loss) and abs(loss) < DIVERGED * (abs(first) or 1.0))
 
     def derive(self, means: dict[str, float]) -> dict[str, float]:
         """The means of `loss`'s metrics with what follows from them, such as the perplexity."""

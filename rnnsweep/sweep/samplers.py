@@ -1,0 +1,113 @@
+"""What a search draws from, and by which of Optuna's samplers; and by which of its pruners trials are cut short."""
+
+import importlib.util
+import json
+from typing import TYPE_CHECKING, Any, Literal
+
+from rnnsweep.errors import ConfigError
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.distributions import BaseDistribution
+
+Sampler = Literal["tpe", "random", "gp", "cmaes", "qmc", "nsgaii"]
+Pruner = Literal["none", "median", "asha", "hyperband"]
+Space = dict[str, dict[str, Any]]
+"""Key -> an Optuna distribution as JSON, by its own json_to_distribution."""
+
+
+def sampler(name: Sampler, seed: int) -> "optuna.samplers.BaseSampler":
+    """The sampler with its options spelled out: Optuna's defaults change between versions."""
+    from optuna import samplers
+
+    if name == "tpe":
+        return samplers.TPESampler(multivariate=True, group=True, constant_liar=True, n_startup_trials=10, seed=seed)
+    if name == "random":
+        return samplers.RandomSampler(seed=seed)
+    if name == "gp":
+        return samplers.GPSampler(n_startup_trials=10, seed=seed)
+    if name == "cmaes":
+        return samplers.CmaEsSampler(n_startup_trials=1, seed=seed, warn_independent_sampling=False)
+    if name == "qmc":
+        return samplers.QMCSampler(qmc_type="sobol", scramble=True, seed=seed, warn_independent_sampling=False)
+    return samplers.NSGAIISampler(population_size=20, seed=seed)
+
+
+def check_sampler(name: Sampler) -> None:
+    """Raises a ConfigError where a sampler's own package is missing; Optuna would say so in the midst of a trial."""
+    for package in {"gp": ["scipy"], "qmc": ["scipy"], "cmaes": ["cmaes"]}.get(name, []):
+        if importlib.util.find_spec(package) is None:
+            problem = f"{name} needs {package}; pip install 'rnnsweep[search]'"
+            raise ConfigError("hydra.sweeper.search", problem)
+
+
+def pruner(name: Pruner, first: int, last: int) -> "optuna.pruners.BasePruner":
+    """Pruners see the tokens that a trial has read, so trials are compared at equal work.
+
+    Successive halving (Li et al. 2020) lets the better third of those that came as far go on, at `first` tokens, at
+    three times as many, and so on; Hyperband (Li et al. 2018) has brackets of it that begin later and later. A rung
+    below the first validation would be passed there together with the next, by a ninth.
+    """
+    from optuna import pruners
+
+    if name == "median":
+        return pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=0)
+    if name == "asha":
+        return pruners.SuccessiveHalvingPruner(min_resource=first, reduction_factor=3)
+    if name == "hyperband":
+        return pruners.HyperbandPruner(min_resource=first, max_resource=last, reduction_factor=3)
+    return pruners.NopPruner()
+
+
+# Values ----------------------------------------------------------------------------------------------------------
+
+
+def stored(space: Space) -> Space:
+    """The space as Optuna gets it: choices that are lists or mappings as JSON texts, for it stores plain values."""
+    return {key: _as_texts(distribution) for key, distribution in space.items()}
+
+
+def _as_texts(distribution: dict[str, Any]) -> dict[str, Any]:
+    choices = distribution["attributes"].get("choices", [])
+    if not any(isinstance(choice, list | dict) for choice in choices):
+        return distribution
+    texts = [json.dumps(choice) if isinstance(choice, list | dict) else choice for choice in choices]
+    return distribution | {"attributes": {"choices": texts}}
+
+
+def values(space: Space, params: dict[str, Any]) -> dict[str, Any]:
+    """The values of a trial's parameters: the lists and mappings that went to Optuna as texts."""
+    found = {key: params[key] for key in space}
+    for key, distribution in stored(space).items():
+        if distribution is not space[key]:
+            texts = distribution["attributes"]["choices"]
+            found[key] = space[key]["attributes"]["choices"][texts.index(params[key])]
+    return found
+
+
+def suggest(trial: "optuna.Trial", space: Space) -> None:
+    """Draws a value for each key of the space."""
+    from optuna.distributions import json_to_distribution
+
+    for key, distribution in stored(space).items():
+        _suggest(trial, key, json_to_distribution(json.dumps(distribution)))
+
+
+def _suggest(trial: "optuna.Trial", key: str, distribution: "BaseDistribution") -> None:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    match distribution:
+        case FloatDistribution(low=low, high=high, log=log):
+            trial.suggest_float(key, low, high, log=log)
+        case IntDistribution(low=low, high=high, log=log, step=step):
+            trial.suggest_int(key, low, high, log=log, step=step)
+        case CategoricalDistribution(choices=choices):
+            trial.suggest_categorical(key, choices)
+
+
+def at_corner(space: Space) -> dict[str, Any]:
+    """The values at one corner of the space: the lowest, or the first choice."""
+    return {
+        key: each["attributes"]["low"] if "low" in each["attributes"] else each["attributes"]["choices"][0]
+        for key, each in space.items()
+    }
