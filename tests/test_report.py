@@ -21,6 +21,7 @@ from rnnsweep.report.collect import STATES, collect
 from rnnsweep.report.effects import Comparison, at_equal, counted
 from rnnsweep.report.forest import importance
 from rnnsweep.report.leaderboard import leaderboard, standings
+from rnnsweep.report.numbers import spread
 from rnnsweep.report.runs import Runs
 from rnnsweep.report.sentences import comparison
 from rnnsweep.secrets import redacted
@@ -218,17 +219,69 @@ def test_one_seed_is_no_evidence_and_two_are_both_shown(tmp_path: Path) -> None:
 
 def test_states_of_a_difference(tmp_path: Path) -> None:
     noise = np.random.default_rng(1)
-    cases = {"clear": 0.2, "small": 0.004, "undecided": 0.0, "equivalent": 0.0}
-    spread = {"clear": 0.01, "small": 0.0005, "undecided": 0.05, "equivalent": 0.001}
+    cases = {"clear": 0.2, "differs": 0.012, "small": 0.004, "undecided": 0.0, "equivalent": 0.0}
+    wide = {"clear": 0.01, "differs": 0.006, "small": 0.0005, "undecided": 0.05, "equivalent": 0.001}
     for state, gain in cases.items():
         study = tmp_path / state
         for seed in range(8):
             records.run(study, 2.0, cell="gru", seed=seed)
-            records.run(study, 2.0 - gain + noise.normal(0, spread[state]), cell="lstm", seed=seed)
+            records.run(study, 2.0 - gain + noise.normal(0, wide[state]), cell="lstm", seed=seed)
         runs = runs_of(study)
         (effect,) = Comparison(runs, runs.factor("cell"), runs.metric(None)).against("gru")
         assert effect.state(0.01) == state
         assert "this setting only" in comparison(effect, runs.metric(None), 0.01)
+
+
+def test_a_difference_is_judged_by_its_interval_not_by_its_mean(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0)
+    for seed in range(8):
+        records.run(tmp_path, 2.0, cell="gru", seed=seed)
+        records.run(tmp_path, 1.988 + noise.normal(0, 0.006), cell="lstm", seed=seed)
+    runs = runs_of(tmp_path)
+    assert "; may be below 0.010)" in said(runs, "cell", "lstm", "gru", 0.01)
+    assert "may be" not in said(runs, "cell", "lstm", "gru", 0.001)
+    assert "LSTM beats GRU, by a margin below 0.050: by" in said(runs, "cell", "lstm", "gru", 0.05)
+
+
+def test_rounding_is_no_evidence(tmp_path: Path) -> None:
+    for seed in range(5):
+        records.run(tmp_path, 2.0 + seed / 7, cell="gru", seed=seed)
+        records.run(tmp_path, 2.0 + seed / 7 - 5.6e-17 * (seed + 5), cell="lstm", seed=seed)
+        records.run(tmp_path, 2.0 + seed / 7 + 1e-8 * seed, cell="rnn", seed=seed)
+    runs = runs_of(tmp_path)
+    for level in ("lstm", "rnn"):
+        assert said(runs, "cell", level, "gru") == f"{level.upper()} and GRU: identical in all 5 seeds."
+    board = leaderboard(runs, runs.metric(None), {"cell": "gru"})
+    assert [row.cells[1].bold for row in board.rows] == [True] * 3
+    assert "0.000 in all 5" in {row.cells[5].text for row in board.rows}
+
+
+def test_equal_accuracies_are_counted_not_tested(tmp_path: Path) -> None:
+    for seed in range(3):
+        for cell, right in (("rnn", 0.5), ("lstm", 1.0)):
+            path = records.run(tmp_path, 1.0 - right, cell=cell, seed=seed)
+            record = json.loads((path / "record.json").read_text())
+            record["best"]["val/accuracy"] = right
+            record["metric"] = {"name": "accuracy", "unit": "share", "direction": "max"}
+            (path / "record.json").write_text(json.dumps(record))
+    runs = runs_of(tmp_path)
+    metric = runs.metric("val/accuracy")
+    (effect,) = Comparison(runs, runs.factor("cell"), metric).against("rnn")
+    sentence = comparison(effect, metric, 0.01)
+    assert sentence.startswith("LSTM beats RNN by 0.500 in all 3 seeds (LSTM 1.000, RNN 0.500 each time);")
+    assert sentence.endswith("without a spread there is no interval.")
+    assert math.isnan(effect.adjusted)
+    best = standings(runs, metric)[0]
+    assert spread(best.interval, best.values) == "1.000 in all 3"
+
+
+def test_settings_without_a_common_seed_have_finished_all_the_same(tmp_path: Path) -> None:
+    for size, seeds in ((16, range(5)), (32, range(5, 10))):
+        for seed in seeds:
+            for cell, gain in (("gru", 0.0), ("lstm", size / 100)):
+                records.run(tmp_path, 2.0 - gain + seed / 9, cell=cell, seed=seed, cell__hidden_size=size)
+    sentence = said(runs_of(tmp_path), "cell", "lstm", "gru")
+    assert "Δ = −0.160 and −0.320 nats (both values" in sentence
 
 
 def test_better_here_and_worse_there_is_mixed(tmp_path: Path) -> None:
@@ -299,8 +352,8 @@ def test_perplexity_is_that_of_the_mean_loss(misleading: Path) -> None:
 def test_bold_is_the_best_and_what_is_not_told_from_it(tmp_path: Path) -> None:
     noise = np.random.default_rng(3)
     for seed in range(6):
-        for size, loss, spread in ((16, 2.0, 0.01), (32, 1.5, 0.05), (64, 1.49, 0.05)):
-            records.run(tmp_path, loss + noise.normal(0, spread), cell__hidden_size=size, seed=seed)
+        for size, loss, wide in ((16, 2.0, 0.01), (32, 1.5, 0.05), (64, 1.49, 0.05)):
+            records.run(tmp_path, loss + noise.normal(0, wide), cell__hidden_size=size, seed=seed)
     runs = runs_of(tmp_path)
     board = leaderboard(runs, runs.metric(None), {})
     assert {row.cells[1].text[-2:]: row.cells[1].bold for row in board.rows} == {"64": True, "32": True, "16": False}
@@ -655,7 +708,7 @@ def test_published_numbers_stand_beside_ours_with_a_verdict(tmp_path: Path) -> N
     text = text.replace("\\", "")
     assert "gru (2.020), then lstm (2.220), then rnn (3.020): reproduced." in text
     assert "rnn (3.020), then gru (2.020): not reproduced." in text
-    assert "| gru | harmless | −1.000 [−1.000, −1.000] | &lt;.001 (of 2) | reproduced |" in text
+    assert "| gru | harmless | −1.000 in all 3 seeds | — | reproduced |" in text
 
 
 def test_a_published_number_is_shown_with_its_digits_and_an_order_with_what_the_seeds_say(tmp_path: Path) -> None:
@@ -690,11 +743,11 @@ def test_a_published_number_is_shown_with_its_digits_and_an_order_with_what_the_
     assert orders() == [
         "Published order, the best first: gru (0.0000557), then lstm (0.0212): reproduced.",
         "Published order, the best first: lstm (0.0212), then rnn (0.0214): "
-        "reproduced in the mean, though not by every seed.",
-        "Published order, the best first: rnn (0.0214), then indrnn (1.000): reproduced, by fewer than 3 seeds.",
+        "undecided: an interval of a difference holds zero.",
+        "Published order, the best first: rnn (0.0214), then indrnn (1.000): not judged, fewer than 3 seeds.",
         "Published order, the best first: mut1 (no complete run): cannot be told yet.",
     ]
-    (row, (note,)) = rows(metric="last:val/loss", values=[{"where": {"cell": "rnn"}, "value": 0.0204, "band": 0.01}])
+    (row, (note, _)) = rows(metric="last:val/loss", values=[{"where": {"cell": "rnn"}, "value": 0.0204, "band": 0.01}])
     assert row[2].startswith("0.0714 ± ")
     assert row[4] == "not reproduced"
     assert note.startswith("Ours: val/loss after the last step, of the setting that is best on val/loss")
@@ -702,6 +755,27 @@ def test_a_published_number_is_shown_with_its_digits_and_an_order_with_what_the_
     assert rows(needs=["task.text"])[0][4] == "not judged: task.text is null"
     assert orders(needs=["task.text"])[1].endswith("then rnn (0.0214): not judged, task.text is null.")
     assert orders(values=[], differs="the data")[0] == "A. Paper, Table 1, by val/loss. Settings differ: the data."
+
+
+def test_a_published_finding_that_these_runs_leave_open_is_not_called_wrong(tmp_path: Path) -> None:
+    """Differences of 0, 0.1 and 0.2 among three seeds: neither a harm nor its absence is shown."""
+    for seed in range(3):
+        for cell, worse in (("gru", 0.0), ("rnn", 0.1 * seed), ("lstm", 0.5)):
+            records.run(tmp_path, 2.0 + worse + seed / 50, cell=cell, seed=seed)
+    for seed in range(2):
+        records.run(tmp_path, 9.0 + seed, cell="mut1", seed=seed)
+    runs, spec = runs_of(tmp_path), {"source": "A. Paper", "metric": "test/loss", "orders": []}
+    claim = {"factor": "cell", "baseline": "gru", "margin": 0.05, "best": 1.0}
+    claim |= {"hurts": ["rnn", "mut1"], "harmless": ["rnn", "lstm"]}
+    table = claims.ablation(runs, runs.metric(None), spec, claim, "x")
+    assert table is not None
+    verdicts = [row.cells[4].text for row in table.rows]
+    assert verdicts == [published.OPEN, "not judged: fewer than 3 pairs", published.OPEN, "not reproduced"]
+    values = [{"where": {"cell": "gru"}, "value": value, "at_most": True} for value in (2.2, 2.03, 1.9)]
+    values += [{"where": {"cell": "mut1"}, "value": 1.0, "at_most": True}]
+    table = published.table(runs, runs.metric(None), spec | {"values": values}, 0)
+    verdicts = [row.cells[4].text for row in table.rows]
+    assert verdicts == ["reproduced", published.OPEN, "not reproduced", "not judged: fewer than 3 seeds"]
 
 
 def test_published_ablations_are_judged_by_matched_pairs(tmp_path: Path) -> None:
@@ -723,7 +797,7 @@ def test_published_ablations_are_judged_by_matched_pairs(tmp_path: Path) -> None
         ("gru", "hurts", "not reproduced"),
         ("mut3", "hurts", "no complete pair"),
         ("gru", "harmless", "reproduced"),
-        ("mut1", "harmless", "undecided: the interval is too wide"),
+        ("mut1", "harmless", published.OPEN),
         ("mut2", "harmless", "not reproduced"),
     ]
     assert table.rows[0].cells[2].data["mean"] == pytest.approx(0.3, abs=0.02)

@@ -7,12 +7,13 @@ import numpy as np
 
 from rnnsweep.report import stats
 from rnnsweep.report.anova import Anova
-from rnnsweep.report.effects import FEW, Comparison, Effect, at_equal, counted
+from rnnsweep.report.effects import DIFFERENT, FEW, Comparison, Effect, at_equal, counted
 from rnnsweep.report.numbers import bracket, number, p_value, ratio, share, signed
 from rnnsweep.report.runs import Factor, Metric, Runs
 from rnnsweep.report.tables import Cell, Row, Table, anchor, estimate, pairs_anchor
 
-FINDINGS = {"clear": "clear", "small": "clear, small", "undecided": "no difference shown", "equivalent": "equivalent"}
+FINDINGS = {"clear": "clear", "differs": "differs, size open", "small": "differs, small", "same": "identical"}
+FINDINGS |= {"constant": "the same each time", "undecided": "no difference shown", "equivalent": "equivalent"}
 FINDINGS |= {"mixed": "mixed", "two": "two values", "single": "single run", "none": "no pair"}
 
 
@@ -36,7 +37,7 @@ def ablation(runs: Runs, factor: Factor, effects: list[Effect], metric: Metric, 
         diverged, (better, worse) = effect.divergence, effect.ranked
         few, many = effect.seeds
         state = effect.state(margin)
-        bold = state in ("clear", "small") and effect.interval.mean * metric.sign < 0
+        bold = state in DIFFERENT and effect.interval.mean * metric.sign < 0
         tested = effect.interval.known
         cells = (
             Cell(effect.level, bold=bold),
@@ -70,6 +71,8 @@ def difference(effect: Effect) -> str:
     """Δ with its interval; of two both values; of one the value, said to be one."""
     if effect.interval.known:
         return f"{signed(effect.interval.mean)} {bracket(effect.interval.low, effect.interval.high)}"
+    if effect.interval.flat:
+        return f"{signed(effect.interval.mean)} in all {len(effect.values)} {effect.unit}s"
     if len(effect.values) == 2:
         return " and ".join(signed(value) for value in effect.values)
     return f"{signed(effect.values[0])} (single)" if effect.values else "—"
@@ -88,7 +91,7 @@ def matrix(runs: Runs, factor: Factor, metric: Metric, margin: float) -> Table:
                 continue
             used |= {int(row) for side in ("row", "base") for row in effect.pairs[side]}
             mean = effect.interval.mean if (a, b) in effects else -effect.interval.mean
-            clear = effect.state(margin) in ("clear", "small")
+            clear = effect.state(margin) in DIFFERENT
             text = f"{signed(mean)} ({p_value(effect.adjusted)})" if effect.interval.known else signed(mean)
             cells.append(Cell(text, mean, bold=clear and mean * metric.sign < 0))
         rows.append(Row(tuple(cells)))
@@ -128,6 +131,8 @@ def equal_cost(runs: Runs, factor: Factor, along: Factor, effects: list[Effect],
 def _at_equal(interval: stats.Interval, values: tuple[float, ...], unit: str, p: float) -> Cell:
     if not values:
         return Cell("no overlap", math.nan)
+    if interval.flat:
+        return Cell(f"{signed(interval.mean)} in all {interval.n} {unit}s", estimate(interval))
     if not interval.known:
         return Cell(" and ".join(signed(value) for value in values), estimate(interval))
     text = f"{signed(interval.mean)} {bracket(interval.low, interval.high)}, p {p_value(p)}, {interval.n} {unit}s"

@@ -11,7 +11,7 @@ from rnnsweep.report import forest, stats
 from rnnsweep.report.ablations import difference
 from rnnsweep.report.effects import FEW, Comparison, Effect, counted
 from rnnsweep.report.numbers import number, p_value
-from rnnsweep.report.published import lacking
+from rnnsweep.report.published import OPEN, lacking
 from rnnsweep.report.runs import Metric, Runs
 from rnnsweep.report.tables import Cell, Table, anchor, estimate, rows_of
 
@@ -38,7 +38,8 @@ def ablation(runs: Runs, metric: Metric, spec: Claim, claim: Claim, name: str) -
                 rows.append([level, kind, Cell("–", None), Cell("–", None), "no complete pair"])
                 continue
             ours = Cell(difference(found), estimate(found.interval))
-            p = Cell(f"{p_value(found.adjusted)} (of {found.family})", found.adjusted)
+            tested = f"{p_value(found.adjusted)} (of {found.family})" if found.interval.known else "—"
+            p = Cell(tested, found.adjusted)
             told = "not judged" if lacking(runs, spec) else _verdict(found, kind, judged, claim["margin"])
             rows.append([level, kind, ours, p, told])
     used = {int(row) for effect in effects.values() for side in ("row", "base") for row in effect.pairs[side]}
@@ -49,8 +50,11 @@ def ablation(runs: Runs, metric: Metric, spec: Claim, claim: Claim, name: str) -
 
 
 def _how(claim: Claim) -> str:
-    told = f"A level hurts where it is worse at Holm p < {stats.ALPHA:.2g} over all levels, and is harmless where the "
-    told += f"95% interval excludes a harm of {number(claim['margin'], 2)}."
+    told = (
+        f"hurts: reproduced where the level is worse at Holm p < {stats.ALPHA:.2g} over all levels, not reproduced "
+        f"where the 95% interval excludes a harm of {number(claim['margin'], 2)}. harmless: reproduced where the "
+        "interval excludes that harm, not reproduced where all of it is a larger one. Else these pairs leave it open."
+    )
     if claim["best"] < 1:
         told += f" Judged in the {claim['best']:.0%} of settings that are best on validation by the mean of all levels."
     return told
@@ -66,17 +70,14 @@ def _best(runs: Runs, table: pd.DataFrame, metric: Metric, share: float) -> NDAr
 
 
 def _verdict(effect: Effect, kind: str, metric: Metric, margin: float) -> str:
-    """`reproduced`, `not reproduced`, or what these pairs leave open."""
+    """`reproduced`, `not reproduced`, or that these pairs leave it open."""
     if len(effect.values) < FEW:
-        return "too few pairs"
-    worse = effect.interval.mean * metric.sign > 0
-    hurts = worse and effect.adjusted < stats.ALPHA
+        return f"not judged: fewer than {FEW} pairs"
+    low, high = sorted((effect.interval.ends[0] * metric.sign, effect.interval.ends[1] * metric.sign))
     if kind == "hurts":
-        return "reproduced" if hurts else "not reproduced"
-    end = effect.interval.high if metric.lower else -effect.interval.low
-    if end < margin:
-        return "reproduced"
-    return "not reproduced" if hurts else "undecided: the interval is too wide"
+        worse = low > 0 and (effect.interval.flat or effect.adjusted < stats.ALPHA)
+        return "reproduced" if worse else "not reproduced" if high < margin else OPEN
+    return "reproduced" if high < margin else "not reproduced" if low >= margin else OPEN
 
 
 # Shares of the variance ------------------------------------------------------------------------------------------

@@ -14,8 +14,15 @@ from numpy.typing import NDArray
 from rnnsweep.report import stats
 from rnnsweep.report.runs import Factor, Metric, Runs
 
-State = Literal["clear", "small", "undecided", "equivalent", "mixed", "two", "single", "none"]
-"""What the differences show: `two` and `single` are how many there are, `none` is no pair of finished runs."""
+State = Literal[
+    "clear", "differs", "small", "undecided", "equivalent", "mixed", "constant", "same", "two", "single", "none"
+]
+"""What the differences show. `clear`: a difference beyond the margin, `small`: one below it, `differs`: its interval
+reaches over the margin; `constant`: the same difference each time, `same`: none at all; `two` and `single`: how many
+there are, `none`: no pair of finished runs."""
+
+DIFFERENT = ("clear", "differs", "small")
+"""The states of a difference that a test shows."""
 
 FEW = 3  # with fewer settings than this the seeds are what is sampled, and the settings are these only
 
@@ -66,6 +73,8 @@ class Effect:
     parameters: float
     """The level's over the baseline's, as a geometric mean over pairs; seconds likewise."""
     seconds: float
+    both: tuple[float, float] | None
+    """The level's value and the baseline's, where each is the same in all pairs."""
     planned: int
     """Pairs that there would be if every run had finished."""
     pairs: pd.DataFrame = dataclasses.field(compare=False, repr=False)
@@ -75,15 +84,18 @@ class Effect:
     family: int = 0
 
     def state(self, margin: float) -> State:
-        """What the differences show; a difference below the margin is small, and may be equivalence."""
+        """What the differences show, by their interval; one within the margin is small, and may be equivalence."""
         if not self.values:
             return "none"
         if len(self.values) < FEW:
             return "single" if len(self.values) == 1 else "two"
+        if self.interval.flat:
+            return "constant" if self.interval.mean else "same"
         if self.mixed:
             return "mixed"
         if self.adjusted < stats.ALPHA:
-            return "clear" if abs(self.interval.mean) >= margin else "small"
+            near, far = sorted((abs(self.interval.low), abs(self.interval.high)))
+            return "clear" if near >= margin else "small" if far < margin else "differs"
         return "equivalent" if stats.equivalent(self.values, margin) else "undecided"
 
 
@@ -126,6 +138,8 @@ class Comparison:
         done = pairs[np.isfinite(pairs["value"]) & np.isfinite(pairs["value_base"])]
         done = done.assign(difference=done["value"] - done["value_base"])
         values, unit = _units(done)
+        sides = [stats.t_interval(done[f"value{side}"].to_numpy(), least=2) for side in ("", "_base")]
+        scale = float(done[["value", "value_base"]].abs().to_numpy().mean()) if len(done) else 0.0
         signed = np.array(values) * self.metric.sign
         return Effect(
             factor=self.factor.key,
@@ -133,7 +147,7 @@ class Comparison:
             baseline=baseline,
             values=tuple(values),
             unit=unit,
-            interval=stats.t_interval(values, least=FEW),
+            interval=stats.t_interval(values, least=FEW, scale=scale),
             settings=int(done["block"].nunique()),
             seeds=_seeds(done),
             better=int((signed < 0).sum()),
@@ -144,6 +158,7 @@ class Comparison:
             ranked_unit="setting" if _ended(pairs)["block"].nunique() >= FEW else "seed",
             parameters=_ratio(done, "parameters"),
             seconds=_ratio(done, "seconds"),
+            both=(sides[0].mean, sides[1].mean) if all(side.flat for side in sides) else None,
             planned=len(pairs),
             pairs=done[["block", "seed", "row", "row_base", "difference"]].rename(columns={"row_base": "base"}),
         )
@@ -163,12 +178,12 @@ class Comparison:
 
 
 def _units(done: pd.DataFrame) -> tuple[list[float], Literal["setting", "seed"]]:
-    """What the interval is over: settings where there are enough, else the seeds that all settings have."""
+    """What the interval is over: settings where there are enough or they share no seed, else their common seeds."""
     settings = done.groupby("block")["difference"].mean()
-    if len(settings) >= FEW:
-        return [float(value) for value in settings], "setting"
     by_seed = done.groupby("seed")["difference"]
     common = by_seed.mean()[by_seed.count() == len(settings)]
+    if len(settings) >= FEW or common.empty:
+        return [float(value) for value in settings], "setting"
     return [float(value) for value in common], "seed"
 
 
@@ -180,11 +195,12 @@ def _seeds(done: pd.DataFrame) -> tuple[int, int]:
 def _mixed(done: pd.DataFrame) -> bool:
     """Whether some settings by themselves are clearly better and others clearly worse (Holm over the settings)."""
     groups = done.groupby("block")["difference"].agg(["mean", "std", "count"])
-    groups = groups[groups["count"] >= FEW]
+    rounding = stats.ROUNDING * done["value"].abs().groupby(done["block"]).mean()
+    groups = groups[(groups["count"] >= FEW) & (groups["std"] > rounding)]
     if len(groups) < 2 or not (groups["mean"] > 0).any() or not (groups["mean"] < 0).any():
         return False
     error = groups["std"] / np.sqrt(groups["count"])
-    p = [stats.two_sided(t, n - 1) for t, n in zip(groups["mean"] / (error + 1e-300), groups["count"], strict=True)]
+    p = [stats.two_sided(t, n - 1) for t, n in zip(groups["mean"] / error, groups["count"], strict=True)]
     clear = groups["mean"][np.array(stats.holm(p)) < stats.ALPHA]
     return bool((clear > 0).any() and (clear < 0).any())
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rnnsweep.report import stats
 from rnnsweep.report.effects import FEW, Comparison, counted
-from rnnsweep.report.numbers import bracket, number, signed, size, spread
+from rnnsweep.report.numbers import bracket, number, size, spread
 from rnnsweep.report.runs import Metric, Runs
 from rnnsweep.report.tables import Cell, Row, Table, anchor, estimate, pairs_anchor, setting_link
 
@@ -59,15 +59,18 @@ def indistinguishable(runs: Runs, metric: Metric, ranked: list[Standing]) -> set
         return set()
     values, seeds = runs.values(metric.name), pd.to_numeric(runs.frame["seed"], errors="coerce").to_numpy(float)
     best = {seeds[row]: values[row] for row in ranked[0].rows if np.isfinite(values[row])}
-    others, p = [], []
+    others, p, equal = [], [], set[int]()
     for standing in ranked[1:]:
         pairs = [values[row] - best[seeds[row]] for row in standing.rows if seeds[row] in best]
-        found = stats.t_interval([gap for gap in pairs if math.isfinite(gap)], least=FEW)
+        scale = abs(ranked[0].interval.mean)
+        found = stats.t_interval([gap for gap in pairs if math.isfinite(gap)], least=FEW, scale=scale)
+        if found.flat and found.mean == 0:
+            equal.add(standing.setting)
         if found.known:
             others.append(standing.setting)
             p.append(found.p)
     close = {setting for setting, adjusted in zip(others, stats.holm(p), strict=True) if adjusted >= stats.ALPHA}
-    return {ranked[0].setting} | close
+    return {ranked[0].setting} | close | equal
 
 
 def leaderboard(runs: Runs, metric: Metric, baselines: dict[str, str]) -> Table:
@@ -158,15 +161,17 @@ def _to_baseline(runs: Runs, metric: Metric, baselines: dict[str, str]) -> tuple
     baseline = baselines[factor.key]
     comparison = Comparison(runs, factor, metric)
     found: dict[int, Cell] = {}
+    metrics = runs.values(metric.name)
     settings = runs.frame["setting"].to_numpy()
     effects = comparison.against(baseline)
     if not any(effect.settings for effect in effects):
         return None
     for effect in effects:
         for _, group in effect.pairs.groupby("block"):
-            interval = stats.t_interval(group["difference"].to_numpy(), least=FEW)
+            scale = float(np.abs(metrics[group["row"]]).mean())
+            interval = stats.t_interval(group["difference"].to_numpy(), least=FEW, scale=scale)
             values = tuple(float(gap) for gap in group["difference"])
-            text = spread(interval, values) if interval.known or len(values) < 3 else signed(interval.mean)
+            text = spread(interval, values)
             cell = Cell(text, estimate(interval), f"#{pairs_anchor(runs, effect)}")
             found[int(settings[group["row"].iloc[0]])] = cell
     base = factor.levels.index(baseline)

@@ -49,12 +49,14 @@ def bracket(low: float, high: float, digits: int = 3) -> str:
 
 
 def spread(interval: Interval, values: tuple[float, ...] = (), digits: int = 3) -> str:
-    """A mean with its interval's half width; both values of two; one value bare."""
+    """A mean with its interval's half width; of equal values one and their number; both of two; one bare."""
     if interval.n == 0:
         return "—"
     if interval.known:
         lost = abs(interval.mean) < 10**-digits <= interval.half  # its digits mean nothing beside the width
         return f"{number(0.0 if lost else interval.mean, digits)} ± {number(interval.half, digits)}"
+    if interval.flat:
+        return f"{number(interval.mean, digits)} in all {interval.n}"
     shown = values if len(values) == 2 else (interval.mean,)
     return " and ".join(number(value, digits) for value in shown)
 

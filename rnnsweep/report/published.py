@@ -88,16 +88,26 @@ def ours(runs: Runs, metric: Metric, name: str, where: Where) -> Ours | None:
     return Ours(tuple(done), stats.t_interval(done, least=FEW)) if len(done) else None
 
 
-def verdict(value: dict[str, Any], mean: float) -> str:
-    """`reproduced` where our mean is on the side, or within the band, that the study states."""
-    published = value["value"]
-    tests = {
-        "at_most": mean <= published,
-        "at_least": mean >= published,
-        "band": abs(mean - published) <= float(value.get("band") or 0),
+def verdict(value: dict[str, Any], interval: stats.Interval) -> str:
+    """Whether our interval lies where the study states, elsewhere, or partly in both."""
+    published, band = value["value"], float(value.get("band") or 0)
+    allowed = {
+        "at_most": (-math.inf, published),
+        "at_least": (published, math.inf),
+        "band": (published - band, published + band),
     }
-    stated = [holds for name, holds in tests.items() if value.get(name)]
-    return "not judged" if not stated else "reproduced" if all(stated) else "not reproduced"
+    stated = [ends for name, ends in allowed.items() if value.get(name)]
+    if not stated:
+        return "not judged"
+    if interval.n < FEW:
+        return f"not judged: fewer than {FEW} seeds"
+    low, high = interval.ends
+    if all(least <= low and high <= most for least, most in stated):
+        return "reproduced"
+    return "not reproduced" if any(high < least or most < low for least, most in stated) else OPEN
+
+
+OPEN = "undecided: the interval is too wide"
 
 
 def lacking(runs: Runs, spec: dict[str, Any]) -> str | None:
@@ -119,11 +129,12 @@ def table(runs: Runs, metric: Metric, spec: dict[str, Any], index: int) -> Table
             continue
         mean = found.interval.mean
         shown = Cell(spread(found.interval, found.values, digits), estimate(found.interval))
-        told = verdict(value, mean) if lacks is None else f"not judged: {lacks} is null"
+        told = verdict(value, found.interval) if lacks is None else f"not judged: {lacks} is null"
         rows.append([setting, wanted, shown, Cell(signed(mean - theirs, digits), mean - theirs), told])
     name = spec["metric"].removeprefix("last:")
     when = " after the last step" if name != spec["metric"] else ""
     notes = [f"Ours: {name}{when}, of the setting that is best on {metric.name}, mean over its seeds."]
+    notes += ["Judged by the 95% interval over seeds."] if any(map(_condition, spec["values"])) else []
     notes += filter(None, [_differs(spec, "Settings differ: {}")])
     title = f"{spec['source']}: published and ours"
     columns = ("setting", "published", "ours", "difference", "verdict")
@@ -165,10 +176,12 @@ def _mean(found: Ours | None) -> str:
 
 def kept(order: list[Ours], sign: int) -> str:
     """Whether each is better than the next; below zero is better after multiplication with `sign`."""
-    pairs = list(itertools.pairwise(order))
-    if not all(sign * a.interval.mean < sign * b.interval.mean for a, b in pairs):
+    if min(len(each.values) for each in order) < FEW:
+        return f"not judged, fewer than {FEW} seeds"
+    gaps = [stats.welch(b.values, a.values) for a, b in itertools.pairwise(order)]
+    ends = [sorted((sign * low, sign * high)) for low, high in gaps]
+    if any(high < 0 for _, high in ends):
         return "not reproduced"
-    apart = all(max(sign * x for x in a.values) < min(sign * x for x in b.values) for a, b in pairs)
-    if not apart:
-        return "reproduced in the mean, though not by every seed"
-    return "reproduced" if min(len(each.values) for each in order) >= FEW else f"reproduced, by fewer than {FEW} seeds"
+    if all(low > 0 for low, _ in ends):
+        return "reproduced"
+    return "undecided: an interval of a difference holds zero"

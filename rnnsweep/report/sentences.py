@@ -1,7 +1,7 @@
 """Sentences from numbers, by the state that the numbers are in; they never say more than these."""
 
 from rnnsweep.report import stats
-from rnnsweep.report.effects import Effect
+from rnnsweep.report.effects import DIFFERENT, Effect
 from rnnsweep.report.numbers import bracket, number, p_clause, share, signed, with_unit
 from rnnsweep.report.runs import Factor, Metric
 
@@ -59,17 +59,18 @@ def _difference(effect: Effect, level: str, baseline: str, metric: Metric, margi
         return (
             f"{among}{level} against {baseline}: Δ = {with_unit(both, metric)} (both values; too few for an interval)."
         )
+    if state in ("same", "constant"):
+        return f"{among}{_each_time(effect, level, baseline, metric)}."
     ahead = mean * metric.sign < 0
-    if state in ("clear", "small"):
+    if state in DIFFERENT:
         first, second = (level, baseline) if ahead else (baseline, level)
         size, won = abs(mean), effect.better if ahead else effect.worse
         low, high = sorted((abs(effect.interval.low), abs(effect.interval.high)))
-        how = f" by a margin below {number(margin)}," if state == "small" else ""
+        how = f", by a margin below {number(margin)}:" if state == "small" else ""
         by = f"{first} beats {second}{how} by {with_unit(number(size), metric)} {bracket(low, high)}"
-        by = by.replace(f"{how} by", f",{how[:-1]}: by" if how else " by")
-        return (
-            f"{among}{by} ({basis(effect)}; better in {won} of {len(effect.values)}; Holm {p_clause(effect.adjusted)})."
-        )
+        open_ = f"; may be below {number(margin)}" if state == "differs" else ""
+        told = f"{basis(effect)}; better in {won} of {len(effect.values)}; Holm {p_clause(effect.adjusted)}{open_}"
+        return f"{among}{by} ({told})."
     inside = f"Δ = {with_unit(signed(mean), metric)} {bracket(effect.interval.low, effect.interval.high)}"
     pair = f"{level} against {baseline}"
     if state == "mixed":
@@ -85,6 +86,17 @@ def _difference(effect: Effect, level: str, baseline: str, metric: Metric, margi
     return f"{among}{shown} shown between {level} and {baseline}: {inside} ({basis(effect)}{p})."
 
 
+def _each_time(effect: Effect, level: str, baseline: str, metric: Metric) -> str:
+    """Differences without a spread: they carry no interval, however many there are."""
+    each, mean = f"all {len(effect.values)} {effect.unit}s", effect.interval.mean
+    if mean == 0:
+        return f"{level} and {baseline}: identical in {each}"
+    first, second = (level, baseline) if mean * metric.sign < 0 else (baseline, level)
+    by = f"{first} beats {second} by {with_unit(number(abs(mean)), metric)} in {each}"
+    sides = f" ({level} {number(effect.both[0])}, {baseline} {number(effect.both[1])} each time)" if effect.both else ""
+    return f"{by}{sides}; without a spread there is no interval"
+
+
 def basis(effect: Effect) -> str:
     """What the interval stands on: `95%, t over 12 matched settings, 5 seeds each`."""
     few, many = effect.seeds
@@ -97,7 +109,19 @@ def basis(effect: Effect) -> str:
 
 def strongest(effects: list[Effect], margin: float) -> list[Effect]:
     """Clear differences first and the largest of them; then divergence; then the others."""
-    order = ("clear", "mixed", "small", "equivalent", "undecided", "two", "single", "none")
+    order = (
+        "clear",
+        "constant",
+        "differs",
+        "mixed",
+        "small",
+        "equivalent",
+        "undecided",
+        "same",
+        "two",
+        "single",
+        "none",
+    )
 
     def rank(effect: Effect) -> tuple[int, float]:
         state = effect.state(margin)

@@ -14,6 +14,9 @@ LEVEL = 0.95
 
 ALPHA = 1 - LEVEL
 
+ROUNDING = 1e-6
+"""Relative to the values: a spread below it is that of rounding, and no evidence of anything."""
+
 Array = NDArray[Any]
 
 
@@ -28,6 +31,8 @@ class Interval:
     p: float = math.nan
     df: int = 0
     t: float = math.nan
+    flat: bool = False
+    """Whether the values are equal but for rounding: then there is neither an interval nor a test."""
 
     @property
     def known(self) -> bool:
@@ -35,12 +40,24 @@ class Interval:
         return math.isfinite(self.low)
 
     @property
+    def ends(self) -> tuple[float, float]:
+        """The ends of the interval; of equal values the value twice."""
+        return (self.mean, self.mean) if self.flat else (self.low, self.high)
+
+    @property
     def half(self) -> float:
         return (self.high - self.low) / 2
 
 
-def t_interval(values: Sequence[float] | Array, level: float = LEVEL, least: int = 3) -> Interval:
-    """Student's t over independent values; fewer than `least` of them carry no interval."""
+def t_interval(values: Sequence[float] | Array, level: float = LEVEL, least: int = 3, scale: float = 0.0) -> Interval:
+    """Student's t over independent values; fewer than `least` of them carry no interval, nor do equal ones.
+
+    Args:
+        values: One for each unit, such as a seed.
+        level: Of the interval.
+        least: Values below which there is no interval.
+        scale: The size of what the values are differences of, against which rounding is judged.
+    """
     values = np.asarray(values, float)
     n = len(values)
     if n == 0:
@@ -48,10 +65,23 @@ def t_interval(values: Sequence[float] | Array, level: float = LEVEL, least: int
     mean = float(values.mean())
     if n < max(2, least):
         return Interval(mean, n=n)
-    error = float(values.std(ddof=1)) / math.sqrt(n)
+    spread = float(values.std(ddof=1))
+    if spread <= ROUNDING * max(scale, float(np.abs(values).max())):
+        return Interval(0.0 if abs(mean) <= ROUNDING * scale else mean, n=n, flat=True)
+    error = spread / math.sqrt(n)
     reach = float(special.stdtrit(n - 1, (1 + level) / 2)) * error
-    t = mean / error if error else math.copysign(math.inf, mean) if mean else 0.0
-    return Interval(mean, mean - reach, mean + reach, n, two_sided(t, n - 1), n - 1, t)
+    return Interval(mean, mean - reach, mean + reach, n, two_sided(mean / error, n - 1), n - 1, mean / error)
+
+
+def welch(first: Sequence[float], second: Sequence[float], level: float = LEVEL) -> tuple[float, float]:
+    """The interval of a difference of means, of two samples with variances of their own (Welch 1947)."""
+    parts = [np.var(values, ddof=1) / len(values) for values in (first, second)]
+    mean, square = float(np.mean(first) - np.mean(second)), float(sum(parts))
+    if square == 0:
+        return mean, mean
+    df = square**2 / sum(part**2 / (len(values) - 1) for part, values in zip(parts, (first, second), strict=True))
+    reach = float(special.stdtrit(df, (1 + level) / 2)) * math.sqrt(square)
+    return mean - reach, mean + reach
 
 
 def two_sided(t: float, df: int) -> float:

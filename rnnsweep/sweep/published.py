@@ -15,7 +15,7 @@ KEY = "hydra.sweeper.published"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Value:
-    """One published number; it is reproduced where all that is stated of it holds for our mean over seeds."""
+    """One published number; it is reproduced where all that is stated holds for our interval over seeds."""
 
     where: Config
     """The settings, by key, that it is about."""
