@@ -74,11 +74,26 @@ def has_best(store: RunStore, like: Content) -> bool:
 
 def step(store: RunStore) -> int:
     """The step that a run would go on from; 0 where there is no checkpoint, or a damaged one."""
+    found = _glance(store).get("step")
+    return found if isinstance(found, int) else 0
+
+
+def code(store: RunStore) -> Content:
+    """The code that the run's checkpoint was computed with; empty where there is none, or it is not known."""
+    found = _glance(store).get("code")
+    return found if isinstance(found, dict) else {}
+
+
+def _glance(store: RunStore) -> Content:
+    """The small things of last.pt, without reading its weights; nothing where it is not there or damaged."""
     path = store.path / "last.pt"
+    if not path.exists():
+        return {}
     try:
-        return int(torch.load(path, map_location="cpu", weights_only=True, mmap=True)["step"])
+        found = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception:  # torch.load raises whatever the bytes lead it to
-        return 0
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _read(path: Path, like: Content) -> tuple[Content | None, str]:

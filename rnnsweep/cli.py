@@ -135,13 +135,16 @@ def _refuse(message: str, code: int = 2) -> NoReturn:
 def _run(config: DictConfig) -> float | None:
     from rnnsweep.config import plain
     from rnnsweep.interpolation import settled
+    from rnnsweep.naming import named
     from rnnsweep.record import RunStore
     from rnnsweep.run import prepare
     from rnnsweep.single import train
 
     choices = HydraConfig.get().runtime.choices
     run = prepare(settled(plain(OmegaConf.to_container(config), choices)))
-    store = RunStore(_root(run.config["out"]) / run.id)
+    root = _root(run.config["out"])
+    run = named(run, root)
+    store = RunStore(root / run.id)
     record = train(run, store)
     show(record, store)
     return record.best.get(f"val/{run.task.metric.name}")

@@ -29,6 +29,7 @@ class General:
     seed: int = 0
     out: str = "outputs"
     rerun: bool = False
+    resume_changed: bool = False
     size: Literal["full", "small"] = "full"
     packages: list[str] = dataclasses.field(default_factory=list)
     choices: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -164,8 +165,15 @@ def plain(values: Any, choices: Any) -> Config:
     return {str(key): value for key, value in values.items() if key != "hydra"} | {"choices": named}
 
 
+def names(config: Config, digest: str) -> list[str]:
+    """The names that a run may have, the shortest first: `<task>-<cell>-s<seed>-` and digits of its fingerprint.
+
+    A run has the first one that no other run has.
+    """
+    stem = f"{config['choices']['task']}-{config['choices']['cell']}-s{config['seed']}"
+    return [f"{stem}-{digest[:digits]}" for digits in range(8, 65, 4)]
+
+
 def run_id(config: Config, classes: dict[str, type], source_hash: str) -> str:
-    """`<task>-<cell>-s<seed>-<hash8>`: a pure function of the resolved config and the data."""
-    choices = config["choices"]
-    digest = fingerprint(config, classes, source_hash)[:8]
-    return f"{choices['task']}-{choices['cell']}-s{config['seed']}-{digest}"
+    """The shortest name of a run: a pure function of the resolved config and the data."""
+    return names(config, fingerprint(config, classes, source_hash))[0]

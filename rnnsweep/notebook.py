@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from rnnsweep.cli import CONF, admit
 from rnnsweep.config import plain
 from rnnsweep.interpolation import settled
+from rnnsweep.naming import named
 from rnnsweep.record import RunStore
 from rnnsweep.run import Run, prepare
 from rnnsweep.single import train as train_single
@@ -54,6 +55,8 @@ def train(*overrides: str) -> RunStore:
         as `composed` and rnnsweep.single.train.
     """
     run = composed(*overrides)
-    store = RunStore(Path(run.config["out"]) / run.id)
+    out = Path(run.config["out"])
+    run = named(run, out)
+    store = RunStore(out / run.id)
     train_single(run, store)
     return store

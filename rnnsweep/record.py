@@ -91,10 +91,15 @@ class RunStore:
             self._lock.release()
         self._rows = self._lock = None
 
-    def begin(self, config: Json) -> None:
-        """Writes the resolved config; an earlier record, of a try that failed, goes."""
+    def begin(self, config: Json, about: Json | None = None) -> None:
+        """Writes the resolved config; an earlier record, of a try that failed, goes.
+
+        Args:
+            config: the settings.
+            about: what else is known at the start, by the names in `ABOUT`.
+        """
         self.remove("record.json")
-        self.write("config.json", _dump(config), synced=False)  # the next try writes it again
+        self.write("config.json", _dump(config | (about or {})), synced=False)  # the next try writes it again
 
     def forget_failure(self) -> None:
         """Removes the record of a failed run, so that the run is tried again."""
@@ -110,10 +115,22 @@ class RunStore:
         return record is not None and record.status == "failed"
 
     def clear(self) -> None:
-        """Forgets all earlier results of this run; for a claimed run that is trained anew."""
-        for file in self.path.iterdir():
-            if file.is_file() and file.name != ".lock":
-                self.remove(file.name)
+        """Forgets all earlier results of this run; for a claimed run that is trained anew.
+
+        The checkpoint goes first, so that after a kill in the midst nothing goes on from it.
+        """
+        names = [file.name for file in self.path.iterdir() if file.is_file() and file.name != ".lock"]
+        for name in ("last.pt", "record.json", *names):
+            self.remove(name)
+
+    def renew(self, generation: int) -> None:
+        """Forgets all earlier results and notes how often the run was trained anew, this time included."""
+        self.clear()
+        self.write(".generation", str(generation))
+
+    def generation(self) -> int:
+        """How often the run was trained anew by rerun=true."""
+        return files.read(self.path / ".generation", int) or 0
 
     def remove(self, name: str) -> None:
         """Deletes a file, where there is one.
@@ -207,7 +224,17 @@ class RunStore:
 
     def config(self) -> Json | None:
         """The resolved config, or None where there is none."""
-        return files.read(self.path / "config.json", Json)
+        content = files.read(self.path / "config.json", Json)
+        return content and {name: value for name, value in content.items() if name not in ABOUT}
+
+    def about(self) -> Json:
+        """What config.json holds beside the settings, by the names in `ABOUT`; in a directory from before, nothing."""
+        content = files.read(self.path / "config.json", Json) or {}
+        return {name: content[name] for name, kind in ABOUT.items() if isinstance(content.get(name), kind)}
+
+
+ABOUT: dict[str, type] = {"fingerprint": str, "code": dict}
+"""What config.json holds beside the settings: the run's fingerprint, and the code that it was begun with."""
 
 
 def finite(value: Any) -> Any:

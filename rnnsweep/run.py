@@ -6,7 +6,6 @@ import json
 import os
 import platform
 import resource
-import subprocess
 import sys
 from collections.abc import Sequence
 from importlib import metadata
@@ -16,7 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from rnnsweep import checkpoint, interpolation, rng
+from rnnsweep import checkpoint, interpolation, provenance, rng
 from rnnsweep.cells.base import AbstractCell
 from rnnsweep.config import (
     GROUPS,
@@ -24,8 +23,9 @@ from rnnsweep.config import (
     Config,
     General,
     checked,
+    fingerprint,
     marked,
-    run_id,
+    names,
     schema,
     signature,
     suggestion,
@@ -47,6 +47,9 @@ class Run:
     """A validated config with its identity and its task; nothing has been read or written yet."""
 
     id: str
+    """The name of its directory."""
+    fingerprint: str
+    """64 digits for all that changes its result; the name holds the first of them."""
     signature: str
     config: Config
     classes: dict[str, type]
@@ -75,7 +78,9 @@ def identify(config: Config) -> Run:
     config, classes = validated(config)
     task = make_task(config, classes)
     identity = config, classes, task.source_hash
-    return Run(run_id(*identity), signature(*identity), config, classes, task, TrainConfig(**config["train"]), texts)
+    digest = fingerprint(*identity)
+    name, shape = names(config, digest)[0], signature(*identity)
+    return Run(name, digest, shape, config, classes, task, TrainConfig(**config["train"]), texts)
 
 
 def prepare(config: Config) -> Run:
@@ -170,6 +175,7 @@ def make_member(run: Run, store: RunStore) -> Member:
         run=run.id,
         seed=run.seed,
         task=run.task,
+        code=provenance.code(run.config),
         model=make_model(run.config, run.classes, run.task),
         optimizer=run.classes["optimizer"](**settings(run.config, "optimizer")),
         config=run.train,
@@ -211,7 +217,7 @@ def execute(
     if first.train.threads:
         torch.set_num_threads(first.train.threads)
     for run, store in runs:
-        store.begin(run.written)
+        store.begin(run.written, _about(run, store))
     records: dict[str, RunRecord] = {}
     runs = _sharing(runs)
     try:
@@ -226,6 +232,22 @@ def execute(
         return [records[run.id] for run, _ in runs]
     finally:
         observer.ended()
+
+
+def _about(run: Run, store: RunStore) -> dict[str, Any]:
+    """What config.json says beside the settings: the fingerprint, and the code and the commits that the run began with.
+
+    Where it goes on with other code, that is added to what it began with.
+    """
+    now = provenance.code(run.config) | {"commits": provenance.commits(tuple(run.config["packages"]))}
+    then = store.about().get("code") if (store.path / "last.pt").exists() else None
+    if then is None:
+        code = now
+    elif provenance.changed(then, now):
+        code = now | {"before": [*then.pop("before", []), then]}
+    else:
+        code = then
+    return {"fingerprint": run.fingerprint, "code": code}
 
 
 def _sharing(runs: Sequence[tuple[Run, RunStore]]) -> list[tuple[Run, RunStore]]:
@@ -278,7 +300,7 @@ def _finish(trainer: Trainer, row: int, run: Run, store: RunStore) -> RunRecord:
         seconds=member.seconds,
         steps=member.steps,
         config=run.written,
-        environment=environment(run, trainer),
+        environment=environment(run, store, trainer),
         showcase=showcase.data,
         error=f"the loss or its gradient passed all bounds by step {member.steps}" if diverged else None,
         metric=dataclasses.asdict(run.task.metric),
@@ -295,12 +317,17 @@ def _shown(run: Run, trainer: Trainer, row: int) -> Showcase:
     return dataclasses.replace(shown, data=shown.data | views)
 
 
-def environment(run: Run, trainer: Trainer) -> dict[str, Any]:
+def environment(run: Run, store: RunStore, trainer: Trainer) -> dict[str, Any]:
     """What a reader needs to judge and repeat a number: versions, code, machine, memory, kernel, data."""
     where = trainer.device
     cuda = where.type == "cuda"
     cell = next(module for module in trainer.stack.model.modules() if isinstance(module, AbstractCell))
+    code = store.about().get("code", {})
+    commit = code.get("commits", {}).get("project", {})
     return _surroundings() | {
+        "git_commit": commit.get("commit"),
+        "git_dirty": commit.get("dirty"),
+        "code": code,
         "device": torch.cuda.get_device_name(where) if cuda else "cpu",
         "threads": torch.get_num_threads(),
         "kernel": cell.runs_as(trainer.stack.kernel),
@@ -326,11 +353,11 @@ def resident_peak() -> int:
 @functools.cache
 def _surroundings() -> dict[str, Any]:
     packages = ("rnnsweep", "torch", "numba", "numpy", "hydra-core", "omegaconf")
-    commit = _git("rev-parse", "HEAD")
+    commit = provenance.commits(())["project"]
     return {
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in packages},
-        "git_commit": commit,
-        "git_dirty": bool(_git("status", "--porcelain")) if commit else None,
+        "git_commit": commit["commit"],
+        "git_dirty": commit["dirty"],
         "host": platform.node(),
         "platform": platform.platform(),
         "cpus": os.cpu_count(),
@@ -343,17 +370,6 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:  # an extra that is not installed
         return None
-
-
-def _git(*arguments: str) -> str | None:
-    """Git's answer about the checkout that this code runs from, else about the working directory."""
-    source = Path(__file__).parent.parent
-    where = source if (source / ".git").exists() else Path.cwd()
-    try:
-        answer = subprocess.run(["git", "-C", where, *arguments], capture_output=True, text=True, timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return answer.stdout.strip() if answer.returncode == 0 else None
 
 
 def saved(path: Path) -> tuple[Run, nn.Module]:
@@ -376,4 +392,4 @@ def saved(path: Path) -> tuple[Run, nn.Module]:
         problem = "the weights in best.pt are not those of the model in config.json and of the vocabulary beside them"
         raise ConfigError(str(path), f"{problem}; {checkpoint.REMEDY}")
     model.load_state_dict(best["weights"], strict=False)  # buffers are what the constructor makes them
-    return Run(best["run"], "", config, classes, task, TrainConfig(**config["train"])), model.eval()
+    return Run(best["run"], "", "", config, classes, task, TrainConfig(**config["train"])), model.eval()

@@ -3,8 +3,9 @@
 import errno
 import traceback
 
-from rnnsweep import curves, figures, interrupt, progress
-from rnnsweep.errors import ConfigError, MachineError
+from rnnsweep import curves, figures, interrupt, progress, provenance
+from rnnsweep.errors import ConfigError, MachineError, tell_once
+from rnnsweep.naming import belongs
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.run import Run, execute, fail
 from rnnsweep.trackers import tracked
@@ -28,8 +29,7 @@ def train(run: Run, store: RunStore) -> RunRecord:
     try:
         if finished := _finished(run, store):  # asked again: before the claim another process may have trained it
             return finished
-        if run.config["rerun"]:
-            store.clear()
+        _make_ready(run, store)
         with interrupt.listening() as stop:
             (record,) = execute([(run, store)], observer, stop)
     except Exception as error:
@@ -37,8 +37,7 @@ def train(run: Run, store: RunStore) -> RunRecord:
             fail(run.id, store, run.written, traceback.format_exc())
         raise
     except interrupt.Interrupted:
-        command = "the same command without rerun=true" if run.config["rerun"] else "the same command"
-        print(f"\nstopped; a checkpoint is in {store.path}: {command} continues from it", flush=True)
+        print(f"\nstopped; a checkpoint is in {store.path}: the same command continues from it", flush=True)
         raise
     finally:
         store.release()
@@ -53,7 +52,32 @@ def _finished(run: Run, store: RunStore) -> RunRecord | None:
     if record is None or record.status not in ("complete", "diverged") or run.config["rerun"]:
         return None
     print(f"{store.path} is finished; `rerun=true` trains it anew")
+    if files := provenance.changed_since_start(store, run.config):
+        told = f"{store.path} was trained with other code: changed since are {', '.join(files)}"
+        tell_once(f"{told}; `rerun=true` trains it anew with the code of now")
     return record
+
+
+def _make_ready(run: Run, store: RunStore) -> None:
+    """Clears what is trained anew: what `rerun=true` has not begun to already, and what failed with other code.
+
+    Raises:
+        ConfigError: the directory is another run's, or an interrupted run was begun with other code.
+    """
+    if not belongs(store, run):
+        raise ConfigError(str(store.path), "another run has just taken this name; the same command finds a longer one")
+    files = [] if run.config["resume_changed"] else provenance.changed_since_checkpoint(store, run.config)
+    record = store.record()
+    begun_anew = store.generation() > 0 and record is None
+    if run.config["rerun"] and begun_anew and not files:
+        print(f"{store.path} goes on with the rerun that was interrupted")
+    elif run.config["rerun"]:
+        store.renew(store.generation() + 1)
+    elif files and record is not None and record.status == "failed":
+        print(f"{store.path} starts over: it failed, and {', '.join(files)} changed since")
+        store.clear()
+    elif files:
+        raise provenance.refusal([store.path.name], files)
 
 
 def _claim(store: RunStore) -> None:

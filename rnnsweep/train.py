@@ -91,6 +91,8 @@ class Member:
     optimizer: AbstractOptimizer
     config: TrainConfig
     store: RunStore
+    code: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """What the checkpoints say of the code; see provenance.py."""
     status: Status = "running"
     last: dict[str, float] = dataclasses.field(default_factory=dict)
     """The newest metrics of each split, as in `val/loss`."""
@@ -390,6 +392,7 @@ class Trainer:
         member = self.members[row]
         return {
             "run": member.run,
+            "code": member.code,
             "step": self.step,
             "kernel": self.stack.kernel,
             "logged_at": self.logged_at,

@@ -31,7 +31,9 @@ RECORDED = ("steps", "seconds", "parameters", "error", "showcase", "metric", "st
 PLAIN = frozenset(OURS + RECORDED)
 """Columns that are neither a setting nor a metric."""
 
-GENERAL = ("out", "rerun", "size", "packages", "choices")  # of a config: nothing of them changes a result
+GENERAL = ("out", "rerun", "resume_changed", "size", "packages", "choices")
+"""Settings that change no result."""
+
 ROUNDING = 1e-6  # relative: metrics that are closer are equal
 DEPTH = 4  # folders below a given path in which runs are looked for
 

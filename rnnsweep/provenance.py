@@ -1,0 +1,168 @@
+"""Where a run's numbers come from: the files of code behind its classes, rnnsweep's version and the commits."""
+
+import ast
+import functools
+import hashlib
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import rnnsweep
+from rnnsweep import checkpoint
+from rnnsweep.config import GROUPS, Config, target
+from rnnsweep.errors import ConfigError
+from rnnsweep.record import RunStore
+
+Code = dict[str, Any]
+"""`rnnsweep`: its version; `files`: the SHA-256 of each file, by its path below the folder that holds the package."""
+
+INSTALLED = {"site-packages", "dist-packages"}
+"""Folders that hold many people's packages, not one project's."""
+
+
+def code(config: Config) -> Code:
+    """The code that a run is computed with.
+
+    Of rnnsweep these are the files that the run's `_target_`s name. Of other packages these are also the files of their
+    bases, and all that these files import from the same package or from the project that holds it.
+    """
+    packages = tuple(config.get("packages", ()))
+    found: dict[str, str] = {}
+    for group in GROUPS:
+        found |= _files(target(config, group), packages)
+    return {"rnnsweep": rnnsweep.__version__, "files": dict(sorted(found.items()))}
+
+
+def changed(then: Code, now: Code) -> list[str]:
+    """The files that are no longer what they were; nothing where it is not known what they were."""
+    version = then.get("rnnsweep", now["rnnsweep"])
+    upgraded = [f"rnnsweep (version {version}, now {now['rnnsweep']})"] if version != now["rnnsweep"] else []
+    files = then.get("files", {})
+    return upgraded + [name for name, digest in files.items() if now["files"].get(name) != digest]
+
+
+def changed_since_start(store: RunStore, config: Config) -> list[str]:
+    """What of a run's code changed since the run began, or went on with other code."""
+    return changed(store.about().get("code", {}), code(config))
+
+
+def changed_since_checkpoint(store: RunStore, config: Config) -> list[str]:
+    """What of a run's code changed since its last checkpoint; nothing where there is none."""
+    return changed(checkpoint.code(store), code(config))
+
+
+def refusal(runs: Sequence[str], files: Sequence[str]) -> ConfigError:
+    """Why interrupted runs do not go on, and what to do."""
+    what = f"{runs[0]} was interrupted" if len(runs) == 1 else f"{len(runs)} runs were interrupted, such as {runs[0]}"
+    problem = f"{what}, and code changed since the last checkpoint: {', '.join(files)}"
+    remedy = "`resume_changed=true` goes on with a mixture of old and new code, `rerun=true` trains everything anew"
+    return ConfigError("resume_changed", f"{problem}; {remedy}")
+
+
+@functools.cache  # a class whose module is loaded again is another class
+def _files(cls: type, packages: tuple[str, ...]) -> dict[str, str]:
+    if _package(cls) == "rnnsweep":
+        modules = {cls.__module__}
+    else:
+        modules = {base.__module__ for base in cls.__mro__ if _package(base) in packages}
+    paths: dict[str, Path] = {}
+    for module in sorted(modules):
+        _follow(module, paths, imports=_package(cls) != "rnnsweep")
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in paths.items()}
+
+
+def _package(cls: type) -> str:
+    return cls.__module__.partition(".")[0]
+
+
+def _follow(module: str, paths: dict[str, Path], imports: bool) -> None:
+    """Adds a module's file and, if asked, those that it imports from its package or its project, and so on."""
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if file is None:  # typed into a notebook
+        return
+    root = Path(file).parents[module.count(".") + (Path(file).name == "__init__.py")]
+    left = [module]
+    while left:
+        name = left.pop()
+        path = _path(root, name)
+        if path is None or (label := path.relative_to(root).as_posix()) in paths:
+            continue
+        paths[label] = path
+        if imports:
+            left += _ours(_imported(path, name), module.partition(".")[0], root)
+
+
+def _path(root: Path, module: str) -> Path | None:
+    place = root.joinpath(*module.split("."))
+    candidates = (place.with_name(f"{place.name}.py"), place / "__init__.py")
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _ours(modules: Iterator[str], package: str, root: Path) -> Iterator[str]:
+    """The modules of the package, or of the project around it, and the packages that hold them.
+
+    rnnsweep's are none of them: its version stands for them.
+    """
+    installed = not INSTALLED.isdisjoint(root.parts)
+    for module in modules:
+        parts = module.split(".")
+        if parts[0] == package or not (installed or parts[0] == "rnnsweep"):
+            yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1))
+
+
+def _imported(path: Path, module: str) -> Iterator[str]:
+    """What a file imports, anywhere in it: modules, and names that may be modules."""
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError):  # edited since it was imported
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and (package or not node.level):
+            base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+# Commits -------------------------------------------------------------------------------------------------------
+
+
+@functools.cache  # at the first call, which comes before the first run begins
+def commits(packages: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """The commit, and whether files differ from it, of the project and of each package; null where there is no git.
+
+    The project is rnnsweep's own checkout where it runs from one, else the working directory.
+    """
+    source = Path(__file__).parent.parent
+    project = source if (source / ".git").exists() else Path.cwd()
+    places = {"project": project} | {name: _place(name) for name in packages}
+    return {name: _commit(place) for name, place in places.items()}
+
+
+def _place(package: str) -> Path | None:
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        return None
+    where = [spec.origin] if spec and spec.origin else list(spec.submodule_search_locations or []) if spec else []
+    return Path(where[0]) if where else None
+
+
+def _commit(place: Path | None) -> dict[str, Any]:
+    folder = place and (place if place.is_dir() else place.parent)
+    if folder is None or _git(folder, "check-ignore", str(place)):  # as what a virtual environment holds
+        return {"commit": None, "dirty": None}
+    commit = _git(folder, "rev-parse", "HEAD")
+    return {"commit": commit, "dirty": bool(_git(folder, "status", "--porcelain")) if commit else None}
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        answer = subprocess.run(["git", "-C", folder, *arguments], capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() if answer.returncode == 0 else None
