@@ -1,4 +1,4 @@
-"""What a trained cell does with its past, on validation data: `train.diagnostics=true` puts it into the record."""
+"""How a trained cell uses its past, on validation data: `train.diagnostics=true` puts this into the record."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -15,23 +15,32 @@ from rnnsweep.cells.base import AbstractCell, Layer, LayeredCell, RecurrentCell
 from rnnsweep.tasks.base import AbstractTask
 from rnnsweep.types import Batch, State
 
-BATCHES = 4  # of the validation part that are read
-SPAN = 256  # steps of the sequences that a long text is read as
-STEPS = 2**19  # of the cell, at most, that the losses by context take
+BATCHES = 4  # of the validation part
+SPAN = 256  # a long text is cut into sequences of so many steps
+STEPS = 2**19  # the most steps of the cell that `loss_by_context` may take
 
 Call = tuple[Float[Tensor, "batch time in"], State]
-"""What a cell was called with."""
+"""The arguments of one call of a cell."""
 
 
 def diagnose(task: AbstractTask, model: nn.Module) -> dict[str, Any]:
-    """Four views of the model's cell (the encoder's, where there are two); `model` is in evaluation mode.
+    """Four views of the model's cell; of the encoder's cell, where there is a decoder.
 
-    `gradient_by_lag`: how much of the gradient of what is made of the last output reaches the input that many steps
-    before it, mean norm over sequences, in shares of lag 0. `loss_by_context`: the validation loss where every output
-    is computed from so many inputs up to its own. `saturation`: the share of each gate's activations below 0.1 and
-    above 0.9. `spectral_radius`: the largest absolute eigenvalue of each gate's recurrent matrix.
-    The first two are missing where the model does not call its cell once for a whole sequence, as where there is a
-    decoder; the third where an encoder reads piece by piece.
+    `gradient_by_lag`: how far back the loss reaches through the cell's last output. It is the norm of the gradient at
+    the input k steps before the last, over the norm at the last input; both are means over sequences.
+    `loss_by_context`: the validation loss where every output is computed from only so many inputs.
+    `saturation`: the share of each gate's activations below 0.1 and above 0.9.
+    `spectral_radius`: the largest absolute eigenvalue of each gate's recurrent matrix.
+
+    The first two are missing where the model does not read a whole sequence in one call of its cell, as with a decoder.
+    The third is missing where an encoder reads in pieces.
+
+    Args:
+        task: gives the validation data and the loss.
+        model: in evaluation mode.
+
+    Returns:
+        The views by name.
     """
     where = next(model.parameters()).device
     batches = [
@@ -42,7 +51,7 @@ def diagnose(task: AbstractTask, model: nn.Module) -> dict[str, Any]:
     calls = _calls(task, model, cells, batches[0])
     (first, *_), cell = calls[0], cells[0]
     views: dict[str, Any] = {"spectral_radius": spectral_radius(cell)}
-    if not any(state for _, state in calls[0]) and first[0].shape[1] > 1:  # no call goes on where another ended
+    if not any(state for _, state in calls[0]) and first[0].shape[1] > 1:  # every call starts a sequence
         views["saturation"] = saturation(cell, *first, batches[0])
     if all(len(each) == 1 and not each[0][1] for each in calls) and first[0].shape[1] > 1:
         views["gradient_by_lag"] = gradient_by_lag(task, model, cell, batches)
@@ -51,7 +60,7 @@ def diagnose(task: AbstractTask, model: nn.Module) -> dict[str, Any]:
 
 
 def _cut(batch: Batch) -> Batch:
-    """A text, which has a target at every step, as many short sequences in place of a few long ones."""
+    """Cuts long sequences with a target at every step, as those of a text, into many short ones."""
     rows, time = batch["inputs"].shape[:2]
     if time < 2 * SPAN or any(values.shape[:2] != (rows, time) for values in batch.values()):
         return batch
@@ -60,7 +69,7 @@ def _cut(batch: Batch) -> Batch:
 
 
 def _calls(task: AbstractTask, model: nn.Module, cells: list[AbstractCell], batch: Batch) -> list[list[Call]]:
-    """What each cell is called with in one computation of the loss."""
+    """The calls of each cell while the loss is computed once."""
     calls: list[list[Call]] = [[] for _ in cells]
     with ExitStack() as stack, torch.no_grad():
         for cell, heard in zip(cells, calls, strict=True):
@@ -69,11 +78,11 @@ def _calls(task: AbstractTask, model: nn.Module, cells: list[AbstractCell], batc
     return calls
 
 
-# The gradient's reach --------------------------------------------------------------------------------------------
+# How far gradients reach --------------------------------------------------------------------------------------------
 
 
 def gradient_by_lag(task: AbstractTask, model: nn.Module, cell: AbstractCell, batches: Iterable[Batch]) -> list[float]:
-    """Item k: the gradient's norm at the input k steps before the last, in shares of item 0; empty if that is 0."""
+    """Item k is the gradient's norm at the input k steps before the last, over that of item 0; empty if that is 0."""
     total, count = torch.zeros(0), torch.zeros(0)
     for batch in batches:
         norms, there = _norms_by_lag(task, model, cell, batch)
@@ -91,7 +100,7 @@ def _longer(x: Tensor, length: int) -> Tensor:
 def _norms_by_lag(
     task: AbstractTask, model: nn.Module, cell: AbstractCell, batch: Batch
 ) -> tuple[Float[Tensor, "batch lag"], Bool[Tensor, "batch lag"]]:
-    """The gradients' norms, and which sequences are that long."""
+    """The norms of the gradients by lag, and which sequences are long enough for each lag."""
     read: list[Tensor] = []
 
     def begin(_: nn.Module, call: Call) -> Any:
@@ -108,25 +117,25 @@ def _norms_by_lag(
         loss, _, _ = task.loss(model, batch, ())
         (gradient,) = torch.autograd.grad(loss, read)
     norms, time = gradient.norm(dim=2).cpu(), gradient.shape[1]
-    place = _lengths(batch, time).cpu()[:, None] - 1 - torch.arange(time)  # of each lag
+    place = _lengths(batch, time).cpu()[:, None] - 1 - torch.arange(time)  # the step at each lag
     return torch.where(place >= 0, norms.gather(1, place.clamp(min=0)), 0.0), place >= 0
 
 
 def _lengths(batch: Batch, time: int) -> Int[Tensor, "batch"]:
     inputs = batch["inputs"]
-    if "source_lengths" in batch:  # of what an encoder reads
+    if "source_lengths" in batch:  # the batch of an encoder-decoder
         return batch["source_lengths"]
     return batch.get("lengths", torch.full(inputs.shape[:1], time, device=inputs.device))
 
 
-# The context's worth ---------------------------------------------------------------------------------------------
+# The loss with less context ---------------------------------------------------------------------------------------------
 
 
 @torch.no_grad()
 def loss_by_context(
     task: AbstractTask, model: nn.Module, cells: list[AbstractCell], batch: Batch
 ) -> list[dict[str, float]]:
-    """Rows `{length, loss}` for powers of two below the sequences' length, and for all of it."""
+    """Rows `{length, loss}` for each power of two below the sequences' length, and for the whole length."""
     time = batch["inputs"].shape[1]
     lengths = [2**power for power in range(time.bit_length()) if 2**power < time]
     few = max(1, STEPS // (time * sum(lengths) + 1))
@@ -143,7 +152,7 @@ def loss_by_context(
 
 @contextmanager
 def _forgetful(cell: AbstractCell, length: int) -> Iterator[None]:
-    """Inside the block each of the cell's outputs is computed from the last `length` inputs alone."""
+    """Within the block, each output of the cell is computed from its last `length` inputs only."""
 
     def end(_: nn.Module, call: Call, output: tuple[Tensor, State]) -> Any:
         x, (h, state) = call[0], output
@@ -161,7 +170,7 @@ def _forgetful(cell: AbstractCell, length: int) -> Iterator[None]:
 
 
 class _Sigmoids(TorchFunctionMode):
-    """Keeps what torch.sigmoid gives: that is what a gate is."""
+    """Records the results of torch.sigmoid: a gate is one of them."""
 
     def __init__(self) -> None:
         self.values: list[Tensor] = []
@@ -201,7 +210,7 @@ def saturation(
 
 
 def spectral_radius(cell: AbstractCell) -> list[dict[str, Any]]:
-    """A row `{layer, gate, radius}` for each block of the recurrent weights; of a vector the largest magnitude."""
+    """A row `{layer, gate, radius}` for each block of the recurrent weights; for a vector, its largest magnitude."""
     if not isinstance(cell, RecurrentCell):
         return []
     rows = []
@@ -210,7 +219,7 @@ def spectral_radius(cell: AbstractCell) -> list[dict[str, Any]]:
         weight = layer.weight_hh.detach().double().cpu()
         if weight.dim() == 3:  # (head, gates * size, size) as (gate, head, size, size)
             blocks = weight.unflatten(1, (-1, weight.shape[2])).transpose(0, 1)  # type: ignore[no-untyped-call]
-        else:  # (gate, hidden, hidden), or of a vector (gate, hidden)
+        else:  # (gate, hidden, hidden), or (gate, hidden) for a vector
             blocks = weight.view(-1, cell.hidden_size, *weight.shape[1:])
         names = cell.blocks if len(cell.blocks) == len(blocks) else [f"gate {k + 1}" for k in range(len(blocks))]
         for name, block in zip(names, blocks, strict=True):

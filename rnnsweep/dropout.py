@@ -15,7 +15,7 @@ _MIX1 = 0xBF58476D1CE4E5B9 - (1 << 64)
 _MIX2 = 0x94D049BB133111EB - (1 << 64)
 
 
-_NEXT = 0xD1B54A32D192ED03 - (1 << 64)  # apart from _WEYL, by whose multiples a mask's counters go
+_NEXT = 0xD1B54A32D192ED03 - (1 << 64)  # not _WEYL: the counters within a mask go by its multiples
 
 
 def _shifted(x: Tensor, by: int) -> Tensor:
@@ -23,7 +23,12 @@ def _shifted(x: Tensor, by: int) -> Tensor:
 
 
 def random_int16(key: Int[Tensor, ""], count: int) -> Int[Tensor, "count"]:
-    """`count` integers, uniform over the 65,536 values of int16: four from each hashed 64-bit counter."""
+    """Integers, uniform over the 65,536 values of int16: four from each hashed 64-bit counter.
+
+    Args:
+        key: names the sequence.
+        count: how many.
+    """
     x = torch.arange(1, math.ceil(count / 4) + 1, device=key.device) * _WEYL + key
     x = (x ^ _shifted(x, 30)) * _MIX1
     x = (x ^ _shifted(x, 27)) * _MIX2
@@ -31,10 +36,13 @@ def random_int16(key: Int[Tensor, ""], count: int) -> Int[Tensor, "count"]:
 
 
 class RandomMask(nn.Module):
-    """Booleans with a rate and a key per member of a stack, which writes a new `key` before every training step.
+    """Random booleans. Each member of a stack has its own rate and its own key; a training step begins with a new key.
 
-    The rate is kept to 1/65,536. A mask is a function of the key, the position in it, and how many were drawn since
-    the key was written: who calls step by step, as a decoder does, draws a new one at each step.
+    A mask is a function of the key, of the position in the mask, and of how many masks were drawn since the key was
+    set. So a decoder, which calls once a step, draws a new mask at each step.
+
+    Args:
+        rate: the share of true values, exact to 1/65,536.
     """
 
     rate: Tensor
@@ -42,23 +50,23 @@ class RandomMask(nn.Module):
 
     def __init__(self, rate: float):
         super().__init__()
-        self.active = rate > 0  # a rate of 0 costs nothing, so it is a different program, not a number
+        self.active = rate > 0  # without it the mask costs nothing: a rate of 0 is another program
         self.register_buffer("rate", torch.tensor(float(rate)), persistent=False)
         self.register_buffer("key", torch.tensor(0, dtype=torch.int64), persistent=False)
         self.drawn = 0
 
     def start(self, key: int) -> None:
-        """The key of a training step that begins."""
+        """Sets the key of a training step that begins."""
         self.key.fill_(key)
         self.drawn = 0
 
     def hits(self, shape: Sequence[int]) -> Bool[Tensor, "*shape"]:
-        """True in a share `rate` of the places."""
+        """A mask that is true in a share `rate` of the places."""
         threshold = (self.rate * 65536 - 32768).round().clamp(max=32767).to(torch.int16)
         return self.integers(shape) < threshold
 
     def integers(self, shape: Sequence[int]) -> Int[Tensor, "*shape"]:
-        """Uniform over the values of int16, new ones at each call."""
+        """Integers that are uniform over the values of int16; new ones at each call."""
         key = self.key + ((self.drawn * _NEXT + (1 << 63)) % (1 << 64) - (1 << 63))  # in wrapping arithmetic
         self.drawn += 1
         return random_int16(key, math.prod(shape)).view(*shape)
@@ -86,7 +94,7 @@ class Dropout(RandomMask):
 
 
 class Noise(RandomMask):
-    """Gaussian noise of the standard deviation `rate`, added in training; none is larger than 4.3 of them."""
+    """Gaussian noise of standard deviation `rate`, added in training. No value is above 4.3 standard deviations."""
 
     def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         if not (self.training and self.active):
@@ -97,13 +105,14 @@ class Noise(RandomMask):
 
 
 class Zoneout(RandomMask):
-    """Features of a state that stay as they were at the step before (Krueger et al. 2017, section 3.2).
+    """In training, features of the state keep their value from the step before (Krueger et al. 2017, section 3.2).
 
-    In training a share `rate` of them, drawn anew at each step; in evaluation each moves its expected way.
+    A share `rate` of the features, drawn anew at each step, is kept. In evaluation each feature is the mean of its old
+    and its new value, weighted by the rate.
     """
 
     def masks(self, time: int, state: State) -> Bool[Tensor, "time leaves batch hidden"] | None:
-        """Which features stay at each step, for leaves of one shape; None outside of training."""
+        """Which features are kept at each step, for state tensors of one shape; None outside of training."""
         if not (self.training and self.active):
             return None
         return self.hits((time, len(state), *state[0].shape))

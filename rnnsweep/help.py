@@ -1,4 +1,4 @@
-"""`--help`: the settings with their defaults, from the comments of the YAML files, which are their documentation."""
+"""`--help`: the settings with their defaults, from the YAML files, whose comments are the documentation."""
 
 import argparse
 import re
@@ -39,7 +39,7 @@ def page(conf: Path, arguments: list[str]) -> str:
 
 
 def _own(arguments: list[str]) -> list[Path]:
-    """The user's folders of config groups: what follows --config-dir or -cd, and what hydra.searchpath lists."""
+    """The user's folders of config groups: those after --config-dir or -cd, and those in hydra.searchpath."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--config-dir", "-cd", type=Path, action="append", default=[])
     folders: list[Path] = parser.parse_known_args(arguments)[0].config_dir
@@ -53,7 +53,7 @@ def _own(arguments: list[str]) -> list[Path]:
 
 
 def _whole(file: Path, folders: list[Path], group: str) -> str:
-    """A YAML's text after those of the files that it builds upon: a setting's last line is the one that counts."""
+    """The text of a YAML file, after the texts of the files in its defaults: the last line of a setting counts."""
     text = file.read_text(encoding="utf-8")
     parts = []
     for name in re.findall(r"^  - ([\w/]+)(?:@_here_)?$", text.split("_target_:")[0], re.M):

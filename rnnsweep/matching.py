@@ -1,12 +1,17 @@
-"""The hidden size at which a model has as near to a number of parameters as it can: cells compared at equal cost."""
+"""The hidden size that brings a model nearest to a number of parameters, to compare cells at equal cost."""
 
 from collections.abc import Callable
 
 
 def nearest(wanted: int, parameters: Callable[[int], int]) -> int:
-    """The size from 1 up whose `parameters`, which grow with it, come nearest to `wanted`; the smaller of two.
+    """The size whose number of parameters is nearest to `wanted`; of two equally near, the smaller.
 
-    Where they do not grow at one size (MUT1 and MUT2 have a matrix less where hidden = in), near it is not nearest.
+    The search takes for granted that the number grows with the size. MUT1 and MUT2 have a matrix less where hidden =
+    in; close to that size they may miss the nearest.
+
+    Args:
+        wanted: the number of parameters.
+        parameters: from a size, 1 or more, to the number of parameters.
     """
     above = 1
     while parameters(above) < wanted:

@@ -1,11 +1,11 @@
-"""Runs from Python, as a notebook or a test wants them; the overrides are those of the command line.
+"""Runs from Python, for notebooks and tests; the overrides are those of the command line.
 
     from rnnsweep.notebook import train
     store = train("task=parity", "cell=lstm_scratch", "train.steps=500")
     store.record().best["test/accuracy"], store.rows(), store.path      # rnnsweep/record.py says what there is
     _, model = rnnsweep.run.saved(store.path)                           # the weights of the best validation
 
-A sweep is the command that it is in a terminal: its workers are processes.
+A sweep is started by its command, as in a terminal: its workers are processes.
 """
 
 from pathlib import Path
@@ -24,7 +24,10 @@ from rnnsweep.single import train as train_single
 
 
 def composed(*overrides: str) -> Run:
-    """The run that the overrides describe; nothing is written yet.
+    """The run that the overrides describe. Nothing is written.
+
+    Args:
+        overrides: as on the command line, such as "task=parity".
 
     Raises:
         ConfigError: a setting or its value is wrong.
@@ -49,10 +52,17 @@ def _admitting(overrides: list[str]) -> DictConfig:
 
 
 def train(*overrides: str) -> RunStore:
-    """Trains a run as `python -m rnnsweep` does, or continues it, or finds it finished; its files.
+    """Trains a run as `python -m rnnsweep` does. An interrupted run continues; a finished one stays as it is.
+
+    Args:
+        overrides: as on the command line, such as "task=parity".
+
+    Returns:
+        The files of the run.
 
     Raises:
-        as `composed` and rnnsweep.single.train.
+        ConfigError: a setting or its value is wrong.
+        HydraException: an override cannot be read, or a group has no such choice.
     """
     run = composed(*overrides)
     out = Path(run.config["out"])

@@ -1,6 +1,6 @@
 """Randomness is data: every random number is a function of (seed, stream, index), never of what ran before.
 
-So a run that is resumed after a kill, a run in a stack and a run alone see the same numbers.
+So a run alone, a run in a stack and a run that is resumed after a kill see the same numbers.
 """
 
 import hashlib
@@ -20,12 +20,12 @@ def key(seed: int, stream: Stream, *index: int | str) -> int:
 
 
 def generator(seed: int, stream: Stream, *index: int | str) -> torch.Generator:
-    """A CPU generator that stands at the beginning of the numbers named by the arguments."""
+    """A CPU generator at the start of the numbers that the arguments name."""
     return torch.Generator().manual_seed(key(seed, stream, *index))
 
 
 def uniform(seed: int, stream: Stream, *index: int | str) -> Iterator[float]:
-    """Numbers in [0, 1), one by one; for generators that decide as they go."""
+    """Numbers in [0, 1), one by one, where it is not known beforehand how many are needed."""
     source = generator(seed, stream, *index)
     while True:
         yield from torch.rand(4096, generator=source, dtype=torch.float64).tolist()
@@ -33,7 +33,7 @@ def uniform(seed: int, stream: Stream, *index: int | str) -> Iterator[float]:
 
 @contextmanager
 def seeded(seed: int, stream: Stream, *index: int | str) -> Iterator[None]:
-    """Inside the block torch's global generator, which nn's constructors use, is seeded; after it, as before."""
+    """Seeds torch's global generator, which nn's constructors use, within the block; after it, all is as before."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(key(seed, stream, *index))
         yield

@@ -1,4 +1,4 @@
-"""How a number changes over training: the learning rate's multiplier, the share of teacher forcing."""
+"""Schedules: the factor on the learning rate, the share of teacher forcing, the length of a curriculum."""
 
 import dataclasses
 import functools
@@ -12,23 +12,29 @@ Shape = Literal["constant", "cosine", "linear", "step"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """A linear warm-up, then one shape down to `floor` times the base rate."""
+    """A linear warm-up, then a decay to `floor` times the base rate."""
 
     schedule: Shape = "cosine"
     """constant; cosine (Loshchilov and Hutter 2017, eq. 5, no restarts); linear; step decay."""
     warmup: Natural = 100
-    """Steps over which the rate rises linearly; the first step has 1/warmup of it. 0: none."""
+    """Steps over which the rate rises linearly; the first step has 1/warmup of the rate. 0: no warm-up."""
     floor: Share = 0.0
-    """cosine, linear: the share of the rate that is left at the end."""
+    """cosine, linear: the share of the base rate at the last step."""
     decay: Positive = 0.97
     """step: the factor that is applied at each decay."""
     decay_every: Positive = 1.0
     """step: epochs between two decays."""
     decay_after: NonNegative = 0.0
-    """step: epochs at the full rate before the intervals are counted (char-rnn: 9)."""
+    """step: epochs at the full rate before the first interval begins (char-rnn: 9)."""
 
     def multiplier(self, step: int, steps: int, steps_per_epoch: int) -> float:
-        """The factor on the base rate for optimizer step `step` of `steps`, counted from 0."""
+        """The factor on the base rate.
+
+        Args:
+            step: the optimizer step, from 0.
+            steps: steps of the whole run.
+            steps_per_epoch: steps of one pass over the training data.
+        """
         rising = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
         return rising * self._shape(step, steps, step / steps_per_epoch)
 
@@ -50,10 +56,14 @@ ForcingShape = Literal["constant", "linear", "exponential", "inverse_sigmoid"]
 
 
 def forcing(shape: ForcingShape, start: float, half: float, step: int) -> float:
-    """The share of teacher forcing at a step (Bengio et al. 2015, section 2.4): it begins with `start`.
+    """The share of teacher forcing at a step (Bengio et al. 2015, section 2.4).
 
-    After `half` steps half of it is left: linear (0 after twice as many), exponential k^i, or inverse sigmoid
-    k / (k + exp(i / k)), here divided by its value at i = 0.
+    Args:
+        shape: constant; linear, which is 0 after 2 `half` steps; exponential, k^i; or inverse sigmoid,
+            k / (k + exp(i / k)), divided by its value at i = 0.
+        start: the share at step 0.
+        half: after so many steps half of `start` is left.
+        step: the training step, from 0.
     """
     if shape == "constant":
         return start

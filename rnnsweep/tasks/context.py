@@ -1,4 +1,4 @@
-"""How far a language model's context reaches: its loss after more or fewer characters, all else equal."""
+"""How far back context helps a language model: its loss after more or fewer characters, all else equal."""
 
 import itertools
 from typing import Any
@@ -8,8 +8,8 @@ from jaxtyping import Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-WINDOWS = 32  # places of the validation part that are read
-FINAL = 16  # characters at the end of each, which every length of context predicts
+WINDOWS = 32  # windows of the validation part
+FINAL = 16  # every length of context predicts the same characters, the last ones of each window
 LENGTHS = (8, 16, 32, 64, 128, 256)
 
 

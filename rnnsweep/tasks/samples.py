@@ -1,4 +1,4 @@
-"""Samples of a language model beside how diverse and how coherent they are."""
+"""Samples of a language model, with measures of how diverse and how coherent they are."""
 
 import collections
 import dataclasses
@@ -32,7 +32,7 @@ def words(text: str) -> list[str]:
 
 
 def openings(text: str, count: int = 4, length: int = 16) -> list[str]:
-    """The first characters of `count` lines spread evenly over a text: prompts that suit any language."""
+    """The first characters of `count` lines, spread evenly over a text. As prompts they suit any language."""
     lines = [line.strip()[:length] for line in text.splitlines() if len(line.strip()) >= length]
     return [lines[i * len(lines) // count] for i in range(count)] if len(lines) >= count else [text[:1]]
 
@@ -52,7 +52,7 @@ def draw(model: ManyToMany, vocab: Vocab, prompts: list[str], length: int, gener
 
 
 def distinct(tokens: list[str], n: int) -> float:
-    """Distinct n-grams over all n-grams (Li et al. 2016); 0 where the text has none."""
+    """Distinct n-grams over all n-grams (Li et al. 2016); 0 where there is no n-gram."""
     grams = list(zip(*(tokens[i:] for i in range(n)), strict=False))
     return len(set(grams)) / len(grams) if grams else 0.0
 
@@ -76,7 +76,7 @@ def showcase(drawn: list[Sample], known: Collection[str]) -> Showcase:
 
 
 def _measures(samples: list[Sample], known: Collection[str]) -> dict[str, float]:
-    texts = [words(sample.text)[:-1] for sample in samples]  # the last word may be cut
+    texts = [words(sample.text)[:-1] for sample in samples]  # the last word may be incomplete
     mean = len(texts)
     scores = {f"distinct_{n}": sum(distinct(text, n) for text in texts) / mean for n in (1, 2, 3)}
     return scores | {"known_words": sum(known_share(text, known) for text in texts) / mean}
@@ -98,7 +98,7 @@ def _page(by_setting: dict[tuple[float, int], list[Sample]], measures: list[dict
     for (temperature, top_k), samples in by_setting.items():
         lines += ["", f"## Temperature {temperature}, top-k {top_k or 'off'}"]
         for sample in samples:
-            # an indented block: whatever a model writes stays text
+            # indented, so that Markdown shows the sample as it is
             block = [f"    {line}" for line in (sample.prompt + sample.text).splitlines()]
             lines += ["", f"After {sample.prompt!r}:".replace("`", "'"), "", *block]
     return "\n".join(lines) + "\n"
