@@ -78,7 +78,7 @@ def _calls(task: AbstractTask, model: nn.Module, cells: list[AbstractCell], batc
     return calls
 
 
-# How far gradients reach --------------------------------------------------------------------------------------------
+# How far gradients reach -----------------------------------------------------------------------------------------
 
 
 def gradient_by_lag(task: AbstractTask, model: nn.Module, cell: AbstractCell, batches: Iterable[Batch]) -> list[float]:
@@ -128,7 +128,7 @@ def _lengths(batch: Batch, time: int) -> Int[Tensor, "batch"]:
     return batch.get("lengths", torch.full(inputs.shape[:1], time, device=inputs.device))
 
 
-# The loss with less context ---------------------------------------------------------------------------------------------
+# The loss with less context ---------------------------------------------------------------------------------------
 
 
 @torch.no_grad()
