@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from rnnsweep import files, locks, rng, run
 from rnnsweep.config import Config
-from rnnsweep.errors import ConfigError
+from rnnsweep.errors import ConfigError, MachineError
 from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.record import RunStore
 from rnnsweep.sweep.judge import Judge
@@ -120,9 +120,11 @@ class Search:
                     raise
                 time.sleep(1)
                 return opened()
+        except (ConfigError, MachineError):
+            raise
         except Exception as error:
-            place = re.sub(r"//[^@/]*@", "//", self.storage or "the study's journal")
-            problem = f"cannot open {place}: {str(error).splitlines()[0]}"
+            place = re.sub(r"//[^@/]*@", "//", self.storage or str(self._journal))
+            problem = f"cannot open {place}: {(str(error).splitlines() or [type(error).__name__])[0]}"
             raise ConfigError("hydra.sweeper.storage", problem) from None
 
     def retry(self, study: "optuna.Study") -> None:
@@ -146,12 +148,18 @@ class Search:
 
     def _storage(self) -> Any:
         from optuna.storages import JournalStorage
-        from optuna.storages.journal import JournalFileBackend
+
+        from rnnsweep.sweep.journal import Journal
 
         if self.storage is not None:
             return self.storage
-        (self.study / FOLDER).mkdir(parents=True, exist_ok=True)
-        return JournalStorage(JournalFileBackend(str(self.study / FOLDER / "optuna.journal")))
+        with files.faults(self._journal.parent):
+            self._journal.parent.mkdir(parents=True, exist_ok=True)
+        return JournalStorage(Journal(self._journal))
+
+    @property
+    def _journal(self) -> Path:
+        return self.study / FOLDER / "optuna.journal"
 
     def planned(self, trial: Any) -> list[Planned]:
         """The runs of a trial, one a seed, from its parameters alone."""
