@@ -37,7 +37,7 @@ def _draw(store: RunStore, rows: list[dict[str, Any]], panels: list[tuple[str, s
         axes.legend(frameon=False)
     figure.suptitle(store.path.name, fontsize=10)
     FigureCanvasAgg(figure)
-    store.write("curves.png", lambda file: figure.savefig(file, format="png", dpi=130))
+    store.write("curves.png", lambda file: figure.savefig(file, format="png", dpi=130), synced=False)
 
 
 def _line(axes: Any, rows: list[dict[str, Any]], name: str, split: str, color: str) -> None:

@@ -31,7 +31,7 @@ def _write(store: RunStore, kind: str, draw_on: Callable[[Any], None]) -> None:
     FigureCanvasAgg(figure)
     draw_on(figure.subplots())
     figure.suptitle(store.path.name, fontsize=9)
-    store.write(f"{kind}.png", functools.partial(figure.savefig, format="png", dpi=130))
+    store.write(f"{kind}.png", functools.partial(figure.savefig, format="png", dpi=130), synced=False)
 
 
 def _plain(axes: Any) -> None:

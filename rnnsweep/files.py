@@ -96,7 +96,7 @@ def write(path: Path, content: Content, *, synced: bool = True) -> None:
 def _in_memory(content: Content) -> Buffer:
     """The content before a byte of it is written: libraries that write files hide the system's error."""
     if isinstance(content, str):
-        return content.encode()
+        return content.encode(errors="replace")  # a file name that is not UTF-8 may stand in an error's text
     if isinstance(content, bytes):
         return content
     memory = io.BytesIO()

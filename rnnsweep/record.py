@@ -19,6 +19,8 @@ from rnnsweep.errors import tell_once
 
 Status = Literal["complete", "diverged", "failed", "pruned"]
 Json = dict[str, Any]
+Number = bool | int | float | None
+"""What a metric may be; None where it is not finite."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,9 +29,9 @@ class RunRecord:
 
     run: str
     status: Status
-    metrics: dict[str, int | float | None]
+    metrics: dict[str, Number]
     """The last values, as in `val/loss`; None where a number is not finite."""
-    best: dict[str, int | float | None]
+    best: dict[str, Number]
     """`step` of the lowest validation loss, the validation metrics there, and the test metrics of those weights."""
     parameters: int
     seconds: float
@@ -195,9 +197,17 @@ class RunStore:
     # The outcome ---------------------------------------------------------------------------------------------
 
     def finish(self, record: RunRecord) -> None:
-        """Writes the record: the run is over."""
+        """Writes the record: the run is over.
+
+        Raises:
+            TypeError: it holds what a record cannot, such as a metric that is a text.
+            MachineError: the system does not let us.
+        """
+        text = _dump(finite(dataclasses.asdict(record)))
+        if files.parsed(text.encode(errors="replace"), RunRecord) is None:  # it would count as damaged
+            raise TypeError(f"the outcome of {record.run} holds what a record cannot, such as a metric that is a text")
         self.remove(".deaths")
-        self.write("record.json", _dump(finite(dataclasses.asdict(record))))
+        self.write("record.json", text)
 
     def died(self) -> int:
         """Notes that the process which trained the run died without a word; returns how often, without progress.

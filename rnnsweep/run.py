@@ -32,7 +32,7 @@ from rnnsweep.config import (
     target,
 )
 from rnnsweep.diagnostics import diagnose
-from rnnsweep.errors import ConfigError
+from rnnsweep.errors import ConfigError, MachineError, tell_once
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.kernels import fused
 from rnnsweep.matching import nearest
@@ -261,7 +261,11 @@ def _sharing(runs: Sequence[tuple[Run, RunStore]]) -> list[tuple[Run, RunStore]]
 
 
 def fail(name: str, store: RunStore, config: Config, error: str) -> RunRecord:
-    """Records that a run failed, with what is known of it."""
+    """Records that a run failed, with what is known of it.
+
+    Raises:
+        MachineError: the record cannot be written; then the run's own error has been said.
+    """
     rows = store.rows()
     last = {f"{row['split']}/{name}": value for row in rows for name, value in row.items() if name not in _NO_METRICS}
     record = RunRecord(
@@ -276,7 +280,12 @@ def fail(name: str, store: RunStore, config: Config, error: str) -> RunRecord:
         environment=_surroundings(),
         error=interpolation.hidden(error, config),
     )
-    store.finish(record)
+    try:
+        store.finish(record)
+    except MachineError:
+        said = (error.strip().splitlines() or [""])[-1]
+        tell_once(f"{name} failed, and that cannot be recorded: {said}")
+        raise
     return record
 
 

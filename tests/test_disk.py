@@ -1,0 +1,295 @@
+"""A full disk, a deleted directory, damaged files of a study: in this process, with workers on a plan."""
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import records
+from conftest import Compose
+from test_kernels import chosen
+
+from rnnsweep import files, planned, run, single, status
+from rnnsweep.errors import ConfigError, MachineError, tell_once
+from rnnsweep.interrupt import StopRequest
+from rnnsweep.report.collect import collect
+from rnnsweep.report.published import named
+from rnnsweep.sweep import probe, published
+from rnnsweep.sweep.plan import Plan, Planned, plans
+from rnnsweep.sweep.search import searches
+from rnnsweep.sweep.view import Progress, worker_lines
+from rnnsweep.sweep.worker import Worker, WorkOptions
+from rnnsweep.train import Trainer
+
+SHORT = (
+    *("task=parity", "task.examples=200", "task.held_out=40", "train.batch_size=20", "cell.hidden_size=8"),
+    *("train.steps=20", "train.eval_every=10", "train.log_every=5", "train.threads=1", "cell=rnn", "train.kernel=scan"),
+)
+DAMAGES = {
+    "empty": b"",
+    "cut short": b'[{"id": "a", "sig',
+    "wrong type": b"7",
+    "not UTF-8": b"\xff\xfe",
+    "null": b"null",
+}
+
+
+@pytest.fixture
+def plan(composed: Compose, tmp_path: Path) -> Plan:
+    runs = [run.identify(composed(*SHORT, f"seed={seed}")) for seed in range(2)]
+    return Plan(tmp_path / "study", [Planned(r.id, r.signature, r.config, [*SHORT, f"seed={r.seed}"]) for r in runs])
+
+
+def work(plan: Plan, stack: int = 2) -> dict[str, Any]:
+    Worker(plan, WorkOptions(stack, 1), StopRequest()).work()
+    return {name: (record.status, record.best, record.steps) for name, record in plan.records().items()}
+
+
+@contextmanager
+def full(name: str, code: int = errno.ENOSPC) -> Iterator[None]:
+    """Inside, a file of that name takes half of what is written to it; then the disk is full."""
+    put = files._put
+
+    def refused(file: Any, data: Any) -> None:
+        if name not in Path(file.name).name:
+            return put(file, data)
+        put(file, memoryview(data)[: len(data) // 2])
+        raise OSError(code, os.strerror(code))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "_put", refused)
+        yield
+
+
+@pytest.fixture(scope="module")
+def undisturbed(composed: Compose, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    runs = [run.identify(composed(*SHORT, f"seed={seed}")) for seed in range(2)]
+    return work(Plan(tmp_path_factory.mktemp("whole"), [Planned(r.id, r.signature, r.config, []) for r in runs]))
+
+
+@pytest.mark.parametrize("name", ["config.json", "metrics.jsonl", "best.pt", "last.pt", "record.json"])
+def test_a_full_disk_fails_no_run_and_the_same_command_continues(
+    name: str, plan: Plan, undisturbed: dict[str, Any]
+) -> None:
+    with (
+        full(name),
+        pytest.raises(MachineError, match=rf"{name} cannot be written: No space left on device; make room"),
+    ):
+        work(plan)
+    assert not plan.records()
+    assert not list(plan.study.rglob("*.partial"))
+    assert not any(plan.store(each).held() for each in plan.runs)
+    assert not (plan.study / ".study" / "stop").exists()
+    assert work(plan) == undisturbed
+
+
+def test_a_failure_that_cannot_be_recorded_is_told(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(run, "make_member", lambda *_: 1 / 0)
+    with full("record.json"), pytest.raises(MachineError, match=r"record\.json cannot be written"):
+        work(plan, 1)
+    told = capsys.readouterr().err
+    assert (
+        told
+        == f"rnnsweep: {plan.runs[0].id} failed, and that cannot be recorded: ZeroDivisionError: division by zero\n"
+    )
+
+
+def test_a_single_run_on_a_full_disk_is_left_as_an_interrupted_one(composed: Compose, tmp_path: Path) -> None:
+    prepared = run.prepare(composed(*SHORT, "train.progress=false"))
+    store = run.RunStore(tmp_path / prepared.id)
+    with full("last.pt"), pytest.raises(MachineError) as caught:
+        single.train(prepared, store)
+    assert caught.value.exit_code == os.EX_IOERR
+    assert store.record() is None
+    assert single.train(prepared, store).status == "complete"
+
+
+def test_a_directory_that_is_deleted_under_a_run_is_named(plan: Plan, undisturbed: dict[str, Any]) -> None:
+    stepped = Trainer.advance
+
+    def deleting(trainer: Trainer) -> None:
+        stepped(trainer)
+        if trainer.step == 7:
+            shutil.rmtree(trainer.members[0].store.path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trainer, "advance", deleting)
+        with pytest.raises(MachineError, match=r"No such file or directory; bring its directory back"):
+            work(plan)
+    assert work(plan) == undisturbed
+
+
+def test_rows_and_names_are_on_the_disk_before_what_counts_on_them(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loss of power leaves no checkpoint that counts on rows which are lost. What is cheap to make is not synced."""
+    synced: list[str] = []
+    names = ("metrics.jsonl", "best.pt", "last.pt", "record.json")
+    for call in ("fsync", "fdatasync"):
+        real = getattr(os, call)
+
+        def noted(file: int, real: Callable[[int], None] = real) -> None:
+            path = Path(os.readlink(f"/proc/self/fd/{file}"))
+            name = next((name for name in names if name in path.name), path.name)
+            synced.append("directory" if path.is_dir() else name)
+            real(file)
+
+        monkeypatch.setattr(os, call, noted)
+    Worker(Plan(plan.study, plan.runs[:1]), WorkOptions(1, 1), StopRequest()).work()
+    assert set(synced) == {*names, "directory"}
+    assert "metrics.jsonl" in synced[: synced.index("last.pt")]
+    assert all(synced[at + 1] == "directory" for at, name in enumerate(synced) if name in ("last.pt", "record.json"))
+
+
+# Files of .study ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_plan_of_another_command_stops_neither_status_nor_report(
+    damage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = records.config()
+    records.run(tmp_path, 1.0)
+    records.plan(tmp_path, made)
+    other = tmp_path / ".study" / "plan-1.json"
+    other.write_bytes(DAMAGES[damage])
+    monkeypatch.setattr("sys.argv", ["status", str(tmp_path)])
+    status.main()
+    said = capsys.readouterr()
+    assert "1/1 runs  1 complete" in said.out
+    assert said.err.count(str(other)) == 1
+    tell_once.cache_clear()
+    assert list(collect([tmp_path])["state"]) == ["complete"]
+    assert capsys.readouterr().err.count(str(other)) == 1
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_plan_is_written_anew_by_its_command(damage: str, plan: Plan) -> None:
+    path = plan.save()
+    path.write_bytes(DAMAGES[damage])
+    with pytest.raises(ConfigError, match="run the sweep's command again"):
+        Plan.load(path)
+    assert plan.save() == path
+    assert Plan.load(path) == plan
+    assert plans(plan.study) == [plan]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_worker_state_is_no_worker(damage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = planned.worker_file(tmp_path, "host", 7)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(DAMAGES[damage])
+    assert worker_lines(tmp_path) == worker_lines(tmp_path) == []
+    assert capsys.readouterr().err.count(str(path)) == 1
+    records.run(tmp_path, 1.0)
+    assert list(collect([tmp_path])["state"]) == ["complete"]
+
+
+@pytest.mark.parametrize("damage", [*DAMAGES, "other types"])
+def test_a_damaged_probe_is_measured_anew(
+    damage: str, plan: Plan, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(probe, "seconds_per_step", lambda _, size: 1.0 / size)
+    like = run.identify(plan.runs[0].config)
+    folder = plan.study / ".study"
+    folder.mkdir(parents=True)
+    assert probe.stack_size(like, 4, folder) == 4
+    whole = json.loads((folder / "probe.json").read_text())
+    broken = json.dumps({key: found | {"best": "4"} for key, found in whole.items()}).encode()
+    (folder / "probe.json").write_bytes(DAMAGES.get(damage, broken))
+    assert probe.stack_size(like, 4, folder) == 4
+    assert json.loads((folder / "probe.json").read_text()) == whole
+    assert str(folder / "probe.json") in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_searches_published_and_drawn_count_as_absent(
+    damage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records.run(tmp_path, 1.0)
+    paths = [tmp_path / ".study" / name for name in ("search-1.json", "published.json", "drawn.json")]
+    paths[0].parent.mkdir()
+    for path in paths:
+        path.write_bytes(DAMAGES[damage])
+    assert searches(tmp_path) == planned.searched(tmp_path) == planned.drawn(tmp_path) == named([str(tmp_path)]) == []
+    told = capsys.readouterr().err
+    assert [told.count(str(path)) for path in paths] == [1, 1, 1]
+
+
+def test_published_numbers_of_every_study_fit_their_own_shape(tmp_path: Path) -> None:
+    content = {
+        "source": "A, table 1",
+        "metric": "test/loss",
+        "values": [{"where": {"cell": "gru"}, "value": 1}],
+        "ablations": [{"factor": "cell", "baseline": "lstm", "margin": 0.1}],
+        "shares": [{"key": "optimizer.lr", "value": 0.5}],
+        "orders": [[{"cell": "gru"}, {"cell": "rnn"}]],
+    }
+    read = published.read(content)
+    published.tell(read, tmp_path)
+    assert named([str(tmp_path)]) == [read]
+
+
+# The kernel cache -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content", [b'{"a": 1}', b'{"a": {"kernel": 3, "milliseconds": {}}}', b"[", b"\xff"])
+def test_a_damaged_kernel_cache_is_measured_anew(
+    content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "rnnsweep").mkdir()
+    (tmp_path / "rnnsweep" / "kernels.json").write_bytes(content)
+    assert chosen({"fused": 2.0, "library": 1.0}, "a", tmp_path)[0] == "library"
+    assert "kernels.json is damaged" in capsys.readouterr().err
+    assert chosen({"fused": 1.0, "library": 2.0}, "a", tmp_path) == ("library", 0)
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EIO])
+def test_the_kernel_cache_works_without_locks(code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", lacking)
+    assert chosen({"fused": 2.0, "library": 1.0}, "a", tmp_path)[0] == "library"
+    assert chosen({"fused": 1.0, "library": 2.0}, "a", tmp_path) == ("library", 0)
+
+
+@pytest.mark.parametrize("name", ["kernels.json", ".choice.lock"])
+def test_a_cache_on_a_full_disk_costs_a_measurement_and_no_more(name: str, tmp_path: Path) -> None:
+    (tmp_path / "rnnsweep" / ".choice.lock").mkdir(parents=True)  # it cannot be opened
+    with full(name):
+        assert chosen({"fused": 2.0, "library": 1.0}, "a", tmp_path)[0] == "library"
+    assert not list(tmp_path.rglob("*.partial"))
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_workers_on_a_disk_without_locks_train_all_and_say_so_once(
+    code: int,
+    plan: Plan,
+    undisturbed: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def lacking(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", lacking)
+    assert work(plan) == undisturbed
+    assert capsys.readouterr().err.count("has no locks") == 1
+    assert not list(plan.study.rglob("*.marker")), "a marker goes with its claim"
+
+
+def test_progress_counts_a_damaged_record_as_to_do(plan: Plan, undisturbed: dict[str, Any]) -> None:
+    assert work(plan) == undisturbed
+    path = plan.store(plan.runs[1]).path / "record.json"
+    path.write_text(path.read_text().replace('"complete"', '"finished"'))
+    progress = Progress(plan)
+    progress.look()
+    assert progress.counts == {"complete": 1, "to do": 1}
+    assert work(plan) == undisturbed
