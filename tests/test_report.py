@@ -359,6 +359,22 @@ def test_bold_is_the_best_and_what_is_not_told_from_it(tmp_path: Path) -> None:
     assert {row.cells[1].text[-2:]: row.cells[1].bold for row in board.rows} == {"64": True, "32": True, "16": False}
 
 
+def test_a_setting_of_which_one_seed_finished_is_not_the_best(tmp_path: Path) -> None:
+    for seed in range(5):
+        records.run(tmp_path, 2.0 + seed / 99, cell="gru", seed=seed)
+        records.run(tmp_path, 1.0, "complete" if seed == 3 else "diverged", cell="lstm", seed=seed)
+        records.run(tmp_path, 2.1 + seed / 99, "complete" if seed else "diverged", cell="rnn", seed=seed)
+    runs = runs_of(tmp_path)
+    assert [runs.describe(s.setting) for s in standings(runs, runs.metric(None))] == [
+        "cell=gru",
+        "cell=rnn",
+        "cell=lstm",
+    ]
+    board = leaderboard(runs, runs.metric(None), {})
+    assert board.rows[2].cells[3].text == "1 of 5, 4 diverged"
+    assert "fewer than 80%" in board.notes[-1]
+
+
 def test_each_table_says_what_it_leaves_out(misleading: Path) -> None:
     records.run(misleading, 1.0, "failed", cell="gru", cell__hidden_size=16, seed=50)
     runs = runs_of(misleading)

@@ -15,6 +15,10 @@ from rnnsweep.report.runs import Metric, Runs
 from rnnsweep.report.tables import Cell, Row, Table, anchor, estimate, pairs_anchor, setting_link
 
 
+ENOUGH = 0.8
+"""Share of a setting's seeds that must have finished for it to be the best: else the lucky seed decides."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Standing:
     """One setting over its seeds."""
@@ -26,9 +30,14 @@ class Standing:
     diverged: int
     rows: NDArray[Any] = dataclasses.field(compare=False, repr=False)
 
+    @property
+    def enough(self) -> bool:
+        """Whether so many of its seeds have finished that it may be the best."""
+        return len(self.values) >= ENOUGH * self.planned
+
 
 def standings(runs: Runs, metric: Metric) -> list[Standing]:
-    """The settings by their mean, the best first; those without a complete run last."""
+    """The settings by their mean, the best first; then those of which too few seeds, or none, have finished."""
     if metric.name not in runs.ranked:
         runs.ranked[metric.name] = _standings(runs, metric)
     found: list[Standing] = runs.ranked[metric.name]
@@ -47,7 +56,7 @@ def _standings(runs: Runs, metric: Metric) -> list[Standing]:
             interval = stats.t_interval(done, least=FEW)
             counts = len(rows), int(diverged[rows].sum())
             found.append(Standing(int(setting[rows[0]]), tuple(done), interval, *counts, rows))
-    return sorted(found, key=lambda s: s.interval.mean * metric.sign if s.values else math.inf)
+    return sorted(found, key=lambda s: (not s.enough, s.interval.mean * metric.sign if s.values else math.inf))
 
 
 def indistinguishable(runs: Runs, metric: Metric, ranked: list[Standing]) -> set[int]:
@@ -60,7 +69,7 @@ def indistinguishable(runs: Runs, metric: Metric, ranked: list[Standing]) -> set
     values, seeds = runs.values(metric.name), pd.to_numeric(runs.frame["seed"], errors="coerce").to_numpy(float)
     best = {seeds[row]: values[row] for row in ranked[0].rows if np.isfinite(values[row])}
     others, p, equal = [], [], set[int]()
-    for standing in ranked[1:]:
+    for standing in (standing for standing in ranked[1:] if standing.enough or not ranked[0].enough):
         pairs = [values[row] - best[seeds[row]] for row in standing.rows if seeds[row] in best]
         scale = abs(ranked[0].interval.mean)
         found = stats.t_interval([gap for gap in pairs if math.isfinite(gap)], least=FEW, scale=scale)
@@ -106,7 +115,9 @@ def leaderboard(runs: Runs, metric: Metric, baselines: dict[str, str]) -> Table:
         cells += _costs(runs, standing, link)[not gap :]
         rows.append(Row(tuple(cells)))
     used = np.flatnonzero(np.isfinite(runs.values(metric.name)))
+    late = any(standing.values and not standing.enough for standing in ranked)
     notes = [str(counted(runs, used, metric.name)), _bold_note(bold, metric), _mean_note("ppl" in columns, gap)]
+    notes += [f"Settings of which fewer than {ENOUGH:.0%} of the seeds have finished come last."] if late else []
     table = Table(f"leaderboard-{anchor(runs.task)}", "Leaderboard", tuple(columns), tuple(rows), tuple(notes), 60)
     return table if any(standing.diverged for standing in ranked) else table.without("diverged last")
 
