@@ -24,6 +24,8 @@ from rnnsweep.report.leaderboard import leaderboard, standings
 from rnnsweep.report.numbers import spread
 from rnnsweep.report.runs import Runs
 from rnnsweep.report.sentences import comparison
+from rnnsweep.report.tables import anchor
+from rnnsweep.report.values import labels
 from rnnsweep.secrets import redacted
 
 
@@ -313,6 +315,38 @@ def test_a_setting_of_one_cell_alone_is_part_of_its_name(tmp_path: Path) -> None
     factor = runs_of(tmp_path).factor("cell")
     assert factor.levels == ("gru", "lstm (cell.forget_bias=0)", "lstm (cell.forget_bias=1)")
     assert "LSTM (cell.forget_bias=1) beats GRU by 0.200" in said(runs_of(tmp_path), "cell", factor.levels[2], "gru")
+
+
+def test_levels_that_differ_are_told_apart(tmp_path: Path) -> None:
+    """Digits beyond the sixth, null beside "null", true beside "true"; 1 and 1.0 are one level."""
+    values = (0.001, 0.00100000001, None, "null", True, "true", 1, 1.0)
+    for seed in range(3):
+        for place, value in enumerate(values):
+            records.run(tmp_path, 2.0 + place, seed=seed, task__length=value, cell__name=f"v{place}")
+    runs = runs_of(tmp_path)
+    factor = runs._factor("task.length", (), ())
+    assert factor.levels == ("null", "0.001", "0.00100000001", "1", "true", '"null"', '"true"')
+    told = [runs.describe(setting, ["cell.name"]) for setting in range(len(values))]
+    assert {f"task.length={level}" for level in factor.levels} == set(told)
+    numbers = pd.Series([0.1234567891234, 0.5])
+    assert list(labels(numbers)) == ["0.123457", "0.5"]
+    found = published.ours(runs, runs.metric(None), "val/loss", {"task.length": 0.001})
+    assert found is not None
+    assert found.interval.mean == 2.0
+
+
+def test_different_names_have_different_addresses(tmp_path: Path) -> None:
+    names = ["-1", "+1", "Русский", "Ελληνικά", "日本", "a b", "a-b", "a/b", "_a", "a_", ""]
+    assert len({anchor(name) for name in names}) == len(names)
+    assert anchor("names_class", "cell.hidden_size") == "names_class-cell_hidden_size"
+    for seed in range(3):
+        for place, cell in enumerate(["gru", "-1", "+1", "Ж", "日", "0.5", "0_5"]):
+            records.run(tmp_path, 2.0 + place + seed / 9, cell=cell, seed=seed)
+    runs = runs_of(tmp_path)
+    effects = Comparison(runs, runs.factor("cell"), runs.metric(None)).against("gru")
+    table = listings.pairs(runs, effects, runs.metric(None))
+    assert len({row.anchor for row in table.rows}) == 6
+    assert all(row.anchor.isascii() for row in table.rows)
 
 
 def test_settings_of_execution_are_no_factor(tmp_path: Path) -> None:

@@ -82,12 +82,12 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 COLUMN = """
-const table = document.querySelector('#table-leaderboard_charlm table');
+const table = document.querySelector('#table-leaderboard-charlm table');
 const head = [...table.tHead.rows[0].cells].findIndex(cell => cell.textContent === arguments[0]);
 return [...table.tBodies[0].rows].filter(row => !row.hidden).map(row => row.cells[head].textContent);
 """
 CLICK = """
-const heads = document.querySelectorAll('#table-leaderboard_charlm th');
+const heads = document.querySelectorAll('#table-leaderboard-charlm th');
 [...heads].find(cell => cell.textContent === arguments[0]).querySelector('button').click();
 """
 
@@ -105,7 +105,7 @@ def test_a_table_is_sorted_by_its_numbers(browser: Browser, page: Path) -> None:
 
 def test_rows_are_filtered_by_words(browser: Browser, page: Path) -> None:
     browser.open(page)
-    script = "const i = document.querySelector('#table-leaderboard_charlm .filter'); i.value = arguments[0];"
+    script = "const i = document.querySelector('#table-leaderboard-charlm .filter'); i.value = arguments[0];"
     browser.run(script + "i.dispatchEvent(new Event('input'))", "LSTM size=1")
     assert len(browser.run(COLUMN, "setting")) == 2
     browser.run(script + "i.dispatchEvent(new Event('input'))", "")
@@ -114,7 +114,7 @@ def test_rows_are_filtered_by_words(browser: Browser, page: Path) -> None:
 
 def test_a_number_leads_to_its_runs(browser: Browser, page: Path) -> None:
     browser.open(page)
-    click = "document.querySelector('#table-leaderboard_charlm tbody td:nth-child(5) a').click(); return location.hash"
+    click = "document.querySelector('#table-leaderboard-charlm tbody td:nth-child(5) a').click(); return location.hash"
     target = browser.run(click)
     assert target.startswith("#setting-charlm-")
     seen = (

@@ -14,7 +14,6 @@ from rnnsweep.report.numbers import bracket, number, size, spread
 from rnnsweep.report.runs import Metric, Runs
 from rnnsweep.report.tables import Cell, Row, Table, anchor, estimate, pairs_anchor, setting_link
 
-
 ENOUGH = 0.8
 """Share of a setting's seeds that must have finished for it to be the best: else the lucky seed decides."""
 

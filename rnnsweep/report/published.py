@@ -16,16 +16,17 @@ from rnnsweep.report import stats
 from rnnsweep.report.effects import FEW
 from rnnsweep.report.leaderboard import Standing, standings
 from rnnsweep.report.numbers import number, signed, spread
-from rnnsweep.report.runs import Metric, Runs, label
+from rnnsweep.report.runs import Metric, Runs
 from rnnsweep.report.tables import Cell, Table, anchor, estimate, rows_of
+from rnnsweep.report.values import exact, label
 
 Where = dict[str, Any]
 """Settings by key: the runs that a published number is about."""
 
 
-class _Value(TypedDict):
-    where: Where
-    value: float
+class _Value(TypedDict, total=False):
+    where: Required[Where]
+    value: Required[float]
     band: float | None
     at_most: bool
     at_least: bool
@@ -78,8 +79,8 @@ def ours(runs: Runs, metric: Metric, name: str, where: Where) -> Ours | None:
     """`name` over the seeds of the setting with the best `metric`, of those where all of `where` holds."""
     inside = np.ones(len(runs.frame), bool)
     for key, value in where.items():
-        column = runs.frame[key].map(label) if key in runs.frame else None
-        inside &= np.zeros(len(inside), bool) if column is None else (column == label(value)).to_numpy()
+        column = runs.frame[key].map(exact) if key in runs.frame else None
+        inside &= np.zeros(len(inside), bool) if column is None else (column == exact(value)).to_numpy()
     best: Standing | None = next((s for s in standings(runs, metric) if s.values and inside[s.rows].all()), None)
     if best is None:
         return None

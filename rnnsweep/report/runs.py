@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from rnnsweep.report.collect import STATES, UNSET, is_setting
 from rnnsweep.report.errors import ReportError
+from rnnsweep.report.values import exact, labels, order
 
 LOWER = ("loss", "ppl", "bpc", "error", "mae", "mse", "rmse", "nats", "gap", "parameters", "seconds")
 HIGHER = ("accuracy", "f1", "exact", "distinct", "known", "match", "share", "controllability", "novelty", "recall")
@@ -93,6 +93,7 @@ class Runs:
         """Settings by their standing, for each metric that was asked for."""
         self._columns: dict[str, NDArray[Any]] = {}
         self._keyed: dict[str, NDArray[Any]] = {}
+        self._labels: dict[str, pd.Series] = {}
         self.begun = self.frame["seed"].notna().to_numpy() if "seed" in frame else np.zeros(len(frame), bool)
         hidden = self._execution()
         self._derive()
@@ -128,7 +129,7 @@ class Runs:
         codes = np.zeros(len(self.frame), np.int64)
         for key in keys:
             if key not in self._keyed:
-                self._keyed[key] = pd.factorize(self.frame[key].map(label))[0]
+                self._keyed[key] = pd.factorize(self.frame[key].map(exact))[0]
             each = self._keyed[key]
             codes, _ = pd.factorize(codes * (each.max() + 1) + each)
         found: NDArray[Any] = np.where(self.begun, codes, -1)
@@ -165,17 +166,23 @@ class Runs:
             return False
         return int(self.frame.loc[~unset, group].nunique()) == 1
 
+    def _shown(self, key: str) -> pd.Series:
+        """The values of a setting as they are shown."""
+        if key not in self._labels:
+            self._labels[key] = labels(self.frame[key])
+        return self._labels[key]
+
     def _factor(self, key: str, together: tuple[str, ...], derived: tuple[str, ...]) -> Factor:
-        values = self.frame[key].map(label).astype(str)
+        values = self._shown(key)
         for own in (other for other in self.varying if other.startswith(f"{key}.") and self._own(other)):
             has = self.frame[own] != UNSET
-            values = values.where(~has, values + " (" + own + "=" + self.frame[own].map(label).astype(str) + ")")
+            values = values.where(~has, values + " (" + own + "=" + self._shown(own) + ")")
         present = (self.frame["setting"] >= 0) & (self.frame[key] != UNSET)
         raw = dict(zip(values[present], self.frame.loc[present, key], strict=True))
-        levels = sorted(raw, key=lambda label: (_order(raw[label]), _by_number(label)))
-        numeric = all(isinstance(raw[label], int | float) and not isinstance(raw[label], bool) for label in levels)
+        levels = sorted(raw, key=lambda level: order(raw[level], level))
+        numeric = all(isinstance(raw[level], int | float) and not isinstance(raw[level], bool) for level in levels)
         column = pd.Categorical(values.where(present), categories=levels).codes.astype(np.int64)
-        numbers = tuple(float(raw[label]) for label in levels) if numeric else None
+        numbers = tuple(float(raw[level]) for level in levels) if numeric else None
         return Factor(key, tuple(levels), numbers, column, together, derived)
 
     def factor(self, key: str) -> Factor:
@@ -277,11 +284,8 @@ class Runs:
         for row in range(len(settings) - 1, -1, -1):
             if settings[row] >= 0:
                 first[settings[row]] = row
-        columns = [(key, self.frame[key].to_numpy(object)[first]) for key in self.varying]
-        return [
-            [(key, label(values[i])) for key, values in columns if values[i] is None or values[i] != UNSET]
-            for i in range(len(first))
-        ]
+        columns = [(key, self._shown(key).to_numpy(object)[first]) for key in self.varying]
+        return [[(key, values[i]) for key, values in columns if values[i] != UNSET] for i in range(len(first))]
 
     def describe(self, setting: int, without: Sequence[str] = ()) -> str:
         """A setting by the values of what varies."""
@@ -294,32 +298,6 @@ def _follows(cause: NDArray[Any], effect: NDArray[Any]) -> bool:
     pairs = pd.DataFrame({"cause": cause, "effect": effect}).drop_duplicates()
     return bool(len(pairs) == pairs["cause"].nunique())
 
-
-def label(value: Any) -> str:
-    """A value as it is shown: the YAML word for it."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool | np.bool_):
-        return str(bool(value)).lower()
-    return format(value, "g") if isinstance(value, float) else str(value)
-
-
-def _order(value: Any) -> tuple[int, float, str]:
-    if value is None:
-        return (0, 0.0, "")
-    if isinstance(value, int | float):
-        return (1, float(value), "")
-    return (2, float(FAMILIES.index(value)) if value in FAMILIES else len(FAMILIES), str(value))
-
-
-def _by_number(label: str) -> list[tuple[str, float]]:
-    """The text with its numbers as numbers, so that `window=4` comes before `window=16`."""
-    parts = re.split(r"(\d+(?:\.\d+)?)", label)
-    return [(text, float(digits)) for text, digits in zip(parts[::2], [*parts[1::2], "0"], strict=True)]
-
-
-FAMILIES = ("rnn", "gru", "lstm", "last", "mean", "max", "attention", "adamw", "adam", "sgd", "rmsprop", "first_step")
-"""The order in which a reader expects names; others come after these, by the alphabet."""
 
 GROUPS = ("task", "cell", "pooling", "optimizer", "train")
 

@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+import hashlib
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -95,8 +97,20 @@ def oneline(text: str) -> str:
 
 @functools.cache
 def anchor(*parts: Any) -> str:
-    """An address inside the page, of letters and digits alone."""
-    return "-".join("".join(c if c.isalnum() and c.isascii() else "_" for c in str(part)) for part in parts)
+    """A name for a file, and an address inside the page, of ASCII letters and digits.
+
+    A part that holds more than words, dots and underscores gets a digest, so that different parts stay different.
+    """
+    return "-".join(_addressed(str(part)) for part in parts)
+
+
+def _addressed(part: str) -> str:
+    plain = re.sub(r"[^A-Za-z0-9]", "_", part)
+    return plain if re.fullmatch(r"[A-Za-z0-9]+(?:[._][A-Za-z0-9]+)*", part) else f"{plain}_{_digest(part)}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:8]
 
 
 def setting_link(runs: Runs, setting: int) -> str:
@@ -104,7 +118,8 @@ def setting_link(runs: Runs, setting: int) -> str:
 
 
 def pairs_anchor(runs: Runs, effect: Effect) -> str:
-    return anchor("pairs", runs.task, effect.factor, effect.level, effect.baseline)
+    levels = _digest(f"{effect.level}\0{effect.baseline}")  # 0.5 and 0_5 differ, too
+    return anchor("pairs", runs.task, effect.factor, effect.level, effect.baseline, levels)
 
 
 # Accounting ------------------------------------------------------------------------------------------------------
