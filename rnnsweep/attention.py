@@ -58,6 +58,7 @@ class Attention(nn.Module):
         Returns:
             The weighted means of the keys, and the weights.
         """
+        keys = torch.where(exists[:, :, None], keys, 0.0)  # a weight of 0 times a number that is not finite is NaN
         scores = torch.where(exists[:, None], self._scores(queries, keys), -torch.inf)
         weights = scores.softmax(2)
         return weights @ keys, weights

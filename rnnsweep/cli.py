@@ -1,5 +1,6 @@
 """The command line: compose, check, train a stack of one, show the result. Imports no torch before it trains."""
 
+import math
 import os
 import re
 import sys
@@ -19,6 +20,7 @@ from rnnsweep.terminal import command, complain
 
 if TYPE_CHECKING:
     from rnnsweep.record import RunRecord, RunStore
+    from rnnsweep.types import Metric
 
 PACKAGED = Path(__file__).parent / "conf"
 CONF = PACKAGED if PACKAGED.exists() else Path(__file__).parent.parent / "conf"
@@ -52,7 +54,7 @@ def _main() -> None:
 def _compose_and_train() -> None:
     composed = False
 
-    def job(config: DictConfig) -> float | None:
+    def job(config: DictConfig) -> float:
         nonlocal composed
         composed = True
         try:
@@ -132,7 +134,7 @@ def _refuse(message: str, code: int = 2) -> NoReturn:
     sys.exit(complain("rnnsweep", message, code))
 
 
-def _run(config: DictConfig) -> float | None:
+def _run(config: DictConfig) -> float:
     from rnnsweep.config import plain
     from rnnsweep.interpolation import settled
     from rnnsweep.naming import named
@@ -147,7 +149,28 @@ def _run(config: DictConfig) -> float | None:
     store = RunStore(root / run.id)
     record = train(run, store)
     show(record, store)
-    return record.best.get(f"val/{run.task.metric.name}")
+    metric, value = run.task.metric, to_minimise(record, run.task.metric)
+    sweeper = str(HydraConfig.get().sweeper._target_).rpartition(".")[2]
+    if HydraConfig.get().mode == RunMode.MULTIRUN and sweeper != "BasicSweeper":
+        sign = "-" if metric.direction == "max" else ""
+        print(f"{sweeper} gets, to be minimised: {sign}val/{metric.name} = {value:.5g}", flush=True)
+    return value
+
+
+def to_minimise(record: "RunRecord", metric: "Metric") -> float:
+    """What a sweeper that minimises gets of a run, as Hydra's own for Optuna does.
+
+    Args:
+        record: the run's.
+        metric: what the task is judged by.
+
+    Returns:
+        The metric at the best validation, negated where a higher one is better. Infinity where the run diverged.
+    """
+    value = record.best.get(f"val/{metric.name}")
+    if record.status == "diverged" or value is None:
+        return math.inf
+    return -value if metric.direction == "max" else value
 
 
 def _root(out: str) -> Path:

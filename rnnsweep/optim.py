@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rnnsweep.errors import ConfigError
 from rnnsweep.types import PER_MEMBER, NonNegative, Positive, Rate
 
 Rows = Float[Tensor, "member parameter"]
@@ -98,6 +99,11 @@ class SGD(AbstractOptimizer):
     lr: Annotated[Positive, PER_MEMBER] = 0.1
     momentum: Annotated[Rate, PER_MEMBER] = 0.0
     nesterov: bool = False
+
+    def __post_init__(self) -> None:
+        if self.nesterov and self.momentum == 0:
+            problem = "Nesterov's momentum needs a momentum above 0, as in torch; set `optimizer.momentum`, as to 0.9"
+            raise ConfigError("optimizer.nesterov", problem, ("optimizer.momentum",))
 
     def init(self, parameters: Rows) -> Slots:
         return {"velocity": torch.zeros_like(parameters)}

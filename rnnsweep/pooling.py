@@ -36,10 +36,11 @@ class AbstractPooling(nn.Module, abc.ABC):
 
         Args:
             h: the outputs at all steps, padded.
-            lengths: how many steps of each sequence exist, at least 1.
+            lengths: how many steps of each sequence exist.
 
         Returns:
-            A vector for each sequence. It must not depend on padded steps.
+            A vector for each sequence, zeros where no step exists. It must not depend on padded steps, whatever they
+            hold.
         """
 
 
@@ -49,7 +50,9 @@ class Last(AbstractPooling):
     def forward(
         self, h: Float[Tensor, "batch time hidden"], lengths: Int[Tensor, "batch"]
     ) -> Float[Tensor, "batch hidden"]:
-        return h.gather(1, (lengths - 1)[:, None, None].expand(-1, 1, h.shape[2])).squeeze(1)
+        exists = (lengths > 0)[:, None]
+        last = (lengths - 1).clamp(min=0)[:, None, None].expand(-1, 1, h.shape[2])
+        return torch.where(exists, h.gather(1, last).squeeze(1), 0.0)
 
 
 class Mean(AbstractPooling):
@@ -58,7 +61,7 @@ class Mean(AbstractPooling):
     def forward(
         self, h: Float[Tensor, "batch time hidden"], lengths: Int[Tensor, "batch"]
     ) -> Float[Tensor, "batch hidden"]:
-        return torch.where(mask(lengths, h.shape[1])[:, :, None], h, 0.0).sum(1) / lengths[:, None]
+        return torch.where(mask(lengths, h.shape[1])[:, :, None], h, 0.0).sum(1) / lengths.clamp(min=1)[:, None]
 
 
 class Max(AbstractPooling):
@@ -67,7 +70,8 @@ class Max(AbstractPooling):
     def forward(
         self, h: Float[Tensor, "batch time hidden"], lengths: Int[Tensor, "batch"]
     ) -> Float[Tensor, "batch hidden"]:
-        return torch.where(mask(lengths, h.shape[1])[:, :, None], h, -torch.inf).amax(1)
+        highest = torch.where(mask(lengths, h.shape[1])[:, :, None], h, -torch.inf).amax(1)
+        return torch.where((lengths > 0)[:, None], highest, 0.0)
 
 
 class Attention(AbstractPooling):
@@ -81,6 +85,9 @@ class Attention(AbstractPooling):
     def forward(
         self, h: Float[Tensor, "batch time hidden"], lengths: Int[Tensor, "batch"]
     ) -> Float[Tensor, "batch hidden"]:
+        exists = mask(lengths, h.shape[1])
+        h = torch.where(exists[:, :, None], h, 0.0)  # a weight of 0 times a number that is not finite is NaN
         scores = linear(torch.tanh(self.project(h)), self.query[None], None).squeeze(2)
-        weights = torch.where(mask(lengths, h.shape[1]), scores, -torch.inf).softmax(1)
+        # the lowest number in place of -inf: where no step exists the weights are equal, and not NaN
+        weights = torch.where(exists, scores, torch.finfo(scores.dtype).min).softmax(1)
         return (weights[:, :, None] * h).sum(1)

@@ -36,6 +36,7 @@ from rnnsweep.errors import ConfigError, MachineError, tell_once
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.kernels import fused
 from rnnsweep.matching import nearest
+from rnnsweep.optim import AbstractOptimizer
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.tasks.base import AbstractTask, declared
 from rnnsweep.train import Member, Observer, ShouldPrune, TrainConfig, Trainer, never
@@ -76,6 +77,7 @@ def identify(config: Config) -> Run:
     """
     config, texts = interpolation.resolved(config)
     config, classes = validated(config)
+    make_optimizer(config, classes)
     task = make_task(config, classes)
     identity = config, classes, task.source_hash
     digest = fingerprint(*identity)
@@ -137,6 +139,17 @@ def make_task(config: Config, classes: dict[str, type]) -> AbstractTask:
     return task
 
 
+def make_optimizer(config: Config, classes: dict[str, type]) -> AbstractOptimizer:
+    """The update rule of a run.
+
+    Raises:
+        ConfigError: its settings contradict each other.
+    """
+    optimizer = classes["optimizer"](**settings(config, "optimizer"))
+    assert isinstance(optimizer, AbstractOptimizer)
+    return optimizer
+
+
 def make_model(config: Config, classes: dict[str, type], task: AbstractTask) -> nn.Module:
     """The model of a run with its initial weights, a function of the seed."""
     sizes = {} if config["cell"].get("match_params") is None else {"hidden_size": _matched(config, classes, task)}
@@ -177,7 +190,7 @@ def make_member(run: Run, store: RunStore) -> Member:
         task=run.task,
         code=provenance.code(run.config),
         model=make_model(run.config, run.classes, run.task),
-        optimizer=run.classes["optimizer"](**settings(run.config, "optimizer")),
+        optimizer=make_optimizer(run.config, run.classes),
         config=run.train,
         store=store,
     )

@@ -1,13 +1,16 @@
 """The commands as a user runs them."""
 
 import json
+import math
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +18,10 @@ from conftest import ROOT
 from test_pages import PAGES, blocks
 
 from rnnsweep import run
+from rnnsweep.cli import to_minimise
 from rnnsweep.errors import ConfigError
+from rnnsweep.record import RunRecord
+from rnnsweep.types import Metric
 
 QUICK = ("cell.hidden_size=8", "train.threads=1", "train.log_every=10", "train.eval_every=50", "train.batch_size=16")
 PARITY = ("task=parity", "task.examples=400", "task.held_out=50", *QUICK)
@@ -201,6 +207,34 @@ def test_the_stock_sweeper_runs_each_combination(tmp_path: Path) -> None:
         "parity-rnn-s0",
         "parity-rnn-s1",
     ]
+
+
+@pytest.mark.parametrize(
+    ("direction", "status", "best", "given"),
+    [
+        ("min", "complete", 0.5, 0.5),
+        ("max", "complete", 0.5, -0.5),
+        ("max", "diverged", 0.5, math.inf),
+        ("min", "diverged", None, math.inf),
+    ],
+)
+def test_a_sweeper_that_minimises_gets_what_is_to_be_minimised(
+    direction: Any, status: Any, best: float | None, given: float
+) -> None:
+    record = RunRecord("r", status, {}, {"step": 1, "val/score": best}, 10, 1.5, 1, {}, {})
+    assert to_minimise(record, Metric("score", "", direction)) == given
+
+
+@pytest.mark.slow
+def test_the_stock_optuna_sweeper_maximises_accuracy(tmp_path: Path) -> None:
+    size = ("task=parity", "task.examples=100", "task.held_out=40", "train.batch_size=20", "cell.hidden_size=4")
+    stock = ("hydra/sweeper=optuna", "hydra/launcher=basic", "hydra.sweeper.n_trials=3", "hydra.sweeper.n_jobs=1")
+    search = ("-m", "optimizer.lr=interval(1e-3,1e-1)", "train.steps=20", "train.eval_every=10")
+    result = rnnsweep(*stock, *size, *search, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    given = re.findall(r"OptunaSweeper gets, to be minimised: -val/accuracy = (-0\.\d+)", result.stdout)
+    records = [json.loads(path.read_text()) for path in tmp_path.glob("multirun/**/record.json")]
+    assert sorted(map(float, given)) == pytest.approx(sorted(-r["best"]["val/accuracy"] for r in records), rel=1e-4)
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--cfg", "job"], ["-sc", "query=bash"]])

@@ -7,6 +7,7 @@ import torch
 from conftest import Compose, choices
 
 from rnnsweep import optim, run
+from rnnsweep.errors import ConfigError
 from rnnsweep.optim import AbstractOptimizer, Numbers, clip_
 
 CPU = torch.device("cpu")
@@ -50,6 +51,14 @@ def test_equals_torch_step_by_step(ours, twin, options, dtype, tolerance) -> Non
             optimizer.step()
         members[0].update(parameters, moves, slots, numbers, step)
         torch.testing.assert_close(parameters, torch.stack(references).detach(), atol=tolerance, rtol=tolerance)
+
+
+def test_nesterov_without_momentum_is_refused_as_torch_does(composed: Compose) -> None:
+    with pytest.raises(ValueError, match="Nesterov momentum requires a momentum"):
+        torch.optim.SGD([torch.zeros(1)], lr=0.1, nesterov=True)
+    with pytest.raises(ConfigError, match=r"optimizer.nesterov: .* set `optimizer.momentum`"):
+        run.identify(composed("task=parity", "optimizer=sgd", "optimizer.nesterov=true", "optimizer.momentum=0.0"))
+    run.identify(composed("task=parity", "optimizer=sgd", "optimizer.nesterov=true", "optimizer.momentum=0.5"))
 
 
 def test_the_schedule_scales_the_rate() -> None:

@@ -5,7 +5,7 @@ import torch
 from conftest import Compose, choices
 
 from rnnsweep import run
-from rnnsweep.pooling import AbstractPooling
+from rnnsweep.pooling import AbstractPooling, mask
 
 LENGTHS = torch.tensor([1, 4, 6])
 
@@ -27,6 +27,23 @@ def test_padding_never_counts(pooling: AbstractPooling) -> None:
     for row, length in enumerate(LENGTHS):
         alone = pooling(h[row : row + 1, :length], length[None])
         torch.testing.assert_close(alone, pooling(h, LENGTHS)[row : row + 1])
+
+
+@pytest.mark.parametrize("padding", [torch.nan, torch.inf, -torch.inf])
+def test_padding_that_is_not_finite_never_counts(padding: float, pooling: AbstractPooling) -> None:
+    """Neither in what is pooled nor in its gradients; a sequence without any step gives zeros."""
+    clean, lengths = torch.randn(4, 6, 5), torch.tensor([1, 4, 6, 0])
+    exists = mask(lengths, 6)[:, :, None]
+    found = []
+    for padded in (clean, torch.where(exists, clean, padding)):
+        h = padded.requires_grad_()
+        pooled = pooling(h, lengths)
+        gradients = torch.autograd.grad(pooled.sum(), [h, *pooling.parameters()])
+        found.append((pooled, *gradients))
+    for with_zeros, with_padding in zip(*found, strict=True):
+        assert with_padding.isfinite().all()
+        assert torch.equal(with_zeros, with_padding)
+    assert not found[1][0][3].any()
 
 
 def test_against_a_loop(composed: Compose) -> None:

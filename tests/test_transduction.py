@@ -137,6 +137,18 @@ def test_attention_is_the_papers(kind: str) -> None:
     torch.testing.assert_close(context[0, 0], shares @ keys[:2])
 
 
+@pytest.mark.parametrize("kind", ATTENTIONS[1:])
+def test_padding_that_is_not_finite_is_not_attended_to(kind: str) -> None:
+    attention = Attention(kind, 4, 4, 3)  # type: ignore[arg-type]
+    exists = torch.tensor([[True, True, False]])
+    queries, keys = torch.randn(1, 2, 4), torch.randn(1, 3, 4)
+    clean, _ = attention(queries, keys, exists)
+    keys[0, 2] = torch.nan
+    read, weights = attention(queries, keys, exists)
+    assert torch.equal(read, clean)
+    assert not weights[..., 2].any()
+
+
 @pytest.mark.parametrize("penalty", [0.0, *(pytest.param(each, marks=pytest.mark.slow) for each in (0.6, 2.0))])
 @pytest.mark.parametrize("attention", ["none", "bahdanau", "luong_dot"])
 def test_a_wide_beam_finds_what_brute_force_finds(penalty: float, attention: str, composed: Compose) -> None:
