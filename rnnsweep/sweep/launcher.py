@@ -8,15 +8,18 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess
-from typing import Any
+from typing import TextIO
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from rnnsweep.errors import ConfigError, MachineError
 from rnnsweep.interrupt import Interrupted, listening
 from rnnsweep.sweep.machine import visible_gpus
+from rnnsweep.sweep.place import Place
 from rnnsweep.sweep.task import WorkTask
 
 LOOK_SECONDS = 0.2  # between two looks at the workers
@@ -42,52 +45,64 @@ class LocalLauncher:
 
         Raises:
             Interrupted: a signal came; the workers have written their checkpoints.
+            MachineError: the study's directory is gone.
         """
+        self.streams = sys.stdout, sys.stderr
         with listening() as stop:
-            workers = [self._start(index) for index in range(len(job_overrides))]
+            places = [Place(index, len(job_overrides), self.task, self._fork) for index in range(len(job_overrides))]
+            for place in places:
+                place.look()
             view = self.task.view()
             try:
-                while any(worker.is_alive() for worker in workers):
+                while not all(place.over for place in places):
                     time.sleep(LOOK_SECONDS)
                     view.refresh()
                     if stop.signum:
                         raise Interrupted(stop.signum)
-                    workers = [self._looked_after(index, worker) for index, worker in enumerate(workers)]
+                    self.task.check()
+                    for place in places:
+                        place.look()
             finally:
-                _end(workers)
+                _end(places)
                 view.close()
         results = [JobReturn(overrides=list(overrides)) for overrides in job_overrides]
         for result in results:
             result.status, result.return_value = JobStatus.COMPLETED, None
         return results
 
-    def _looked_after(self, index: int, worker: ForkProcess) -> ForkProcess:
-        """The worker, or the one that replaces it where it died without a word."""
-        if worker.exitcode is None or worker.exitcode >= 0:
-            return worker
-        self.task.bury(worker.pid or 0, signal.Signals(-worker.exitcode).name)
-        return self._start(index)
+    def _fork(self, index: int) -> tuple[ForkProcess, Connection]:
+        """A worker's process, and what will tell the error that it ends with.
 
-    def _start(self, index: int) -> ForkProcess:
+        Raises:
+            OSError: the system starts no more processes.
+        """
         context = multiprocessing.get_context("fork")
         gpu = self.gpus[index % len(self.gpus)] if self.gpus else None
-        worker = context.Process(target=_serve, args=(self.task, gpu, os.getpid()))
-        worker.start()
-        return worker
+        hear, tell = context.Pipe(duplex=False)
+        with tell:
+            worker = context.Process(target=_serve, args=(self.task, gpu, os.getpid(), tell, self.streams))
+            worker.start()
+        return worker, hear
 
 
-def _serve(task: WorkTask, gpu: str | None, parent: int) -> None:
+def _serve(task: WorkTask, gpu: str | None, parent: int, tell: Connection, streams: tuple[TextIO, TextIO]) -> None:
     """The life of a worker's process."""
+    sys.stdout, sys.stderr = streams  # not those of the parent's live display, which belong to a thread of its own
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until the task listens; the parent's handler knows the parent alone
+    for signum in (signal.SIGINT, signal.SIGHUP):  # a terminal sends them to all; the parent decides, by SIGTERM
+        signal.signal(signum, signal.SIG_IGN)
     _die_with(parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches all; the parent decides, by SIGTERM
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     try:
         task()
     except Interrupted as interrupt:
         sys.exit(interrupt.exit_code)
-    except Exception:
-        traceback.print_exc()
+    except (ConfigError, MachineError) as error:
+        tell.send(str(error))
+        sys.exit(1)
+    except Exception as error:
+        tell.send(f"{type(error).__name__}: {error}{task.keep(traceback.format_exc())}")
         sys.exit(1)
 
 
@@ -99,8 +114,9 @@ def _die_with(parent: int) -> None:
             sys.exit(143)
 
 
-def _end(workers: Sequence[Any]) -> None:
+def _end(places: Sequence[Place]) -> None:
     """Asks the workers that still live to stop, and waits for their checkpoints."""
+    workers = [place.worker for place in places if place.worker is not None]
     for worker in workers:
         if worker.is_alive():
             worker.terminate()

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnnsweep import files
-from rnnsweep.planned import WorkerState, worker_file
+from rnnsweep.errors import MachineError
+from rnnsweep.planned import FOLDER, WorkerState, worker_file
 from rnnsweep.record import RunStore
 
 if TYPE_CHECKING:
-    from rnnsweep.sweep.view import View
+    from rnnsweep.sweep.view import Standing, View
     from rnnsweep.sweep.worker import WorkOptions
 
 
@@ -37,25 +38,67 @@ class WorkTask:
     def is_search(self) -> bool:
         return self.plan.name.startswith("search-")
 
+    @property
+    def study(self) -> Path:
+        return self.plan.parent.parent
+
     def view(self) -> "View":
         """What a person sees of the sweep while it runs."""
+        from rnnsweep.sweep.view import View
+
+        return View(self._standing())
+
+    def _standing(self) -> "Standing":
         from rnnsweep.sweep.plan import Plan
         from rnnsweep.sweep.search import Search
         from rnnsweep.sweep.trials import Trials
-        from rnnsweep.sweep.view import Progress, View
+        from rnnsweep.sweep.view import Progress
 
-        return View(Trials(Search.load(self.plan)) if self.is_search else Progress(Plan.load(self.plan)))
+        return Trials(Search.load(self.plan)) if self.is_search else Progress(Plan.load(self.plan))
 
-    def bury(self, pid: int, cause: str) -> None:
-        """Notes the death of a worker on this machine; a run that died twice without getting further has failed."""
+    def left(self) -> int:
+        """How many runs, or trials, are left to do."""
+        standing = self._standing()
+        standing.look()
+        return standing.left
+
+    def check(self) -> None:
+        """Looks whether the work is still there.
+
+        Raises:
+            MachineError: somebody deleted the study's directory.
+        """
+        try:
+            self.plan.stat()
+        except FileNotFoundError as error:
+            raise MachineError(self.study, error, "found") from None
+        except OSError:  # of a network's file system, which comes back
+            return
+
+    def keep(self, error: str) -> str:
+        """Keeps the traceback of a worker's error; returns the words that say where, none where that fails."""
+        path = self.study / FOLDER / "errors.log"
+        try:
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(f"{error}\n")
+        except OSError:
+            return ""
+        return f"; its traceback is in {path}"
+
+    def bury(self, pid: int, cause: str) -> bool:
+        """Notes the death of a worker on this machine; a run that died twice without getting further has failed.
+
+        Returns:
+            Whether it had a run in hand.
+        """
         from rnnsweep.run import fail
 
-        study = self.plan.parent.parent
-        board = worker_file(study, platform.node(), pid)
+        board = worker_file(self.study, platform.node(), pid)
         state = files.read(board, WorkerState)
         board.unlink(missing_ok=True)
-        for name in state.runs if state else ():
-            store = RunStore(study / name)
+        names = state.runs if state else []
+        for name in names:
+            store = RunStore(self.study / name)
             if not store.claim():
                 continue
             if store.record() is None and store.died() >= 2:  # read after the claim: another may have trained it
@@ -63,3 +106,4 @@ class WorkTask:
                 hint = "; SIGKILL is what the kernel sends when memory runs out" if cause == "SIGKILL" else ""
                 fail(name, store, store.config() or {}, error + hint)
             store.release()
+        return bool(names)

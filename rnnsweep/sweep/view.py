@@ -127,9 +127,12 @@ class View:
         if sys.stdout.isatty():
             from rich.live import Live
 
-            self.shown_at = 0.0
             self.live = Live(refresh_per_second=4)
-            self.live.start()
+            try:
+                self.live.start()
+                self.shown_at = 0.0
+            except RuntimeError:  # the system starts no thread for it
+                self.live = None
 
     def refresh(self) -> None:
         """Call it often; it looks at the files once a second."""

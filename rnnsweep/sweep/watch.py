@@ -2,10 +2,12 @@
 
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 
 from hydra.core.utils import JobReturn
 
+from rnnsweep.errors import ConfigError, MachineError, tell_once
 from rnnsweep.sweep.task import WorkTask
 
 LOOK_SECONDS = 1.0
@@ -17,8 +19,8 @@ def watch(launch: Callable[[], Sequence[JobReturn]], task: WorkTask) -> None:
     A cluster may lose a job without a word (a cancelled Slurm job without accounting never reports), so the launcher
     waits in a thread of its own, and nobody waits for it once the work is done.
 
-    Raises:
-        Exception: what a launcher raised while runs were left to do.
+    A launcher that fails while runs are left, as joblib does whole when one of its processes is killed, is told in a
+    line; the runs stay as they are.
     """
     errors: list[Exception] = []
 
@@ -37,7 +39,17 @@ def watch(launch: Callable[[], Sequence[JobReturn]], task: WorkTask) -> None:
             time.sleep(LOOK_SECONDS)
             view.refresh()
             view.progress.look()
+            task.check()
     finally:
         view.close()
+    view.progress.look()
     if errors and view.progress.left:
-        raise errors[0]
+        tell_once(_sentence(errors[0], task, view.progress.left))
+
+
+def _sentence(error: Exception, task: WorkTask, left: int) -> str:
+    """What a launcher failed of, in a line; all that it said is kept."""
+    said = (str(error).strip().splitlines() or [""])[0].rstrip(".")
+    named = said if isinstance(error, ConfigError | MachineError) else f"{type(error).__name__}: {said}"
+    kept = task.keep("".join(traceback.format_exception(error)))
+    return f"the launcher ended with {left} left to do: {named}{kept}; the same command continues"

@@ -1,0 +1,76 @@
+"""A worker's place in a sweep: its process, and another one where it died, as long as there is hope."""
+
+import math
+import signal
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkProcess
+
+from rnnsweep.errors import tell_once
+from rnnsweep.sweep.task import WorkTask
+
+DEATHS = 5
+"""A worker that has died so often in a row, while no run got further, is not started again."""
+PAUSE = 1.0
+"""Seconds before the second start; twice as many before each further one."""
+
+STOPPED = [128 + signum for signum in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)]
+"""The exit codes of a worker that somebody asked to stop."""
+
+
+class Place:
+    """Looks after one worker.
+
+    Args:
+        index: which of the workers.
+        count: how many there are.
+        task: what it works on.
+        fork: starts its process; returns it, and the end of a pipe that tells the error it ends with.
+    """
+
+    def __init__(self, index: int, count: int, task: WorkTask, fork: Callable[[int], tuple[ForkProcess, Connection]]):
+        self.index, self.count, self.task, self.fork = index, count, task, fork
+        self.worker: ForkProcess | None = None
+        self.over = False
+        self._deaths, self._due, self._left = 0, 0.0, math.inf
+
+    def look(self) -> None:
+        """Starts the worker when its time has come, and sees what has become of it."""
+        if self.over:
+            return
+        if self.worker is None:
+            if time.monotonic() >= self._due:
+                self._start()
+        elif self.worker.exitcode is not None:
+            self._ended(self.worker, self.worker.exitcode)
+
+    def _start(self) -> None:
+        try:
+            self.worker, self._hear = self.fork(self.index)
+        except OSError as error:
+            self._again(f"{error.strerror}: allow more processes (`ulimit -u`) or memory, or ask for fewer workers")
+
+    def _ended(self, worker: ForkProcess, code: int) -> None:
+        self.worker = None
+        if code == 0 or code in STOPPED:
+            self.over = True
+        elif code > 0:
+            said = self._hear.recv() if self._hear.poll() else f"exit code {code}"
+            tell_once(f"a worker ended with an error: {said}")
+            self._again(said)
+        else:
+            cause = signal.Signals(-code).name
+            self._again(cause, self.task.bury(worker.pid or 0, cause))
+
+    def _again(self, cause: str, in_a_run: bool = False) -> None:
+        """Plans the next start: at once where the worker died in a run, whose own deaths are counted, else later."""
+        left = self.task.left()
+        self._deaths = 0 if in_a_run else 1 if left < self._left else self._deaths + 1
+        self._left = left
+        self._due = time.monotonic() + (PAUSE * 2 ** (self._deaths - 1) if self._deaths else 0)
+        if self._deaths >= DEATHS:
+            self.over = True
+            name = f"worker {self.index + 1} of {self.count}"
+            problem = f"it ended {DEATHS} times in a row while no run got further ({cause})"
+            tell_once(f"{name} is given up: {problem}; the others go on, and the same command tries again")
