@@ -63,6 +63,8 @@ def _compose_and_train() -> None:
             _refuse_setting(error)
         except MachineError as error:
             _refuse(str(error), error.exit_code)
+        except OSError as error:
+            sys.exit(complain("rnnsweep", error, 1))
 
     try:
         hydra.main(config_path=str(CONF), config_name="config")(job)()

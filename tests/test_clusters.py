@@ -118,6 +118,27 @@ def test_joblib_and_submitit_local(tmp_path: Path) -> None:
         assert complete(tmp_path / "multirun" / launcher[0]) == 4
 
 
+def test_joblib_with_a_killed_worker_ends_in_a_line_and_goes_on_with_the_same_command(tmp_path: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    command = (*LONG, "cell=rnn", "seed=range(3)", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    process = start(*command, cwd=tmp_path)
+    study = tmp_path / "multirun" / "default"
+    wait_until(lambda: len(list(study.glob("*/last.pt"))) >= 2, process)
+    worker = next((study / ".study" / "workers").glob("[!.]*.json"))
+    os.kill(json.loads(worker.read_text())["pid"], signal.SIGKILL)
+    out, error = process.communicate(timeout=200)
+    assert process.returncode == 1, out + error
+    (line,) = error.splitlines()
+    assert "the launcher ended with" in line
+    assert "TerminatedWorkerError: A worker process managed by the executor was unexpectedly terminated" in line
+    assert "to do" in out
+    process = start(*command, cwd=tmp_path)
+    out, error = process.communicate(timeout=400)
+    assert process.returncode == 0, out + error
+    assert complete(study) == 3
+    assert rows_once(study)
+
+
 @pytest.fixture
 def postgresql() -> Iterator[str]:
     """The URL of a database of a server of its own, as Debian's package brings it."""

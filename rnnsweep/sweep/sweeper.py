@@ -29,7 +29,7 @@ from rnnsweep.sweep.samplers import Pruner, Sampler, check_sampler
 from rnnsweep.sweep.search import Search, corner
 from rnnsweep.sweep.skip import Skip
 from rnnsweep.sweep.task import WorkTask
-from rnnsweep.sweep.watch import watch
+from rnnsweep.sweep.watch import raise_from, watch
 
 if TYPE_CHECKING:
     from rnnsweep.run import Run
@@ -356,8 +356,7 @@ class StudySweeper:
         jobs: list[list[str]] = [[] for _ in range(count)]
         if self._target.startswith("rnnsweep.") or "basic_launcher" in self._target:
             try:
-                for result in launcher.launch(jobs, initial_job_idx=0):
-                    _ = result.return_value  # raises what the worker raised
+                raise_from(launcher.launch(jobs, initial_job_idx=0))
             except Interrupted:
                 print(f"\nstopped; the runs in hand have checkpoints: the same command continues {study}", flush=True)
                 raise

@@ -5,7 +5,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 
-from hydra.core.utils import JobReturn
+from hydra.core.utils import JobReturn, JobStatus
 
 from rnnsweep.errors import ConfigError, MachineError, tell_once
 from rnnsweep.sweep.task import WorkTask
@@ -26,8 +26,7 @@ def watch(launch: Callable[[], Sequence[JobReturn]], task: WorkTask) -> None:
 
     def start() -> None:
         try:
-            for result in launch():
-                _ = result.return_value  # raises what the worker raised
+            raise_from(launch())
         except Exception as error:
             errors.append(error)
 
@@ -45,6 +44,13 @@ def watch(launch: Callable[[], Sequence[JobReturn]], task: WorkTask) -> None:
     view.progress.look()
     if errors and view.progress.left:
         tell_once(_sentence(errors[0], task, view.progress.left))
+
+
+def raise_from(results: Sequence[JobReturn]) -> None:
+    """Raises what a worker raised."""
+    for result in results:
+        if result.status == JobStatus.FAILED:
+            raise result._return_value  # its property `return_value` prints a line before it raises
 
 
 def _sentence(error: Exception, task: WorkTask, left: int) -> str:
