@@ -29,22 +29,28 @@ FEW = 3  # with fewer settings than this the seeds are what is sampled, and the 
 
 @dataclasses.dataclass(frozen=True)
 class Divergence:
-    """Over pairs of which both have ended: how many diverged on each side, and in how many pairs only one did."""
+    """Over pairs of which both have ended: how many runs diverged on each side, and where one side did more often.
+
+    Seeds of one setting diverge alike, so settings are counted where there are enough of them, else seeds.
+    """
 
     pairs: int
     level: int
     baseline: int
-    only_level: int
-    only_baseline: int
+    more: int
+    """Settings, or seeds, in which the level diverged more often than the baseline."""
+    less: int
+    units: int
+    unit: Literal["setting", "seed"]
 
     @property
     def differs(self) -> bool:
-        return self.only_level != self.only_baseline
+        return self.more != self.less
 
     @property
     def p(self) -> float | None:
-        """Exact McNemar; None where so few could not reach alpha."""
-        return stats.sign_test(self.only_baseline, self.only_level)
+        """Exact sign test over the units; None where so few could not reach alpha."""
+        return stats.sign_test(self.less, self.more)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,7 +161,7 @@ class Comparison:
             mixed=_mixed(done),
             divergence=_divergence(pairs),
             ranked=self._ranked(pairs),
-            ranked_unit="setting" if _ended(pairs)["block"].nunique() >= FEW else "seed",
+            ranked_unit=_unit(_ended(pairs)),
             parameters=_ratio(done, "parameters"),
             seconds=_ratio(done, "seconds"),
             both=(sides[0].mean, sides[1].mean) if all(side.flat for side in sides) else None,
@@ -172,7 +178,7 @@ class Comparison:
         )
         with np.errstate(invalid="ignore"):
             won = np.nan_to_num(np.sign((theirs - mine) * self.metric.sign))
-        group = ended["block" if ended["block"].nunique() >= FEW else "seed"]
+        group = ended[COLUMNS[_unit(ended)]]
         totals = pd.Series(won).groupby(group.to_numpy()).sum()
         return int((totals > 0).sum()), int((totals < 0).sum())
 
@@ -216,9 +222,19 @@ def _ended(pairs: pd.DataFrame) -> pd.DataFrame:
 
 def _divergence(pairs: pd.DataFrame) -> Divergence:
     ended = _ended(pairs)
+    unit = _unit(ended)
     mine, theirs = ended["state"] == "diverged", ended["state_base"] == "diverged"
-    only = int((mine & ~theirs).sum()), int((theirs & ~mine).sum())
-    return Divergence(len(ended), int(mine.sum()), int(theirs.sum()), *only)
+    excess = (mine.astype(int) - theirs.astype(int)).groupby(ended[COLUMNS[unit]].to_numpy()).sum()
+    counts = int((excess > 0).sum()), int((excess < 0).sum()), len(excess)
+    return Divergence(len(ended), int(mine.sum()), int(theirs.sum()), *counts, unit)
+
+
+COLUMNS = {"setting": "block", "seed": "seed"}
+
+
+def _unit(pairs: pd.DataFrame) -> Literal["setting", "seed"]:
+    """What counts once: a setting where there are enough of them, else a seed."""
+    return "setting" if pairs["block"].nunique() >= FEW else "seed"
 
 
 def _ratio(done: pd.DataFrame, name: str) -> float:

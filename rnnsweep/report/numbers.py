@@ -61,10 +61,13 @@ def spread(interval: Interval, values: tuple[float, ...] = (), digits: int = 3) 
     return " and ".join(number(value, digits) for value in shown)
 
 
-def share(count: int, n: int) -> str:
-    """A rate with Wilson's interval, in percent: `60% [23, 88] (3 of 5)`."""
+def share(count: int, n: int, independent: bool = False) -> str:
+    """A rate in percent: `60% (3 of 5)`; of independent cases with Wilson's interval: `60% [23, 88] (3 of 5)`."""
+    if n == 0:
+        return "—"
     low, high = wilson(count, n)
-    return f"{count / n:.0%} [{100 * low:.0f}, {100 * high:.0f}] ({count} of {n})" if n else "—"
+    interval = f" [{100 * low:.0f}, {100 * high:.0f}]" if independent else ""
+    return f"{count / n:.0%}{interval} ({count} of {n})"
 
 
 def ratio(value: float) -> str:

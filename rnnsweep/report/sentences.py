@@ -28,13 +28,15 @@ def _diverged(effect: Effect, level: str, baseline: str) -> str:
     found = effect.divergence
     if found.level == found.baseline == 0:
         return ""
-    if found.differs or found.only_level:
-        rates = f"{level} diverged in {share(found.level, found.pairs)} of the matched runs"
-        rates += f", {baseline} in {share(found.baseline, found.pairs)}"
+    alone = found.unit == "seed" and found.units == found.pairs  # the seeds of one setting are independent
+    if found.differs or found.more:
+        rates = f"{level} diverged in {share(found.level, found.pairs, alone)} of the matched runs"
+        rates += f", {baseline} in {share(found.baseline, found.pairs, alone)}"
+        rates += f"; {level} more often in {found.more} and less often in {found.less} of {found.units} {found.unit}s"
     else:
         rates = f"Of {found.pairs} matched pairs {found.level} diverged on both sides"
     if found.differs and found.p is not None:
-        rates += f" (McNemar, exact {p_clause(found.p)})"
+        rates += f" (sign test {p_clause(found.p)})"
     better, worse = effect.ranked
     if better + worse == 0:
         return f"{rates}."
