@@ -183,7 +183,7 @@ def _root(out: str) -> Path:
 def show(record: "RunRecord", store: "RunStore") -> None:
     """The end of a run for a person: a short table, a sample, the paths."""
     print(f"\n{record.run}: {record.status}" + (f", {record.error}" if record.error else ""))
-    matched = record.config["cell"].get("match_params")
+    matched = record.config.get("cell", {}).get("match_params")
     size = (
         f" at hidden size {record.environment['hidden_size']}"
         if matched and "hidden_size" in record.environment

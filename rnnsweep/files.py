@@ -21,15 +21,18 @@ Buffer = bytes | memoryview
 Content = str | bytes | Callable[[IO[bytes]], object]
 """What a file is to hold: the text or the bytes, or a function that writes them into an open file."""
 
+Sound = Callable[[Shape], bool]
+
 ABSENT = (FileNotFoundError, NotADirectoryError)
 
 
-def read(path: Path, shape: Callable[..., Shape]) -> Shape | None:
+def read(path: Path, shape: Callable[..., Shape], sound: Sound[Shape] | None = None) -> Shape | None:
     """What a JSON file holds; None where there is no such file, or none of that shape, which is said once.
 
     Args:
         path: the file.
         shape: a type that pydantic can check, such as a dataclass or `dict[str, float]`.
+        sound: what must hold besides.
 
     Raises:
         MachineError: the file is there and the system does not let us read it.
@@ -42,20 +45,20 @@ def read(path: Path, shape: Callable[..., Shape]) -> Shape | None:
         content = b""
     except OSError as error:
         raise MachineError(path, error, "read") from error
-    found = parsed(content, shape)
+    found = parsed(content, shape, sound)
     if found is None:
         tell_once(f"{path} is damaged (cut short, or of another program); it counts as absent")
     return found
 
 
-def parsed(content: bytes, shape: Callable[..., Shape]) -> Shape | None:
+def parsed(content: bytes, shape: Callable[..., Shape], sound: Sound[Shape] | None = None) -> Shape | None:
     """JSON of that shape, or None. Types are checked strictly: a text is no number."""
     kind: Any = shape
     try:
         found: Shape = _checker(kind).validate_json(content, strict=True)
     except ValueError:  # pydantic's own are of this kind
         return None
-    return found
+    return found if sound is None or sound(found) else None
 
 
 @functools.cache
@@ -102,6 +105,26 @@ def _in_memory(content: Content) -> Buffer:
     memory = io.BytesIO()
     content(memory)
     return memory.getbuffer()
+
+
+def make(folder: Path) -> None:
+    """Makes a directory and those above it, where they are not there.
+
+    Raises:
+        MachineError: the system does not let us.
+    """
+    with faults(folder, "made"):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def delete(path: Path) -> None:
+    """Deletes a file, where there is one.
+
+    Raises:
+        MachineError: the system does not let us.
+    """
+    with faults(path, "deleted"):
+        path.unlink(missing_ok=True)
 
 
 def append(file: io.FileIO, data: Buffer) -> None:

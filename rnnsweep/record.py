@@ -7,18 +7,16 @@ curves.png      loss, perplexity, gradient norm
 """
 
 import dataclasses
-import io
 import json
 import math
-import os
 from pathlib import Path
 from typing import Any, Literal
 
-from rnnsweep import files, locks
-from rnnsweep.errors import tell_once
+from rnnsweep import files, locks, shapes
+from rnnsweep.rows import Rows
+from rnnsweep.shapes import Json as Json
 
 Status = Literal["complete", "diverged", "failed", "pruned"]
-Json = dict[str, Any]
 Number = bool | int | float | None
 """What a metric may be; None where it is not finite."""
 
@@ -63,7 +61,7 @@ class RunStore:
     def __init__(self, path: Path):
         self.path = path
         self._lock: locks.Lock | None = None
-        self._rows: io.FileIO | None = None
+        self._rows = Rows(path / "metrics.jsonl")
 
     def claim(self) -> bool:
         """Makes the directory and locks it; False while another process holds it.
@@ -71,14 +69,12 @@ class RunStore:
         Raises:
             MachineError: the directory cannot be made, locked or written.
         """
-        with files.faults(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
+        files.make(self.path)
         self._lock = locks.take(self.path / ".lock")
         if self._lock is None:
             return False
-        with files.faults(self.path):
-            for torn in self.path.glob(".*.partial"):  # of a process that was killed while it wrote
-                torn.unlink(missing_ok=True)
+        for torn in self.path.glob(".*.partial"):  # of a process that was killed while it wrote
+            files.delete(torn)
         return True
 
     def held(self) -> bool:
@@ -87,11 +83,10 @@ class RunStore:
 
     def release(self) -> None:
         """Gives the claim back."""
-        if self._rows is not None:
-            self._rows.close()
+        self._rows.close()
         if self._lock is not None:
             self._lock.release()
-        self._rows = self._lock = None
+        self._lock = None
 
     def begin(self, config: Json, about: Json | None = None) -> None:
         """Writes the resolved config; an earlier record, of a try that failed, goes.
@@ -140,8 +135,7 @@ class RunStore:
         Raises:
             MachineError: the system does not let us.
         """
-        with files.faults(self.path / name, "deleted"):
-            (self.path / name).unlink(missing_ok=True)
+        files.delete(self.path / name)
 
     def write(self, name: str, content: files.Content, *, synced: bool = True) -> None:
         """Writes a whole file atomically: text, or what the function writes into the open file; see `files.write`."""
@@ -149,50 +143,26 @@ class RunStore:
 
     # The rows ------------------------------------------------------------------------------------------------
 
-    @property
-    def _table(self) -> Path:
-        return self.path / "metrics.jsonl"
-
     def log(self, step: int, split: str, metrics: Json) -> None:
-        """Appends a row to metrics.jsonl; numbers that are not finite become null.
-
-        Raises:
-            MachineError: the row cannot be written; the file is as long as before.
-        """
-        row = json.dumps(finite({"step": step, "split": split} | metrics)) + "\n"
-        with files.faults(self._table):
-            if self._rows is None:
-                self._rows = open(self._table, "ab", buffering=0)  # noqa: SIM115  open as long as the claim
-            files.append(self._rows, row.encode())
+        """Appends a row to metrics.jsonl; numbers that are not finite become null."""
+        self._rows.append(finite({"step": step, "split": split} | metrics))
 
     def sync(self) -> None:
         """Makes the rows survive a loss of power; before a checkpoint that counts on them is written."""
-        if self._rows is not None:
-            with files.faults(self._table):
-                os.fdatasync(self._rows.fileno())
+        self._rows.sync()
 
     def rewind(self, size: int) -> None:
         """Cuts metrics.jsonl to its first `size` bytes, the length when a checkpoint was written."""
-        if self._table.exists():
-            with files.faults(self._table):
-                os.truncate(self._table, min(size, self.size))
+        self._rows.rewind(size)
 
     @property
     def size(self) -> int:
         """Bytes of metrics.jsonl."""
-        return self._table.stat().st_size if self._table.exists() else 0
+        return self._rows.size
 
     def rows(self) -> list[Json]:
-        """The rows of metrics.jsonl. One that a kill cut short is left out; so is a damaged one, and that is said."""
-        try:
-            lines = self._table.read_bytes().split(b"\n")
-        except files.ABSENT:
-            return []
-        parsed = [_row(line) for line in lines[:-1]]  # what follows the last line's end was cut short
-        rows = [row for row in parsed if row is not None]
-        if damaged := len(parsed) - len(rows):
-            tell_once(f"{self._table}: {damaged} of {len(parsed)} rows are damaged; they are left out")
-        return rows
+        """The rows of metrics.jsonl, without those that a kill cut short or something damaged."""
+        return self._rows.read()
 
     # The outcome ---------------------------------------------------------------------------------------------
 
@@ -204,7 +174,7 @@ class RunStore:
             MachineError: the system does not let us.
         """
         text = _dump(finite(dataclasses.asdict(record)))
-        if files.parsed(text.encode(errors="replace"), RunRecord) is None:  # it would count as damaged
+        if files.parsed(text.encode(errors="replace"), RunRecord, _sound) is None:  # it would count as damaged
             raise TypeError(f"the outcome of {record.run} holds what a record cannot, such as a metric that is a text")
         self.remove(".deaths")
         self.write("record.json", text)
@@ -230,21 +200,28 @@ class RunStore:
 
     def record(self) -> RunRecord | None:
         """The record of a run that is over, else None; a damaged one counts as none, which is said once."""
-        return files.read(self.path / "record.json", RunRecord)
+        return files.read(self.path / "record.json", RunRecord, _sound)
 
     def config(self) -> Json | None:
         """The resolved config, or None where there is none."""
-        content = files.read(self.path / "config.json", Json)
+        content = self._config()
         return content and {name: value for name, value in content.items() if name not in ABOUT}
 
     def about(self) -> Json:
         """What config.json holds beside the settings, by the names in `ABOUT`; in a directory from before, nothing."""
-        content = files.read(self.path / "config.json", Json) or {}
-        return {name: content[name] for name, kind in ABOUT.items() if isinstance(content.get(name), kind)}
+        content = self._config() or {}
+        return {name: content[name] for name in ABOUT if name in content}
+
+    def _config(self) -> Json | None:
+        return files.read(self.path / "config.json", Json, lambda content: shapes.holds(content, shapes.CONFIG))
 
 
-ABOUT: dict[str, type] = {"fingerprint": str, "code": dict}
+ABOUT = ("fingerprint", "code")
 """What config.json holds beside the settings: the run's fingerprint, and the code that it was begun with."""
+
+
+def _sound(record: RunRecord) -> bool:
+    return shapes.holds(record.config, shapes.CONFIG) and shapes.holds(record.environment, shapes.ENVIRONMENT)
 
 
 def finite(value: Any) -> Any:
@@ -258,18 +235,3 @@ def finite(value: Any) -> Any:
 
 def _dump(content: Json) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _row(line: bytes) -> Json | None:
-    """A row: a step, a split and numbers; None where it is damaged."""
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(row, dict) or type(row.get("step")) is not int or row.get("split") not in SPLITS:
-        return None
-    numbers = (value for name, value in row.items() if name != "split")
-    return row if all(isinstance(number, int | float | None) for number in numbers) else None
-
-
-SPLITS = ("train", "val", "test")

@@ -29,7 +29,9 @@ ORDER = [
 LEAVES = {
     "files": {"errors"},
     "locks": {"errors"},
-    "record": {"errors", "files", "locks"},
+    "shapes": set(),
+    "rows": {"errors", "files"},
+    "record": {"files", "locks", "rows", "shapes"},
     "lettering": set(),
     "secrets": set(),
     "curves": {"record", "lettering"},

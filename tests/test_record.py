@@ -104,6 +104,9 @@ DAMAGES: dict[str, Callable[[Json], object]] = {
     "a list": lambda record: [record],
     "no metrics": lambda record: record | {"best": None},
     "a number": lambda _: 3,
+    "a config's group": lambda record: record | {"config": {"cell": 3}},
+    "an environment's versions": lambda record: record | {"environment": {"versions": []}},
+    "a code's files": lambda record: record | {"config": {"code": {"files": 1}}},
 }
 
 

@@ -72,8 +72,7 @@ class Plan:
         content = json.dumps([dataclasses.asdict(run) for run in self.runs])
         name = hashlib.sha256(content.encode()).hexdigest()[:12]
         folder = self.study / FOLDER
-        with files.faults(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+        files.make(folder)
         path = folder / f"plan-{name}.json"
         if planned.read(path) != self.runs:  # not there, or damaged
             files.write(path, content)

@@ -95,6 +95,5 @@ def read(content: Config) -> Config:
 def tell(content: Config, study: Path) -> None:
     """Leaves the numbers where the report finds them."""
     file = published_file(study)
-    with files.faults(file.parent):
-        file.parent.mkdir(parents=True, exist_ok=True)
+    files.make(file.parent)
     files.write(file, json.dumps(content, indent=1))

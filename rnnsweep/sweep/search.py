@@ -72,8 +72,7 @@ class Search:
         """Writes the search; the same search is the same file."""
         content = json.dumps(dataclasses.asdict(self) | {"study": str(self.study)})
         folder = self.study / FOLDER
-        with files.faults(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+        files.make(folder)
         path = folder / f"search-{hashlib.sha256(content.encode()).hexdigest()[:12]}.json"
         files.write(path, content)
         return path
@@ -141,8 +140,7 @@ class Search:
     def one_at_a_time(self) -> Iterator[None]:
         """Between the count of the trials and the next one no other worker asks."""
         folder = self.study / FOLDER
-        with files.faults(folder):
-            folder.mkdir(parents=True, exist_ok=True)  # a search whose trials are in a database may have none yet
+        files.make(folder)  # a search whose trials are in a database may have none yet
         with locks.alone(folder / ".ask"):
             yield
 
@@ -153,8 +151,7 @@ class Search:
 
         if self.storage is not None:
             return self.storage
-        with files.faults(self._journal.parent):
-            self._journal.parent.mkdir(parents=True, exist_ok=True)
+        files.make(self._journal.parent)
         return JournalStorage(Journal(self._journal))
 
     @property

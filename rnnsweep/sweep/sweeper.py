@@ -245,7 +245,7 @@ class StudySweeper:
         print(f"{search.study}: {trials.summary()}", flush=True)
         count = min(self._count(), self.n_trials)
         if trials.left:
-            (search.study / FOLDER / "stop").unlink(missing_ok=True)
+            files.delete(search.study / FOLDER / "stop")
             options = WorkOptions(self.stack, self._threads(count), self.on_error, count)
             if self.published:
                 published_numbers.tell(self.published, search.study)
@@ -385,7 +385,7 @@ class StudySweeper:
 
     def _forget(self, plan: Plan) -> None:
         """The same command tries failed runs again, and with `rerun=true` all."""
-        (plan.study / FOLDER / "stop").unlink(missing_ok=True)
+        files.delete(plan.study / FOLDER / "stop")
         for run in plan.runs:
             store = plan.store(run)
             if not self.config.rerun:

@@ -95,7 +95,7 @@ class WorkTask:
 
         board = worker_file(self.study, platform.node(), pid)
         state = files.read(board, WorkerState)
-        board.unlink(missing_ok=True)
+        files.delete(board)
         names = state.runs if state else []
         for name in names:
             store = RunStore(self.study / name)

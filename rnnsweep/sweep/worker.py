@@ -51,8 +51,7 @@ class Board(Observer):
 
     def __init__(self, study: Path):
         self.path = worker_file(study, platform.node(), os.getpid())
-        with files.faults(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+        files.make(self.path.parent)
         self.state: dict[str, Any] = {"pid": os.getpid(), "host": platform.node(), "runs": [], "failed": []}
         self.written = 0.0
 
@@ -75,8 +74,8 @@ class Board(Observer):
             self.state["tokens_per_second"] = metrics["tokens_per_second"] * len(self.state["runs"])
 
     def close(self) -> None:
-        with contextlib.suppress(OSError):  # it is not counted for long
-            self.path.unlink(missing_ok=True)
+        with contextlib.suppress(MachineError):  # it is not counted for long
+            files.delete(self.path)
 
 
 class Worker:
@@ -195,7 +194,7 @@ class Worker:
         run.fail(name, store, config, error)
         self.board.write(failed=[*self.board.state["failed"], name])
         if self.options.on_error == "stop":
-            self.stop_file.touch()
+            files.write(self.stop_file, b"", synced=False)
 
 
 def _planned_run(planned: Planned) -> Run:
