@@ -3,6 +3,7 @@
 import math
 import os
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -78,7 +79,8 @@ def _compose_and_train() -> None:
         sys.argv[:] = admitted
         _compose_and_train()
     except OverrideParseException as error:
-        _refuse(f"`{error.override}`: cannot be read as KEY=VALUE ({error.message.splitlines()[1]})")
+        hint = f"; a text goes in quotes: {line}" if (line := as_text(error.override)) else ""
+        _refuse(f"`{error.override}`: cannot be read as KEY=VALUE ({error.message.splitlines()[1]}){hint}")
     except ConfigError as error:
         _refuse_setting(error)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
@@ -117,7 +119,24 @@ def _no_such_choice(error: MissingConfigException) -> str:
 def _ambiguous(message: str) -> str:
     """What to do about several values where one is wanted."""
     several = re.match(r"Ambiguous value for argument '(.+)'\n", message)
-    return f"`{several.group(1)}`: several values are a sweep; add -m to train a run for each" if several else message
+    if not several:
+        return message
+    typed = several.group(1)
+    path = Path(typed.partition("=")[2]).exists()
+    hint = f"; for the file of that name: {as_text(typed)}" if path else ""
+    return f"`{typed}`: several values are a sweep; add -m to train a run for each{hint}"
+
+
+def as_text(override: str) -> str:
+    """What to type so that a value is one text, whatever characters it holds; empty where it is in quotes already.
+
+    Hydra reads the inner quotes, the shell the outer ones.
+    """
+    key, _, value = override.partition("=")
+    if not value or value[0] in "\"'[{":
+        return ""
+    escaped = re.sub(r'(\\*)("|$)', lambda found: 2 * found[1] + (found[2] and '\\"'), value)
+    return shlex.quote(f'{key}="{escaped}"')
 
 
 def _typed(key: str, arguments: Sequence[str]) -> str | None:

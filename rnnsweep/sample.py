@@ -1,6 +1,7 @@
 """Write with a trained model: `python -m rnnsweep.sample RUN --prompt "The " --temperature 0.8`."""
 
 import argparse
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,15 +68,16 @@ def _names(task: "NamesGen", model: "nn.Module", options: argparse.Namespace) ->
     from rnnsweep.config import suggestion
     from rnnsweep.errors import ConfigError
 
-    if options.label is not None and options.label not in task.classes:
-        raise ConfigError("--label", f"there is no class `{options.label}`.{suggestion(options.label, task.classes)}")
+    composed = {unicodedata.normalize("NFC", name): index for index, name in enumerate(task.classes)}
+    label = None if options.label is None else unicodedata.normalize("NFC", options.label)
+    if label is not None and label not in composed:
+        raise ConfigError("--label", f"there is no class `{label}`.{suggestion(label, list(composed))}")
     if missing := task.vocab.missing(options.prompt or ""):
         raise ConfigError("--prompt", missing)
-    labels = task.classes if options.label is None else [options.label] * 10
+    chosen = list(range(len(task.classes))) if label is None else [composed[label]] * 10
     task.temperature, task.seed, prompt = options.temperature, options.seed, options.prompt or ""
-    numbers = torch.tensor([task.classes.index(label) for label in labels])
-    ends = task.write(model, [prompt] * len(labels), numbers)
-    return "\n".join(f"{label}: {prompt}{end}" for label, end in zip(labels, ends, strict=True))
+    ends = task.write(model, [prompt] * len(chosen), torch.tensor(chosen))
+    return "\n".join(f"{task.classes[number]}: {prompt}{end}" for number, end in zip(chosen, ends, strict=True))
 
 
 def _options() -> argparse.Namespace:

@@ -8,7 +8,10 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from rnnsweep.errors import listed
+
 UNKNOWN = 0
+SHOWN = 100  # symbols of a vocabulary in a message
 
 
 class Vocab:
@@ -56,7 +59,9 @@ class Vocab:
     def missing(self, text: str) -> str:
         """The characters of a text that are not known here, for a person to read; empty where all are."""
         unknown = sorted(set(text) - set(self.symbols))
-        return f"the vocabulary lacks {' '.join(map(repr, unknown))}; it has {self.symbols!r}" if unknown else ""
+        more = f" and {len(self.symbols) - SHOWN:,} more" if len(self.symbols) > SHOWN else ""
+        known = f"{self.symbols[:SHOWN]!r}{more}"
+        return f"the vocabulary lacks {listed(unknown)}; it has {known}" if unknown else ""
 
     def decode(self, numbers: list[int]) -> str:
         return "".join("\N{REPLACEMENT CHARACTER}" if n == UNKNOWN else self.symbols[n - 1] for n in numbers)

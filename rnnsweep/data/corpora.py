@@ -1,5 +1,6 @@
 """Texts to model, read from a file or from Python itself, split and numbered once for all runs of a process."""
 
+import collections
 import dataclasses
 import functools
 import hashlib
@@ -9,7 +10,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from rnnsweep.data.files import read
-from rnnsweep.errors import ConfigError
+from rnnsweep.errors import ConfigError, listed, tell_once
 from rnnsweep.types import Split
 from rnnsweep.vocab import Vocab
 
@@ -80,5 +81,15 @@ class SplitText:
 def split(
     path: str | None, sections: int, val_fraction: float, test_fraction: float, encoding: str = "utf-8"
 ) -> SplitText:
-    """The split text of a path; made once for all runs of a process."""
-    return SplitText(load(path, encoding), sections, val_fraction, test_fraction)
+    """The split text of a path; made once for all runs of a process.
+
+    Says so where the validation part holds symbols that the training part lacks: all of them are one symbol, unknown.
+    """
+    made = SplitText(load(path, encoding), sections, val_fraction, test_fraction)
+    symbols = collections.Counter("".join(made.parts["val"]))
+    unknown = {symbol: count for symbol, count in sorted(symbols.items()) if symbol not in made.vocab.symbols}
+    if unknown:
+        share = f"{100 * sum(unknown.values()) / symbols.total():.2g}%"
+        problem = f"{share} of the characters in the validation part do not occur in the training part"
+        tell_once(f"`{path}`: {problem} ({listed(unknown, 5)}); they all count as one, the unknown symbol")
+    return made

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from rnnsweep import rng
+from rnnsweep.data.files import entries, read
 from rnnsweep.errors import ConfigError
 
 Pictures = tuple[UInt8[Tensor, "_ row column"], Int[Tensor, "_"]]
@@ -29,10 +30,9 @@ def pictures(path: str) -> tuple[Pictures, Pictures, str]:
     Raises:
         ConfigError: names `task.path` where a file is not there, is torn, or does not belong to the others.
     """
-    folder = Path(path).expanduser()
-    if not folder.is_dir():
+    if entries(path, "task.path") is None:
         raise ConfigError("task.path", f"`{path}` is no folder; give the one of {', '.join(sum(FILES, ()))}")
-    content = {name: _content(folder, name) for name in sum(FILES, ())}
+    content = {name: _content(Path(path).expanduser(), name) for name in sum(FILES, ())}
     train, test = (_pair(content, images, labels) for images, labels in FILES)
     if train[0].shape[1:] != test[0].shape[1:]:
         problem = f"training pictures of {_size(train[0])} and test pictures of {_size(test[0])}"
@@ -41,14 +41,15 @@ def pictures(path: str) -> tuple[Pictures, Pictures, str]:
 
 
 def _content(folder: Path, name: str) -> bytes:
-    found = [file for file in (folder / name, folder / f"{name}.gz") if file.is_file()]
+    found = [file for file in (folder / name, folder / f"{name}.gz") if file.exists()]
     if not found:
         raise ConfigError("task.path", f"the folder `{folder}` has no `{name}`, neither plain nor .gz")
+    file = read(found[0], "task.path")
     try:
-        content = found[0].read_bytes()
-        return gzip.decompress(content) if found[0].suffix == ".gz" else content
+        packed = found[0].suffix == ".gz" or file.content.startswith(b"\x1f\x8b")
+        return gzip.decompress(file.content) if packed else file.content
     except (OSError, EOFError, zlib.error) as error:
-        raise ConfigError("task.path", f"cannot read `{found[0]}`: {error}") from None
+        raise file.wrong(f"cannot read `{file.path}`: {error}") from None
 
 
 def _pair(content: dict[str, bytes], images: str, labels: str) -> Pictures:

@@ -49,10 +49,10 @@ def _oddities(text: str) -> int:
 
 
 def _odd(word: str) -> bool:
-    """Capitals in the middle, two alphabets in a word, or three accented Latin letters in a row."""
+    """Capitals in the middle, two alphabets in a word, three accented Latin letters in a row, or narrow katakana."""
     cased = word in (word.lower(), word.upper(), word.title(), word.capitalize())
     alphabets = {unicodedata.name(letter, "").split(" ")[0] for letter in word} & {"LATIN", "CYRILLIC", "GREEK"}
-    return not cased or len(alphabets) > 1 or re.search("[\u00aa-\u024f]{3}", word) is not None
+    return not cased or len(alphabets) > 1 or re.search("[\u00aa-\u024f]{3}|[\uff61-\uff9f]", word) is not None
 
 
 def _sample(text: str) -> str:

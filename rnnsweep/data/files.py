@@ -58,8 +58,9 @@ class File:
         """A line of the file, as errors name it."""
         return f"line {number} of `{self.path}`"
 
-    def wrong(self, problem: str) -> ConfigError:
-        return ConfigError(self.key, problem, ("task.encoding",))
+    def wrong(self, problem: str, *others: str) -> ConfigError:
+        """What is wrong with the file; `others` are settings that may be at fault in its place."""
+        return ConfigError(self.key, problem, others)
 
     def text(self, encoding: str = "utf-8") -> str:
         """The file as text, without a byte order mark.
@@ -72,12 +73,12 @@ class File:
         try:
             text = self.content.decode(encoding).removeprefix("\ufeff")
         except UnicodeError as error:
-            raise self.wrong(self._other_encoding(encoding, error)) from None
+            raise self.wrong(self._other_encoding(encoding, error), "task.encoding") from None
         except (LookupError, ValueError):
             problem = f"Python has no text encoding `{encoding}`; usual ones are utf-8, utf-16, cp1252 and latin-1"
             raise ConfigError("task.encoding", problem) from None
         if "\0" in text[:HEAD]:
-            raise self.wrong(self._other_encoding(encoding, None))
+            raise self.wrong(self._other_encoding(encoding, None), "task.encoding")
         return text
 
     def _other_encoding(self, encoding: str, error: UnicodeError | None) -> str:
@@ -91,13 +92,13 @@ class File:
         return f"`{self.path}` is not {named}{where}; `task.encoding={name}` reads it as {sample!r}"
 
 
-def read(path: str | Path, key: str) -> File:
-    """The file at a path.
+def read(path: str | Path, key: str, wanted: str = "file") -> File:
+    """The file at a path; `wanted` is what errors say should be there.
 
     Raises:
         ConfigError: it is missing, a directory, no regular file (a device or a pipe may never end), or cannot be read.
     """
-    with _told(path, key, "file"):
+    with _told(path, key, wanted):
         where = Path(path).expanduser()
         mode = where.stat().st_mode
         if stat.S_ISDIR(mode):
@@ -111,11 +112,11 @@ def entries(path: str, key: str) -> list[Path] | None:
     """What is in a folder, hidden files left out, in the order of the names; None where the path is no folder.
 
     Raises:
-        ConfigError: there is nothing at the path, or it cannot be read.
+        ConfigError: the path cannot be read.
     """
-    with _told(path, key, "file or folder"):
+    with _told(path, key, "folder"):
         where = Path(path).expanduser()
-        if not stat.S_ISDIR(where.stat().st_mode):
+        if not where.is_dir():
             return None
         return sorted(entry for entry in where.iterdir() if not entry.name.startswith("."))
 

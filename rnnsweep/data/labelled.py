@@ -44,7 +44,7 @@ def load(path: str, encoding: str = "utf-8", missing: Missing = "refuse") -> Lab
     classes = [Path(path)] if folder is None else [file for file in folder if file.suffix.lower() == ".txt"]
     if not classes:
         raise ConfigError("task.path", f"the folder `{path}` holds no .txt files; expected one a class")
-    files = {place: read(place, "task.path") for place in classes}
+    files = {place: read(place, "task.path", "file or folder") for place in classes}
     texts = {place: file.text(encoding) for place, file in files.items()}
     digest = hashlib.sha256()
     for place, text in texts.items():

@@ -1,14 +1,14 @@
 """Polyphonic music as piano rolls: which of 88 keys sound at each step; from a file, or chorales of our own."""
 
 import functools
-import hashlib
+import io
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from rnnsweep import rng
-from rnnsweep.errors import ConfigError
+from rnnsweep.data.files import File, read
 from rnnsweep.types import Split
 
 KEYS = 88
@@ -24,28 +24,56 @@ NAMES: dict[Split, str] = {"train": "traindata", "val": "validdata", "test": "te
 def rolls(path: str) -> tuple[dict[Split, list[Roll]], str]:
     """The sequences of a .mat file of the usual layout (Boulanger-Lewandowski et al. 2012), and its SHA-256.
 
+    Each part is a cell array of piano rolls, or one roll. Rolls of less than two steps have nothing to predict and are
+    left out.
+
     Raises:
-        ConfigError: names `task.path` where the file is not there, or is not such a file.
+        ConfigError: names `task.path` where the file is not there or is not such a file, or where a part has nothing to
+            predict.
     """
     from scipy.io import loadmat
 
-    where = Path(path).expanduser()
+    file = read(path, "task.path")
     try:
-        digest = hashlib.sha256(where.read_bytes()).hexdigest()
-        content = loadmat(where)
-    except FileNotFoundError:
-        raise ConfigError("task.path", f"there is no file `{path}`") from None
+        content = loadmat(io.BytesIO(file.content))
     except Exception as error:  # scipy raises whatever the bytes lead it to
-        raise ConfigError("task.path", f"cannot read `{path}` as a .mat file: {error}") from None
+        raise file.wrong(f"cannot read `{path}` as a .mat file: {error}") from None
     if missing := [name for name in NAMES.values() if name not in content]:
-        raise ConfigError("task.path", f"`{path}` has no `{missing[0]}`; expected {', '.join(NAMES.values())}")
-    found = {split: [np.asarray(piece) for piece in content[name].flat] for split, name in NAMES.items()}
-    for pieces in found.values():
-        for piece in pieces:
-            if piece.ndim != 2 or piece.shape[1] != KEYS or not np.isin(piece, (0, 1)).all():
-                problem = f"`{path}` holds a sequence of shape {piece.shape}; expected (time, {KEYS}) of zeros and ones"
-                raise ConfigError("task.path", problem)
-    return {split: [piece.astype(np.uint8) for piece in pieces] for split, pieces in found.items()}, digest
+        raise file.wrong(f"`{path}` has no `{missing[0]}`; expected {', '.join(NAMES.values())}")
+    return {split: _part(file, name, content[name]) for split, name in NAMES.items()}, file.sha256
+
+
+def _part(file: File, name: str, content: Any) -> list[Roll]:
+    """The rolls of one part that have something to predict."""
+    rolls = [_roll(file, place, piece) for place, piece in _pieces(name, content)]
+    kept = [roll for roll in rolls if len(roll) > 1]
+    if not kept:
+        raise file.wrong(f"`{name}` of `{file.path}` has nothing to predict: no sequence has two steps or more")
+    return kept
+
+
+def _pieces(name: str, content: Any) -> list[tuple[str, Any]]:
+    """The sequences of one part with their names: those of a cell array or of a block (piece, time, key), or one."""
+    if isinstance(content, np.ndarray) and (content.dtype == object or content.ndim == 3):
+        every = content.flat if content.dtype == object else content
+        return [(f"{name}{{{number}}}", piece) for number, piece in enumerate(every, 1)]
+    return [(name, content)]
+
+
+def _roll(file: File, place: str, piece: Any) -> Roll:
+    from scipy.sparse import issparse
+
+    values = piece.toarray() if issparse(piece) else np.asarray(piece)
+    if values.size == 0:
+        return np.zeros((0, KEYS), np.uint8)
+    wanted = f"expected (time, {KEYS}) of zeros and ones"
+    if values.ndim != 2 or values.shape[1] != KEYS:
+        raise file.wrong(f"`{place}` of `{file.path}` is a sequence of shape {values.shape}; {wanted}")
+    strange = values[~np.isin(values, (0, 1))]
+    if strange.size:
+        problem = f"`{place}` of `{file.path}` holds values other than 0 and 1, such as {strange[0]}"
+        raise file.wrong(f"{problem}; {wanted}: 1 where a key sounds, however loud")
+    return values.astype(np.uint8)
 
 
 # Chorales of our own ---------------------------------------------------------------------------------------------

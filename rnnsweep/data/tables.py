@@ -98,7 +98,7 @@ class Table:
             hint = "say what to do: `task.missing=drop`, `task.missing=interpolate` or `task.missing=forward`"
             if missing != "refuse":
                 count, hint = ", and none to fill it from", "`task.missing=drop` leaves it out"
-            raise ConfigError(self.file.key, f"{problem}{count}; {hint}", ("task.missing",))
+            raise self.file.wrong(f"{problem}{count}; {hint}", "task.missing")
         return np.asarray(filled, np.float64)
 
 

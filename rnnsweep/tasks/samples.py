@@ -33,7 +33,7 @@ def words(text: str) -> list[str]:
 
 def openings(text: str, count: int = 4, length: int = 16) -> list[str]:
     """The first characters of `count` lines, spread evenly over a text. As prompts they suit any language."""
-    lines = [line.strip()[:length] for line in text.splitlines() if len(line.strip()) >= length]
+    lines = [line.strip()[:length] for line in text.split("\n") if len(line.strip()) >= length]
     return [lines[i * len(lines) // count] for i in range(count)] if len(lines) >= count else [text[:1]]
 
 
@@ -99,6 +99,6 @@ def _page(by_setting: dict[tuple[float, int], list[Sample]], measures: list[dict
         lines += ["", f"## Temperature {temperature}, top-k {top_k or 'off'}"]
         for sample in samples:
             # indented, so that Markdown shows the sample as it is
-            block = [f"    {line}" for line in (sample.prompt + sample.text).splitlines()]
+            block = [f"    {line}" for line in re.split("\r\n?|\n", sample.prompt + sample.text)]
             lines += ["", f"After {sample.prompt!r}:".replace("`", "'"), "", *block]
     return "\n".join(lines) + "\n"

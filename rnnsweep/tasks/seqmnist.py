@@ -34,7 +34,7 @@ class SeqMNIST(ClassificationTask):
 
     @property
     def source_hash(self) -> str:
-        return digits.pictures(self.path)[2] if self.path else ""
+        return "" if self.path is None else digits.pictures(self.path)[2]
 
     @property
     def class_names(self) -> list[str]:
