@@ -1,5 +1,6 @@
 """Every optimizer equals torch.optim's, row by row; laws of those in conf/optimizer."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,16 @@ def descended(optimizer: AbstractOptimizer, start: torch.Tensor, steps: range, s
 
 def test_law_torch_has_a_twin_of_each(shipped: AbstractOptimizer) -> None:
     assert getattr(torch.optim, type(shipped).__name__) in {twin for ours, twin, _ in TWINS if ours is type(shipped)}
+
+
+def test_law_the_defaults_are_torchs(shipped: AbstractOptimizer) -> None:
+    """But for the learning rates, which are the usual ones."""
+    ours, twin = type(shipped)(), getattr(torch.optim, type(shipped).__name__)
+    wanted = dict(twin([torch.zeros(1)]).defaults)
+    if "betas" in wanted:
+        wanted["beta1"], wanted["beta2"] = wanted["betas"]
+    wanted["lr"] = 0.1 if isinstance(ours, optim.SGD) else 1e-3
+    assert dataclasses.asdict(ours) == {field.name: wanted[field.name] for field in dataclasses.fields(ours)}
 
 
 def test_law_a_quadratic_decreases(shipped: AbstractOptimizer) -> None:
