@@ -44,6 +44,8 @@ class RunRecord:
     declared: Json = dataclasses.field(default_factory=dict)
     """Each metric by its name without the split: unit, direction (min, max or null) and chance level. Empty where the
     run failed, and in records from before metrics were declared."""
+    share_seconds: float | None = None
+    """Its share of the seconds, beside the runs that trained with it; None in records from before it was counted."""
 
 
 @dataclasses.dataclass(frozen=True)

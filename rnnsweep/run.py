@@ -320,6 +320,7 @@ def _finish(trainer: Trainer, row: int, run: Run, store: RunStore) -> RunRecord:
         best={**member.best, **{f"test/{name}": value for name, value in showcase.metrics.items()}},
         parameters=trainer.stack.parameter_count,
         seconds=member.seconds,
+        share_seconds=member.share_seconds,
         steps=member.steps,
         config=run.written,
         environment=environment(run, store, trainer),

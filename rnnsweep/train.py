@@ -107,6 +107,8 @@ class Member:
     none; their runs keep the bound that they began with."""
     steps: int = 0
     seconds: float = 0.0
+    share_seconds: float = 0.0
+    """Its share of these: each moment counts divided by the members that trained then."""
 
 
 class Observer:
@@ -299,8 +301,10 @@ class Trainer:
             torch.cuda.synchronize(self.device)  # Python is ahead of the GPU
         before, self.clock = self.clock, time.monotonic()
         self.row_seconds += self.clock - before
-        for member in self._running():
+        running = self._running()
+        for member in running:
             member.seconds += self.clock - before
+            member.share_seconds += (self.clock - before) / len(running)
 
     def _write(self, member: Member, step: int, split: Split, metrics: dict[str, float]) -> None:
         member.store.log(step, split, metrics)
@@ -441,7 +445,9 @@ class Trainer:
         self.stack.load(row, last["weights"])
         for name, slot in self.slots.items():
             slot[row] = last["slots"][name]
-        for name, value in last["standing"].items():
+        standing = last["standing"]
+        older = {"share_seconds": standing["seconds"] / len(self.members)}  # what checkpoints from before it lack
+        for name, value in (older | standing).items():
             setattr(member, name, value)
         if member.best and not checkpoint.has_best(member.store, self._best_of(row)):
             self._save_best(row)
@@ -463,7 +469,7 @@ class Trainer:
                 member.best |= {f"test/{name}": value for name, value in metrics.items()}
 
 
-STANDING = ("status", "last", "best", "glimpses", "stale", "first", "steps", "seconds")
+STANDING = ("status", "last", "best", "glimpses", "stale", "first", "steps", "seconds", "share_seconds")
 """What of a Member a checkpoint keeps."""
 
 

@@ -16,9 +16,11 @@ from conftest import ROOT
 
 from rnnsweep.record import RunStore
 from rnnsweep.report import claims, cli, latex, listings, published
+from rnnsweep.report.ablations import ablation, equal_cost
 from rnnsweep.report.analysis import analyse, searched
 from rnnsweep.report.collect import STATES, collect
 from rnnsweep.report.effects import Comparison, Divergence, _divergence, at_equal, counted
+from rnnsweep.report.figures import pareto
 from rnnsweep.report.forest import importance
 from rnnsweep.report.leaderboard import leaderboard, standings
 from rnnsweep.report.numbers import spread
@@ -387,6 +389,40 @@ def test_divergence_is_tested_over_settings_whose_seeds_diverge_alike() -> None:
     assert np.mean([(each.p or 1) < 0.05 for each in found]) <= 0.05
     one = pd.DataFrame({"block": 0, "seed": range(8), "state": "diverged", "state_base": "complete"})
     assert divergence(one).p == pytest.approx(2 / 2**8)
+
+
+def timed(study: Path, hosts: tuple[str, str]) -> Runs:
+    """A GRU that takes twice an RNN's time, within 2%, on one host and on another."""
+    for cell, host, seconds in (("rnn", hosts[0], 5.0), ("gru", hosts[1], 10.0)):
+        for size in (16, 32, 64):
+            path = records.run(study, 2.0 - size / 99, cell=cell, cell__hidden_size=size)
+            record = json.loads((path / "record.json").read_text())
+            record |= {"share_seconds": seconds * (1 + size / 3200 * (cell == "gru")), "seconds": 99.0}
+            record["environment"] |= {"host": host, "kernel": "fused", "stack": 7}
+            (path / "record.json").write_text(json.dumps(record))
+    return runs_of(study)
+
+
+def test_time_is_compared_on_one_machine_alone_and_with_an_interval(tmp_path: Path) -> None:
+    runs = timed(tmp_path / "one", ("a", "a"))
+    metric, factor = runs.metric(None), runs.factor("cell")
+    effects = Comparison(runs, factor, metric).against("rnn")
+    table = ablation(runs, factor, effects, metric, 0.01)
+    assert re.fullmatch(r"× 2\.\d+ \[\+\d+%, 2\.\d+\]|× 2\.\d+ \[[\d.]+, 2\.\d+\]", table.rows[1].cells[-1].text)
+    along = runs.factor("cell.hidden_size")
+    assert equal_cost(runs, factor, along, effects, metric).columns[-1] == "at equal time"
+    picture = pareto(runs, metric, factor)
+    assert set(picture.data["cost"]) == {"seconds", "parameters"}
+    assert runs.frame["seconds"].max() < 11  # a run's own share, not its seconds by the last size of its stack
+
+    runs = timed(tmp_path / "two", ("a", "b"))
+    effects = Comparison(runs, runs.factor("cell"), metric).against("rnn")
+    table = ablation(runs, runs.factor("cell"), effects, metric, 0.01)
+    assert table.rows[1].cells[-1].text == "—"
+    assert "Δ time: only pairs that ran on one host" in table.notes[-1]
+    table = equal_cost(runs, runs.factor("cell"), runs.factor("cell.hidden_size"), effects, metric)
+    assert table.columns[-1] == "at equal parameters"
+    assert set(pareto(runs, metric, runs.factor("cell")).data["cost"]) == {"parameters"}
 
 
 # Tables ----------------------------------------------------------------------------------------------------------

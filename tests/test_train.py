@@ -391,6 +391,9 @@ def test_who_ends_leaves_the_stack_when_half_are_gone(layers: int, composed: Com
     assert [record.status for record in records] == ["diverged", "complete", "diverged"]
     assert seen == [(0, [False] * 3), (10, [True, False, True])]
     assert [record.environment["stack"] for record in records] == [3, 1, 3]
+    shares = [record.share_seconds or 0 for record in records]
+    assert sum(shares) == pytest.approx(records[1].seconds)  # it trained all the time
+    assert shares[1] < 0.99 * records[1].seconds
     alone = train(composed(*shape, *own[1]), tmp_path / "alone")
     assert rows(alone) == rows(stores[1])
     assert numbers(alone.record()) == numbers(records[1])

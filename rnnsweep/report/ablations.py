@@ -8,10 +8,11 @@ import numpy as np
 from rnnsweep.report import stats
 from rnnsweep.report.anova import Anova
 from rnnsweep.report.effects import DIFFERENT, FEW, Comparison, Effect, at_equal, counted
-from rnnsweep.report.numbers import bracket, number, p_value, ratio, share, signed
+from rnnsweep.report.numbers import bracket, number, p_value, ratio, ratios, share, signed
 from rnnsweep.report.runs import Factor, Metric, Runs
 from rnnsweep.report.tables import Cell, Row, Table, anchor, estimate, pairs_anchor
 
+UNLIKE = "these runs were not all timed on one host with equal threads and kernels"
 FINDINGS = {"clear": "clear", "differs": "differs, size open", "small": "differs, small", "same": "identical"}
 FINDINGS |= {"constant": "the same each time", "undecided": "no difference shown", "equivalent": "equivalent"}
 FINDINGS |= {"mixed": "mixed", "two": "two values", "single": "single run", "none": "no pair"}
@@ -49,7 +50,7 @@ def ablation(runs: Runs, factor: Factor, effects: list[Effect], metric: Metric, 
             Cell(f"{share(diverged.level, diverged.pairs)} against {diverged.baseline}", diverged.level, link),
             Cell(f"better in {better}, worse in {worse}", better, link),
             Cell(ratio(effect.parameters), effect.parameters, link),
-            Cell(ratio(effect.seconds), effect.seconds, link),
+            Cell(ratios(effect.seconds), {name: math.exp(v) for name, v in _ends(effect.seconds).items()}, link),
         )
         rows.append(Row(cells))
     used = {int(row) for effect in effects for side in ("row", "base") for row in effect.pairs[side]}
@@ -62,9 +63,14 @@ def ablation(runs: Runs, factor: Factor, effects: list[Effect], metric: Metric, 
     notes.append("Fewer than three settings: the intervals hold for these settings only." if few_settings else "")
     quiet = not any(effect.divergence.level or effect.divergence.baseline for effect in effects)
     notes.append("No run of a matched pair diverged." if quiet else "")
+    notes.append("" if runs.timed_alike else "Δ time: only pairs that ran on one host, with equal threads and kernels.")
     name = f"ablation-{anchor(runs.task, factor.key)}"
     table = Table(name, f"Effect of {factor.label}", columns, tuple(rows), tuple(note for note in notes if note))
     return table.without("diverged", "diverged last") if quiet else table
+
+
+def _ends(interval: stats.Interval) -> dict[str, float]:
+    return {"mean": interval.mean, "low": interval.low, "high": interval.high}
 
 
 def difference(effect: Effect) -> str:
@@ -109,7 +115,7 @@ def matrix(runs: Runs, factor: Factor, metric: Metric, margin: float) -> Table:
 
 def equal_cost(runs: Runs, factor: Factor, along: Factor, effects: list[Effect], metric: Metric) -> Table:
     """The effect at equal size, at equal parameters and at equal time, side by side; one family of tests each."""
-    views = {"parameters": "at equal parameters", "seconds": "at equal time"}
+    views = {"parameters": "at equal parameters"} | ({"seconds": "at equal time"} if runs.timed_alike else {})
     rows = [[Cell(e.level), Cell(difference(e), estimate(e.interval), f"#{pairs_anchor(runs, e)}")] for e in effects]
     for cost in views:
         found = [at_equal(runs, factor, along, cost, metric, e.level, e.baseline) for e in effects]
@@ -120,7 +126,8 @@ def equal_cost(runs: Runs, factor: Factor, along: Factor, effects: list[Effect],
     note = (
         f"Against {effects[0].baseline}. At equal cost: the baseline's {metric.name} interpolated along {along.key}, "
     )
-    note += "linear in the log of the cost, where the ranges overlap. Time is a run's share of its stack's."
+    note += "linear in the log of the cost, where the ranges overlap. "
+    note += "Time is a run's share of its stack's." if runs.timed_alike else f"No time: {UNLIKE}."
     columns = ("level", f"at equal {along.key}", *views.values())
     used = np.flatnonzero(np.isfinite(runs.values(metric.name)) & (factor.column >= 0) & (along.column >= 0))
     notes = (str(counted(runs, used, metric.name)), note)

@@ -200,7 +200,7 @@ def _outcome(record: RunRecord) -> Json:
     execution, stack = environment.get("execution", []), environment.get("stack", 1) or 1
     return {
         "steps": record.steps,
-        "seconds": record.seconds / stack,  # a member's share of the time that its stack took
+        "seconds": record.seconds / stack if record.share_seconds is None else record.share_seconds,
         "parameters": record.parameters,
         "error": redacted(record.error) if record.error else None,
         "sweep": _sweep(record),
@@ -217,6 +217,7 @@ def _outcome(record: RunRecord) -> Json:
         "env:versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
         "env:hardware": _hardware(environment),
         "env:host": environment.get("host"),
+        "env:timed": ", ".join(str(environment.get(name)) for name in ("host", "device", "threads", "kernel")),
         "env:command": redacted(shlex.join(map(str, environment.get("command", [])))),
     }
 

@@ -77,8 +77,9 @@ class Effect:
     """Settings in which the level is better and worse when a diverged run ranks last; seeds, where these are few."""
     ranked_unit: Literal["setting", "seed"]
     parameters: float
-    """The level's over the baseline's, as a geometric mean over pairs; seconds likewise."""
-    seconds: float
+    """The level's over the baseline's, as a geometric mean over pairs."""
+    seconds: stats.Interval
+    """The log of the level's time over the baseline's, over pairs of one host with equal threads and kernels."""
     both: tuple[float, float] | None
     """The level's value and the baseline's, where each is the same in all pairs."""
     planned: int
@@ -119,6 +120,7 @@ class Comparison:
                 "state": runs.frame["state"].to_numpy(),
                 "parameters": runs.column("parameters"),
                 "seconds": runs.column("seconds"),
+                "timed": runs.frame["env:timed"].to_numpy(object) if "env:timed" in runs.frame else "",
                 "row": np.arange(len(runs.frame)),
             }
         )
@@ -163,7 +165,7 @@ class Comparison:
             ranked=self._ranked(pairs),
             ranked_unit=_unit(_ended(pairs)),
             parameters=_ratio(done, "parameters"),
-            seconds=_ratio(done, "seconds"),
+            seconds=_times(done),
             both=(sides[0].mean, sides[1].mean) if all(side.flat for side in sides) else None,
             planned=len(pairs),
             pairs=done[["block", "seed", "row", "row_base", "difference"]].rename(columns={"row_base": "base"}),
@@ -235,6 +237,12 @@ COLUMNS = {"setting": "block", "seed": "seed"}
 def _unit(pairs: pd.DataFrame) -> Literal["setting", "seed"]:
     """What counts once: a setting where there are enough of them, else a seed."""
     return "setting" if pairs["block"].nunique() >= FEW else "seed"
+
+
+def _times(done: pd.DataFrame) -> stats.Interval:
+    alike = done[(done["timed"] == done["timed_base"]) & (done["seconds"] > 0) & (done["seconds_base"] > 0)]
+    logs = np.log(alike["seconds"].to_numpy(float)) - np.log(alike["seconds_base"].to_numpy(float))
+    return stats.t_interval(_units(alike.assign(difference=logs))[0], least=FEW)
 
 
 def _ratio(done: pd.DataFrame, name: str) -> float:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from rnnsweep.lettering import lettered
 from rnnsweep.report import stats
+from rnnsweep.report.ablations import UNLIKE
 from rnnsweep.report.anova import Anova
 from rnnsweep.report.draw import (
     COLORS,
@@ -348,8 +349,9 @@ def budget(runs: Runs, metric: Metric, arms: Factor | None) -> Picture | None:
 @styled
 def pareto(runs: Runs, metric: Metric, arms: Factor | None) -> Picture | None:
     """The metric against time and parameters, with the front of what nothing beats in both."""
-    costs = [("seconds", "seconds (share of the stack)"), ("parameters", "parameters")]
-    figure, panels = canvas(2)
+    costs = [("seconds", "seconds (share of the stack)")] if runs.timed_alike else []
+    costs += [("parameters", "parameters")]
+    figure, panels = canvas(len(costs))
     ranked = [s for s in standings(runs, metric) if s.values]
     rows: list[dict[str, Any]] = []
     for axes, (cost, label) in zip(panels, costs, strict=True):
@@ -384,9 +386,9 @@ def pareto(runs: Runs, metric: Metric, arms: Factor | None) -> Picture | None:
     if arms:
         legend(figure, panels[0], arms.key)
     caption = "Each dot is a setting's mean over seeds; the line joins those that no other beats in both."
-    return Picture(
-        f"pareto-{anchor(runs.task)}", "Loss against time and parameters", caption, figure, pd.DataFrame(rows)
-    )
+    caption += "" if runs.timed_alike else f" No time: {UNLIKE}."
+    title = f"{metric.name} against {' and '.join('time' if cost == 'seconds' else cost for cost, _ in costs)}"
+    return Picture(f"pareto-{anchor(runs.task)}", title, caption, figure, pd.DataFrame(rows))
 
 
 def _front(points: Array, metric: Metric) -> list[int]:

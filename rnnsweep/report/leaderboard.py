@@ -198,7 +198,9 @@ def _mean_of(runs: Runs, standing: Standing, name: str, link: str) -> Cell:
 
 def _costs(runs: Runs, standing: Standing, link: str) -> list[Cell]:
     done = standing.rows[runs.complete[standing.rows]]
-    stack = np.nan_to_num(runs.column("env:stack")[done], nan=1)
+    epochs = runs.column("last:train/epoch")[done]
+    seconds = runs.column("seconds")[done] / epochs
+    speed = runs.column("last:train/tokens_per_second")[done] * runs.column("last:train/seconds_per_epoch")[done]
 
     def median(values: NDArray[Any]) -> float:
         values = values[np.isfinite(values)]
@@ -206,8 +208,7 @@ def _costs(runs: Runs, standing: Standing, link: str) -> list[Cell]:
 
     gap = median(runs.column("val/gap")[done])
     parameters, memory = median(runs.column("parameters")[done]), median(runs.column("env:memory")[done])
-    epoch = median(runs.column("last:train/seconds_per_epoch")[done] / stack)
-    tokens = median(runs.column("last:train/tokens_per_second")[done] * stack)
+    epoch, tokens = median(seconds), median(speed / seconds)  # as many tokens an epoch, at the run's share of the time
     return [
         Cell(number(gap), gap, link),
         Cell(size(parameters), parameters, link),

@@ -80,6 +80,15 @@ def ratio(value: float) -> str:
     return "equal" if percent == 0 else f"{percent:+d}%".replace("-", MINUS)
 
 
+def ratios(logs: Interval) -> str:
+    """A ratio with its interval, from that of its log: `× 2.7 [2.3, 3.1]`, `+36% [+20%, +54%]`."""
+    shown = ratio(math.exp(logs.mean))
+    if not logs.known:
+        return shown
+    ends = [ratio(math.exp(end)) for end in (logs.low, logs.high)]
+    return f"{shown} [{', '.join(end.removeprefix('× ') if shown.startswith('×') else end for end in ends)}]"
+
+
 def size(value: float, unit: str = "") -> str:
     """A large number with a prefix: 48.4 k, 1.2 M."""
     if not math.isfinite(value):

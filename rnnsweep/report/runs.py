@@ -231,6 +231,11 @@ class Runs:
             self._columns[name] = np.full(len(self.frame), np.nan) if found is None else found
         return self._columns[name]
 
+    @functools.cached_property
+    def timed_alike(self) -> bool:
+        """Whether all complete runs were timed on one host, with equal threads and kernels."""
+        return "env:timed" not in self.frame or self.frame.loc[self.complete, "env:timed"].nunique() <= 1
+
     @property
     def metrics(self) -> list[str]:
         """The metrics that some complete run has."""
