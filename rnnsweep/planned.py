@@ -26,6 +26,10 @@ class Planned:
     """What the user would type for this run alone."""
     own: list[str] = dataclasses.field(default_factory=list)
     """The arguments that name the user's own config groups."""
+    fingerprint: str = ""
+    """64 digits for all that changes its result; empty in plans from before they held it."""
+    generation: int = 0
+    """How often it is to be trained anew, by rerun=true: a record of an earlier generation does not count."""
 
     def command(self, study: Path) -> str:
         """The command that trains this run by itself, into the study."""

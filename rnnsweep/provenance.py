@@ -54,12 +54,12 @@ def changed_since_checkpoint(store: RunStore, config: Config) -> list[str]:
     return changed(checkpoint.code(store), code(config))
 
 
-def refusal(runs: Sequence[str], files: Sequence[str]) -> ConfigError:
-    """Why interrupted runs do not go on, and what to do."""
+def refusal(runs: Sequence[str], files: Sequence[str], remedy: str = "`rerun=true` starts over") -> ConfigError:
+    """Why interrupted runs do not go on, and what to do: `remedy` says how to train them anew."""
     what = f"{runs[0]} was interrupted" if len(runs) == 1 else f"{len(runs)} runs were interrupted, such as {runs[0]}"
     problem = f"{what}, and code changed since the last checkpoint: {', '.join(files)}"
-    remedy = "`resume_changed=true` goes on with a mixture of old and new code, `rerun=true` trains everything anew"
-    return ConfigError("resume_changed", f"{problem}; {remedy}")
+    mixed = "`resume_changed=true` goes on with a mixture of old and new code"
+    return ConfigError("resume_changed", f"{problem}; {mixed}; {remedy}")
 
 
 @functools.cache  # a class whose module is loaded again is another class

@@ -100,18 +100,27 @@ class RunStore:
         self.remove("record.json")
         self.write("config.json", _dump(config | (about or {})), synced=False)  # the next try writes it again
 
-    def forget_failure(self) -> None:
-        """Removes the record of a failed run, so that the run is tried again."""
-        if self._failed() and self.claim():
+    def failed(self) -> bool:
+        """Whether the run is over because it failed."""
+        record = self.record()
+        return record is not None and record.status == "failed"
+
+    def forget_failure(self, *, anew: bool = False) -> None:
+        """Removes the record of a failed run, so that the run is tried again.
+
+        Args:
+            anew: it starts over; else it goes on from its last checkpoint.
+        """
+        if self.failed() and self.claim():
             try:
-                if self._failed():  # read again: before the claim another process may have trained the run
+                if not self.failed():  # asked again: before the claim another process may have trained the run
+                    return
+                if anew:
+                    self.clear()
+                else:
                     self.remove("record.json")
             finally:
                 self.release()
-
-    def _failed(self) -> bool:
-        record = self.record()
-        return record is not None and record.status == "failed"
 
     def clear(self) -> None:
         """Forgets all earlier results of this run; for a claimed run that is trained anew.

@@ -183,8 +183,8 @@ def test_in_a_stack_only_the_damaged_run_starts_over(composed: Compose, tmp_path
         def started(self, step: int, steps: int) -> None:
             started.append(step)
 
-    def watched(runs: Any, _: Observer, stop: StopRequest) -> Any:
-        return execute(runs, Started(), stop)
+    def watched(runs: Any, _: Observer, *rest: Any) -> Any:
+        return execute(runs, Started(), *rest)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "execute", watched)

@@ -156,11 +156,12 @@ def _unstarted(study: Path, begun: int) -> Iterator[Json]:
 
 def _row(study: Path, path: Path, plan: Planned | None, alive: bool) -> Json:
     store = RunStore(path)
-    record, problem = _record(store)
+    waits = plan is not None and store.generation() < plan.generation  # to be trained anew, by rerun=true
+    record, problem = (None, None) if waits else _record(store)
     config = record.config if record else store.config() or (plan.config if plan else None)
     command = plan.command(study) if plan else None
     if record is None:
-        state = _unrecorded(store, alive)
+        state = "missing" if waits else _unrecorded(store, alive)
         if config is None and state != "missing":
             problem = problem or "its config.json cannot be read"
         row = _standing(study, path, state) | {"problem": problem, "steps": _steps(store)}

@@ -13,6 +13,7 @@ from rnnsweep.config import Config
 from rnnsweep.errors import ConfigError
 from rnnsweep.planned import FOLDER as FOLDER  # who works on a plan finds all of it here
 from rnnsweep.planned import Planned as Planned
+from rnnsweep.provenance import changed_since_checkpoint, changed_since_start
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.sweep.grid import Setting
 
@@ -52,6 +53,10 @@ def with_values(config: Config, values: dict[str, Any]) -> Config:
     return config
 
 
+NAMING = ("id", "signature", "config", "overrides", "own")
+"""What of a run the name of its plan's file covers."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Plan:
     """The runs of one sweep in a study's directory, in the order in which workers take them."""
@@ -62,21 +67,79 @@ class Plan:
     def store(self, run: Planned) -> RunStore:
         return RunStore(self.study / run.id)
 
+    def record(self, run: Planned) -> RunRecord | None:
+        """The record of a run that is over; one from before it was to be trained anew is none."""
+        store = self.store(run)
+        return None if store.generation() < run.generation else store.record()
+
+    def is_over(self, run: Planned) -> bool:
+        """Whether a run needs no more training; one that a search pruned does."""
+        record = self.record(run)
+        return record is not None and record.status != "pruned"
+
+    def interrupted(self) -> list[RunStore]:
+        """The directories of the runs that are to go on, if they have a checkpoint."""
+        stores = [(run, self.store(run)) for run in self.runs if not self.is_over(run)]
+        return [store for run, store in stores if store.generation() >= run.generation]
+
+    def finished(self) -> list[RunStore]:
+        """The directories of the runs that are not trained any more."""
+        return [self.store(run) for run in self.runs if self.is_over(run)]
+
     def records(self) -> dict[str, RunRecord]:
         """The records that exist, by run."""
-        found = ((run.id, self.store(run).record()) for run in self.runs)
+        found = ((run.id, self.record(run)) for run in self.runs)
         return {name: record for name, record in found if record is not None}
+
+    @property
+    def path(self) -> Path:
+        """The plan's file; its name covers the runs, not their generation: the same command is the same file."""
+        runs = [dataclasses.asdict(run) for run in self.runs]
+        content = json.dumps([{name: run[name] for name in NAMING} for run in runs])
+        return self.study / FOLDER / f"plan-{hashlib.sha256(content.encode()).hexdigest()[:12]}.json"
 
     def save(self) -> Path:
         """Writes the plan; the same plan is the same file."""
-        content = json.dumps([dataclasses.asdict(run) for run in self.runs])
-        name = hashlib.sha256(content.encode()).hexdigest()[:12]
-        folder = self.study / FOLDER
-        files.make(folder)
-        path = folder / f"plan-{name}.json"
-        if planned.read(path) != self.runs:  # not there, or damaged
-            files.write(path, content)
+        path = self.path
+        files.make(path.parent)
+        if planned.read(path) != self.runs:  # not there, damaged, or of an earlier generation
+            files.write(path, json.dumps([dataclasses.asdict(run) for run in self.runs]))
         return path
+
+    # Training anew -------------------------------------------------------------------------------------------
+
+    def resumed(self, rerun: bool) -> "Plan":
+        """The plan in the generation that an earlier command left it in, or in the next one.
+
+        Args:
+            rerun: all is to be trained anew. Where an earlier command began to and the code is still the same, that
+                is continued.
+        """
+        known = dict.fromkeys((run.id for run in self.runs), 0)
+        for file in planned.plans(self.study):
+            for run in planned.read(file) or []:
+                known[run.id] = max(run.generation, known.get(run.id, 0))
+        plan = self._in_generations(known)
+        return plan if plan.is_rerun or not rerun else plan._anew()
+
+    @property
+    def is_rerun(self) -> bool:
+        """Whether rerun=true has begun to train the runs anew, with the code of now, and some are left."""
+        again = [run for run in self.runs if run.generation]
+        begun = [run for run in again if self.store(run).generation() >= run.generation]
+        return not all(map(self.is_over, again)) and not any(map(self._is_outdated, begun))
+
+    def _is_outdated(self, run: Planned) -> bool:
+        store = self.store(run)
+        since = changed_since_checkpoint if store.record() is None else changed_since_start
+        return bool(since(store, run.config))
+
+    def _anew(self) -> "Plan":
+        newest = max(max(run.generation, self.store(run).generation()) for run in self.runs)
+        return self._in_generations(dict.fromkeys((run.id for run in self.runs), newest + 1))
+
+    def _in_generations(self, generations: dict[str, int]) -> "Plan":
+        return Plan(self.study, [dataclasses.replace(run, generation=generations[run.id]) for run in self.runs])
 
     @classmethod
     def load(cls, path: Path) -> "Plan":

@@ -19,7 +19,9 @@ from rnnsweep import files, locks, rng, run
 from rnnsweep.config import Config
 from rnnsweep.errors import ConfigError, MachineError
 from rnnsweep.interrupt import Interrupted, StopRequest
+from rnnsweep.naming import named
 from rnnsweep.record import RunStore
+from rnnsweep.sweep.changes import retry_failed
 from rnnsweep.sweep.judge import Judge
 from rnnsweep.sweep.objective import Objective
 from rnnsweep.sweep.plan import FOLDER, Plan, Planned, with_values
@@ -126,15 +128,18 @@ class Search:
             problem = f"cannot open {place}: {(str(error).splitlines() or [type(error).__name__])[0]}"
             raise ConfigError("hydra.sweeper.storage", problem) from None
 
-    def retry(self, study: "optuna.Study") -> None:
+    def retry(self, study: "optuna.Study", resume_changed: bool = False) -> None:
         """Gives each failed trial's parameters to a new one, which counts in its place, and takes its record away."""
         with self.one_at_a_time():
             for trial in counted(study):
                 if trial.state.name == "FAIL":
                     study.set_user_attr(RETRIED, [*study.user_attrs.get(RETRIED, []), trial.number])
                     study.enqueue_trial(trial.params)
-                    for name in trial.user_attrs.get("runs", []):
-                        RunStore(self.study / name).forget_failure()
+                    retry_failed(self.stores(trial), resume_changed)
+
+    def stores(self, trial: "optuna.trial.FrozenTrial") -> list[RunStore]:
+        """The directories of a trial's runs."""
+        return [RunStore(self.study / name) for name in trial.user_attrs.get("runs", [])]
 
     @contextmanager
     def one_at_a_time(self) -> Iterator[None]:
@@ -165,9 +170,9 @@ class Search:
         runs = []
         for seed in self.seeds:
             chosen = values(space, trial.params)
-            member = run.identify(with_values(config, chosen | {"seed": seed}))
+            member = named(run.identify(with_values(config, chosen | {"seed": seed})), self.study)
             overrides = [*choice.split(), *(f"{key}={_typed(value)}" for key, value in chosen.items()), f"seed={seed}"]
-            runs.append(Planned(member.id, member.signature, member.written, overrides))
+            runs.append(Planned(member.id, member.signature, member.written, overrides, fingerprint=member.fingerprint))
         return runs
 
     def suggest(self, trial: "optuna.Trial") -> None:
@@ -253,8 +258,8 @@ class SearchWorker(Worker):
     def _drawn(self, frozen: "optuna.trial.FrozenTrial") -> bool:
         return "runs" in frozen.user_attrs
 
-    def _over(self, store: RunStore) -> bool:
-        return store.record() is not None if self.search.pruner != "none" else super()._over(store)
+    def _over(self, planned: Planned) -> bool:
+        return self.plan.record(planned) is not None if self.search.pruner != "none" else super()._over(planned)
 
     def _held(self, planned: Planned) -> bool:
         """Whether a process that lives trains this run."""

@@ -13,26 +13,28 @@ from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from rnnsweep import files
+from rnnsweep import files, locks
 from rnnsweep.config import GROUPS, Config, plain
 from rnnsweep.errors import ConfigError
 from rnnsweep.interpolation import settled
 from rnnsweep.interrupt import Interrupted
 from rnnsweep.planned import drawn_file
 from rnnsweep.sweep import published as published_numbers
+from rnnsweep.sweep.changes import OF_A_SEARCH, refuse_interrupted, retry_failed, tell_finished
 from rnnsweep.sweep.grid import Grammar, Params, points
 from rnnsweep.sweep.judge import validations
 from rnnsweep.sweep.machine import cores, visible_gpus
 from rnnsweep.sweep.objective import Objective, objective
 from rnnsweep.sweep.plan import FOLDER, Plan, Planned, configs
 from rnnsweep.sweep.samplers import Pruner, Sampler, check_sampler
-from rnnsweep.sweep.search import Search, corner
+from rnnsweep.sweep.search import Search, corner, counted
 from rnnsweep.sweep.skip import Skip
 from rnnsweep.sweep.task import WorkTask
 from rnnsweep.sweep.watch import raise_from, watch
 
 if TYPE_CHECKING:
     from rnnsweep.run import Run
+    from rnnsweep.sweep.worker import WorkOptions
 
 
 class StudySweeper:
@@ -139,6 +141,8 @@ class StudySweeper:
         if self.plan_only:
             self._tell([work for _, work in parts])
             return
+        if not self._resume_changed:
+            refuse_interrupted(store for _, work in parts if isinstance(work, Plan) for store in work.interrupted())
         well = True
         for part, work in parts:
             well = (part._search(work) if isinstance(work, Search) else part._work(work)) and well
@@ -194,17 +198,29 @@ class StudySweeper:
     # The plan ------------------------------------------------------------------------------------------------
 
     def _plan(self, arguments: list[str]) -> Plan:
+        from rnnsweep.naming import names_in
         from rnnsweep.run import identify
 
         study, own = Path(self.config.hydra.sweep.dir) / self.name, self._own_groups()
-        runs: dict[str, Planned] = {}
+        found: dict[str, tuple[Run, list[str]]] = {}
         for config, overrides in configs(self._compose, self._points(arguments)):
-            run = identify(config | {"out": str(study)})
+            run = identify(config | self._of_each_run)
             if not self.skip(run.config):
-                runs.setdefault(run.id, Planned(run.id, run.signature, run.written, overrides, own))
-        if not runs:
+                found.setdefault(run.fingerprint, (run, overrides))
+        if not found:
             raise ConfigError("hydra.sweeper.skip", "leaves no run")
-        return Plan(study, list(runs.values()))
+        names = names_in(study, [run for run, _ in found.values()])
+        runs = [
+            Planned(names[digest], run.signature, run.written, _of_a_run(overrides), own, digest)
+            for digest, (run, overrides) in found.items()
+        ]
+        return Plan(study, runs).resumed(bool(self.config.rerun))
+
+    @property
+    def _of_each_run(self) -> Config:
+        """Settings that are the sweep's and not a run's, as they stand in each run's config."""
+        out = str(Path(self.config.hydra.sweep.dir) / self.name)
+        return {"out": out, "rerun": False, "resume_changed": False}
 
     def _points(self, arguments: list[str]) -> Any:
         grammar = Grammar(self.hydra_context.config_loader, self.config)
@@ -238,18 +254,19 @@ class StudySweeper:
     def _search(self, search: Search) -> bool:
         """Works on the trials that are left; whether none failed."""
         from rnnsweep.sweep.trials import Trials
-        from rnnsweep.sweep.worker import WorkOptions
 
         trials = Trials(search)
-        search.retry(trials.study)
+        if not self._resume_changed:
+            running = [trial for trial in counted(trials.study) if not trial.state.is_finished()]
+            refuse_interrupted((store for trial in running for store in search.stores(trial)), OF_A_SEARCH)
+        search.retry(trials.study, self._resume_changed)
         print(f"{search.study}: {trials.summary()}", flush=True)
         count = min(self._count(), self.n_trials)
         if trials.left:
             files.delete(search.study / FOLDER / "stop")
-            options = WorkOptions(self.stack, self._threads(count), self.on_error, count)
             if self.published:
                 published_numbers.tell(self.published, search.study)
-            self._launch(WorkTask(search.save().resolve(), options), count, search.study)
+            self._launch(WorkTask(search.save().resolve(), self._options(count)), count, search.study)
         print(trials.closing_table(), flush=True)
         return not (trials.failed or trials.left)
 
@@ -324,22 +341,22 @@ class StudySweeper:
             for name, text in (config[group].pop("_search_", None) or {}).items():
                 if f"{group}.{name}" not in given:
                     found[f"{group}.{name}"] = grammar.distribution(grammar.override(f"{group}.{name}={text}"))
-        return config | {"out": str(Path(self.config.hydra.sweep.dir) / self.name)}, found
+        return config | self._of_each_run, found
 
     # The work ------------------------------------------------------------------------------------------------
 
     def _work(self, plan: Plan) -> bool:
         """Works on the runs that are left; whether none failed."""
         from rnnsweep.sweep.view import Progress, closing_table
-        from rnnsweep.sweep.worker import WorkOptions
 
         count = self._count()
-        self._forget(plan)
+        plan = self._saved(plan)
+        retry_failed(map(plan.store, plan.runs), self._resume_changed)
         progress = Progress(plan)
         progress.look()
         print(f"{plan.study}: {progress.summary()}", flush=True)
-        threads = self._threads(count)
-        task = WorkTask(plan.save().resolve(), WorkOptions(self.stack, threads, self.on_error, count))
+        tell_finished(plan.finished())
+        task = WorkTask(plan.path.resolve(), self._options(count))
         if self.published:
             published_numbers.tell(self.published, plan.study)
         if self.drawn:
@@ -348,6 +365,27 @@ class StudySweeper:
             self._launch(task, min(count, progress.left), plan.study)
         print(closing_table(progress), flush=True)
         return not (progress.failures() or progress.left)
+
+    def _saved(self, plan: Plan) -> Plan:
+        """The plan in its generation, written; with `rerun=true` a second command joins the first one's."""
+        files.make(plan.study / FOLDER)
+        files.delete(plan.study / FOLDER / "stop")
+        with locks.alone(plan.path.with_name(".plan")):
+            goes_on = plan.resumed(rerun=False).is_rerun
+            plan = plan.resumed(bool(self.config.rerun))
+            plan.save()
+        if goes_on:
+            print(f"{plan.study}: goes on with the rerun that was interrupted", flush=True)
+        return plan
+
+    def _options(self, count: int) -> "WorkOptions":
+        from rnnsweep.sweep.worker import WorkOptions
+
+        return WorkOptions(self.stack, self._threads(count), self.on_error, count, self._resume_changed)
+
+    @property
+    def _resume_changed(self) -> bool:
+        return bool(self.config.resume_changed)
 
     def _launch(self, task: WorkTask, count: int, study: Path) -> None:
         launcher = Plugins.instance().instantiate_launcher(
@@ -383,17 +421,6 @@ class StudySweeper:
         searched = [f"{s.schema}://{s.path}" for s in sources if s.provider.endswith("in command-line")]
         return folders + ([f"hydra.searchpath=[{','.join(searched)}]"] if searched else [])
 
-    def _forget(self, plan: Plan) -> None:
-        """The same command tries failed runs again, and with `rerun=true` all."""
-        files.delete(plan.study / FOLDER / "stop")
-        for run in plan.runs:
-            store = plan.store(run)
-            if not self.config.rerun:
-                store.forget_failure()
-            elif store.record() is not None and store.claim():
-                store.clear()
-                store.release()
-
     def _count(self) -> int:
         if self.workers != "auto":
             return int(self.workers)
@@ -403,3 +430,8 @@ class StudySweeper:
             return jobs if jobs > 0 else cores()
         on_cpu = self.config.train.device == "cpu"
         return (0 if on_cpu else len(launcher.gpus if launcher.gpus is not None else visible_gpus())) or cores()
+
+
+def _of_a_run(overrides: list[str]) -> list[str]:
+    """The overrides without what is the sweep's: how its command was meant this time."""
+    return [text for text in overrides if not text.lstrip("+").startswith(("rerun=", "resume_changed="))]

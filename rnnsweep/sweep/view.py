@@ -43,7 +43,7 @@ class Progress:
         """Reads the records that are new."""
         for run in self.plan.runs:
             if run.id not in self.records:
-                record = self.plan.store(run).record()
+                record = self.plan.record(run)
                 if record is not None and record.status != "pruned":  # by a search; a grid wants it whole
                     self.records[run.id] = record
         if self.done_before < 0:

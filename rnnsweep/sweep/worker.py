@@ -18,6 +18,7 @@ from rnnsweep import checkpoint, files, run
 from rnnsweep.errors import ConfigError, MachineError
 from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.planned import worker_file
+from rnnsweep.provenance import changed_since_checkpoint, refusal
 from rnnsweep.record import RunStore
 from rnnsweep.run import Run
 from rnnsweep.sweep.machine import cores
@@ -44,6 +45,8 @@ class WorkOptions:
     """What the workers do after a run has failed."""
     workers: int = 1
     """How many share the plan: none takes more than its share of the runs of one shape."""
+    resume_changed: bool = False
+    """Whether interrupted runs go on though their code has changed."""
 
 
 class Board(Observer):
@@ -140,22 +143,38 @@ class Worker:
     def _take(self, planned: Planned) -> tuple[Run, RunStore] | None:
         """The run, claimed; None where it has a record, which takes it off the list, or another worker holds it."""
         store = self.plan.store(planned)
-        if not self._over(store):
+        if not self._over(planned):
             if not store.claim():
                 return None
-            if not self._over(store):  # nobody finished it between the look and the claim
+            if not self._over(planned):  # nobody finished it between the look and the claim
+                _make_ready(planned, store)
                 try:
-                    return _planned_run(planned), store
+                    return self._identified(planned, store), store
                 except ConfigError as error:
                     self._fail(planned.id, store, planned.config, str(error))
             store.release()
         self.left.remove(planned)
         return None
 
-    def _over(self, store: RunStore) -> bool:
-        """Whether a run needs no more training; one that a search pruned does."""
-        record = store.record()
-        return record is not None and record.status != "pruned"
+    def _identified(self, planned: Planned, store: RunStore) -> Run:
+        """The run of a plan's config.
+
+        Raises:
+            ConfigError: the config cannot be used, or gives another run than the one that was planned, or the run was
+                interrupted with other code.
+        """
+        found = run.identify(planned.config)
+        if found.fingerprint != (planned.fingerprint or found.fingerprint) or not planned.id.startswith(found.id):
+            problem = f"the config gives {found.id}, which is not the run that was planned"
+            reason = "its files, environment variables or plan have changed since; plan again with the same command"
+            raise ConfigError(planned.id, f"{problem}: {reason}")
+        changed = [] if self.options.resume_changed else changed_since_checkpoint(store, found.config)
+        if changed:
+            raise refusal([planned.id], changed)
+        return dataclasses.replace(found, id=planned.id)
+
+    def _over(self, planned: Planned) -> bool:
+        return self.plan.is_over(planned)
 
     def _limit(self, planned: Planned, first: Run) -> int:
         alike = sum(other.signature == planned.signature for other in self.left)
@@ -197,15 +216,14 @@ class Worker:
             files.write(self.stop_file, b"", synced=False)
 
 
-def _planned_run(planned: Planned) -> Run:
-    """The run of a plan's config.
+def _make_ready(planned: Planned, store: RunStore) -> None:
+    """Clears a claimed directory whose run is to be trained anew.
 
     Raises:
-        ConfigError: the config cannot be used, or gives another run than the one that was planned.
+        ConfigError: it is the directory of another run, which is not touched.
     """
-    found = run.identify(planned.config)
-    if found.id != planned.id:
-        problem = f"the config gives {found.id}, which is not the run that was planned"
-        reason = "its files, environment variables or plan have changed since; plan again with the same command"
-        raise ConfigError(planned.id, f"{problem}: {reason}")
-    return found
+    if planned.fingerprint and planned.fingerprint != store.about().get("fingerprint", planned.fingerprint):
+        store.release()
+        raise ConfigError(str(store.path), "another run has taken this name; the same command plans a longer one")
+    if store.generation() < planned.generation:
+        store.renew(planned.generation)
