@@ -124,6 +124,19 @@ def test_what_waits_to_be_trained_anew_does_not_count(sweep: Sweep) -> None:
 
 
 @pytest.mark.slow
+def test_a_larger_grid_goes_on_with_a_rerun(sweep: Sweep) -> None:
+    sweep()
+    old = times()
+    sweep("rerun=true", stop_after=10)
+    assert "goes on with the rerun that was interrupted" in sweep("seed=0,1,2")
+    assert [store.generation() for store in stores()] == [1, 1, 0]
+    done = times()
+    assert done[1] > old[1]
+    sweep("seed=0,1,2", "rerun=true")
+    assert all(after > before for after, before in zip(times(), done, strict=True))
+
+
+@pytest.mark.slow
 def test_a_second_command_joins_a_rerun(sweep: Sweep) -> None:
     sweep()
     (file,) = plans(STUDY)

@@ -69,8 +69,11 @@ class Plan:
 
     def record(self, run: Planned) -> RunRecord | None:
         """The record of a run that is over; one from before it was to be trained anew is none."""
-        store = self.store(run)
-        return None if store.generation() < run.generation else store.record()
+        return None if self.waits(run) else self.store(run).record()
+
+    def waits(self, run: Planned) -> bool:
+        """Whether a run is to be trained anew and has not begun to."""
+        return run.generation > 0 and self.store(run).generation() < run.generation
 
     def is_over(self, run: Planned) -> bool:
         """Whether a run needs no more training; one that a search pruned does."""
@@ -79,8 +82,7 @@ class Plan:
 
     def interrupted(self) -> list[RunStore]:
         """The directories of the runs that are to go on, if they have a checkpoint."""
-        stores = [(run, self.store(run)) for run in self.runs if not self.is_over(run)]
-        return [store for run, store in stores if store.generation() >= run.generation]
+        return [self.store(run) for run in self.runs if not (self.is_over(run) or self.waits(run))]
 
     def finished(self) -> list[RunStore]:
         """The directories of the runs that are not trained any more."""
@@ -126,7 +128,7 @@ class Plan:
     def is_rerun(self) -> bool:
         """Whether rerun=true has begun to train the runs anew, with the code of now, and some are left."""
         again = [run for run in self.runs if run.generation]
-        begun = [run for run in again if self.store(run).generation() >= run.generation]
+        begun = [run for run in again if not self.waits(run)]
         return not all(map(self.is_over, again)) and not any(map(self._is_outdated, begun))
 
     def _is_outdated(self, run: Planned) -> bool:
