@@ -26,6 +26,7 @@ from rnnsweep.report.leaderboard import leaderboard, standings
 from rnnsweep.report.numbers import spread
 from rnnsweep.report.runs import Runs
 from rnnsweep.report.sentences import comparison
+from rnnsweep.report.stats import Interval
 from rnnsweep.report.tables import anchor
 from rnnsweep.report.values import labels
 from rnnsweep.secrets import redacted
@@ -166,7 +167,7 @@ def test_matched_pairs_say_lstm_where_marginals_say_gru(misleading: Path) -> Non
     values, cell = runs.values("val/loss"), runs.frame["cell"].to_numpy()
     assert values[cell == "gru"].mean() < values[cell == "lstm"].mean()
     sentence = said(runs, "cell", "lstm", "gru")
-    assert sentence.startswith("LSTM beats GRU by 0.047 nats [0.040, 0.053]"), sentence
+    assert sentence.startswith("LSTM beats GRU by 0.0466 nats [0.0401, 0.0531]"), sentence
     assert "over 4 matched settings, 3 seeds each" in sentence
     assert "better in 4 of 4" in sentence
     page = (made(misleading) / "report.md").read_text()
@@ -423,6 +424,22 @@ def test_time_is_compared_on_one_machine_alone_and_with_an_interval(tmp_path: Pa
     table = equal_cost(runs, runs.factor("cell"), runs.factor("cell.hidden_size"), effects, metric)
     assert table.columns[-1] == "at equal parameters"
     assert set(pareto(runs, metric, runs.factor("cell")).data["cost"]) == {"parameters"}
+
+
+@pytest.mark.parametrize(
+    ("half", "mean", "shown"),
+    [
+        (0.0217, 1.80442, "1.804 ± 0.022"),
+        (0.0996, -0.0561, "−0.06 ± 0.10"),
+        (0.147, -0.0003, "0.00 ± 0.15"),
+        (123.4, 45678.9, "45,680 ± 120"),
+        (4.21e-6, 5.5712e-5, "0.0000557 ± 0.0000042"),
+        (4.21e-12, 5.5712e-9, "5.5712e−09 ± 4.2e−12"),
+        (2.0, 12345678.0, "12,345,678.0 ± 2.0"),
+    ],
+)
+def test_a_number_has_the_digits_that_its_interval_deserves(half: float, mean: float, shown: str) -> None:
+    assert spread(Interval(mean, mean - half, mean + half, 3)) == shown
 
 
 # Tables ----------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import numpy as np
 from rnnsweep.report import stats
 from rnnsweep.report.anova import Anova
 from rnnsweep.report.effects import DIFFERENT, FEW, Comparison, Effect, at_equal, counted
-from rnnsweep.report.numbers import bracket, number, p_value, ratio, ratios, share, signed
+from rnnsweep.report.numbers import aligned, interval_of, number, p_value, plus, ratio, ratios, share, signed
 from rnnsweep.report.runs import Factor, Metric, Runs
 from rnnsweep.report.tables import Cell, Row, Table, anchor, estimate, pairs_anchor
 
@@ -76,7 +76,8 @@ def _ends(interval: stats.Interval) -> dict[str, float]:
 def difference(effect: Effect) -> str:
     """Δ with its interval; of two both values; of one the value, said to be one."""
     if effect.interval.known:
-        return f"{signed(effect.interval.mean)} {bracket(effect.interval.low, effect.interval.high)}"
+        mean, ends = interval_of(effect.interval)
+        return f"{plus(mean)} {ends}"
     if effect.interval.flat:
         return f"{signed(effect.interval.mean)} in all {len(effect.values)} {effect.unit}s"
     if len(effect.values) == 2:
@@ -98,7 +99,8 @@ def matrix(runs: Runs, factor: Factor, metric: Metric, margin: float) -> Table:
             used |= {int(row) for side in ("row", "base") for row in effect.pairs[side]}
             mean = effect.interval.mean if (a, b) in effects else -effect.interval.mean
             clear = effect.state(margin) in DIFFERENT
-            text = f"{signed(mean)} ({p_value(effect.adjusted)})" if effect.interval.known else signed(mean)
+            shown = plus(aligned(effect.interval.half, mean)[0])
+            text = f"{shown} ({p_value(effect.adjusted)})" if effect.interval.known else shown
             cells.append(Cell(text, mean, bold=clear and mean * metric.sign < 0))
         rows.append(Row(tuple(cells)))
     family = max((effect.family for effect in effects.values()), default=0)
@@ -142,7 +144,8 @@ def _at_equal(interval: stats.Interval, values: tuple[float, ...], unit: str, p:
         return Cell(f"{signed(interval.mean)} in all {interval.n} {unit}s", estimate(interval))
     if not interval.known:
         return Cell(" and ".join(signed(value) for value in values), estimate(interval))
-    text = f"{signed(interval.mean)} {bracket(interval.low, interval.high)}, p {p_value(p)}, {interval.n} {unit}s"
+    mean, ends = interval_of(interval)
+    text = f"{plus(mean)} {ends}, p {p_value(p)}, {interval.n} {unit}s"
     return Cell(text, estimate(interval), bold=p < stats.ALPHA)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rnnsweep.report import stats
 from rnnsweep.report.effects import FEW, Comparison, counted
-from rnnsweep.report.numbers import bracket, number, size, spread
+from rnnsweep.report.numbers import interval_of, number, size, spread
 from rnnsweep.report.runs import Metric, Runs
 from rnnsweep.report.tables import Cell, Row, Table, anchor, estimate, pairs_anchor, setting_link
 
@@ -133,7 +133,7 @@ def _ppl(standing: Standing, link: str) -> Cell:
     if not standing.values:
         return Cell("—", math.nan)
     mean, low, high = (math.exp(min(value, 700)) for value in (interval.mean, interval.low, interval.high))
-    text = number(mean, 2) + (f" {bracket(low, high, 2)}" if interval.known else "")
+    text = " ".join(interval_of(stats.Interval(mean, low, high))) if interval.known else number(mean, 2)
     return Cell(text, {"exp(mean)": mean, "exp(low)": low, "exp(high)": high}, link)
 
 

@@ -25,8 +25,7 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def signed(value: float, digits: int = 3) -> str:
-    text = number(value, digits)
-    return f"+{text}" if value > 0 else text
+    return plus(number(value, digits))
 
 
 def p_value(p: float) -> str:
@@ -44,8 +43,36 @@ def p_clause(p: float) -> str:
     return f"p {p_value(p).replace('<', '< ')}" if p < 0.001 else f"p = {p_value(p)}"
 
 
-def bracket(low: float, high: float, digits: int = 3) -> str:
-    return f"[{number(low, digits)}, {number(high, digits)}]"
+def places(half: float) -> int:
+    """The decimals that show two digits of a half width; below zero they are digits before the point."""
+    return 1 - int(f"{half:.1e}".partition("e")[2])  # rounded first: 0.0996 is 0.10
+
+
+def aligned(half: float, *values: float) -> list[str]:
+    """Values with as many decimals as the half width of their interval deserves."""
+    if not (math.isfinite(half) and half > 0):
+        return [number(value) for value in values]
+    return [_fixed(value, places(half)) for value in values]
+
+
+def _fixed(value: float, decimals: int) -> str:
+    size = math.floor(math.log10(abs(value))) if value else 0
+    if decimals > 7 or size > 9:
+        text = f"{value:.{max(0, size + decimals)}e}"
+    else:
+        text = f"{round(value, decimals):,.{max(0, decimals)}f}"
+    return (text.removeprefix("-") if float(text.replace(",", "")) == 0 else text).replace("-", MINUS)
+
+
+def interval_of(interval: Interval) -> tuple[str, str]:
+    """A mean and its interval, with two digits of the half width: `0.0467`, `[0.0402, 0.0531]`."""
+    mean, low, high = aligned(interval.half, interval.mean, interval.low, interval.high)
+    return mean, f"[{low}, {high}]"
+
+
+def plus(text: str) -> str:
+    """A number of a difference: what is above zero has its sign."""
+    return text if text[:1] in (MINUS, "—") or not any(digit in text for digit in "123456789") else f"+{text}"
 
 
 def spread(interval: Interval, values: tuple[float, ...] = (), digits: int = 3) -> str:
@@ -53,8 +80,7 @@ def spread(interval: Interval, values: tuple[float, ...] = (), digits: int = 3) 
     if interval.n == 0:
         return "—"
     if interval.known:
-        lost = abs(interval.mean) < 10**-digits <= interval.half  # its digits mean nothing beside the width
-        return f"{number(0.0 if lost else interval.mean, digits)} ± {number(interval.half, digits)}"
+        return " ± ".join(aligned(interval.half, interval.mean, interval.half))
     if interval.flat:
         return f"{number(interval.mean, digits)} in all {interval.n}"
     shown = values if len(values) == 2 else (interval.mean,)

@@ -2,7 +2,7 @@
 
 from rnnsweep.report import stats
 from rnnsweep.report.effects import DIFFERENT, Effect
-from rnnsweep.report.numbers import bracket, number, p_clause, share, signed, with_unit
+from rnnsweep.report.numbers import interval_of, number, p_clause, plus, share, signed, with_unit
 from rnnsweep.report.runs import Factor, Metric
 
 NAMES = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM", "slstm": "sLSTM", "mlstm": "mLSTM", "mlp_window": "windowed MLP"}
@@ -66,14 +66,15 @@ def _difference(effect: Effect, level: str, baseline: str, metric: Metric, margi
     ahead = mean * metric.sign < 0
     if state in DIFFERENT:
         first, second = (level, baseline) if ahead else (baseline, level)
-        size, won = abs(mean), effect.better if ahead else effect.worse
-        low, high = sorted((abs(effect.interval.low), abs(effect.interval.high)))
+        won = effect.better if ahead else effect.worse
+        size, ends = interval_of(effect.interval.upward)
         how = f", by a margin below {number(margin)}:" if state == "small" else ""
-        by = f"{first} beats {second}{how} by {with_unit(number(size), metric)} {bracket(low, high)}"
+        by = f"{first} beats {second}{how} by {with_unit(size, metric)} {ends}"
         open_ = f"; may be below {number(margin)}" if state == "differs" else ""
         told = f"{basis(effect)}; better in {won} of {len(effect.values)}; Holm {p_clause(effect.adjusted)}{open_}"
         return f"{among}{by} ({told})."
-    inside = f"Δ = {with_unit(signed(mean), metric)} {bracket(effect.interval.low, effect.interval.high)}"
+    shown, ends = interval_of(effect.interval)
+    inside = f"Δ = {with_unit(plus(shown), metric)} {ends}"
     pair = f"{level} against {baseline}"
     if state == "mixed":
         return (

@@ -45,6 +45,11 @@ class Interval:
         return (self.mean, self.mean) if self.flat else (self.low, self.high)
 
     @property
+    def upward(self) -> "Interval":
+        """The interval of a mean above zero: this one, or that of the opposite difference."""
+        return self if self.mean >= 0 else dataclasses.replace(self, mean=-self.mean, low=-self.high, high=-self.low)
+
+    @property
     def half(self) -> float:
         return (self.high - self.low) / 2
 
