@@ -124,7 +124,8 @@ def delete(path: Path) -> None:
         MachineError: the system does not let us.
     """
     with faults(path, "deleted"):
-        path.unlink(missing_ok=True)
+        if os.path.lexists(path):  # a disk that cannot be written refuses even what is not there
+            path.unlink(missing_ok=True)
 
 
 def append(file: io.FileIO, data: Buffer) -> None:

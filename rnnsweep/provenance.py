@@ -161,8 +161,9 @@ def _commit(place: Path | None) -> dict[str, Any]:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
+    command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]  # what only asks leaves no lock behind
     try:
-        answer = subprocess.run(["git", "-C", folder, *arguments], capture_output=True, text=True, timeout=10)
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return answer.stdout.strip() if answer.returncode == 0 else None

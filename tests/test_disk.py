@@ -4,7 +4,10 @@ import errno
 import fcntl
 import json
 import os
+import resource
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -293,3 +296,33 @@ def test_progress_counts_a_damaged_record_as_to_do(plan: Plan, undisturbed: dict
     progress.look()
     assert progress.counts == {"complete": 1, "to do": 1}
     assert work(plan) == undisturbed
+
+
+# The command ----------------------------------------------------------------------------------------------------
+
+COMMAND = [sys.executable, "-m", "rnnsweep", "-m", *SHORT, "cell.hidden_size=16", "hydra.sweeper.workers=2"]
+GRID = ["seed=range(4)"]
+SEARCH = ["optimizer.lr=interval(1e-3,1e-1)", "hydra.sweeper.search=random", "hydra.sweeper.n_trials=12"]
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+@pytest.mark.parametrize(("what", "size"), [(GRID, 9_000), (SEARCH, 8_000)], ids=["grid", "search"])
+def test_a_sweep_that_may_not_write_ends_with_one_line_and_continues(
+    what: list[str], size: int, tmp_path: Path
+) -> None:
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+    cut = subprocess.run([*COMMAND, *what], cwd=tmp_path, capture_output=True, text=True, preexec_fn=limited)
+    assert cut.returncode == os.EX_IOERR
+    assert cut.stderr.startswith("rnnsweep: ")
+    assert "cannot be written: File too large; allow larger files (`ulimit -f unlimited`)" in cut.stderr
+    assert cut.stderr.count("\n") == 1
+    assert not list(tmp_path.rglob("*.partial"))
+    before = {path: path.read_bytes() for path in tmp_path.rglob("record.json")}
+    whole = subprocess.run([*COMMAND, *what], cwd=tmp_path, capture_output=True, text=True)
+    assert whole.returncode == 0, whole.stdout + whole.stderr
+    statuses = [json.loads(path.read_text())["status"] for path in tmp_path.rglob("record.json")]
+    assert statuses == ["complete"] * (4 if what is GRID else 12)
+    assert all(path.read_bytes() == content for path, content in before.items())

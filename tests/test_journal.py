@@ -83,10 +83,11 @@ def test_a_first_line_that_was_cut_short_leaves_an_empty_journal(tmp_path: Path)
     assert opened(path).trials == []
 
 
-def test_a_journal_that_cannot_be_opened_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_journal_that_cannot_be_written_can_be_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: Any, **__: Any) -> None:
         raise PermissionError(13, os.strerror(13))
 
     monkeypatch.setattr(os, "symlink", refused)
+    journal = Journal(path)
     with pytest.raises(MachineError, match=r"optuna\.journal cannot be written: Permission denied"):
-        opened(path)
+        journal.append_logs([])

@@ -33,8 +33,9 @@ class Journal(JournalFileBackend):
         self.path = path
         with files.faults(path):
             super().__init__(str(path))
-            with self._alone():
-                _mend(path)
+            if not all(map(_is_operation, _lines(path))):
+                with self._alone():
+                    _mend(path)
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Writes operations, whole or not at all."""
@@ -64,9 +65,13 @@ def _ends(path: Path) -> bool:
         return file.read() == b"\n"
 
 
+def _lines(path: Path) -> list[bytes]:
+    return path.read_bytes().splitlines(keepends=True)
+
+
 def _mend(path: Path) -> None:
     """Cuts a journal back to its last whole line."""
-    lines = path.read_bytes().splitlines(keepends=True)
+    lines = _lines(path)
     whole = [_is_operation(line) for line in lines]
     kept = len(lines) - next((back for back, good in enumerate(reversed(whole)) if good), len(lines))
     if not all(whole[:kept]) or (len(lines) > 1 and not kept):

@@ -45,7 +45,7 @@ class LocalLauncher:
 
         Raises:
             Interrupted: a signal came; the workers have written their checkpoints.
-            MachineError: the study's directory is gone.
+            MachineError: the study's directory is gone, or a worker met a fault of the machine, as a full disk is.
         """
         self.streams = sys.stdout, sys.stderr
         with listening() as stop:
@@ -98,7 +98,10 @@ def _serve(task: WorkTask, gpu: str | None, parent: int, tell: Connection, strea
         task()
     except Interrupted as interrupt:
         sys.exit(interrupt.exit_code)
-    except (ConfigError, MachineError) as error:
+    except MachineError as error:
+        tell.send(error)
+        sys.exit(error.exit_code)
+    except ConfigError as error:
         tell.send(str(error))
         sys.exit(1)
     except Exception as error:

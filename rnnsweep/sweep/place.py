@@ -7,7 +7,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess
 
-from rnnsweep.errors import tell_once
+from rnnsweep.errors import MachineError, tell_once
 from rnnsweep.sweep.task import WorkTask
 
 DEATHS = 5
@@ -36,7 +36,11 @@ class Place:
         self._deaths, self._due, self._left = 0, 0.0, math.inf
 
     def look(self) -> None:
-        """Starts the worker when its time has come, and sees what has become of it."""
+        """Starts the worker when its time has come, and sees what has become of it.
+
+        Raises:
+            MachineError: the worker met a fault of the machine, such as a full disk.
+        """
         if self.over:
             return
         if self.worker is None:
@@ -57,6 +61,8 @@ class Place:
             self.over = True
         elif code > 0:
             said = self._hear.recv() if self._hear.poll() else f"exit code {code}"
+            if isinstance(said, MachineError):  # the other workers would meet it too
+                raise said
             tell_once(f"a worker ended with an error: {said}")
             self._again(said)
         else:

@@ -104,13 +104,13 @@ class Search:
         directions = [up if objective.maximised else down for objective in self.objectives]
 
         def opened() -> "optuna.Study":
-            return optuna.create_study(
-                study_name=self.name,
-                storage=self._storage(),
-                directions=directions,
-                pruner=pruner(self.pruner, *self.tokens),
-                load_if_exists=True,
-            )
+            storage, judge = self._storage(), pruner(self.pruner, *self.tokens)
+            try:
+                return optuna.load_study(study_name=self.name, storage=storage, pruner=judge)  # writes nothing
+            except KeyError:
+                return optuna.create_study(
+                    study_name=self.name, storage=storage, directions=directions, pruner=judge, load_if_exists=True
+                )
 
         try:
             try:

@@ -21,6 +21,9 @@ def watch(launch: Callable[[], Sequence[JobReturn]], task: WorkTask) -> None:
 
     A launcher that fails while runs are left, as joblib does whole when one of its processes is killed, is told in a
     line; the runs stay as they are.
+
+    Raises:
+        MachineError: the study's directory is gone, or a worker met a fault of the machine, as a full disk is.
     """
     errors: list[Exception] = []
 
@@ -43,6 +46,8 @@ def watch(launch: Callable[[], Sequence[JobReturn]], task: WorkTask) -> None:
         view.close()
     view.progress.look()
     if errors and view.progress.left:
+        if isinstance(errors[0], MachineError):
+            raise errors[0]
         tell_once(_sentence(errors[0], task, view.progress.left))
 
 
