@@ -22,6 +22,17 @@ Number = bool | int | float | None
 
 
 @dataclasses.dataclass(frozen=True)
+class Declaration:
+    """What a task says of one of its metrics."""
+
+    unit: str
+    direction: Literal["min", "max"] | None
+    """Which way is better; None: a reference value, by which nothing is compared."""
+    chance: float | None = None
+    """What the best constant answer reaches; None: not known."""
+
+
+@dataclasses.dataclass(frozen=True)
 class RunRecord:
     """The outcome of a run, as record.json holds it."""
 
@@ -41,9 +52,9 @@ class RunRecord:
     error: str | None = None
     metric: Json = dataclasses.field(default_factory=dict)
     """What the task is judged by: name, unit and direction (min or max); empty where the run failed."""
-    declared: Json = dataclasses.field(default_factory=dict)
-    """Each metric by its name without the split: unit, direction (min, max or null) and chance level. Empty where the
-    run failed, and in records from before metrics were declared."""
+    declared: dict[str, Declaration] = dataclasses.field(default_factory=dict)
+    """Each metric by its name without the split. Empty where the run failed, and in records from before metrics were
+    declared."""
     share_seconds: float | None = None
     """Its share of the seconds, beside the runs that trained with it; None in records from before it was counted."""
 

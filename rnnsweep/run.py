@@ -37,7 +37,7 @@ from rnnsweep.interrupt import StopRequest
 from rnnsweep.kernels import fused
 from rnnsweep.matching import nearest
 from rnnsweep.optim import AbstractOptimizer
-from rnnsweep.record import RunRecord, RunStore
+from rnnsweep.record import Declaration, RunRecord, RunStore
 from rnnsweep.tasks.base import AbstractTask, declared
 from rnnsweep.train import Member, Observer, ShouldPrune, TrainConfig, Trainer, never
 from rnnsweep.types import EXECUTION, Showcase
@@ -327,7 +327,7 @@ def _finish(trainer: Trainer, row: int, run: Run, store: RunStore) -> RunRecord:
         showcase=showcase.data,
         error=f"the loss or its gradient passed all bounds by step {member.steps}" if diverged else None,
         metric=dataclasses.asdict(run.task.metric),
-        declared={name: dataclasses.asdict(metric) for name, metric in declared(run.task).items()},
+        declared={name: Declaration(m.unit, m.direction, m.chance) for name, m in declared(run.task).items()},
     )
     store.finish(record)
     return record

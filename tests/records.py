@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from rnnsweep.record import RunRecord, RunStore
+from rnnsweep.record import Declaration, RunRecord, RunStore
 
+DECLARED = {"loss": Declaration("nats", "min"), "ppl": Declaration("", "min")}
 EXECUTION = ["task.text", "train.threads"]
 
 
@@ -90,6 +91,7 @@ def run(
             if status == "diverged"
             else None,
             metric={"name": "loss", "unit": "nats", "direction": "min"} if status != "failed" else {},
+            declared=DECLARED if status != "failed" else {},
         )
     )
     return store.path

@@ -171,7 +171,9 @@ def test_a_beam_is_judged_by_what_it_decodes(tmp_path: Path) -> None:
             path = records.run(tmp_path / "s", 1.0, task="reverse", task__beam_size=beams, seed=seed)
             record = (path / "record.json").read_text()
             (path / "record.json").write_text(
-                record.replace('"test/loss"', f'"test/decoded_exact": {exact}, "test/loss"', 1)
+                record.replace('"test/loss"', f'"test/decoded_exact": {exact}, "test/loss"', 1).replace(
+                    '"declared": {', '"declared": {"decoded_exact": {"unit": "share", "direction": "max"},', 1
+                )
             )
     cli.main([str(tmp_path / "s"), "--out", str(tmp_path / "report")])
     page = (tmp_path / "report" / "report.md").read_text()

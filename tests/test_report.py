@@ -20,6 +20,7 @@ from rnnsweep.report.ablations import ablation, equal_cost
 from rnnsweep.report.analysis import analyse, searched
 from rnnsweep.report.collect import STATES, collect
 from rnnsweep.report.effects import Comparison, Divergence, _divergence, at_equal, counted
+from rnnsweep.report.errors import ReportError
 from rnnsweep.report.figures import pareto
 from rnnsweep.report.forest import importance
 from rnnsweep.report.leaderboard import leaderboard, standings
@@ -529,18 +530,64 @@ def test_the_gap_is_to_a_training_loss_without_dropout_or_is_left_out(tmp_path: 
     assert "without dropout" in board.notes[-1]
 
 
-@pytest.mark.parametrize(
-    ("metric", "best"), [("test/controllability", 0.9), ("test/free_mse", 0.3), ("val/exact", 0.9)]
-)
-def test_the_better_way_of_a_metric_is_known(metric: str, best: float, tmp_path: Path) -> None:
+def recorded(study: Path, metric: str, /, **changes: Any) -> Runs:
+    """Three runs with values of a metric, whose records are changed."""
     for seed, value in enumerate((0.3, 0.9, 0.5)):
-        path = records.run(tmp_path / "study", 1.0, seed=seed, cell=f"cell{seed}")
-        record = json.loads((path / "record.json").read_text())
+        path = records.run(study, 1.0, seed=seed, cell=f"cell{seed}")
+        record = json.loads((path / "record.json").read_text()) | changes
         record["best"][metric] = value
         (path / "record.json").write_text(json.dumps(record))
-    runs = runs_of(tmp_path / "study")
+    return runs_of(study)
+
+
+@pytest.mark.parametrize(("direction", "best"), [("max", 0.9), ("min", 0.3)])
+@pytest.mark.parametrize("metric", ["val/auc", "test/r2", "val/bleu", "val/f1/macro", "val/wer", "val/error"])
+def test_the_record_says_which_way_is_better(metric: str, direction: str, best: float, tmp_path: Path) -> None:
+    name = metric.split("/", 1)[1]
+    runs = recorded(tmp_path, metric, declared={name: {"unit": "share", "direction": direction}})
+    chosen = runs.metric(metric)
+    assert chosen.unit == "share"
+    (first, *_) = standings(runs, chosen)
+    assert list(first.values) == [best]
+
+
+@pytest.mark.parametrize("declared", [{}, {"loss": {"unit": "nats", "direction": "min"}}])
+def test_a_metric_that_no_record_declares_is_refused(declared: dict[str, Any], tmp_path: Path) -> None:
+    runs = recorded(tmp_path, "val/auc", declared=declared)
+    with pytest.raises(ReportError, match=r"val/auc: no record says which way `auc` is better; .* `Metric\("):
+        runs.metric("val/auc")
+    assert runs.metric(None).lower
+
+
+def test_a_reference_value_and_a_contradiction_are_refused(tmp_path: Path) -> None:
+    runs = recorded(tmp_path / "a", "val/auc", declared={"auc": {"unit": "", "direction": None}})
+    with pytest.raises(ReportError, match="`auc` is a reference value"):
+        runs.metric("val/auc")
+    recorded(tmp_path / "b" / "one", "val/auc", declared={"auc": {"unit": "", "direction": "min"}})
+    for path in (tmp_path / "a").iterdir():
+        record = json.loads((path / "record.json").read_text())
+        record["declared"]["auc"]["direction"] = "max"
+        record["config"]["cell"]["hidden_size"] = 64
+        (tmp_path / "b" / f"{path.name}-x").mkdir()
+        (tmp_path / "b" / f"{path.name}-x" / "record.json").write_text(json.dumps(record))
+    with pytest.raises(ReportError, match="some runs declare that a lower `auc` is better, others a higher one"):
+        runs_of(tmp_path / "b").metric("val/auc")
+
+
+@pytest.mark.parametrize(
+    ("metric", "best"),
+    [("test/controllability", 0.9), ("test/free_mse", 0.3), ("val/exact", 0.9), ("test/accuracy_256", 0.9)],
+)
+def test_records_from_before_metrics_were_declared_can_be_compared(metric: str, best: float, tmp_path: Path) -> None:
+    """By the metrics of rnnsweep's own tasks, and by what their task is judged by; and the report says so."""
+    runs = recorded(tmp_path / "study", metric, declared={})
     (first, *_) = standings(runs, runs.metric(metric))
     assert list(first.values) == [best]
+    assert runs.metric("val/loss").unit == "nats"
+    theirs = {"name": "mine", "unit": "points", "direction": "max"}
+    assert not recorded(tmp_path / "other", "val/mine", declared={}, metric=theirs).metric("val/mine").lower
+    if metric == "val/exact":
+        assert "3 runs were recorded before tasks declared" in (made(tmp_path / "study") / "report.md").read_text()
 
 
 def test_what_the_best_model_shows_is_drawn(tmp_path: Path) -> None:

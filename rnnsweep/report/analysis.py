@@ -158,7 +158,7 @@ def _baselines(runs: Runs, factors: Sequence[Factor], asked: dict[str, str]) -> 
 
 def _answer(section: Section, question: Question, factors: Sequence[Factor]) -> Answer:
     runs, metric, margin = section.runs, section.metric, section.margin
-    if own := question.judged in runs.metrics:
+    if own := question.judged in runs.metrics and runs.declared.says(question.judged):
         metric = runs.metric(question.judged)
         margin = _margin(runs, metric)
     answer = Answer(anchor(runs.task, question.name), question.title, question.asks)
@@ -380,6 +380,10 @@ def _published(section: Section) -> Answer | None:
         return None
     answer = Answer(anchor(runs.task, "published"), "Published and ours", "Are the published numbers reproduced?")
     for index, spec in enumerate(specs):
+        if not runs.declared.says(spec["metric"]):
+            problem = f"no record says which way `{spec['metric']}` is better"
+            answer.sentences.append(f"{spec['source']} is not compared: {problem}.")
+            continue
         answer.tables += [published.table(runs, metric, spec, index)] if spec["values"] else []
         answer.tables += claims.tables(runs, metric, spec, index)
         answer.sentences += published.orders(runs, metric, spec)

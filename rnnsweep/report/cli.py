@@ -125,6 +125,7 @@ def _known(baselines: dict[str, str], runs: "Runs", tasks: int) -> dict[str, str
 
 def _warnings(frame: "pd.DataFrame", unknown: int) -> list[str]:
     from rnnsweep.report.collect import UNSET
+    from rnnsweep.report.declared import older
 
     said = []
     if twice := frame.attrs.get("twice", 0):
@@ -141,6 +142,9 @@ def _warnings(frame: "pd.DataFrame", unknown: int) -> list[str]:
     said += [f"{frame['run'][index]}: {problem}." for index, problem in list(damaged.items())[:5]]
     if len(damaged) > 5:
         said.append(f"{len(damaged) - 5} more runs have damaged files; the run table names them.")
+    if before := int(older(frame).sum()):
+        known = "which way is better is known for what a task is judged by, and for metrics of rnnsweep's own tasks"
+        said.append(f"{before} runs were recorded before tasks declared their metrics; {known}.")
     running = int((frame["state"] == "running").sum())
     if running:
         said.append(f"{running} runs are still training: this report is of what there is so far.")

@@ -27,7 +27,7 @@ UNSET = "—"
 """A setting that a run's cell, task or optimizer does not have."""
 
 OURS = ("run", "study", "path", "state", "problem", "command", "task", "setting")
-RECORDED = ("steps", "seconds", "parameters", "error", "showcase", "metric", "step", "sweep")
+RECORDED = ("steps", "seconds", "parameters", "error", "showcase", "metric", "declared", "step", "sweep")
 PLAIN = frozenset(OURS + RECORDED)
 """Columns that are neither a setting nor a metric."""
 
@@ -207,6 +207,7 @@ def _outcome(record: RunRecord) -> Json:
         "sweep": _sweep(record),
         "showcase": tuple(sorted(record.showcase)),
         "metric": tuple(record.metric.get(name) for name in ("name", "unit", "direction")) if record.metric else None,
+        "declared": record.declared or None,
         **record.best,
         **{f"last:{name}": value for name, value in record.metrics.items()},
         "env:execution": tuple(execution),

@@ -11,11 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rnnsweep.report.collect import STATES, UNSET, is_setting
+from rnnsweep.report.declared import Declared
 from rnnsweep.report.errors import ReportError
 from rnnsweep.report.values import exact, labels, order
-
-LOWER = ("loss", "ppl", "bpc", "error", "mae", "mse", "rmse", "nats", "gap", "parameters", "seconds")
-HIGHER = ("accuracy", "f1", "exact", "distinct", "known", "match", "share", "controllability", "novelty", "recall")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,6 +86,7 @@ class Runs:
         self.learned = str(frame["task"].iloc[0])
         self.task = f"{study}: {self.learned}" if study not in ("", self.learned) else self.learned  # by this name here
         self.searched = set(searched)
+        self.declared = Declared(frame)
         self.complete = (self.frame["state"] == "complete").to_numpy()
         self.ranked: dict[str, Any] = {}
         """Settings by their standing, for each metric that was asked for."""
@@ -247,7 +246,7 @@ class Runs:
         """The metric by name; without one the validation loss, by which the best weights were chosen.
 
         Raises:
-            ReportError: no run has it.
+            ReportError: no run has it, or no record says which way it is better.
         """
         known = self.metrics
         extra = [extra for extra in ("parameters", "seconds") if np.isfinite(self.values(extra)).any()]
@@ -258,28 +257,17 @@ class Runs:
             raise ReportError(f"--metric {name}: no run of task {self.task} has it; there are {there}")
         return Metric(name, self.unit(name), self.lower(name))
 
-    def _judged(self) -> tuple[Any, Any, Any]:
-        told = self.frame.get("metric", pd.Series(dtype=object)).dropna()
-        return tuple(told.iloc[0]) if len(told) else (None, None, None)
-
     def unit(self, name: str) -> str:
-        """The unit of a metric, as far as it is known: what the task says of it; losses are nats but for numbers."""
-        last = name.rpartition("/")[2]
-        last = "loss" if last in ("gap", "overfit") else last
-        judged, unit, _ = self._judged()
-        if last == judged:
-            return str(unit)
-        shown = self.frame["showcase"].dropna() if last == "loss" and "showcase" in self.frame else []
-        loss = "" if any("predictions" in keys for keys in shown) else "nats"
-        units = {"loss": loss, "bpc": "bits", "accuracy": "share", "seconds": "s"}
-        return units.get(last, "")
+        """The unit of a metric, as the records declare it."""
+        return self.declared.unit(name)
 
     def lower(self, name: str) -> bool:
-        last = name.rpartition("/")[2]
-        judged, _, direction = self._judged()
-        if last == judged:
-            return bool(direction == "min")
-        return any(word in last for word in LOWER) or not any(word in last for word in HIGHER)
+        """Whether a lower value of a metric is better, as the records declare it.
+
+        Raises:
+            ReportError: they do not.
+        """
+        return self.declared.lower(name)
 
     @functools.cached_property
     def _named(self) -> list[list[tuple[str, str]]]:
