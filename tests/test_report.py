@@ -505,6 +505,20 @@ def test_unequal_tuning_effort_is_told(tmp_path: Path) -> None:
     )
 
 
+def test_many_levels_of_one_factor_leave_room_for_the_others(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0)
+    for seed in range(3):
+        for level in range(14):
+            records.run(tmp_path / "s", 3.0 - level / 20 + noise.normal(0, 0.01), task__kind=f"k{level}", seed=seed)
+        records.run(tmp_path / "s", 2.9 + noise.normal(0, 0.01), task__kind="k0", cell="rnn", seed=seed)
+    runs = runs_of(tmp_path / "s")
+    section = analyse(runs, ["cell", "task.kind"], None, {}, None, tmp_path)
+    assert any("GRU" in said for said in section.headline[-5:])
+    said = [answer.sentences for answer in section.answers if any("task.kind" in text for text in answer.sentences)]
+    assert max(map(len, said)) <= 11
+    assert said[0][-1] == "3 more levels of task.kind are in the table."
+
+
 def test_a_choice_on_the_test_part_is_called_one(misleading: Path) -> None:
     runs = runs_of(misleading)
     section = analyse(runs, ["cell"], "test/loss", {}, None, misleading.parent)

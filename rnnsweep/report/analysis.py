@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from rnnsweep.report.sentences import comparison, confounded, named, strongest
 from rnnsweep.report.tables import Table, anchor
 
 HEAT_LEVELS = 12  # a factor with more levels has no heat map
+SAID = 10  # sentences about the levels of one factor
 PAIRWISE = (3, 8)  # levels between which a pairwise matrix is worth reading
 DEFAULTS = {"cell": "rnn", "pooling": "last", "optimizer": "adamw", "train.clip": "null"}
 """What a factor's levels are compared with where the user names none and the grid has it; else its first level."""
@@ -172,7 +174,10 @@ def _answer(section: Section, question: Question, factors: Sequence[Factor]) -> 
             answer.pictures += filter(None, [figures.levels(runs, factor, [metric.name], _hue(runs, factor))])
             continue
         section.effects += [] if own else effects
-        answer.sentences += [comparison(effect, metric, margin) for effect in strongest(effects, margin)]
+        told = strongest(effects, margin)
+        answer.sentences += [comparison(effect, metric, margin) for effect in told[:SAID]]
+        if len(told) > SAID:
+            answer.sentences.append(f"{len(told) - SAID} more levels of {factor.key} are in the table.")
         answer.sentences += list(_where(section, factor, effects))
         answer.tables.append(ablations.ablation(runs, factor, effects, metric, margin))
         if PAIRWISE[0] <= len(factor.levels) <= PAIRWISE[1] and factor.numbers is None:
@@ -489,9 +494,19 @@ def _headline(section: Section) -> list[str]:
     ranked = [s for s in leaderboard.standings(runs, metric) if s.values]
     if ranked:
         said.append(_selected(section, ranked))
-    for effect in strongest([e for e in section.effects if e.settings or e.divergence.pairs], section.margin)[:5]:
-        said.append(comparison(effect, metric, section.margin))
+    known = strongest([e for e in section.effects if e.settings or e.divergence.pairs], section.margin)
+    said += [comparison(effect, metric, section.margin) for effect in _first_of_each(known)[:5]]
     return said
+
+
+def _first_of_each(effects: Sequence[Effect]) -> list[Effect]:
+    """The first of each factor, then the second of each, and so on: many levels of one leave room for the others."""
+    seen = Counter[str]()
+    turns = []
+    for effect in effects:
+        turns.append(seen[effect.factor])
+        seen[effect.factor] += 1
+    return [effect for _, effect in sorted(zip(turns, effects, strict=True), key=lambda pair: pair[0])]
 
 
 def _selected(section: Section, ranked: Sequence[leaderboard.Standing]) -> str:

@@ -144,9 +144,10 @@ def _short(level: str) -> str:
 def _threads(axes: Axes, part: pd.DataFrame, place: Array, code: int, hue: Factor | None) -> None:
     table = part.pivot_table(index="setting", columns="level", values="value", aggfunc="mean")
     shade = color(code) if hue else COLORS[0]
-    for _, line in table.iloc[:THREADS].iterrows():
-        known = line.dropna()
-        axes.plot(place[known.index], known, color=shade, linewidth=0.7, alpha=0.3, marker=marker(code), markersize=2.5)
+    threads = [line.dropna() for _, line in table.iloc[:THREADS].iterrows()]
+    x = np.concatenate([[*place[line.index], math.nan] for line in threads])  # one line with gaps is quickly drawn
+    y = np.concatenate([[*line, math.nan] for line in threads])
+    axes.plot(x, y, color=shade, linewidth=0.7, alpha=0.3, marker=marker(code), markersize=2.5)
     whole = table.dropna()
     if whole.empty:
         return
