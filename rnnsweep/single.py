@@ -6,6 +6,7 @@ import traceback
 from rnnsweep import curves, figures, interrupt, progress, provenance
 from rnnsweep.errors import ConfigError, MachineError, tell_once
 from rnnsweep.naming import belongs
+from rnnsweep.observers import Careful
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.run import Run, execute, fail
 from rnnsweep.trackers import tracked
@@ -24,7 +25,7 @@ def train(run: Run, store: RunStore) -> RunRecord:
     """
     if finished := _finished(run, store):
         return finished
-    observer = tracked(progress.observer(run.train.progress), run.train.tracker)
+    observer = tracked(Careful("the progress display", progress.observer(run.train.progress)), run.train.tracker)
     _claim(store)
     try:
         if finished := _finished(run, store):  # asked again: before the claim another process may have trained it

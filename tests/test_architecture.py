@@ -17,6 +17,7 @@ ORDER = [
     {"tasks"},
     {"stack", "optim", "diagnostics", "checkpoint"},
     {"train"},
+    {"observers"},
     {"config", "progress", "trackers"},
     {"interpolation", "provenance"},
     {"run"},

@@ -13,7 +13,7 @@ from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from rnnsweep import files, locks
+from rnnsweep import files, locks, trackers
 from rnnsweep.config import GROUPS, Config, plain
 from rnnsweep.errors import ConfigError
 from rnnsweep.interpolation import settled
@@ -137,6 +137,7 @@ class StudySweeper:
         import torch
 
         torch.set_num_threads(1)  # before a worker is forked: torch must not have started threads
+        trackers.check(self.config.train.tracker)
         parts = [(part, part._prepared(own)) for part, own in self._parts(arguments)]  # refused before a run begins
         if self.plan_only:
             self._tell([work for _, work in parts])

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import torch
 
 from rnnsweep import checkpoint, files, run
-from rnnsweep.errors import ConfigError, MachineError
+from rnnsweep.errors import ConfigError, MachineError, tell_once
 from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.planned import worker_file
 from rnnsweep.provenance import changed_since_checkpoint, refusal
@@ -195,7 +195,7 @@ class Worker:
             return
         self.board.write(runs=[member.id for member, _ in claimed], step=0, steps=0, train=None)
         try:
-            run.execute(claimed, tracked(self.board, claimed[0][0].train.tracker), self.stop, self.should_prune)
+            run.execute(claimed, self._observer(claimed[0][0]), self.stop, self.should_prune)
         except MachineError:  # no fault of the runs: they stay as they are, interrupted
             raise
         except Exception as error:
@@ -208,6 +208,13 @@ class Worker:
             ((failed, store),) = claimed
             said = str(error) if isinstance(error, ConfigError) else traceback.format_exc()
             self._fail(failed.id, store, failed.written, said)
+
+    def _observer(self, first: Run) -> Observer:
+        try:
+            return tracked(self.board, first.train.tracker)
+        except ConfigError as error:  # it is not on this machine; where the sweep was planned it is
+            tell_once(str(error))
+            return self.board
 
     def _fail(self, name: str, store: RunStore, config: dict[str, Any], error: str) -> None:
         run.fail(name, store, config, error)
