@@ -351,6 +351,18 @@ def test_lists_are_values_of_a_search(
     assert not [warning for warning in recwarn if "Choices" in str(warning.message)]
 
 
+@pytest.mark.slow
+def test_no_warning_of_optuna_reaches_the_screen_and_lines_have_the_metrics_own_sign(tmp_path: Path) -> None:
+    space = ("task.test_lengths=[8],[8,16]", "optimizer.lr=tag(log, interval(1e-4,1e-1))", "cell=rnn,gru")
+    how = [f"hydra.sweeper.{text}" for text in ("n_trials=12", "pruner=hyperband", "metrics=[val/accuracy]")]
+    for sampler in ("nsgaii", "qmc"):
+        command = [sys.executable, "-m", "rnnsweep", "-m", *SHORT, *space, *how, f"hydra.sweeper.search={sampler}"]
+        result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+        assert result.stderr == ""
+        assert re.search(r"^12/12 trials .* best val/accuracy 0\.\d{2,5}$", result.stdout, re.MULTILINE)
+
+
 def test_the_name_of_a_search_is_what_it_was(composed: Compose, tmp_path: Path) -> None:
     """So that journals from before are found again."""
     described = search(composed, tmp_path / "s", metrics=("-val/accuracy",), bases={"": ({"seed": 0}, LR)})

@@ -1,6 +1,7 @@
 """What a search makes better: a metric, in the direction that its task declares."""
 
 import dataclasses
+import itertools
 import math
 import statistics
 from collections.abc import Sequence
@@ -13,7 +14,9 @@ from rnnsweep.record import RunRecord
 from rnnsweep.run import Run
 from rnnsweep.tasks.base import declared
 from rnnsweep.train import Member
+from rnnsweep.types import Split
 
+HELD_OUT: tuple[Split, ...] = ("val", "test")
 OF_RUNS = ("parameters", "seconds")
 """What a record has beside the metrics of its task."""
 
@@ -97,12 +100,15 @@ def objective(typed: str, first: Run) -> Objective:
 
 
 def _measured(first: Run) -> list[str]:
-    """The metrics that the records of such runs will have, from one validation batch."""
-    model = run.make_model(first.config, first.classes, first.task).eval()
-    with torch.no_grad():
-        _, metrics, _ = first.task.loss(model, next(first.task.evaluation("val")), ())
-    names = first.task.derive({name: (total / count).item() for name, (total, count) in metrics.items()})
-    return [f"{split}/{name}" for split in ("val", "test") for name in names]
+    """The metrics that the records of such runs will have, from one batch of each part that is not empty."""
+    model, found = run.make_model(first.config, first.classes, first.task).eval(), []
+    for split in HELD_OUT:
+        for batch in itertools.islice(first.task.evaluation(split), 1):
+            with torch.no_grad():
+                _, metrics, _ = first.task.loss(model, batch, ())
+            names = first.task.derive({name: (total / count).item() for name, (total, count) in metrics.items()})
+            found += [f"{split}/{name}" for name in names]
+    return found
 
 
 def shown(value: float) -> str:
