@@ -25,8 +25,7 @@ def sweeper(*overrides: str) -> tuple[StudySweeper, list[str]]:
         config = loader.load_configuration("config", list(overrides), RunMode.MULTIRUN)
     options = OmegaConf.to_container(config.hydra.sweeper)
     assert isinstance(options, dict)
-    options.pop("_target_")
-    made = StudySweeper(**{str(key): value for key, value in options.items()})
+    made = StudySweeper(**{str(key): value for key, value in options.items() if not str(key).startswith("_")})
     made.setup(
         hydra_context=HydraContext(config_loader=loader, callbacks=Callbacks()),
         task_function=lambda config: None,
