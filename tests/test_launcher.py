@@ -77,10 +77,7 @@ def fill(task: Scripted) -> None:
     raise MachineError(task.study / "a" / "last.pt", OSError(28, "No space left on device"))
 
 
-@pytest.mark.parametrize(
-    ("work", "said"),
-    [(die, "SIGKILL"), (break_, "ZeroDivisionError: no such run"), (fill, "last.pt cannot be written: No space left")],
-)
+@pytest.mark.parametrize(("work", "said"), [(die, "SIGKILL"), (break_, "ZeroDivisionError: no such run")])
 def test_a_worker_that_ends_before_any_run_got_further_is_tried_five_times(
     work: Callable[[Scripted], None], said: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -94,6 +91,12 @@ def test_a_worker_that_ends_before_any_run_got_further_is_tried_five_times(
     assert len(lines) == 1 + (work is not die)  # an error is told once
     if work is break_:
         assert (tmp_path / ".study" / "errors.log").read_text().count("Traceback") == 5
+
+
+def test_a_fault_of_the_machine_ends_the_sweep(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(MachineError, match=r"last.pt cannot be written: No space left on device; make room"):
+        launched(tmp_path, fill, workers=2)
+    assert capfd.readouterr().err == ""
 
 
 def test_a_worker_whose_runs_get_further_is_always_replaced(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

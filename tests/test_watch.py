@@ -7,7 +7,7 @@ from conftest import Compose
 from hydra.core.utils import JobReturn, JobStatus
 from test_sweep import planned
 
-from rnnsweep.errors import MachineError
+from rnnsweep.errors import ConfigError, MachineError
 from rnnsweep.sweep import watch
 from rnnsweep.sweep.task import WorkTask
 from rnnsweep.sweep.worker import WorkOptions
@@ -31,11 +31,14 @@ def test_a_launcher_that_fails_is_told_in_a_line(task: WorkTask, capfd: pytest.C
 
 
 def test_what_a_worker_of_it_raised_is_told(task: WorkTask, capfd: pytest.CaptureFixture[str]) -> None:
+    for error in (ConfigError("task.text", "there is no such file"), ZeroDivisionError("no such run")):
+        watch.watch(lambda error=error: [JobReturn(status=JobStatus.FAILED, _return_value=error)], task)  # type: ignore[misc]
+    first, second = capfd.readouterr().err.splitlines()
+    assert "2 left to do: task.text: there is no such file; " in first
+    assert "2 left to do: ZeroDivisionError: no such run; " in second
     error = MachineError(task.study / "last.pt", OSError(28, "No space left on device"))
-    watch.watch(lambda: [JobReturn(status=JobStatus.FAILED, _return_value=error)], task)
-    (line,) = capfd.readouterr().err.splitlines()
-    assert "2 left to do: " in line
-    assert "last.pt cannot be written: No space left on device" in line
+    with pytest.raises(MachineError):
+        watch.watch(lambda: [JobReturn(status=JobStatus.FAILED, _return_value=error)], task)
 
 
 def test_a_study_that_is_deleted_is_no_longer_watched(task: WorkTask) -> None:

@@ -61,6 +61,6 @@ def raise_from(results: Sequence[JobReturn]) -> None:
 def _sentence(error: Exception, task: WorkTask, left: int) -> str:
     """What a launcher failed of, in a line; all that it said is kept."""
     said = (str(error).strip().splitlines() or [""])[0].rstrip(".")
-    named = said if isinstance(error, ConfigError | MachineError) else f"{type(error).__name__}: {said}"
+    named = said if isinstance(error, ConfigError) else f"{type(error).__name__}: {said}"
     kept = task.keep("".join(traceback.format_exception(error)))
     return f"the launcher ended with {left} left to do: {named}{kept}; the same command continues"
