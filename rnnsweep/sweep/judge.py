@@ -46,7 +46,7 @@ class Judge:
     def __call__(self, members: Sequence[Member], step: int) -> bool:
         """Whether the trial is to be pruned after the validation at this step."""
         standing = {member.run: self.objective.at(member) for member in members}
-        values = [standing.get(planned.id, self._left(planned, step)) for planned in self.runs]
+        values = [standing[run.id] if run.id in standing else self._left(run, step) for run in self.runs]
         known = [value for value in values if value is not None]
         tokens = tokens_read(members[0].task, step)
         # seeds that were cut off at different steps are trained apart, and are not judged
@@ -57,9 +57,9 @@ class Judge:
             self.trial.report(statistics.fmean(known), tokens)
             return bool(self.trial.should_prune())
 
-    def _left(self, planned: Planned, step: int) -> float | None:
+    def _left(self, run: Planned, step: int) -> float | None:
         """The value of a run that ended by this step and has left the stack; None where it has not."""
-        record = self.plan.store(planned).record()
+        record = self.plan.store(run).record()
         if record is None or record.steps > step or record.status not in ("complete", "diverged"):
             return None
         return self.objective.of([record])
