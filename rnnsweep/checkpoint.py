@@ -17,6 +17,9 @@ Content = dict[str, Any]
 OPTIONAL = ("kernel", "code")
 """What checkpoints of earlier versions lack."""
 
+ROWS_REMEDY = "bring the file back; or delete last.pt, and the same command starts this run over"
+"""What to do about a metrics.jsonl that is not what it was when last.pt was written."""
+
 REMEDY = "delete best.pt and record.json: the command that trained the run then writes both again, from last.pt"
 """What to do about a damaged best.pt."""
 
@@ -134,5 +137,6 @@ def _check(store: RunStore, found: Content, steps: int) -> None:
         raise ConfigError(str(path), f"{problem}; delete it, and the same command starts this run over")
     if store.size < found["rows"]:
         problem = f"has {store.size:,} bytes where last.pt counts on {found['rows']:,}: rows are lost"
-        remedy = "bring the file back; or delete last.pt, and the same command starts this run over"
-        raise ConfigError(str(store.path / "metrics.jsonl"), f"{problem}; {remedy}")
+        raise ConfigError(str(store.path / "metrics.jsonl"), f"{problem}; {ROWS_REMEDY}")
+    if not store.are_whole(found["rows"]):
+        raise ConfigError(str(store.path / "metrics.jsonl"), f"holds damaged rows; {ROWS_REMEDY}")

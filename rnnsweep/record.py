@@ -1,6 +1,6 @@
 """The run store: one directory is one run. The only module that knows a run's files.
 
-config.json     the resolved config                 metrics.jsonl   a row for each log and evaluation
+config.json     the resolved config, the code       metrics.jsonl   a row for each log and evaluation
 best.pt         the weights of the best validation  last.pt         all that a resume needs
 record.json     the outcome, written last           samples.md      what the model wrote, if it writes
 curves.png      loss, perplexity, gradient norm
@@ -176,6 +176,10 @@ class RunStore:
     def rewind(self, size: int) -> None:
         """Cuts metrics.jsonl to its first `size` bytes, the length when a checkpoint was written."""
         self._rows.rewind(size)
+
+    def are_whole(self, size: int) -> bool:
+        """Whether the first `size` bytes of metrics.jsonl are rows, none of them damaged."""
+        return self._rows.are_whole(size)
 
     @property
     def size(self) -> int:

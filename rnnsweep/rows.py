@@ -53,6 +53,11 @@ class Rows:
             with files.faults(self.path):
                 os.truncate(self.path, min(size, self.size))
 
+    def are_whole(self, size: int) -> bool:
+        """Whether the first `size` bytes are rows, none of them damaged."""
+        lines = self.path.read_bytes()[:size].split(b"\n") if self.path.exists() else [b""]
+        return lines[-1] == b"" and all(_row(line) is not None for line in lines[:-1])
+
     @property
     def size(self) -> int:
         """Bytes."""

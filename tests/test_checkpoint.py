@@ -131,15 +131,24 @@ def test_a_checkpoint_beyond_the_last_step_is_refused(step: int, config: Config,
     assert last.read_bytes() == before
 
 
-@pytest.mark.parametrize("size", [None, 0, 100])
+LOST = "has .* bytes where last.pt counts on"
+TABLES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "gone": (lambda path: path.unlink(), LOST),
+    "empty": (lambda path: path.write_bytes(b""), LOST),
+    "cut": (lambda path: path.write_bytes(path.read_bytes()[:100]), LOST),
+    "zeros": (lambda path: path.write_bytes(bytes(len(path.read_bytes()))), "holds damaged rows"),
+    "another type": (lambda path: path.write_bytes(b"[1, 2]\n" * 1000), "holds damaged rows"),
+}
+
+
+@pytest.mark.parametrize("damage", TABLES)
 def test_rows_that_a_checkpoint_counts_on_and_are_gone_are_an_error(
-    size: int | None, config: Config, whole: RunStore, out: Path
+    damage: str, config: Config, whole: RunStore, out: Path
 ) -> None:
     (table,) = out.glob("*/metrics.jsonl")
-    table.write_bytes(table.read_bytes()[: size or 0])
-    if size is None:
-        table.unlink()
-    with pytest.raises(ConfigError, match=r"metrics.jsonl: has .* bytes where last.pt counts on"):
+    spoil, said = TABLES[damage]
+    spoil(table)
+    with pytest.raises(ConfigError, match=f"metrics.jsonl: {said}"):
         train(config, out)
     (table.parent / "last.pt").unlink()  # as the error says
     store = train(config, out)

@@ -16,6 +16,7 @@ from rnnsweep.planned import plans
 from rnnsweep.record import RunStore
 from rnnsweep.report.collect import collect
 from rnnsweep.sweep.plan import Plan
+from rnnsweep.sweep.search import Search, SearchWorker
 from rnnsweep.sweep.sweeper import StudySweeper
 from rnnsweep.sweep.view import Progress
 from rnnsweep.sweep.worker import Worker, WorkOptions
@@ -40,7 +41,11 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         assert count >= 1
         assert study == STUDY
         stop = StopRequest()
-        worker = Worker(Plan.load(task.plan), task.options, stop)
+        worker = (
+            SearchWorker(Search.load(task.plan), task.options, stop)
+            if task.is_search
+            else Worker(Plan.load(task.plan), task.options, stop)
+        )
 
         def stepped(_: int) -> None:
             nonlocal steps
@@ -232,6 +237,20 @@ def test_a_worker_with_other_code_fails_the_run_and_keeps_its_checkpoint(
     monkeypatch.setattr(rnnsweep, "__version__", "0.1.0")
     assert "2 complete" in sweep()
     assert [row["step"] for row in store.rows() if row["split"] == "val"] == [10, 20]
+
+
+@pytest.mark.slow
+def test_a_search_tells_and_refuses_other_code(sweep: Sweep, other_code: Callable[[], None]) -> None:
+    words = ("hydra.sweeper.search=random", "hydra.sweeper.n_trials=2", "optimizer.lr=interval(0.001,0.01)")
+    sweep(*words, stop_after=30)
+    other_code()
+    with pytest.raises(ConfigError) as refused:
+        sweep(*words)
+    assert "2 runs were interrupted" in str(refused.value)
+    assert "another hydra.sweeper.name" in str(refused.value)
+    told = sweep(*words, "resume_changed=true")
+    assert "2 finished runs were trained with other code" in told
+    assert told.count("2/2 trials") == 1
 
 
 # Names -----------------------------------------------------------------------------------------------------------

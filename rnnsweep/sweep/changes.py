@@ -20,12 +20,12 @@ def refuse_interrupted(stores: Iterable[RunStore], remedy: str = OF_A_GRID) -> N
         raise refusal(names, files, remedy)
 
 
-def tell_finished(stores: Iterable[RunStore]) -> None:
+def tell_finished(stores: Iterable[RunStore], remedy: str = "`rerun=true` trains anew") -> None:
     """Says in one line which finished runs were trained with other code."""
     names, files = _changed(stores, changed_since_start)
     if names:
         count = "1 finished run was" if len(names) == 1 else f"{len(names)} finished runs were"
-        print(f"{count} trained with other code: changed since are {', '.join(files)}; `rerun=true` trains anew")
+        print(f"{count} trained with other code: changed since are {', '.join(files)}; {remedy}")
 
 
 def retry_failed(stores: Iterable[RunStore], resume_changed: bool) -> None:

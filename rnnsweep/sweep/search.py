@@ -135,11 +135,14 @@ class Search:
                 if trial.state.name == "FAIL":
                     study.set_user_attr(RETRIED, [*study.user_attrs.get(RETRIED, []), trial.number])
                     study.enqueue_trial(trial.params)
-                    retry_failed(self.stores(trial), resume_changed)
+                    retry_failed(self._stores(trial), resume_changed)
 
-    def stores(self, trial: "optuna.trial.FrozenTrial") -> list[RunStore]:
-        """The directories of a trial's runs."""
+    def _stores(self, trial: "optuna.trial.FrozenTrial") -> list[RunStore]:
         return [RunStore(self.study / name) for name in trial.user_attrs.get("runs", [])]
+
+    def stores_of(self, trials: "list[optuna.trial.FrozenTrial]", over: bool) -> list[RunStore]:
+        """The directories of the runs of those trials that are over, or of those that are not."""
+        return [store for trial in trials if trial.state.is_finished() == over for store in self._stores(trial)]
 
     @contextmanager
     def one_at_a_time(self) -> Iterator[None]:

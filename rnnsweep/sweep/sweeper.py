@@ -257,11 +257,12 @@ class StudySweeper:
         from rnnsweep.sweep.trials import Trials
 
         trials = Trials(search)
+        over = {done: search.stores_of(counted(trials.study), done) for done in (False, True)}
         if not self._resume_changed:
-            running = [trial for trial in counted(trials.study) if not trial.state.is_finished()]
-            refuse_interrupted((store for trial in running for store in search.stores(trial)), OF_A_SEARCH)
+            refuse_interrupted(over[False], OF_A_SEARCH)
         search.retry(trials.study, self._resume_changed)
         print(f"{search.study}: {trials.summary()}", flush=True)
+        tell_finished((store for store in over[True] if store.record() is not None), OF_A_SEARCH)
         count = min(self._count(), self.n_trials)
         if trials.left:
             files.delete(search.study / FOLDER / "stop")
