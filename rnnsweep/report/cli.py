@@ -73,6 +73,7 @@ def report(options: argparse.Namespace) -> list[Path]:
     from rnnsweep.report.collect import UNSET, collect
     from rnnsweep.report.listings import not_reproduced
     from rnnsweep.report.page import Report, publish
+    from rnnsweep.report.results import tidy
     from rnnsweep.report.runs import Runs
 
     baselines = dict(_baseline(text) for text in options.baseline)
@@ -107,7 +108,7 @@ def report(options: argparse.Namespace) -> list[Path]:
     title = f"Ablation report: {', '.join(of)}"
     subtitle = f"{len(frame)} planned runs of {states}."
     differing = not_reproduced(frame.attrs["differing"])
-    return publish(Report(title, subtitle, sections, command, warnings, differing), options.out)
+    return publish(Report(title, subtitle, sections, command, warnings, differing, tidy(frame)), options.out)
 
 
 def _baseline(text: str) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import pandas as pd
 from markupsafe import Markup
 
 from rnnsweep import lettering
@@ -31,6 +32,8 @@ class Report:
     warnings: Sequence[str]
     differing: Table | None = None
     """Runs that lie in several directories with different values."""
+    runs: pd.DataFrame | None = None
+    """All runs, as `rnnsweep.results` gives them."""
 
     @property
     def headlines(self) -> list[tuple[str, list[str]]]:
@@ -52,9 +55,12 @@ def publish(report: Report, out: Path) -> list[Path]:
         tables = [*whole, *(table for section in report.sections for table in _tables(section))]
         for table in tables:
             write.write(table, out / "tables")
+        if report.runs is not None:
+            write.csv(report.runs, out / "tables" / "results.csv")
         text.write_text(_markdown(report, counted, made, warnings), encoding="utf-8", errors="replace")
         page.write_text(_html(report, drawn(), counted, made, warnings), encoding="utf-8", errors="replace")
-    _clear(out, {f"figures/{picture.name}" for picture in pictures} | {f"tables/{table.name}" for table in tables})
+    written = {f"figures/{picture.name}" for picture in pictures} | {f"tables/{table.name}" for table in tables}
+    _clear(out, written | {"tables/results"})
     return [page, text]
 
 

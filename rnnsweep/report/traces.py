@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from rnnsweep.record import Json, RunStore
-from rnnsweep.report import stats
+from rnnsweep.report import results, stats
 from rnnsweep.report.draw import (
     COLORS,
     GRID,
@@ -52,15 +52,10 @@ def best_of_levels(runs: Runs, factor: Factor, metric: Metric) -> list[tuple[str
 
 
 def rows_of(runs: Runs, rows: Any, split: str, name: str) -> pd.DataFrame:
-    """`run step value` of the runs' rows."""
-    found = []
-    for index in rows:
-        path = Path(runs.frame["path"].iloc[index])
-        for row in RunStore(path).rows():
-            value = row.get(name)
-            if row.get("split") == split and isinstance(value, int | float):
-                found.append((index, row["step"], float(value)))
-    return pd.DataFrame(found, columns=["row", "step", "value"])
+    """`row step value` of the runs' rows."""
+    paths = runs.frame["path"].to_numpy(object)[rows]
+    found = results.curves(list(paths), split, name)
+    return found.assign(row=np.asarray(rows, int)[found["run"].astype(int)])[["row", "step", "value"]].dropna()
 
 
 @styled

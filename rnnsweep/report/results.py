@@ -1,0 +1,98 @@
+"""Runs as data frames: one row a run, and in long form what each logged on the way. Imports no torch."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from rnnsweep.record import RunStore
+from rnnsweep.report.collect import UNSET, collect, is_setting
+
+OUTCOMES = ("status", "seconds", "parameters", "steps")
+CURVES = ("run", "step", "split", "metric", "value")
+
+
+class Results(pd.DataFrame):  # type: ignore[misc]  # pandas has no annotations
+    """One row a run. A DataFrame in all else: select, group and plot it as you would any other.
+
+    Columns:
+        run, study, path: Its name, its study's directory, and its own.
+        task, cell, pooling, optimizer: The choice of each group.
+        seed, cell.hidden_size, …: The settings. NaN where one is null, and where the run's cell, task or optimizer has
+            no such setting.
+        status: complete, diverged, failed, pruned, interrupted, running or missing.
+        seconds: Its share of the time of its stack.
+        parameters, steps: Of the model; of the training.
+        val/loss, test/loss, …: The metrics of the weights with the lowest validation loss.
+        last:val/loss, …: The metrics of the last step.
+        error: Why it has no result.
+    """
+
+    @property
+    def _constructor(self) -> type["Results"]:
+        return Results
+
+    def curves(self, split: str | None = None, metric: str | None = None) -> pd.DataFrame:
+        """What these runs logged on the way, in long form: a row for each step, split and metric of each run.
+
+        Args:
+            split: `train`, `val` or `test`; all of them.
+            metric: As in `loss`; all of them.
+
+        Returns:
+            A frame with the columns `run step split metric value`; `curves.merge(results, on="run")` adds the settings.
+        """
+        found = curves(list(self["path"]), split, metric)
+        return found.assign(run=self["run"].to_numpy()[found["run"]] if len(found) else found["run"])
+
+
+def results(*paths: str | os.PathLike[str]) -> Results:
+    """All planned runs of some studies: finished or not, each once.
+
+    Args:
+        paths: Directories with runs, such as `multirun/default`.
+
+    Returns:
+        A DataFrame with a row for each run, in the order of the plan.
+
+    Raises:
+        ReportError: A path does not exist, or holds no run.
+
+    Example:
+        >>> runs = rnnsweep.results("multirun/cell")
+        >>> done = runs[runs["status"] == "complete"]
+        >>> done.groupby(["cell", "optimizer.lr"])["test/loss"].agg(["mean", "std", "count"])
+    """
+    return tidy(collect([Path(path) for path in paths]))
+
+
+def tidy(frame: pd.DataFrame) -> Results:
+    """What `collect` found, less what is the report's own."""
+    named = frame.rename(columns={"state": "status"}).assign(error=frame["error"].fillna(frame["problem"]))
+    settings = [name for name in frame if is_setting(name)]
+    measured = [name for name in frame if "/" in name]
+    names = ["run", "study", "path", "task", *settings, *OUTCOMES, *measured, "error"]
+    return Results({name: _typed(named[name]) for name in dict.fromkeys(names)})
+
+
+def _typed(column: pd.Series) -> pd.Series:
+    """A column with the type of its values, and NaN for what is not there."""
+    known = column.mask(column.map(lambda value: value is None or value == UNSET), np.nan)
+    numbers = known.map(lambda value: isinstance(value, int | float) and not isinstance(value, bool)).all()
+    return pd.to_numeric(known) if numbers else known.infer_objects()
+
+
+def curves(paths: Sequence[str], split: str | None = None, metric: str | None = None) -> pd.DataFrame:
+    """The rows of these directories' metrics in long form; `run` is the place of each in `paths`."""
+    found = []
+    for place, path in enumerate(paths):
+        for row in RunStore(Path(path)).rows():
+            if split not in (None, row["split"]):
+                continue
+            names = row.keys() - {"step", "split"} if metric is None else {metric} & row.keys()
+            found += [(place, row["step"], row["split"], name, row[name]) for name in sorted(names)]
+    frame = pd.DataFrame(found, columns=list(CURVES))
+    frame["value"] = pd.to_numeric(frame["value"], errors="coerce").astype(float)
+    return frame
