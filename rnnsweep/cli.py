@@ -79,7 +79,10 @@ def _compose_and_train() -> None:
         sys.argv[:] = admitted
         _compose_and_train()
     except OverrideParseException as error:
-        hint = f"; a text goes in quotes: {line}" if (line := as_text(error.override)) else ""
+        key, _, value = error.override.partition("=")
+        whole = "," not in value or os.path.exists(value)
+        hint = f"; a text goes in quotes: {as_text(key, *([value] if whole else value.split(',')))}"
+        hint = "" if value[:1] in ("", "[", "{", '"', "'") else hint
         _refuse(f"`{error.override}`: cannot be read as KEY=VALUE ({error.message.splitlines()[1]}){hint}")
     except ConfigError as error:
         _refuse_setting(error)
@@ -121,22 +124,18 @@ def _ambiguous(message: str) -> str:
     several = re.match(r"Ambiguous value for argument '(.+)'\n", message)
     if not several:
         return message
-    typed = several.group(1)
-    path = Path(typed.partition("=")[2]).exists()
-    hint = f"; for the file of that name: {as_text(typed)}" if path else ""
-    return f"`{typed}`: several values are a sweep; add -m to train a run for each{hint}"
+    key, _, value = several.group(1).partition("=")
+    hint = f"; for the file of that name: {as_text(key, value)}" if os.path.exists(value) else ""
+    return f"`{several.group(1)}`: several values are a sweep; add -m to train a run for each{hint}"
 
 
-def as_text(override: str) -> str:
-    """What to type so that a value is one text, whatever characters it holds; empty where it is in quotes already.
+def as_text(key: str, *values: str) -> str:
+    """What to type so that values are texts, whatever characters they hold.
 
     Hydra reads the inner quotes, the shell the outer ones.
     """
-    key, _, value = override.partition("=")
-    if not value or value[0] in "\"'[{":
-        return ""
-    escaped = re.sub(r'(\\*)("|$)', lambda found: 2 * found[1] + (found[2] and '\\"'), value)
-    return shlex.quote(f'{key}="{escaped}"')
+    escaped = (re.sub(r'(\\*)("|$)', lambda found: 2 * found[1] + (found[2] and '\\"'), value) for value in values)
+    return shlex.quote(f"{key}=" + ",".join(f'"{value}"' for value in escaped))
 
 
 def _typed(key: str, arguments: Sequence[str]) -> str | None:

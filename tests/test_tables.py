@@ -230,6 +230,8 @@ def test_a_stray_quote_that_swallows_rows_is_refused_where_it_opens(
         "good,\nbad,\nugly",
         "first line\nsecond line",
         "I paid, 5\nfor it, 7",
+        "row, row, row\nrow, row\nrow, row",
+        "yeah, yeah\nyeah, yeah\nyeah, yeah",
     ],
 )
 def test_a_text_of_several_lines_is_no_row(text: str, tmp_path: Path) -> None:

@@ -68,9 +68,9 @@ def test_what_is_no_regular_file_is_refused_at_once(door: str, make: Callable[[P
 
 
 @pytest.mark.parametrize("door", DOORS)
-@pytest.mark.parametrize("path", ["none/x.csv", "a\0b", "~nobody-of-that-name/x", "x" * 300])
+@pytest.mark.parametrize("path", ["", "none/x.csv", "a\0b", "~nobody-of-that-name/x", "x" * 300])
 def test_a_path_that_leads_nowhere_is_refused(door: str, path: str) -> None:
-    with pytest.raises(ConfigError, match=r"there is no file|cannot read|is no folder"):
+    with pytest.raises(ConfigError, match=r"there is no file|cannot read|is no folder|the path is empty"):
         DOORS[door](path)
 
 
@@ -96,12 +96,13 @@ def test_a_class_that_is_a_pipe_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_the_line_to_type_is_read_as_the_text(value: str) -> None:
-    (typed,) = shlex.split(as_text(f"task.text={value}"))
+    (typed,) = shlex.split(as_text("task.text", value))
     assert OverridesParser.create().parse_override(typed).value() == value
 
 
-def test_no_line_to_type_for_what_is_no_text() -> None:
-    assert [as_text(typed) for typed in ("cell.hidden_size=[", "task.text='a", "task.text", "a={b")] == [""] * 4
+def test_several_texts_to_type_are_read_as_a_sweep() -> None:
+    (typed,) = shlex.split(as_text("task.text", "a=b.txt", "it's, too"))
+    assert [*OverridesParser.create().parse_override(typed).sweep_string_iterator()] == ['"a=b.txt"', '"it\'s, too"']
 
 
 # Encodings -----------------------------------------------------------------------------------------------------

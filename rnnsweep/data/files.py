@@ -124,6 +124,8 @@ def entries(path: str, key: str) -> list[Path] | None:
 @contextlib.contextmanager
 def _told(path: str | Path, key: str, wanted: str) -> Iterator[None]:
     """Tells what the system says of a path as what is wrong with a setting."""
+    if not str(path):
+        raise ConfigError(key, f"the path is empty; give a {wanted}, or null")
     try:
         yield
     except FileNotFoundError:

@@ -4,15 +4,14 @@ pandas fills up short rows, takes a surplus field for an index, and does not say
 are found and checked here, and pandas reads their values.
 """
 
-import dataclasses
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 QUOTED = re.compile(r'"(?:[^"]++|"")*+"')
 
 
-@dataclasses.dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A row that is not blank: the line where it begins, its number of fields, and its text in the file."""
 
     line: int

@@ -15,6 +15,8 @@ class Columns:
 
     def __init__(self, columns: Sequence[Sequence[str]]):
         self.values = [Counter(map(str.strip, column)) for column in columns]
+        self.rows = len(columns[0])
+        self.numbers = [_numbers(values) for values in self.values]
 
     def swallowed(self, row: Row, separator: str) -> bool:
         """Whether a row that runs over several lines looks like several rows.
@@ -35,12 +37,14 @@ class Columns:
         return bool(found) and all(found)
 
     def _known(self, index: int, lines: list[list[str]]) -> set[str]:
-        """The values that agree with the others in a column."""
+        """The values of a column in these lines that agree with the other rows, or with one another where they are most
+        of the file."""
         here = Counter(line[index].strip() for line in lines if index < len(line))
-        every = self.values[index] + here
-        if len(every) > FEW and sum(map(_is_number, every)) > len(every) / 2:
-            return set(filter(_is_number, every))
-        return {value for value, count in here.items() if value and (count > 1 or value in self.values[index])}
+        most = len(lines) > self.rows
+        if self.numbers[index] or (most and _numbers(here)):
+            return set(filter(_is_number, here))
+        known = self.values[index]
+        return {value for value, count in here.items() if value and (value in known or (most and count > 1))}
 
 
 def _judged(lines: list[list[str]]) -> list[range]:
@@ -55,6 +59,11 @@ def _judged(lines: list[list[str]]) -> list[range]:
         return [every[opens + 1 :], *[every] * (len(lines) - 2)]
     closes = next((index for index, field in enumerate(lines[1]) if field.endswith('"')), 0)
     return [every[opens + 1 :], every[:closes]]
+
+
+def _numbers(values: Counter[str]) -> bool:
+    """Whether a column holds numbers that are no classes: many different ones."""
+    return len(values) > FEW and sum(map(_is_number, values)) > len(values) / 2
 
 
 def _is_number(value: str) -> bool:

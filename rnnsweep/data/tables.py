@@ -76,8 +76,8 @@ class Table:
         if len(wrong):
             found = wrong.iloc[0]
             commas = self.decimal == "." and NUMBERS[","].fullmatch(found)
-            hint = "; for decimal commas add 'task.decimal=\",\"'" if commas else ""
-            raise self.file.wrong(f"{self.file.line(int(wrong.index[0]))}: expected a number, got {found!r}{hint}")
+            hint = "for decimal commas add 'task.decimal=\",\"'" if commas else f"the columns are {listed(self.names)}"
+            raise self.file.wrong(f"{self.file.line(int(wrong.index[0]))}: expected a number, got {found!r}; {hint}")
         numbers = fields.mask(absent, "nan").str.replace(self.decimal, ".").map(float).astype("float64")
         endless = fields[np.isinf(numbers)]
         if len(endless):
