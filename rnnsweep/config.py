@@ -38,6 +38,8 @@ class General:
 PRIVATE = ("_target_", "_search_")
 """What a group's YAML may hold beside its settings: the class, and what a search varies."""
 
+SHOWN = 50  # names in a message
+
 GROUPS = ("task", "cell", "pooling", "optimizer")
 """The config groups whose `_target_` names a class."""
 
@@ -121,7 +123,8 @@ def _wanted(detail: Any) -> str:
 def suggestion(name: str, known: list[str]) -> str:
     """` Did you mean ...?`, or the names that there are."""
     close = difflib.get_close_matches(name, known, n=1)
-    return f" Did you mean `{close[0]}`?" if close else f" It has: {', '.join(known) or 'none'}."
+    more = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
+    return f" Did you mean `{close[0]}`?" if close else f" It has: {', '.join(known[:SHOWN]) or 'none'}{more}."
 
 
 def marked(cls: type, marker: Marker) -> set[str]:
