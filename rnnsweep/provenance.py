@@ -131,7 +131,6 @@ def _imported(path: Path, module: str) -> Iterator[str]:
 # Commits -------------------------------------------------------------------------------------------------------
 
 
-@functools.cache  # at the first call, which comes before the first run begins
 def commits(packages: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     """The commit, and whether files differ from it, of the project and of each package; null where there is no git.
 
@@ -152,6 +151,7 @@ def _place(package: str) -> Path | None:
     return Path(where[0]) if where else None
 
 
+@functools.cache  # at the first call, which comes before the first run begins
 def _commit(place: Path | None) -> dict[str, Any]:
     folder = place and (place if place.is_dir() else place.parent)
     if folder is None or _git(folder, "check-ignore", str(place)):  # as what a virtual environment holds

@@ -1,7 +1,7 @@
 """Checkpoints: a damaged one costs its run's time and nothing else, and what cannot be right is refused by name."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,11 @@ def without_weights(path: Path) -> None:
     torch.save(content, path)
 
 
+def some_slow(names: Iterable[str], *quick: str) -> list[Any]:
+    """The names; all but a few are for the slow pass."""
+    return [pytest.param(name, marks=[] if name in quick else [pytest.mark.slow]) for name in names]
+
+
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "cut": lambda path: path.write_bytes(path.read_bytes()[:1000]),
     "empty": lambda path: path.write_bytes(b""),
@@ -77,7 +82,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("damage", some_slow(DAMAGES, "flipped", "a text for a number", "another run"))
 def test_a_damaged_checkpoint_is_set_aside_and_the_run_starts_over(
     damage: str, config: Config, whole: RunStore, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -93,7 +98,7 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_run_starts_over(
     assert "the run starts over" in said
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "another run"])
+@pytest.mark.parametrize("damage", some_slow(("cut", "flipped", "another run"), "flipped"))
 def test_a_damaged_best_checkpoint_is_written_again_at_a_resume(
     damage: str, config: Config, whole: RunStore, out: Path
 ) -> None:
@@ -120,7 +125,7 @@ def test_a_damaged_best_checkpoint_of_a_finished_run_comes_back_as_its_error_say
     run.saved(store.path)
 
 
-@pytest.mark.parametrize("step", [31, 10_000, -1])
+@pytest.mark.parametrize("step", [31, -1])
 def test_a_checkpoint_beyond_the_last_step_is_refused(step: int, config: Config, out: Path) -> None:
     (last,) = out.glob("*/last.pt")
     rewritten(last, step=step)
@@ -141,7 +146,7 @@ TABLES: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
-@pytest.mark.parametrize("damage", TABLES)
+@pytest.mark.parametrize("damage", some_slow(TABLES, "cut", "zeros"))
 def test_rows_that_a_checkpoint_counts_on_and_are_gone_are_an_error(
     damage: str, config: Config, whole: RunStore, out: Path
 ) -> None:

@@ -39,18 +39,12 @@ def settings_id(config: Config) -> str:
     return run_id(*run.validated(config), "")
 
 
-ABLATIONS = "lstm_no_|lstm_full|lstm_coupled|mut[23]|_identity"
-"""Cells whose class another cell has, too."""
-
-
-@pytest.mark.parametrize("part", ["most", pytest.param("ablations", marks=pytest.mark.slow)])
-def test_the_ids_of_stored_configs_stay_what_they_are(part: str) -> None:
+@pytest.mark.parametrize("half", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_the_ids_of_stored_configs_stay_what_they_are(half: int) -> None:
     """Every shipped task, cell, pooling and optimizer at its defaults, and many settings beside their defaults."""
     wrong = {}
     with initialize_config_dir(str(ROOT / "conf")):
-        for overrides, name in kept("ids.json").items():
-            if bool(re.search(ABLATIONS, overrides)) != (part == "ablations"):
-                continue
+        for overrides, name in list(kept("ids.json").items())[half::2]:
             composed = compose("config", overrides.split(), return_hydra_config=True)
             choices = {key: value for key, value in composed.hydra.runtime.choices.items() if "/" not in key}
             config: Config = OmegaConf.to_container(composed, resolve=False)  # type: ignore[assignment]

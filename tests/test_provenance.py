@@ -120,6 +120,7 @@ def test_the_code_is_the_files_behind_the_classes(config: Config) -> None:
     assert all(len(digest) == 64 for digest in found["files"].values())
 
 
+@pytest.mark.slow
 def test_what_an_installed_package_imports_from_others_is_not_followed(config: Config, project: Path) -> None:
     (project / "site-packages").mkdir()
     (project / "mine").rename(project / "site-packages" / "mine")
@@ -164,7 +165,7 @@ def test_the_commits_are_those_of_the_start(config: Config, project: Path, tmp_p
     git("add", "-A")
     git("commit", "-q", "-m", "first")
     first = git("rev-parse", "HEAD")
-    provenance.commits.cache_clear()
+    provenance._commit.cache_clear()
 
     class Committing(Observer):
         def started(self, step: int, steps: int) -> None:
@@ -177,16 +178,16 @@ def test_the_commits_are_those_of_the_start(config: Config, project: Path, tmp_p
         (record,) = run.execute([(prepared, store)], Committing(), StopRequest())
     finally:
         store.release()
-        provenance.commits.cache_clear()
+        provenance._commit.cache_clear()
     assert git("rev-parse", "HEAD") != first
     assert record.environment["code"]["commits"]["mine"] == {"commit": first, "dirty": False}
     edit(project / "mine" / "cell.py")
     assert provenance.commits(("mine",))["mine"]["dirty"] is True
     (project / ".gitignore").write_text("mine\n")
     git("rm", "-q", "-r", "--cached", "mine")
-    provenance.commits.cache_clear()
+    provenance._commit.cache_clear()
     assert provenance.commits(("mine",))["mine"] == {"commit": None, "dirty": None}
-    provenance.commits.cache_clear()
+    provenance._commit.cache_clear()
 
 
 # What happens when it has changed ---------------------------------------------------------------------------------
@@ -226,6 +227,7 @@ def test_an_interrupted_run_refuses_other_code_unless_told(
     assert mixed["files"]["mine/base.py"] != record.environment["code"]["files"]["mine/base.py"]
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_where_nothing_changed_or_nothing_is_known(
     config: Config, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -244,6 +246,7 @@ def test_an_interrupted_run_goes_on_where_nothing_changed_or_nothing_is_known(
     assert train(config, tmp_path / "old")[0].status == "complete"
 
 
+@pytest.mark.slow
 def test_a_run_that_failed_with_other_code_starts_over(
     config: Config, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -257,6 +260,7 @@ def test_a_run_that_failed_with_other_code_starts_over(
     assert "starts over: it failed, and mine/cell.py changed since" in said(capsys)
 
 
+@pytest.mark.slow
 def test_another_version_of_rnnsweep_is_other_code(
     config: Config, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -293,6 +297,7 @@ def test_an_interrupted_rerun_goes_on_by_the_same_command(
     assert "goes on" not in said(capsys)
 
 
+@pytest.mark.slow
 def test_rerun_of_a_first_try_that_was_interrupted_starts_over(
     config: Config, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

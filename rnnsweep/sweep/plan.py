@@ -96,8 +96,7 @@ class Plan:
     @property
     def path(self) -> Path:
         """The plan's file; its name covers the runs, not their generation: the same command is the same file."""
-        runs = [dataclasses.asdict(run) for run in self.runs]
-        content = json.dumps([{name: run[name] for name in NAMING} for run in runs])
+        content = json.dumps([{name: getattr(run, name) for name in NAMING} for run in self.runs])
         return self.study / FOLDER / f"plan-{hashlib.sha256(content.encode()).hexdigest()[:12]}.json"
 
     def save(self) -> Path:
@@ -105,7 +104,7 @@ class Plan:
         path = self.path
         files.make(path.parent)
         if planned.read(path) != self.runs:  # not there, damaged, or of an earlier generation
-            files.write(path, json.dumps([dataclasses.asdict(run) for run in self.runs]))
+            files.write(path, json.dumps([vars(run) for run in self.runs]))
         return path
 
     # Training anew -------------------------------------------------------------------------------------------

@@ -372,7 +372,7 @@ class StudySweeper:
         """The plan in its generation, written; with `rerun=true` a second command joins the first one's."""
         files.make(plan.study / FOLDER)
         files.delete(plan.study / FOLDER / "stop")
-        with locks.alone(plan.path.with_name(".plan")):
+        with locks.alone(plan.study / FOLDER / ".plan"):
             goes_on = plan.resumed(rerun=False).is_rerun
             plan = plan.resumed(bool(self.config.rerun))
             plan.save()
