@@ -355,6 +355,19 @@ def test_rows_without_a_label_are_refused_by_line_and_count_or_dropped(tmp_path:
     assert labelled.load(str(path), missing="drop").pairs == (("a", "x"), ("b", "x"), ("NA", "y"), ("nan", "y"))
 
 
+def test_a_table_of_which_nothing_is_left_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "l.csv"
+    for rows, said in (("", "has no rows$"), (",x\na,\n", "has no rows with a text and a label$")):
+        path.write_text(f"text,label\n{rows}")
+        labelled.load.cache_clear()
+        with pytest.raises(ConfigError, match=said):
+            labelled.load(str(path), missing="drop")
+    path.write_text("a,b\n,1\n-,2\n")
+    series.column.cache_clear()
+    with pytest.raises(ConfigError, match=r"leaves 0 windows"):
+        _ = Sine(0, 8, path=str(path), column="a", missing="drop").values
+
+
 def test_labels_are_composed(tmp_path: Path) -> None:
     path = tmp_path / "l.csv"
     path.write_text("text,label\na,Fran\u00e7ais\nb,Franc\u0327ais\nc,Deutsch\nd,Deutsch\n")

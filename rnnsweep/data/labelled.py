@@ -69,9 +69,9 @@ def _folder(texts: dict[Path, str]) -> list[tuple[str, str]]:
 def _table(file: File, encoding: str, missing: Missing) -> list[tuple[str, str]]:
     table = parse(file, encoding)
     texts, labels = table.column("text", "task.path"), table.column("label", "task.path")
-    if not len(texts):
-        raise file.wrong(f"`{file.path}` has no rows")
     absent = texts.index[(texts == "") | (labels == "")]
+    if len(texts) == (len(absent) if missing == "drop" else 0):
+        raise file.wrong(f"`{file.path}` has no rows" + " with a text and a label" * (len(texts) > 0))
     if len(absent) and missing == "refuse":
         problem = f"{file.line(int(absent[0]))} lacks a text or a label ({len(absent):,} of {len(texts):,} rows do)"
         raise file.wrong(f"{problem}; `task.missing=drop` leaves such rows out")
