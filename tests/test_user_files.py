@@ -23,6 +23,7 @@ from rnnsweep.cells.gru import GRU
 from rnnsweep.cli import as_text
 from rnnsweep.data import corpora, digits, labelled, music, series
 from rnnsweep.errors import ConfigError
+from rnnsweep.report.write import block
 from rnnsweep.tasks.music import Music
 from rnnsweep.tasks.names_gen import NamesGen
 from rnnsweep.tasks.samples import openings
@@ -228,6 +229,11 @@ def test_a_label_may_be_typed_composed_or_decomposed(form: Any) -> None:
 def test_openings_are_cut_at_line_feeds_only() -> None:
     text = "".join(f"line {n} goes\u2028on and on\n" for n in range(8))
     assert openings(text) == [f"line {n} goes\u2028on a" for n in (0, 2, 4, 6)]
+
+
+def test_what_a_model_writes_stays_in_its_block_and_is_cut_at_line_ends_only() -> None:
+    assert block("one\u2028two\r\nthree\rfour\n") == "    one\u2028two\n    three\n    four"
+    assert block("") == "    "
 
 
 def test_the_share_of_symbols_that_training_lacks_is_said_in_one_line(

@@ -75,4 +75,4 @@ def _line(names: Sequence[str]) -> str:
 
 def block(text: str) -> str:
     """An indented block: whatever a model writes stays text."""
-    return "\n".join(f"    {line}" for line in text.splitlines() or [""])
+    return "\n".join(f"    {line}" for line in re.split("\r\n?|\n", text.rstrip("\r\n")))
