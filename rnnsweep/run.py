@@ -37,6 +37,7 @@ from rnnsweep.interrupt import StopRequest
 from rnnsweep.kernels import fused
 from rnnsweep.matching import nearest
 from rnnsweep.optim import AbstractOptimizer
+from rnnsweep.places import directory
 from rnnsweep.record import Declaration, RunRecord, RunStore
 from rnnsweep.tasks.base import AbstractTask, declared
 from rnnsweep.train import Member, Observer, ShouldPrune, TrainConfig, Trainer, never
@@ -77,6 +78,7 @@ def identify(config: Config) -> Run:
     """
     config, texts = interpolation.resolved(config)
     config, classes = validated(config)
+    directory("out", config["out"])
     make_optimizer(config, classes)
     task = make_task(config, classes)
     identity = config, classes, task.source_hash
@@ -107,6 +109,9 @@ def validated(config: Config) -> tuple[Config, dict[str, type]]:
             raise ConfigError(key, f"there is no setting or group `{key}`.{hint}")
         if key in groups and not isinstance(value, dict):
             raise ConfigError(key, f"expected a group of settings, got {value!r}")
+    for group in groups:
+        if group not in config:
+            raise ConfigError(group, f"a run needs one {group}; choose it as in `{group}=NAME`")
     filled = checked(General, {key: value for key, value in config.items() if key in general}, "")
     classes = {group: target(config, group) for group in GROUPS} | {"train": TrainConfig}
     for group, cls in classes.items():

@@ -34,6 +34,7 @@ LEAVES = {
     "rows": {"errors", "files"},
     "record": {"files", "locks", "rows", "shapes"},
     "lettering": set(),
+    "places": {"errors"},
     "secrets": set(),
     "curves": {"record", "lettering"},
     "figures": {"record", "lettering"},

@@ -63,6 +63,8 @@ class Plan:
 
     study: Path
     runs: list[Planned]
+    drawn: tuple[str, ...] = dataclasses.field(default=(), compare=False)
+    """The settings that the grid drew at random; they stand in a file of their own."""
 
     def store(self, run: Planned) -> RunStore:
         return RunStore(self.study / run.id)
@@ -140,7 +142,8 @@ class Plan:
         return self._in_generations(dict.fromkeys((run.id for run in self.runs), newest + 1))
 
     def _in_generations(self, generations: dict[str, int]) -> "Plan":
-        return Plan(self.study, [dataclasses.replace(run, generation=generations[run.id]) for run in self.runs])
+        runs = [dataclasses.replace(run, generation=generations[run.id]) for run in self.runs]
+        return dataclasses.replace(self, runs=runs)
 
     @classmethod
     def load(cls, path: Path) -> "Plan":
