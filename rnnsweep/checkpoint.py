@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnnsweep import files
+from rnnsweep import files, shapes
 from rnnsweep.errors import ConfigError, MachineError, tell_once
 from rnnsweep.record import RunStore
 
@@ -83,8 +83,8 @@ def step(store: RunStore) -> int:
 
 def code(store: RunStore) -> Content:
     """The code that the run's checkpoint was computed with; empty where there is none, or it is not known."""
-    found = _glance(store).get("code")
-    return found if isinstance(found, dict) else {}
+    found: Content = _glance(store).get("code", {})
+    return found if shapes.holds(found, shapes.CODE) else {}
 
 
 def _glance(store: RunStore) -> Content:

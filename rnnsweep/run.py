@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from rnnsweep import checkpoint, interpolation, provenance, rng
+from rnnsweep import checkpoint, commits, interpolation, provenance, rng
 from rnnsweep.cells.base import AbstractCell
 from rnnsweep.config import (
     GROUPS,
@@ -257,9 +257,9 @@ def _about(run: Run, store: RunStore) -> dict[str, Any]:
 
     Where it goes on with other code, that is added to what it began with.
     """
-    now = provenance.code(run.config) | {"commits": provenance.commits(tuple(run.config["packages"]))}
-    then = store.about().get("code") if (store.path / "last.pt").exists() else None
-    if then is None:
+    now = provenance.code(run.config) | {"commits": commits.of(tuple(run.config["packages"]))}
+    then = provenance.begun(store) if (store.path / "last.pt").exists() else {}
+    if not then:
         code = now
     elif provenance.changed(then, now):
         code = now | {"before": [*then.pop("before", []), then]}
@@ -350,11 +350,11 @@ def environment(run: Run, store: RunStore, trainer: Trainer) -> dict[str, Any]:
     where = trainer.device
     cuda = where.type == "cuda"
     cell = next(module for module in trainer.stack.model.modules() if isinstance(module, AbstractCell))
-    code = store.about().get("code", {})
-    commit = code.get("commits", {}).get("project", {})
+    code = provenance.begun(store)
+    commit = commits.main(code.get("commits", {}))
     return _surroundings() | {
-        "git_commit": commit.get("commit"),
-        "git_dirty": commit.get("dirty"),
+        "git_commit": commit["commit"],
+        "git_dirty": commit["dirty"],
         "code": code,
         "device": torch.cuda.get_device_name(where) if cuda else "cpu",
         "threads": torch.get_num_threads(),
@@ -381,7 +381,7 @@ def resident_peak() -> int:
 @functools.cache
 def _surroundings() -> dict[str, Any]:
     packages = ("rnnsweep", "torch", "numba", "numpy", "hydra-core", "omegaconf")
-    commit = provenance.commits(())["project"]
+    commit = commits.main(commits.of(()))
     return {
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in packages},
         "git_commit": commit["commit"],

@@ -42,6 +42,7 @@ LEAVES = {
     "planned": {"files"},
     "looks": set(),
     "matching": set(),
+    "commits": set(),
     "terminal": {"errors", "interrupt"},
     "new": {"terminal"},
     "report": {"errors", "files", "record", "planned", "looks", "terminal", "lettering", "secrets"},
