@@ -332,6 +332,7 @@ def _finish(trainer: Trainer, row: int, run: Run, store: RunStore) -> RunRecord:
         showcase=showcase.data,
         error=f"the loss or its gradient passed all bounds by step {member.steps}" if diverged else None,
         metric=dataclasses.asdict(run.task.metric),
+        sizes=store.sizes(),
         declared={name: Declaration(m.unit, m.direction, m.chance) for name, m in declared(run.task).items()},
     )
     store.finish(record)

@@ -32,7 +32,7 @@ LEAVES = {
     "locks": {"errors"},
     "shapes": set(),
     "rows": {"errors", "files"},
-    "record": {"files", "locks", "rows", "shapes"},
+    "record": {"errors", "files", "locks", "rows", "shapes"},
     "lettering": set(),
     "places": {"errors"},
     "secrets": set(),

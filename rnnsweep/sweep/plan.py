@@ -71,7 +71,7 @@ class Plan:
 
     def record(self, run: Planned) -> RunRecord | None:
         """The record of a run that is over; one from before it was to be trained anew is none."""
-        return None if self.waits(run) else self.store(run).record()
+        return None if self.waits(run) else self.store(run).outcome()
 
     def waits(self, run: Planned) -> bool:
         """Whether a run is to be trained anew and has not begun to."""
