@@ -15,6 +15,12 @@ PLAIN: dict[str, Any] = {"text.parse_math": False, "text.usetex": False}
 """A dollar sign in a name is a dollar sign."""
 
 
+def quiet() -> None:
+    """Before matplotlib is imported: what it logs, such as a cache directory that it cannot write, is not printed."""
+    for name in ("matplotlib", "fontTools"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
 @contextmanager
 def lettered(
     text: Iterable[str] = (), families: Sequence[str] = (BASE,), style: Mapping[str, Any] = MappingProxyType({})
@@ -26,8 +32,7 @@ def lettered(
         families: The fonts to take first.
         style: Further settings of matplotlib.
     """
-    for name in ("matplotlib", "fontTools"):  # a missing cache directory or font is logged
-        logging.getLogger(name).setLevel(logging.ERROR)
+    quiet()
     import matplotlib
 
     settings: Any = PLAIN | dict(style) | {"font.family": [*families, *fallbacks(text)]}

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 import subprocess
 import sys
@@ -822,10 +823,16 @@ def test_a_password_is_not_shown(tmp_path: Path) -> None:
 def test_a_report_never_imports_torch(misleading: Path) -> None:
     code = "import sys; from rnnsweep.report import cli; cli.main(sys.argv[1:]); assert 'torch' not in sys.modules"
     out = misleading.parent / "r"
+    environment = os.environ | {"MPLCONFIGDIR": "/proc/nowhere"}  # matplotlib warns that it cannot write there
     done = subprocess.run(
-        [sys.executable, "-c", code, misleading, "--out", out], capture_output=True, text=True, cwd=ROOT
+        [sys.executable, "-c", code, misleading, "--out", out],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=environment,
     )
     assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
     for kind in ("svg", "png", "pdf", "csv"):
         assert (out / "figures" / f"effect-charlm-cell.{kind}").stat().st_size > 100
     assert done.stdout.split() == [str(out / "report.html"), str(out / "report.md")]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rnnsweep import lettering
 from rnnsweep.report.errors import ReportError
 from rnnsweep.secrets import redacted
 from rnnsweep.terminal import command, complain
@@ -67,6 +68,7 @@ def report(options: argparse.Namespace) -> list[Path]:
     Raises:
         ReportError: what cannot be reported, and why.
     """
+    lettering.quiet()
     import numpy as np
 
     from rnnsweep.report.analysis import analyse, searched
