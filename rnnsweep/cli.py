@@ -65,7 +65,7 @@ def _compose_and_train() -> None:
         except MachineError as error:
             _refuse(str(error), error.exit_code)
         except OSError as error:
-            sys.exit(complain("rnnsweep", error, 1))
+            sys.exit(complain("rnnsweep", error, MachineError.exit_code))
 
     try:
         hydra.main(config_path=str(CONF), config_name="config")(job)()

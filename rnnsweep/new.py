@@ -14,7 +14,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from rnnsweep.terminal import command
+from rnnsweep.errors import ConfigError
+from rnnsweep.terminal import Arguments, command
 
 CELL = '''"""{name}: say in a line what it is, and where it comes from."""
 
@@ -148,12 +149,13 @@ def write(kind: str, name: str, into: Path) -> Place:
     """Writes the two files.
 
     Raises:
-        FileExistsError: one of them is there already; nothing is written then.
+        ConfigError: one of them is there already; nothing is written then.
+        OSError: the system does not let us write.
     """
     place = Place.of(kind, name, into)
     paths = place.source, place.yaml
     if there := [path for path in paths if path.exists()]:
-        raise FileExistsError(there[0])
+        raise ConfigError(str(there[0]), "exists already; choose another name, or delete it")
     cls = "".join(part.capitalize() for part in name.split("_"))
     for path, text in zip(paths, KINDS[kind], strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -165,7 +167,7 @@ def write(kind: str, name: str, into: Path) -> Place:
 
 def possible(name: str, place: Place) -> bool:
     """Whether a module can have this name, where it is to be: a lone file's must hide no other module."""
-    if not name.isidentifier() or keyword.iskeyword(name):
+    if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("__"):
         return False
     alone = place.module == name
     taken = name in sys.stdlib_module_names or (not place.source.exists() and importlib.util.find_spec(name))
@@ -174,7 +176,7 @@ def possible(name: str, place: Place) -> bool:
 
 @command("rnnsweep.new")
 def main() -> None:
-    parser = argparse.ArgumentParser(
+    parser = Arguments(
         prog="python -m rnnsweep.new", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("kind", choices=list(KINDS))
@@ -186,11 +188,7 @@ def main() -> None:
         parser.error(
             f"`{name}` cannot be a module's name; use small letters, digits and _, and no module's that is here"
         )
-    try:
-        place = write(kind, name, into)
-    except OSError as error:
-        there = isinstance(error, FileExistsError)
-        parser.error(f"{error.args[0]} exists already" if there else f"cannot write: {error}")
+    place = write(kind, name, into)
     print(f"{place.source}\n{place.yaml}\n\n{place.command(kind, name, into)}")
 
 

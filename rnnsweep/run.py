@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from rnnsweep import checkpoint, commits, interpolation, provenance, rng
+from rnnsweep import checkpoint, interpolation, provenance, rng
 from rnnsweep.cells.base import AbstractCell
 from rnnsweep.config import (
     GROUPS,
@@ -37,7 +37,6 @@ from rnnsweep.interrupt import StopRequest
 from rnnsweep.kernels import fused
 from rnnsweep.matching import nearest
 from rnnsweep.optim import AbstractOptimizer
-from rnnsweep.places import directory
 from rnnsweep.record import Declaration, RunRecord, RunStore
 from rnnsweep.tasks.base import AbstractTask, declared
 from rnnsweep.train import Member, Observer, ShouldPrune, TrainConfig, Trainer, never
@@ -78,7 +77,6 @@ def identify(config: Config) -> Run:
     """
     config, texts = interpolation.resolved(config)
     config, classes = validated(config)
-    directory("out", config["out"])
     make_optimizer(config, classes)
     task = make_task(config, classes)
     identity = config, classes, task.source_hash
@@ -109,9 +107,8 @@ def validated(config: Config) -> tuple[Config, dict[str, type]]:
             raise ConfigError(key, f"there is no setting or group `{key}`.{hint}")
         if key in groups and not isinstance(value, dict):
             raise ConfigError(key, f"expected a group of settings, got {value!r}")
-    for group in groups:
-        if group not in config:
-            raise ConfigError(group, f"a run needs one {group}; choose it as in `{group}=NAME`")
+    if lacking := [group for group in groups if group not in config]:
+        raise ConfigError(lacking[0], "this group of settings is missing")
     filled = checked(General, {key: value for key, value in config.items() if key in general}, "")
     classes = {group: target(config, group) for group in GROUPS} | {"train": TrainConfig}
     for group, cls in classes.items():
@@ -257,9 +254,9 @@ def _about(run: Run, store: RunStore) -> dict[str, Any]:
 
     Where it goes on with other code, that is added to what it began with.
     """
-    now = provenance.code(run.config) | {"commits": commits.of(tuple(run.config["packages"]))}
-    then = provenance.begun(store) if (store.path / "last.pt").exists() else {}
-    if not then:
+    now = provenance.code(run.config) | {"commits": provenance.commits(tuple(run.config["packages"]))}
+    then = store.about().get("code") if (store.path / "last.pt").exists() else None
+    if then is None:
         code = now
     elif provenance.changed(then, now):
         code = now | {"before": [*then.pop("before", []), then]}
@@ -332,7 +329,6 @@ def _finish(trainer: Trainer, row: int, run: Run, store: RunStore) -> RunRecord:
         showcase=showcase.data,
         error=f"the loss or its gradient passed all bounds by step {member.steps}" if diverged else None,
         metric=dataclasses.asdict(run.task.metric),
-        sizes=store.sizes(),
         declared={name: Declaration(m.unit, m.direction, m.chance) for name, m in declared(run.task).items()},
     )
     store.finish(record)
@@ -351,11 +347,11 @@ def environment(run: Run, store: RunStore, trainer: Trainer) -> dict[str, Any]:
     where = trainer.device
     cuda = where.type == "cuda"
     cell = next(module for module in trainer.stack.model.modules() if isinstance(module, AbstractCell))
-    code = provenance.begun(store)
-    commit = commits.main(code.get("commits", {}))
+    code = store.about().get("code", {})
+    commit = code.get("commits", {}).get("project", {})
     return _surroundings() | {
-        "git_commit": commit["commit"],
-        "git_dirty": commit["dirty"],
+        "git_commit": commit.get("commit"),
+        "git_dirty": commit.get("dirty"),
         "code": code,
         "device": torch.cuda.get_device_name(where) if cuda else "cpu",
         "threads": torch.get_num_threads(),
@@ -382,7 +378,7 @@ def resident_peak() -> int:
 @functools.cache
 def _surroundings() -> dict[str, Any]:
     packages = ("rnnsweep", "torch", "numba", "numpy", "hydra-core", "omegaconf")
-    commit = commits.main(commits.of(()))
+    commit = provenance.commits(())["project"]
     return {
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in packages},
         "git_commit": commit["commit"],
@@ -410,13 +406,16 @@ def saved(path: Path) -> tuple[Run, nn.Module]:
     store = RunStore(path)
     config = store.config()
     if config is None:
-        raise ConfigError(str(path), "not the directory of a run: it has no config.json")
+        raise ConfigError(str(path), "not the directory of a run: it has no config.json that can be read")
     config, classes = validated(interpolation.resolved(config, unset="keep")[0])
     best = checkpoint.best(store)
     task = make_task(config, classes)
-    task.adopt(best["assets"])
-    model = make_model(config, classes, task)
-    shapes = {name: weight.shape for name, weight in best["weights"].items()}
+    try:
+        task.adopt(best["assets"])
+        model = make_model(config, classes, task)
+        shapes = {name: weight.shape for name, weight in best["weights"].items()}
+    except (KeyError, TypeError, AttributeError, ValueError, RuntimeError):
+        raise ConfigError(str(path), f"best.pt holds what this version cannot use; {checkpoint.REMEDY}") from None
     if {name: parameter.shape for name, parameter in model.named_parameters()} != shapes:
         problem = "the weights in best.pt are not those of the model in config.json and of the vocabulary beside them"
         raise ConfigError(str(path), f"{problem}; {checkpoint.REMEDY}")

@@ -5,7 +5,7 @@ import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rnnsweep.terminal import command
+from rnnsweep.terminal import Arguments, command
 
 if TYPE_CHECKING:
     from torch import nn
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from rnnsweep.tasks.base import AbstractTask
     from rnnsweep.tasks.charlm import CharLM
     from rnnsweep.tasks.names_gen import NamesGen
+
+
+MOST = 1_000_000
+"""The largest number that an option takes."""
 
 
 @command("rnnsweep.sample")
@@ -31,6 +35,8 @@ def _written(task: "AbstractTask", model: "nn.Module", options: argparse.Namespa
     from rnnsweep.tasks.names_gen import NamesGen
     from rnnsweep.tasks.transduction import TransductionTask
 
+    if options.label is not None and not isinstance(task, NamesGen):
+        raise ConfigError("--label", f"the task of {options.run} has no classes; names_gen has")
     if isinstance(task, CharLM):
         return _text_after(task, model, options)
     if isinstance(task, NamesGen):
@@ -47,7 +53,7 @@ def _text_after(task: "CharLM", model: "nn.Module", options: argparse.Namespace)
     from rnnsweep.errors import ConfigError
     from rnnsweep.models.decode import generate
 
-    prompt = "The " if options.prompt is None else options.prompt
+    prompt = _opening(task) if options.prompt is None else options.prompt
     if missing := task.vocab.missing(prompt):
         raise ConfigError("--prompt", missing)
     text = generate(
@@ -59,6 +65,12 @@ def _text_after(task: "CharLM", model: "nn.Module", options: argparse.Namespace)
         rng.generator(options.seed, "sampling"),
     )
     return prompt + task.vocab.decode(text[0].tolist())
+
+
+def _opening(task: "CharLM") -> str:
+    """What a text begins with where nothing is asked for."""
+    first = (task.prompts or ["The "])[0]
+    return task.vocab.symbols[0] if task.vocab.missing(first) else first
 
 
 def _names(task: "NamesGen", model: "nn.Module", options: argparse.Namespace) -> str:
@@ -81,9 +93,13 @@ def _names(task: "NamesGen", model: "nn.Module", options: argparse.Namespace) ->
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m rnnsweep.sample", description=__doc__)
+    parser = Arguments(prog="python -m rnnsweep.sample", description=__doc__)
     parser.add_argument("run", type=Path, help="the directory of a run, such as outputs/charlm-gru-s0-1a2b3c4d")
-    parser.add_argument("--prompt", type=_text, help="what the text begins with (The ), or the source to answer")
+    parser.add_argument(
+        "--prompt",
+        type=_text,
+        help="what the text begins with, or the source to answer",
+    )
     parser.add_argument("--label", help="the class of the names to write (one of each)")
     parser.add_argument("--temperature", type=_at_least(float, 0), default=0.8, help="0 takes the likeliest (0.8)")
     parser.add_argument("--top-k", type=_at_least(int, 0), default=0, help="draw from the k likeliest; 0: all (0)")
@@ -101,8 +117,8 @@ def _text(value: str) -> str:
 def _at_least(kind: type[int] | type[float], least: int):  # type: ignore[no-untyped-def]
     def parse(value: str) -> float:
         number = kind(value)
-        if not number >= least or number == float("inf"):
-            raise argparse.ArgumentTypeError(f"expected at least {least}, got {value}")
+        if not least <= number <= MOST:
+            raise argparse.ArgumentTypeError(f"expected {least} to {MOST}, got {value}")
         return number
 
     parse.__name__ = kind.__name__

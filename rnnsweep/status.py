@@ -1,15 +1,14 @@
 """How a sweep stands that runs elsewhere: `python -m rnnsweep.status multirun/NAME`."""
 
-import argparse
 from pathlib import Path
 
 from rnnsweep.errors import ConfigError
-from rnnsweep.terminal import command
+from rnnsweep.terminal import Arguments, command
 
 
 @command("rnnsweep.status")
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m rnnsweep.status", description=__doc__)
+    parser = Arguments(prog="python -m rnnsweep.status", description=__doc__)
     parser.add_argument("study", type=Path, help="the directory of a study, such as multirun/default")
     study = parser.parse_args().study
     from rnnsweep.sweep.plan import plans

@@ -3,6 +3,7 @@
 Nobody may read the output (`| head -1`), the disk behind it may be full, a terminal may know ASCII alone.
 """
 
+import argparse
 import errno
 import io
 import os
@@ -10,7 +11,8 @@ import select
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TextIO
+from pathlib import Path
+from typing import Any, NoReturn, TextIO
 
 from rnnsweep.errors import ConfigError, MachineError
 from rnnsweep.interrupt import Interrupted
@@ -54,6 +56,7 @@ def command(name: str, *, trains: bool = False) -> Iterator[None]:
 
     output = _outputs(on_loss)
     try:
+        _check_place()
         yield
     except KeyboardInterrupt as interrupt:
         sys.exit(interrupt.exit_code if isinstance(interrupt, Interrupted) else 130)
@@ -62,7 +65,7 @@ def command(name: str, *, trains: bool = False) -> Iterator[None]:
     except MachineError as error:
         sys.exit(complain(name, error, error.exit_code))
     except OSError as error:
-        sys.exit(complain(name, error, 1))
+        sys.exit(complain(name, error, MachineError.exit_code))
     else:
         sys.stdout.flush()
         lost = output.lost if output is not None and not trains else None
@@ -72,10 +75,28 @@ def command(name: str, *, trains: bool = False) -> Iterator[None]:
             sys.exit(complain(name, f"the output cannot be printed ({lost.strerror})", 1))
 
 
+class Arguments(argparse.ArgumentParser):
+    """A command's arguments; what is wrong with them is one line."""
+
+    def error(self, message: str) -> NoReturn:
+        name = self.prog.removeprefix("python -m ")
+        sys.exit(complain(name, f"{message}; --help shows what there is", 2))
+
+
+def _check_place() -> None:
+    """Raises a MachineError where the working directory was deleted: torch would end the process over it."""
+    try:
+        os.getcwd()
+    except FileNotFoundError as error:
+        raise MachineError(Path("the working directory"), error, "found") from None
+
+
 def complain(name: str, error: Exception | str, code: int) -> int:
     """Prints one line on standard error; returns the code."""
-    parts = (error.filename, error.strerror) if isinstance(error, OSError) else ()
-    print(f"{name}: {': '.join(str(part) for part in parts if part) or error}", file=sys.stderr)
+    if isinstance(error, OSError) and error.filename:
+        error = MachineError(Path(os.fsdecode(error.filename)), error, "used")
+    said = error.strerror if isinstance(error, OSError) else ""
+    print(f"{name}: {said or error}", file=sys.stderr)
     return code
 
 

@@ -32,9 +32,8 @@ LEAVES = {
     "locks": {"errors"},
     "shapes": set(),
     "rows": {"errors", "files"},
-    "record": {"errors", "files", "locks", "rows", "shapes"},
+    "record": {"files", "locks", "rows", "shapes"},
     "lettering": set(),
-    "places": {"errors"},
     "secrets": set(),
     "curves": {"record", "lettering"},
     "figures": {"record", "lettering"},
@@ -42,9 +41,8 @@ LEAVES = {
     "planned": {"files"},
     "looks": set(),
     "matching": set(),
-    "commits": set(),
     "terminal": {"errors", "interrupt"},
-    "new": {"terminal"},
+    "new": {"errors", "terminal"},
     "report": {"errors", "files", "record", "planned", "looks", "terminal", "lettering", "secrets"},
 }  # what they may import
 HYDRA = {"cli", "interpolation", "notebook", "plugins", "sweep"}

@@ -1,5 +1,6 @@
 """Commands whose output nobody reads, cannot be written or cannot be encoded; and signals."""
 
+import importlib
 import os
 import signal
 import subprocess
@@ -80,8 +81,12 @@ def test_a_closed_output_is_no_place_for_a_file(tmp_path: Path) -> None:
         ("KeyboardInterrupt", 130, ""),
         ("Interrupted(1)", 129, ""),
         ("ConfigError('task.text', 'no such file')", 2, "it: task.text: no such file"),
-        ("PermissionError(13, 'Permission denied', 'a/b')", 1, "it: a/b: Permission denied"),
-        ("OSError(5, 'Input/output error')", 1, "it: Input/output error"),
+        (
+            "PermissionError(13, 'Permission denied', 'a/b')",
+            74,
+            "it: a/b cannot be used: Permission denied; give",
+        ),
+        ("OSError(5, 'Input/output error')", 74, "it: Input/output error"),
     ],
 )
 def test_what_ends_a_command_is_a_line(raised: str, code: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -91,7 +96,57 @@ def test_what_ends_a_command_is_a_line(raised: str, code: int, said: str, capsys
     with pytest.raises(SystemExit) as ended, command("it"):
         raise eval(raised, {"ConfigError": ConfigError, "Interrupted": Interrupted})
     assert ended.value.code == code
-    assert capsys.readouterr().err.strip() == said
+    assert capsys.readouterr().err.startswith(said)
+
+
+def test_a_working_directory_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from rnnsweep.terminal import command
+
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(SystemExit) as ended, command("it"):
+        raise AssertionError("it does not begin")
+    assert ended.value.code == os.EX_IOERR
+    assert capsys.readouterr().err.startswith("it: the working directory cannot be found: No such file or directory")
+
+
+MISTAKES = [
+    ("sample", ["RUN", "--temperature", "1e300"], "argument --temperature: expected 0 to 1000000, got 1e300"),
+    ("sample", ["RUN", "--length", "-1"], "argument --length: expected 0 to 1000000, got -1"),
+    ("sample", ["RUN", "--bogus"], "unrecognized arguments: --bogus; --help shows what there is"),
+    ("sample", ["missing"], "missing: not the directory of a run"),
+    ("status", [], "the following arguments are required: study"),
+    ("status", ["missing"], "missing: not the directory of a study"),
+    ("report.cli", ["missing"], "missing: no such directory"),
+    ("report.cli", ["missing", "--margin", "nan"], "argument --margin: expected above 0, got nan"),
+    ("report.cli", ["missing", "--out", ""], "argument --out: expected a directory, got nothing"),
+    ("new", ["cell", "__init__"], "`__init__` cannot be a module's name"),
+    ("new", ["cell", "own", "--into", "file"], "file cannot be used: File exists; move the file"),
+    ("new", ["cell", "there"], "there.py: exists already; choose another name, or delete it"),
+]
+
+
+@pytest.mark.parametrize(("module", "arguments", "said"), MISTAKES)
+def test_a_mistake_is_a_line(
+    module: str,
+    arguments: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    (tmp_path / "there.py").touch()
+    monkeypatch.setattr(sys, "argv", [module, *arguments])
+    with pytest.raises(SystemExit) as ended:
+        importlib.import_module(f"rnnsweep.{module}").main()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert ended.value.code in (2, os.EX_IOERR)
+    assert said in line
 
 
 # Signals --------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """From the command line to a report."""
 
 import argparse
+import math
 import os
 import shlex
 import sys
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from rnnsweep import lettering
 from rnnsweep.report.errors import ReportError
 from rnnsweep.secrets import redacted
-from rnnsweep.terminal import command, complain
+from rnnsweep.terminal import Arguments, command, complain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,9 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(file)
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Arguments:
     described = "One report of any set of runs: report.html, report.md, tables/ (CSV, LaTeX), figures/ (SVG, PNG, PDF)."
-    made = argparse.ArgumentParser(prog="report", description=described)
+    made = Arguments(prog="report", description=described)
     made.add_argument("paths", nargs="+", type=Path, help="directories with runs, such as multirun/default")
     made.add_argument(
         "--by", default="", help="factors to report, by commas, as in cell,cell.hidden_size; all that vary"
@@ -50,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
         help="compare the levels of KEY with this one, as in cell=gru; may be repeated",
     )
     made.add_argument(
-        "--margin", type=float, help="a difference below it is small; 0.01 of a loss in nats or of a share"
+        "--margin", type=_positive, help="a difference below it is small; 0.01 of a loss in nats or of a share"
     )
     made.add_argument(
         "--sections",
@@ -58,8 +59,21 @@ def parser() -> argparse.ArgumentParser:
         default="task",
         help="a section for each task over all studies, or for each study and task; task",
     )
-    made.add_argument("--out", type=Path, default=Path("report"), help="the directory to write")
+    made.add_argument("--out", type=_directory, default=Path("report"), help="the directory to write")
     return made
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"expected above 0, got {text}")
+    return number
+
+
+def _directory(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("expected a directory, got nothing; `.` is this one")
+    return Path(text)
 
 
 def report(options: argparse.Namespace) -> list[Path]:
