@@ -19,6 +19,8 @@ from rnnsweep.record import RunStore
 Code = dict[str, Any]
 """`rnnsweep`: its version; `files`: the SHA-256 of each file, by its path below the folder that holds the package."""
 
+LISTED = 5  # files that a message names
+
 INSTALLED = {"site-packages", "dist-packages"}
 """Folders that hold many people's packages, not one project's."""
 
@@ -54,10 +56,16 @@ def changed_since_checkpoint(store: RunStore, config: Config) -> list[str]:
     return changed(checkpoint.code(store), code(config))
 
 
+def listed(files: Sequence[str]) -> str:
+    """The files in words; of many the first few."""
+    more = [f"{len(files) - LISTED} more"] if len(files) > LISTED else []
+    return ", ".join([*files[:LISTED], *more])
+
+
 def refusal(runs: Sequence[str], files: Sequence[str], remedy: str = "`rerun=true` starts over") -> ConfigError:
     """Why interrupted runs do not go on, and what to do: `remedy` says how to train them anew."""
     what = f"{runs[0]} was interrupted" if len(runs) == 1 else f"{len(runs)} runs were interrupted, such as {runs[0]}"
-    problem = f"{what}, and code changed since the last checkpoint: {', '.join(files)}"
+    problem = f"{what}, and code changed since the last checkpoint: {listed(files)}"
     mixed = "`resume_changed=true` goes on with a mixture of old and new code"
     return ConfigError("resume_changed", f"{problem}; {mixed}; {remedy}")
 

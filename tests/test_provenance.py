@@ -196,7 +196,7 @@ def test_the_commits_are_those_of_the_start(config: Config, project: Path, tmp_p
 def test_a_finished_run_names_what_changed(
     config: Config, project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first, _ = train(config, tmp_path / "out")
+    first, store = train(config, tmp_path / "out")
     edit(project / "mine" / "unrelated.py")
     assert train(config, tmp_path / "out")[0] == first
     assert "changed" not in said(capsys)
@@ -205,7 +205,7 @@ def test_a_finished_run_names_what_changed(
         assert train(config, tmp_path / "out")[0] == first
         told = said(capsys)
         assert "is finished" in told
-        assert f"changed since are {files}; `rerun=true` trains it anew" in told
+        assert f"warning: {files} changed since {store.path} was trained; `rerun=true` trains it anew" in told
     train(config, tmp_path / "out", rerun=True)
     train(config, tmp_path / "out")
     assert "changed" not in said(capsys)

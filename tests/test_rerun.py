@@ -177,12 +177,12 @@ def other_code(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 @pytest.mark.slow
 def test_finished_runs_of_other_code_are_told_in_one_line(sweep: Sweep, other_code: Callable[[], None]) -> None:
-    assert "other code" not in sweep()
+    assert "changed since" not in sweep()
     other_code()
     told = sweep()
-    assert f"2 finished runs were trained with other code: changed since are {CHANGED}; `rerun=true`" in told
+    assert f"warning: {CHANGED} changed since 2 finished runs were trained; `rerun=true`" in told
     sweep("rerun=true")
-    assert "other code" not in sweep()
+    assert "changed since" not in sweep()
 
 
 def test_an_interrupted_sweep_refuses_other_code_unless_told(sweep: Sweep, other_code: Callable[[], None]) -> None:
@@ -197,7 +197,7 @@ def test_an_interrupted_sweep_refuses_other_code_unless_told(sweep: Sweep, other
     assert {path: path.read_bytes() for path in STUDY.rglob("*") if path.is_file()} == files
     told = sweep("resume_changed=true")
     assert "2 complete" in told
-    assert "1 finished run was trained with other code" in told
+    assert f"{CHANGED} changed since 1 finished run was trained" in told
     record = stores()[1].record()
     assert record is not None
     assert len(record.environment["code"]["before"]) == 1
@@ -249,7 +249,7 @@ def test_a_search_tells_and_refuses_other_code(sweep: Sweep, other_code: Callabl
     assert "2 runs were interrupted" in str(refused.value)
     assert "another hydra.sweeper.name" in str(refused.value)
     told = sweep(*words, "resume_changed=true")
-    assert "2 finished runs were trained with other code" in told
+    assert f"{CHANGED} changed since 2 finished runs were trained" in told
     assert told.count("2/2 trials") == 1
 
 
