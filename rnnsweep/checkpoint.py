@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnnsweep import files
+from rnnsweep import files, shapes
 from rnnsweep.errors import ConfigError, MachineError, tell_once
 from rnnsweep.record import RunStore
 
@@ -83,8 +83,8 @@ def step(store: RunStore) -> int:
 
 def code(store: RunStore) -> Content:
     """The code that the run's checkpoint was computed with; empty where there is none, or it is not known."""
-    found = _glance(store).get("code")
-    return found if isinstance(found, dict) else {}
+    found: Content = _glance(store).get("code", {})
+    return found
 
 
 def _glance(store: RunStore) -> Content:
@@ -93,10 +93,12 @@ def _glance(store: RunStore) -> Content:
     if not path.exists():
         return {}
     try:
+        with zipfile.ZipFile(path) as packed:
+            packed.read(next(name for name in packed.namelist() if name.endswith("data.pkl")))  # compares its checksum
         found = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception:  # torch.load raises whatever the bytes lead it to
         return {}
-    return found if isinstance(found, dict) else {}
+    return found if shapes.holds(found, {"step": int, "code": shapes.CODE}) else {}
 
 
 def _read(path: Path, like: Content) -> tuple[Content | None, str]:

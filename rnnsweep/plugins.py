@@ -12,9 +12,10 @@ class Study(Sweeper):
     """hydra/sweeper=study: see rnnsweep.sweep.sweeper.StudySweeper."""
 
     def __init__(self, **settings: Any):
+        from rnnsweep.sweep.settings import read
         from rnnsweep.sweep.sweeper import StudySweeper
 
-        self._sweeper = StudySweeper.of(settings)
+        self._sweeper = StudySweeper(read(settings))
 
     def setup(self, **context: Any) -> None:
         self._sweeper.setup(**context)

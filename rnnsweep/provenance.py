@@ -1,10 +1,9 @@
-"""Where a run's numbers come from: the files of code behind its classes, rnnsweep's version and the commits."""
+"""The code behind a run: rnnsweep's version and the files of its classes, then and now."""
 
 import ast
 import functools
 import hashlib
 import importlib.util
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -46,9 +45,15 @@ def changed(then: Code, now: Code) -> list[str]:
     return upgraded + [name for name, digest in files.items() if now["files"].get(name) != digest]
 
 
+def begun(store: RunStore) -> Code:
+    """The code that a run began with, or went on with; empty where it is not known."""
+    found: Code = store.about().get("code", {})
+    return found
+
+
 def changed_since_start(store: RunStore, config: Config) -> list[str]:
     """What of a run's code changed since the run began, or went on with other code."""
-    return changed(store.about().get("code", {}), code(config))
+    return changed(begun(store), code(config))
 
 
 def changed_since_checkpoint(store: RunStore, config: Config) -> list[str]:
@@ -134,44 +139,3 @@ def _imported(path: Path, module: str) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom) and (package or not node.level):
             base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
             yield from (f"{base}.{alias.name}" for alias in node.names)
-
-
-# Commits -------------------------------------------------------------------------------------------------------
-
-
-def commits(packages: tuple[str, ...]) -> dict[str, dict[str, Any]]:
-    """The commit, and whether files differ from it, of the project and of each package; null where there is no git.
-
-    The project is rnnsweep's own checkout where it runs from one, else the working directory.
-    """
-    source = Path(__file__).parent.parent
-    project = source if (source / ".git").exists() else Path.cwd()
-    places = {"project": project} | {name: _place(name) for name in packages}
-    return {name: _commit(place) for name, place in places.items()}
-
-
-def _place(package: str) -> Path | None:
-    try:
-        spec = importlib.util.find_spec(package)
-    except (ImportError, ValueError):
-        return None
-    where = [spec.origin] if spec and spec.origin else list(spec.submodule_search_locations or []) if spec else []
-    return Path(where[0]) if where else None
-
-
-@functools.cache  # at the first call, which comes before the first run begins
-def _commit(place: Path | None) -> dict[str, Any]:
-    folder = place and (place if place.is_dir() else place.parent)
-    if folder is None or _git(folder, "check-ignore", str(place)):  # as what a virtual environment holds
-        return {"commit": None, "dirty": None}
-    commit = _git(folder, "rev-parse", "HEAD")
-    return {"commit": commit, "dirty": bool(_git(folder, "status", "--porcelain")) if commit else None}
-
-
-def _git(folder: Path, *arguments: str) -> str | None:
-    command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]  # what only asks leaves no lock behind
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return answer.stdout.strip() if answer.returncode == 0 else None

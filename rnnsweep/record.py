@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rnnsweep import files, locks, shapes
+from rnnsweep.errors import tell_once
 from rnnsweep.rows import Rows
 from rnnsweep.shapes import Json as Json
 
@@ -57,6 +58,9 @@ class RunRecord:
     declared."""
     share_seconds: float | None = None
     """Its share of the seconds, beside the runs that trained with it; None in records from before it was counted."""
+
+    sizes: dict[str, int] = dataclasses.field(default_factory=dict)
+    """Bytes of metrics.jsonl and best.pt when the run ended; empty in records from before they were noted."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -228,10 +232,31 @@ class RunStore:
         """The record of a run that is over, else None; a damaged one counts as none, which is said once."""
         return files.read(self.path / "record.json", RunRecord, _sound)
 
+    def outcome(self) -> RunRecord | None:
+        """The record of a run that needs no more work.
+
+        None also where best.pt is not what it was: the run then goes on from last.pt, which writes both again. That
+        metrics.jsonl is not what it was is only said, for the record does not need it.
+        """
+        record = self.record()
+        now, then = self.sizes(), record.sizes if record else {}
+        changed = [name for name, size in now.items() if size != then.get(name, size)]
+        for name in changed:
+            tell_once(f"{self.path / name} is damaged: {now[name]:,} bytes, and {then[name]:,} when the run ended")
+        return None if "best.pt" in changed else record
+
+    def sizes(self) -> dict[str, int]:
+        """The bytes of what a run leaves beside its record, of the files that are there: they may be deleted."""
+        paths = [self.path / name for name in ("metrics.jsonl", "best.pt")]
+        return {path.name: path.stat().st_size for path in paths if path.exists()}
+
     def config(self) -> Json | None:
-        """The resolved config, or None where there is none."""
+        """The resolved config, in place of a damaged one that of the record; None where there is none."""
         content = self._config()
-        return content and {name: value for name, value in content.items() if name not in ABOUT}
+        if content is None:
+            record = self.record()
+            return record.config if record else None
+        return {name: value for name, value in content.items() if name not in ABOUT}
 
     def about(self) -> Json:
         """What config.json holds beside the settings, by the names in `ABOUT`; in a directory from before, nothing."""

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from rnnsweep import checkpoint, interpolation, provenance, rng
+from rnnsweep import checkpoint, commits, interpolation, provenance, rng
 from rnnsweep.cells.base import AbstractCell
 from rnnsweep.config import (
     GROUPS,
@@ -37,6 +37,7 @@ from rnnsweep.interrupt import StopRequest
 from rnnsweep.kernels import fused
 from rnnsweep.matching import nearest
 from rnnsweep.optim import AbstractOptimizer
+from rnnsweep.places import directory
 from rnnsweep.record import Declaration, RunRecord, RunStore
 from rnnsweep.tasks.base import AbstractTask, declared
 from rnnsweep.train import Member, Observer, ShouldPrune, TrainConfig, Trainer, never
@@ -77,6 +78,7 @@ def identify(config: Config) -> Run:
     """
     config, texts = interpolation.resolved(config)
     config, classes = validated(config)
+    directory("out", config["out"])
     make_optimizer(config, classes)
     task = make_task(config, classes)
     identity = config, classes, task.source_hash
@@ -107,8 +109,9 @@ def validated(config: Config) -> tuple[Config, dict[str, type]]:
             raise ConfigError(key, f"there is no setting or group `{key}`.{hint}")
         if key in groups and not isinstance(value, dict):
             raise ConfigError(key, f"expected a group of settings, got {value!r}")
-    if lacking := [group for group in groups if group not in config]:
-        raise ConfigError(lacking[0], "this group of settings is missing")
+    for group in groups:
+        if group not in config:
+            raise ConfigError(group, f"a run needs one {group}; choose it as in `{group}=NAME`")
     filled = checked(General, {key: value for key, value in config.items() if key in general}, "")
     classes = {group: target(config, group) for group in GROUPS} | {"train": TrainConfig}
     for group, cls in classes.items():
@@ -254,9 +257,9 @@ def _about(run: Run, store: RunStore) -> dict[str, Any]:
 
     Where it goes on with other code, that is added to what it began with.
     """
-    now = provenance.code(run.config) | {"commits": provenance.commits(tuple(run.config["packages"]))}
-    then = store.about().get("code") if (store.path / "last.pt").exists() else None
-    if then is None:
+    now = provenance.code(run.config) | {"commits": commits.of(tuple(run.config["packages"]))}
+    then = provenance.begun(store) if (store.path / "last.pt").exists() else {}
+    if not then:
         code = now
     elif provenance.changed(then, now):
         code = now | {"before": [*then.pop("before", []), then]}
@@ -329,6 +332,7 @@ def _finish(trainer: Trainer, row: int, run: Run, store: RunStore) -> RunRecord:
         showcase=showcase.data,
         error=f"the loss or its gradient passed all bounds by step {member.steps}" if diverged else None,
         metric=dataclasses.asdict(run.task.metric),
+        sizes=store.sizes(),
         declared={name: Declaration(m.unit, m.direction, m.chance) for name, m in declared(run.task).items()},
     )
     store.finish(record)
@@ -347,11 +351,11 @@ def environment(run: Run, store: RunStore, trainer: Trainer) -> dict[str, Any]:
     where = trainer.device
     cuda = where.type == "cuda"
     cell = next(module for module in trainer.stack.model.modules() if isinstance(module, AbstractCell))
-    code = store.about().get("code", {})
-    commit = code.get("commits", {}).get("project", {})
+    code = provenance.begun(store)
+    commit = commits.main(code.get("commits", {}))
     return _surroundings() | {
-        "git_commit": commit.get("commit"),
-        "git_dirty": commit.get("dirty"),
+        "git_commit": commit["commit"],
+        "git_dirty": commit["dirty"],
         "code": code,
         "device": torch.cuda.get_device_name(where) if cuda else "cpu",
         "threads": torch.get_num_threads(),
@@ -378,7 +382,7 @@ def resident_peak() -> int:
 @functools.cache
 def _surroundings() -> dict[str, Any]:
     packages = ("rnnsweep", "torch", "numba", "numpy", "hydra-core", "omegaconf")
-    commit = provenance.commits(())["project"]
+    commit = commits.main(commits.of(()))
     return {
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in packages},
         "git_commit": commit["commit"],

@@ -4,7 +4,7 @@ from typing import Any
 
 Json = dict[str, Any]
 
-CODE: Json = {"rnnsweep": str, "files": dict, "commits": {"project": dict}, "before": list}
+CODE: Json = {"rnnsweep": str, "files": dict, "commits": {"rnnsweep": dict, "working directory": dict}, "before": list}
 """Types by name, at each depth."""
 CONFIG: Json = {
     **dict.fromkeys(("task", "cell", "pooling", "optimizer", "train", "choices"), dict),

@@ -50,7 +50,7 @@ def train(run: Run, store: RunStore) -> RunRecord:
 
 def _finished(run: Run, store: RunStore) -> RunRecord | None:
     """The record of a run that needs no more training, and says so; None where there is something to train."""
-    record = store.record()
+    record = store.outcome()
     if record is None or record.status not in ("complete", "diverged") or run.config["rerun"]:
         return None
     print(f"{store.path} is finished; `rerun=true` trains it anew")

@@ -14,6 +14,7 @@ from rnnsweep import cli, run
 from rnnsweep.errors import ConfigError
 from rnnsweep.interpolation import hidden, resolved
 from rnnsweep.interrupt import StopRequest
+from rnnsweep.places import directory, name_below
 from rnnsweep.sweep.plan import Plan, Planned
 from rnnsweep.sweep.skip import Skip
 from rnnsweep.sweep.sweeper import StudySweeper
@@ -260,3 +261,50 @@ def test_a_glob_names_the_members_of_a_group(prepared: Prepared, tmp_path: Path)
 @pytest.mark.parametrize("search", [(), ("hydra.sweeper.search=random",)])
 def test_a_glob_that_finds_nothing_is_refused(search: tuple[str, ...], refused: Told) -> None:
     assert refused("-m", "cell=glob(lstmm*)", *search).startswith("`cell=glob(lstmm*)`: finds no cell; there are conv,")
+
+
+# Studies --------------------------------------------------------------------------------------------------------
+
+
+def test_several_studies_are_swept_each_under_its_own_name(prepared: Prepared, tmp_path: Path) -> None:
+    for name, params in (("one", "{seed: '0,1'}"), ("two", "{seed: '5'}")):
+        study(tmp_path, name, f"# @package _global_\nhydra: {{sweeper: {{name: {name}s, params: {params}}}}}\n")
+    study(tmp_path, "both", "# @package _global_\nhydra: {sweeper: {name: all, studies: {one: null, two: null}}}\n")
+    own = ("--config-dir", "conf", "task=parity")
+    plans = prepared(*own, "+study=one,two", "cell=rnn,gru")
+    assert [plan.study for plan in plans] == [Path("multirun/ones"), Path("multirun/twos")]
+    assert [[run.config["seed"] for run in plan.runs] for plan in plans] == [[0, 0, 1, 1], [5, 5]]
+    assert [plan.study.name for plan in prepared(*own, "study=glob(*o)")] == ["twos"]
+    named = prepared(*own, "+study=one,two", "hydra.sweeper.name=mine")
+    assert [plan.study for plan in named] == [Path("multirun/mine/ones"), Path("multirun/mine/twos")]
+    nested = prepared(*own, "+study=both,one")
+    assert [plan.study for plan in nested] == [Path(f"multirun/{name}") for name in ("all/one", "all/two", "ones")]
+
+
+# Names ----------------------------------------------------------------------------------------------------------
+
+WRONG_NAMES = ("../../x", "", "null", ".", "..", "a/../b", "/tmp/x", ".hidden", "a//b", "x" * 300, "true", "[a]")
+
+
+@pytest.mark.parametrize("name", WRONG_NAMES)
+def test_a_name_that_no_directory_can_have_is_refused(name: str, refused: Told) -> None:
+    assert refused("-m", "seed=0,1", f"hydra.sweeper.name={name}").startswith(f"`hydra.sweeper.name={name}`: ")
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\nb", "é" * 200])
+def test_such_a_name_in_a_file_is_refused(name: str) -> None:
+    for wrong in (name_below, directory):
+        with pytest.raises(ConfigError, match=r"hydra\.sweeper\.name: "):
+            wrong("hydra.sweeper.name", name)
+
+
+@pytest.mark.parametrize("name", ["mine", "a b", "a/b", "2024", "a..b", "ä", "a=b"])
+def test_other_names_are_not(name: str) -> None:
+    assert name_below("hydra.sweeper.name", name) == name
+
+
+@pytest.mark.parametrize("out", ["", "null", "3", "x" * 300])
+def test_a_directory_that_cannot_be_is_refused(out: str, refused: Told) -> None:
+    assert refused("task=parity", f"out={out}").startswith(f"`out={out}`: ")
+    if out != "3":
+        assert refused("-m", "seed=0", f"hydra.sweep.dir={out}").startswith(f"`hydra.sweep.dir={out}`: ")

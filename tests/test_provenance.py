@@ -15,7 +15,7 @@ from conftest import PARITY, Compose
 from test_train import numbers
 
 import rnnsweep
-from rnnsweep import interrupt, provenance, run, single
+from rnnsweep import commits, interrupt, provenance, run, single
 from rnnsweep.config import Config
 from rnnsweep.errors import ConfigError, tell_once
 from rnnsweep.interrupt import Interrupted, StopRequest
@@ -142,7 +142,7 @@ def test_the_config_and_the_checkpoint_hold_fingerprint_and_code(config: Config,
     assert len(prepared.fingerprint) == 64
     assert store.path.name.endswith(f"-{prepared.fingerprint[:8]}")
     assert set(written["code"]["files"]) >= BEHIND
-    assert set(written["code"]["commits"]) == {"project", "mine"}
+    assert set(written["code"]["commits"]) == {"rnnsweep", "working directory", "mine"}
     assert torch.load(store.path / "last.pt", weights_only=True)["code"]["files"] == written["code"]["files"]
     assert store.config() == record.config == prepared.config
     assert record.environment["code"] == written["code"]
@@ -156,16 +156,19 @@ def test_the_id_is_that_of_the_settings_whatever_the_code(config: Config, projec
     assert run.prepare(config | {"resume_changed": True}).fingerprint == before.fingerprint
 
 
-def test_the_commits_are_those_of_the_start(config: Config, project: Path, tmp_path: Path) -> None:
+def test_the_commits_are_those_of_the_start(
+    config: Config, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def git(*arguments: str) -> str:
         command = ["git", "-c", "user.name=a", "-c", "user.email=a@b.example", "-C", str(project), *arguments]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
+    monkeypatch.chdir(project)
     git("init", "-q")
     git("add", "-A")
     git("commit", "-q", "-m", "first")
     first = git("rev-parse", "HEAD")
-    provenance._commit.cache_clear()
+    commits._commit.cache_clear()
 
     class Committing(Observer):
         def started(self, step: int, steps: int) -> None:
@@ -178,16 +181,20 @@ def test_the_commits_are_those_of_the_start(config: Config, project: Path, tmp_p
         (record,) = run.execute([(prepared, store)], Committing(), StopRequest())
     finally:
         store.release()
-        provenance._commit.cache_clear()
+        commits._commit.cache_clear()
     assert git("rev-parse", "HEAD") != first
-    assert record.environment["code"]["commits"]["mine"] == {"commit": first, "dirty": False}
+    start = {"commit": first, "dirty": False}
+    found = record.environment["code"]["commits"]
+    assert found["mine"] == found["working directory"] == start
+    ours = found["rnnsweep"]["commit"] or first
+    assert record.environment["git_commit"] == ours
     edit(project / "mine" / "cell.py")
-    assert provenance.commits(("mine",))["mine"]["dirty"] is True
+    assert commits.of(("mine",))["mine"]["dirty"] is True
     (project / ".gitignore").write_text("mine\n")
     git("rm", "-q", "-r", "--cached", "mine")
-    provenance._commit.cache_clear()
-    assert provenance.commits(("mine",))["mine"] == {"commit": None, "dirty": None}
-    provenance._commit.cache_clear()
+    commits._commit.cache_clear()
+    assert commits.of(("mine",))["mine"] == {"commit": None, "dirty": None}
+    commits._commit.cache_clear()
 
 
 # What happens when it has changed ---------------------------------------------------------------------------------

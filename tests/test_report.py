@@ -28,6 +28,7 @@ from rnnsweep.report.leaderboard import leaderboard, standings
 from rnnsweep.report.numbers import spread
 from rnnsweep.report.runs import Runs
 from rnnsweep.report.sentences import comparison
+from rnnsweep.report.shown import showcase
 from rnnsweep.report.stats import Interval
 from rnnsweep.report.tables import anchor
 from rnnsweep.report.values import labels
@@ -720,6 +721,37 @@ def test_records_torn_by_a_kill_are_told(misleading: Path) -> None:
     page = (made(misleading) / "report.html").read_text()
     assert f"{torn[0].name}: its record.json is damaged." in page
     assert f"{torn[1].name}: its record.json is damaged." in page
+
+
+DAMAGED = [
+    {"confusion": {"labels": ["a", "b"], "counts": [[1, 2], ["x", 3]]}},
+    {"confusion": {"labels": ["a"], "counts": [[1, 2], [3, 4]]}},
+    {"attention": {"source": "ab", "target": "c", "weights": [[0.5, 0.5]]}},
+    {"predictions": {"truth": [1.0, 2.0], "answer": [1.0]}},
+    {"by_length": [{"length": "four"}]},
+    {"samples": ["text"]},
+    {"measures": [{"temperature": []}]},
+    {"context": {"by_context": [{"length": 3}]}},
+]
+
+
+@pytest.mark.parametrize("shown", DAMAGED, ids=lambda shown: next(iter(shown)))
+def test_a_damaged_view_is_left_out_and_told(
+    shown: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = records.run(tmp_path, 1.0, showcase=shown | {"forecast": {"truth": [1.0, None], "free": [1, 2]}, "own": 3})
+    found = showcase(str(path))
+    assert found.keys() == {"forecast", "own"}
+    assert found["forecast"]["free"] == [1, 2]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{path}: its record's {next(iter(shown))} has another shape" in line
+
+
+def test_a_record_whose_metric_makes_no_sense_is_read(tmp_path: Path) -> None:
+    path = records.run(tmp_path, 1.0)
+    record = json.loads((path / "record.json").read_text())
+    (path / "record.json").write_text(json.dumps(record | {"metric": {"name": [1], "unit": {}, "direction": 3}}))
+    assert runs_of(tmp_path).metric(None).name == "val/loss"
 
 
 def test_tasks_have_a_section_each(tmp_path: Path) -> None:

@@ -33,5 +33,5 @@ def test_a_label_where_there_are_no_classes_is_refused(composed: Compose, text: 
 def test_a_config_without_a_group_is_refused(composed: Compose) -> None:
     config = composed("task=parity")
     del config["cell"]
-    with pytest.raises(ConfigError, match="cell: this group of settings is missing"):
+    with pytest.raises(ConfigError, match="cell: a run needs one cell"):
         run.validated(config)

@@ -28,7 +28,8 @@ from rnnsweep.sweep.objective import Objective, objective
 from rnnsweep.sweep.plan import Plan, Planned
 from rnnsweep.sweep.samplers import Pruner
 from rnnsweep.sweep.search import Search, SearchWorker
-from rnnsweep.sweep.sweeper import StudySweeper
+from rnnsweep.sweep.search_planner import objectives
+from rnnsweep.sweep.settings import Sweep
 from rnnsweep.sweep.trials import Trials
 from rnnsweep.sweep.worker import WorkOptions
 from rnnsweep.tasks.parity import Parity
@@ -329,8 +330,8 @@ def test_a_metric_that_no_run_has() -> None:
 def test_an_objective_that_is_known_at_the_end_refuses_a_pruner(metric: str, pruner: str, composed: Compose) -> None:
     first = run.prepare(composed(*SMALL))
     with pytest.raises(ConfigError, match=f"hydra.sweeper.pruner: .*`{metric}` is known at the end of a run"):
-        StudySweeper("s", metrics=[metric], pruner=pruner)._objectives([first])
-    assert StudySweeper("s", metrics=[metric])._objectives([first])
+        objectives(Sweep(name="s", metrics=[metric], pruner=pruner), [first])  # type: ignore[arg-type]
+    assert objectives(Sweep(name="s", metrics=[metric]), [first])
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "nsgaii"])
@@ -418,7 +419,7 @@ def test_a_space_that_lives_with_the_cell(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("hydra.sweeper.search=tpee",), "expected one of tpe, random"),
+        (("hydra.sweeper.search=tpee",), "expected 'tpe', 'random'"),
         (("hydra.sweeper.search=tpe",), "there is nothing to search over"),
         (("hydra.sweeper.search=tpe", "optimizer.lr=1,2", "hydra.sweeper.n_trials=0"), "expected at least 1, got 0"),
         (("hydra.sweeper.search=tpe", "optimizer.lr=1,2", "hydra.sweeper.metrics=[val/bleu]"), "no run has `val/bleu`"),

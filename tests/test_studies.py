@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from rnnsweep.errors import ConfigError
 from rnnsweep.sweep import published
 from rnnsweep.sweep.plan import Plan
+from rnnsweep.sweep.settings import read
 from rnnsweep.sweep.sweeper import StudySweeper
 
 
@@ -23,9 +24,7 @@ def sweeper(*overrides: str) -> tuple[StudySweeper, list[str]]:
     with initialize_config_dir(str(CONF)):
         loader = GlobalHydra.instance().config_loader()
         config = loader.load_configuration("config", list(overrides), RunMode.MULTIRUN)
-    options = OmegaConf.to_container(config.hydra.sweeper)
-    assert isinstance(options, dict)
-    made = StudySweeper(**{str(key): value for key, value in options.items() if not str(key).startswith("_")})
+    made = StudySweeper(read(config.hydra.sweeper))
     made.setup(
         hydra_context=HydraContext(config_loader=loader, callbacks=Callbacks()),
         task_function=lambda config: None,

@@ -20,9 +20,9 @@ from rnnsweep.config import signature
 from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.record import RunStore
+from rnnsweep.sweep import settings
 from rnnsweep.sweep.grid import Grammar, points
 from rnnsweep.sweep.plan import Plan, Planned, configs
-from rnnsweep.sweep.sweeper import StudySweeper
 from rnnsweep.sweep.view import Progress, closing_table
 from rnnsweep.sweep.worker import Worker, WorkOptions
 from rnnsweep.train import Member
@@ -323,7 +323,7 @@ def test_the_study_of_a_config_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"draws": 0}, "hydra.sweeper.draws.*expected at least 1, got 0"),
+        ({"draws": 0}, "hydra.sweeper.draws.*expected at least 1 or null, got 0"),
         ({"published": {"source": "A", "metric": "val/loss"}}, "expected something published: values, ablations, sh"),
         (
             {"published": {"source": "A", "metric": "val/loss", "shares": [{"key": "optimizer.lr", "valeu": 0.9}]}},
@@ -333,7 +333,7 @@ def test_the_study_of_a_config_file(tmp_path: Path) -> None:
 )
 def test_a_study_that_cannot_be_is_refused(options: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        StudySweeper("mine", **options)
+        settings.read({"name": "mine", **options})
 
 
 @pytest.mark.slow
@@ -360,7 +360,7 @@ def test_a_grid_is_run_at_each_random_point(tmp_path: Path) -> None:
         (("cell.hiden_size=8,9",), "`cell.hiden_size=8,9`: GRU has no parameter `hiden_size`"),
         (("optimizer.lr=1e-3,-1",), "`optimizer.lr=1e-3,-1`: expected above 0, got -1"),
         (("optimizer.lr=interval(0,1)",), "a grid cannot draw from a continuous range"),
-        (("seed=0,1", "hydra.sweeper.workers=0"), "expected auto or at least 1, got 0"),
+        (("seed=0,1", "hydra.sweeper.workers=0"), "expected at least 1 or 'auto', got 0"),
         (("seed=0,1", "hydra.sweeper.skip='cell.layers>1'"), "cannot decide `cell.layers>1`"),
         (("seed=0,1", "hydra.sweeper.skip='seed>=0'"), "leaves no run"),
         (("seed=0,1", "hydra.sweeper.published={source: A}"), "Published needs a value for it"),

@@ -32,6 +32,7 @@ from rnnsweep.report.numbers import number, share, spread, with_unit
 from rnnsweep.report.questions import QUESTIONS, Question, other_factors
 from rnnsweep.report.runs import Factor, Metric, Runs
 from rnnsweep.report.sentences import comparison, confounded, named, strongest
+from rnnsweep.report.shown import showcase
 from rnnsweep.report.tables import Table, anchor
 
 HEAT_LEVELS = 12  # a factor with more levels has no heat map
@@ -418,7 +419,7 @@ def _shown(section: Section) -> Answer | None:
     if not seeds:
         return None
     runs, path = section.runs, Path(section.runs.frame["path"].iloc[seeds[0]])
-    data = traces.showcase(str(path)) if runs.frame["showcase"].iloc[seeds[0]] else {}
+    data = showcase(str(path)) if runs.frame["showcase"].iloc[seeds[0]] else {}
     answer = Answer(anchor(runs.task, "shown"), "What the selected model shows", "What does it get wrong?")
     confusion = data.get("confusion")
     if isinstance(confusion, dict) and {"labels", "counts"} <= confusion.keys():
@@ -464,7 +465,7 @@ def _samples(section: Section) -> list[Samples]:
     )
     found: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for which, row in chosen.items():
-        shown = traces.showcase(section.runs.frame["path"].iloc[row]).get("samples", [])
+        shown = showcase(section.runs.frame["path"].iloc[row]).get("samples", [])
         settings = {(s.get("temperature"), s.get("top_k")) for s in shown}
         wanted = (0.8, 0) if (0.8, 0) in settings else next(iter(settings), (None, None))
         name = f"{which} ({section.runs.frame['run'].iloc[row]})"

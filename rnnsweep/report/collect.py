@@ -206,7 +206,7 @@ def _outcome(record: RunRecord) -> Json:
         "error": redacted(record.error) if record.error else None,
         "sweep": _sweep(record),
         "showcase": tuple(sorted(record.showcase)),
-        "metric": tuple(record.metric.get(name) for name in ("name", "unit", "direction")) if record.metric else None,
+        "metric": _judged(record.metric),
         "declared": record.declared or None,
         **record.best,
         **{f"last:{name}": value for name, value in record.metrics.items()},
@@ -222,6 +222,12 @@ def _outcome(record: RunRecord) -> Json:
         "env:timed": ", ".join(str(environment.get(name)) for name in ("host", "device", "threads", "kernel")),
         "env:command": redacted(shlex.join(map(str, environment.get("command", [])))),
     }
+
+
+def _judged(metric: Json) -> tuple[str, ...] | None:
+    """Name, unit and direction of what the task is judged by; None where they are not told."""
+    told = tuple(metric.get(name) for name in ("name", "unit", "direction"))
+    return tuple(map(str, told)) if all(isinstance(part, str) for part in told) else None
 
 
 def _hardware(environment: Json) -> str:

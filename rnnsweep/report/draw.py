@@ -124,7 +124,9 @@ def numeric_axis(axes: Axes, numbers: tuple[float, ...], labels: tuple[str, ...]
         axes.set_xscale("log")
     low, high = min(numbers), max(numbers)
     pad = (high / low) ** 0.05 if logarithmic else 0.05 * (high - low)
-    axes.set_xlim(low / pad if logarithmic else low - pad, high * pad if logarithmic else high + pad)
+    ends = (low / pad, high * pad) if logarithmic else (low - pad, high + pad)
+    if np.isfinite(ends).all():  # a level may be as large as a number gets
+        axes.set_xlim(*ends)
     if len(numbers) <= 8:
         axes.xaxis.set_major_locator(FixedLocator(list(numbers)))
         axes.xaxis.set_major_formatter(

@@ -9,8 +9,9 @@ from rnnsweep.report.draw import Picture, canvas, color, legend, plain_log
 from rnnsweep.report.figures import styled
 from rnnsweep.report.runs import Factor, Metric, Runs
 from rnnsweep.report.sentences import named
+from rnnsweep.report.shown import showcase
 from rnnsweep.report.tables import Cell, Table, anchor, rows_of
-from rnnsweep.report.traces import best_of_levels, showcase
+from rnnsweep.report.traces import best_of_levels
 
 VIEWS = {"gradient_by_lag", "spectral_radius"}
 

@@ -14,8 +14,9 @@ from rnnsweep.report.figures import styled
 from rnnsweep.report.leaderboard import Standing, standings
 from rnnsweep.report.runs import Factor, Metric, Runs
 from rnnsweep.report.sentences import named
+from rnnsweep.report.shown import showcase
 from rnnsweep.report.tables import anchor
-from rnnsweep.report.traces import best_of_levels, rows_of, showcase
+from rnnsweep.report.traces import best_of_levels, rows_of
 
 SHOWN = 4  # models whose answers stand side by side
 POINTS = 100  # of a forecast: more of them are a band

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from rnnsweep.record import Json, RunStore
+from rnnsweep.record import Json
 from rnnsweep.report import results, stats
 from rnnsweep.report.draw import (
     COLORS,
@@ -30,16 +29,11 @@ from rnnsweep.report.figures import styled
 from rnnsweep.report.leaderboard import Standing, standings
 from rnnsweep.report.runs import Factor, Metric, Runs
 from rnnsweep.report.sentences import named
+from rnnsweep.report.shown import showcase
 from rnnsweep.report.tables import anchor
 
 Array = NDArray[Any]
 ARMS = 8  # lines in one panel
-
-
-def showcase(path: str) -> Json:
-    """What the model of a run showed; empty where there is none."""
-    record = RunStore(Path(path)).record()
-    return record.showcase if record else {}
 
 
 def best_of_levels(runs: Runs, factor: Factor, metric: Metric) -> list[tuple[str, Standing]]:

@@ -63,13 +63,15 @@ class Plan:
 
     study: Path
     runs: list[Planned]
+    drawn: tuple[str, ...] = dataclasses.field(default=(), compare=False)
+    """The settings that the grid drew at random; they stand in a file of their own."""
 
     def store(self, run: Planned) -> RunStore:
         return RunStore(self.study / run.id)
 
     def record(self, run: Planned) -> RunRecord | None:
         """The record of a run that is over; one from before it was to be trained anew is none."""
-        return None if self.waits(run) else self.store(run).record()
+        return None if self.waits(run) else self.store(run).outcome()
 
     def waits(self, run: Planned) -> bool:
         """Whether a run is to be trained anew and has not begun to."""
@@ -140,7 +142,8 @@ class Plan:
         return self._in_generations(dict.fromkeys((run.id for run in self.runs), newest + 1))
 
     def _in_generations(self, generations: dict[str, int]) -> "Plan":
-        return Plan(self.study, [dataclasses.replace(run, generation=generations[run.id]) for run in self.runs])
+        runs = [dataclasses.replace(run, generation=generations[run.id]) for run in self.runs]
+        return dataclasses.replace(self, runs=runs)
 
     @classmethod
     def load(cls, path: Path) -> "Plan":

@@ -1,0 +1,55 @@
+"""Configs as Hydra composes them under a sweep's command: of its runs, and of the studies that it names."""
+
+import functools
+from collections.abc import Sequence
+
+from hydra.types import HydraContext, RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from rnnsweep.config import Config, plain
+from rnnsweep.interpolation import settled
+from rnnsweep.sweep.grid import Grammar
+
+
+class Composer:
+    """Composes under one command, whose own config is `config`."""
+
+    def __init__(self, context: HydraContext, config: DictConfig):
+        self.context, self.config = context, config
+
+    @functools.cached_property
+    def grammar(self) -> Grammar:
+        return Grammar(self.context.config_loader, self.config)
+
+    @property
+    def is_small(self) -> bool:
+        return bool(self.config.get("size") == "small")
+
+    def run(self, overrides: Sequence[str]) -> Config:
+        """The config of a run, with its interpolations as texts."""
+        config = self.context.config_loader.load_sweep_config(self.config, list(overrides))
+        choices = config.hydra.runtime.choices
+        with open_dict(config):
+            config.pop("hydra")
+        return settled(plain(OmegaConf.to_container(config), choices))
+
+    def study(self, words: Sequence[str], without: Sequence[str]) -> "Composer":
+        """For another study, as its own command would compose it.
+
+        Args:
+            words: the words of that command; those that are about single runs change nothing here.
+            without: settings of the sweeper that this command has for itself.
+        """
+        mine = tuple(f"hydra.sweeper.{name}" for name in without)
+        hydras = [text for text in self.config.hydra.overrides.hydra if not text.lstrip("+~").startswith(mine)]
+        general = [text for text in words if self.grammar.is_general(self.grammar.override(text))]
+        name = self.config.hydra.job.config_name
+        config = self.context.config_loader.load_configuration(name, [*hydras, *general], RunMode.MULTIRUN)
+        return Composer(self.context, config)
+
+    def own_groups(self) -> list[str]:
+        """The arguments that named the user's folders of config groups."""
+        sources = self.config.hydra.runtime.config_sources
+        folders = [f"--config-dir={source.path}" for source in sources if source.provider == "command-line"]
+        searched = [f"{s.schema}://{s.path}" for s in sources if s.provider.endswith("in command-line")]
+        return folders + ([f"hydra.searchpath=[{','.join(searched)}]"] if searched else [])

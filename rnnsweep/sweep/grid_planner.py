@@ -1,0 +1,62 @@
+"""From a grid to a plan: a run for each point."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rnnsweep.errors import ConfigError
+from rnnsweep.naming import names_in
+from rnnsweep.run import Run, identify
+from rnnsweep.sweep.composer import Composer
+from rnnsweep.sweep.grid import Setting, points
+from rnnsweep.sweep.plan import Plan, Planned, configs
+from rnnsweep.sweep.settings import Sweep, of_each_run
+from rnnsweep.sweep.skip import Skip
+
+
+class GridPlanner:
+    """Plans the grid that a sweep's settings and the words of the command line describe."""
+
+    def __init__(self, sweep: Sweep, composer: Composer, study: Path):
+        self.sweep, self.composer, self.study = sweep, composer, study
+        self.drawn: set[str] = set()
+
+    def prepared(self, words: Sequence[str]) -> Plan:
+        """The plan, each run checked.
+
+        Raises:
+            ConfigError: a setting is wrong, or no run is left.
+        """
+        own, skip = self.composer.own_groups(), Skip(self.sweep.conditions)
+        found: dict[str, tuple[Run, list[str]]] = {}
+        for config, overrides in configs(self.composer.run, self._points(words)):
+            run = identify(config | of_each_run(self.study))
+            if not skip(run.config):
+                found.setdefault(run.fingerprint, (run, overrides))
+        if not found:
+            raise ConfigError("hydra.sweeper.skip", "leaves no run")
+        names = names_in(self.study, [run for run, _ in found.values()])
+        runs = [
+            Planned(names[digest], run.signature, run.written, _of_a_run(overrides), own, digest)
+            for digest, (run, overrides) in found.items()
+        ]
+        drawn = tuple(sorted(self.drawn))
+        return Plan(self.study, runs, drawn=drawn).resumed(bool(self.composer.config.rerun))
+
+    def _points(self, words: Sequence[str]) -> Iterator[dict[str, Setting]]:
+        grammar, draws = self.composer.grammar, self.sweep.draws
+        together = [grammar.paired(paired) for paired in self.sweep.paired]
+        sized = self.sweep.sized(self.composer.is_small)
+        blocks = []
+        for block in self.sweep.blocks or [{}]:
+            texts = grammar.texts(sized | block)
+            drawn = [text for text in (*texts, *words) if draws and grammar.is_drawn(text)]
+            self.drawn |= {grammar.override(text).get_key_element() for text in drawn}
+            params, own = ([grammar.axis(text) for text in part if text not in drawn] for part in (texts, words))
+            at_random = [grammar.drawn(drawn, draws)] if draws and drawn else []
+            blocks.append([*params, *together, *at_random, *own])
+        return points(blocks)
+
+
+def _of_a_run(overrides: list[str]) -> list[str]:
+    """The overrides without what is the sweep's: how its command was meant this time."""
+    return [text for text in overrides if not text.lstrip("+").startswith(("rerun=", "resume_changed="))]

@@ -1,0 +1,122 @@
+"""From params and the words of the command line to a search: what is drawn, and for which choices of groups."""
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.types import Override
+
+from rnnsweep.config import GROUPS, Config
+from rnnsweep.errors import ConfigError
+from rnnsweep.run import Run, identify
+from rnnsweep.sweep.composer import Composer
+from rnnsweep.sweep.judge import validations
+from rnnsweep.sweep.objective import Objective, objective
+from rnnsweep.sweep.samplers import Space, check_sampler
+from rnnsweep.sweep.search import Search, corner
+from rnnsweep.sweep.settings import Sweep, of_each_run
+
+
+class SearchPlanner:
+    """Describes the search that a sweep's settings and the words of the command line ask for."""
+
+    def __init__(self, sweep: Sweep, composer: Composer, study: Path):
+        self.sweep, self.composer, self.study = sweep, composer, study
+
+    def prepared(self, words: Sequence[str]) -> Search:
+        """The search, a run of each choice of groups checked.
+
+        Raises:
+            ConfigError: a setting is wrong, or there is nothing to search over.
+        """
+        assert self.sweep.search is not None
+        check_sampler(self.sweep.search)
+        self._check_no_grid()
+        typed = self._typed(words)
+        _, seeds = typed.pop("seed", (None, f"seed={self.sweep.seeds_text}"))  # of each trial, not a dimension
+        groups, space, fixed = self._sorted(typed)
+        bases: dict[str, tuple[Config, Space]] = {}
+        firsts: dict[str, Run] = {}
+        for names in itertools.product(*groups.values()):
+            choice = [f"{group}={name}" for group, name in zip(groups, names, strict=True)]
+            base = self._base([*fixed, *choice], space, set(typed))
+            bases[" ".join(choice)] = base
+            firsts[" ".join(choice)] = identify(corner(*base))  # a wrong key is refused before a trial
+        if not groups and not any(found for _, found in bases.values()):
+            raise ConfigError("hydra.sweeper.search", "there is nothing to search over, such as optimizer.lr=1e-3,1e-2")
+        spans = list(map(validations, firsts.values()))
+        return Search(
+            study=self.study,
+            sampler=self.sweep.search,
+            pruner=self.sweep.pruner,
+            n_trials=self.sweep.n_trials,
+            metrics=tuple(map(str, objectives(self.sweep, list(firsts.values())))),
+            seeds=self._seeds(seeds),
+            storage=self.sweep.storage,
+            groups=groups,
+            bases=bases,
+            identities={choice: first.id for choice, first in firsts.items()},
+            tokens=(min(first for first, _ in spans), max(last for _, last in spans)),
+        )
+
+    def _check_no_grid(self) -> None:
+        for setting in self.sweep.of_grids:
+            problem = "belongs to a grid; a search draws from params and the command line alone"
+            raise ConfigError(f"hydra.sweeper.{setting}", problem)
+        if self.composer.config.rerun:
+            raise ConfigError("rerun", "a search is not trained anew; give it another hydra.sweeper.name")
+
+    def _typed(self, words: Sequence[str]) -> dict[str, tuple[Override | None, str]]:
+        """Key -> the override that counts, and its text."""
+        grammar = self.composer.grammar
+        texts = [*grammar.texts(self.sweep.sized(self.composer.is_small)), *words]
+        overrides = [(grammar.override(text), text) for text in texts]
+        return {override.key_or_group: (override, text) for override, text in overrides}
+
+    def _sorted(self, typed: dict[str, tuple[Any, str]]) -> tuple[dict[str, list[str]], Space, list[str]]:
+        """The groups with the choices that are searched over, the values that are, and what is fixed."""
+        grammar = self.composer.grammar
+        groups, space, fixed = dict[str, list[str]](), Space(), list[str]()
+        for key, (override, text) in typed.items():
+            if not override.is_sweep_override():
+                fixed.append(text)
+            elif grammar.is_group(override):
+                groups[key] = grammar.alternatives(override)
+            else:
+                space[key] = grammar.distribution(override)
+        return groups, space, fixed
+
+    def _base(self, overrides: list[str], space: Space, given: set[str]) -> tuple[Config, Space]:
+        """A config to set a trial's values on, and its space: the command's, and what its groups' `_search_` adds."""
+        config, grammar, found = self.composer.run(overrides), self.composer.grammar, dict(space)
+        for group in GROUPS:
+            for name, text in (config[group].pop("_search_", None) or {}).items():
+                if f"{group}.{name}" not in given:
+                    found[f"{group}.{name}"] = grammar.distribution(grammar.override(f"{group}.{name}={text}"))
+        return config | of_each_run(self.study), found
+
+    def _seeds(self, text: str) -> tuple[int, ...]:
+        values = [setting.value for (setting,) in self.composer.grammar.axis(text)]
+        for value in values:
+            if not isinstance(value, int):
+                raise ConfigError("seed", f"expected integers, got {value!r}", ("hydra.sweeper.seeds",))
+        return tuple(values)
+
+
+def objectives(sweep: Sweep, firsts: Sequence[Run]) -> tuple[Objective, ...]:
+    """What a search makes better: the same in all that it searches over.
+
+    Raises:
+        ConfigError: a metric is no objective, two tasks declare it differently, or no pruner can see it.
+    """
+    found = {tuple(objective(typed, first) for typed in sweep.objectives) for first in firsts}
+    if len(found) > 1:
+        problem = f"the tasks of this search declare different directions for {', '.join(sweep.objectives)}"
+        raise ConfigError("hydra.sweeper.metrics", f"{problem}; search over one task")
+    (chosen,) = found
+    for each in chosen:
+        if sweep.pruner != "none" and not each.known_on_the_way:
+            problem = f"a pruner judges by values on the way, and `{each.name}` is known at the end of a run"
+            raise ConfigError("hydra.sweeper.pruner", f"{problem}; use `none`, or a metric such as `val/loss`")
+    return chosen
