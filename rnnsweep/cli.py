@@ -2,21 +2,19 @@
 
 import math
 import os
-import re
-import shlex
 import sys
-from collections.abc import Sequence
+import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
+from hydra.errors import ConfigCompositionException, HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from rnnsweep.errors import ConfigError, MachineError
+from rnnsweep.mistakes import admit, told
 from rnnsweep.terminal import command, complain
 
 if TYPE_CHECKING:
@@ -44,126 +42,66 @@ def _main() -> None:
 
         print(page(CONF, sys.argv[1:]))
         return
+    words = sys.argv[1:]
     modes = ("-m", "--multirun", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc", "hydra.mode=")
     sys.argv[1:] = [f"+{a}" if a.startswith("study=") else a for a in sys.argv[1:]]  # a study has no default to replace
     if any(a.startswith("+study=") for a in sys.argv) and not any(a.startswith(modes) for a in sys.argv[1:]):
         sys.argv.append("-m")  # a study is a sweep
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises, and the error is told here
-    _compose_and_train()
+    _compose_and_train(words)
 
 
-def _compose_and_train() -> None:
-    composed = False
+def _compose_and_train(words: list[str]) -> None:
+    """Composes and trains; `words` are those that the user typed."""
 
     def job(config: DictConfig) -> float:
-        nonlocal composed
-        composed = True
         try:
             return _run(config)
         except ConfigError as error:  # told here, before Hydra adds a line of its own
-            _refuse_setting(error)
+            sys.exit(complain("rnnsweep", told(error, words) or error, 2))
         except MachineError as error:
-            _refuse(str(error), error.exit_code)
+            sys.exit(complain("rnnsweep", error, error.exit_code))
         except OSError as error:
             sys.exit(complain("rnnsweep", error, MachineError.exit_code))
 
     try:
         hydra.main(config_path=str(CONF), config_name="config")(job)()
-    except ConfigCompositionException as error:
+    except Exception as error:
         try:
-            admitted = admit(error, sys.argv)
+            admitted = admit(error, sys.argv) if isinstance(error, ConfigCompositionException) else None
+            said = None if _at_work(error) else told(error, words)
         except ConfigError as wrong:
-            _refuse_setting(wrong)
-        if admitted is None:
-            _refuse(_no_such_choice(error) if isinstance(error, MissingConfigException) else _ambiguous(str(error)))
-        sys.argv[:] = admitted
-        _compose_and_train()
-    except OverrideParseException as error:
-        key, _, value = error.override.partition("=")
-        whole = "," not in value or os.path.exists(value)
-        hint = f"; a text goes in quotes: {as_text(key, *([value] if whole else value.split(',')))}"
-        hint = "" if value[:1] in ("", "[", "{", '"', "'") else hint
-        _refuse(f"`{error.override}`: cannot be read as KEY=VALUE ({error.message.splitlines()[1]}){hint}")
-    except ConfigError as error:
-        _refuse_setting(error)
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
-        if composed:
+            admitted, said = None, told(wrong, words)
+        if admitted is None and said is None:
             raise
-        _refuse(str(error))
+        if admitted is None:
+            sys.exit(complain("rnnsweep", str(said), 2))
+        sys.argv[:] = admitted
+        _compose_and_train(words)
 
 
-def admit(error: ConfigCompositionException, arguments: Sequence[str]) -> list[str] | None:
-    """The arguments with the key that Hydra does not know let in, so that the settings' own check says what is wrong.
+def _at_work(error: Exception) -> bool:
+    """Whether an error came after all was composed and checked: it says nothing of what was typed."""
+    if isinstance(error, ConfigError | HydraException):
+        return False
+    from rnnsweep.plugins import Study
 
-    None where the error is another one.
-
-    Raises:
-        ConfigError: the key is one of Hydra's own, whose check is here.
-    """
-    missing = error.__cause__
-    if isinstance(missing, OmegaConfBaseException) and str(missing.full_key).startswith("hydra."):
-        from rnnsweep.config import suggestion
-
-        hint = suggestion(str(missing.key), [str(name) for name in missing.parent_node or ()])
-        raise ConfigError(str(missing.full_key), f"there is no such setting.{hint}") from None
-    unknown = re.match(r"Could not override '([^']+)'", str(error))
-    typed = _typed(unknown.group(1), arguments) if unknown else None
-    return None if typed is None else [f"+{text}" if text == typed else text for text in arguments]
-
-
-def _no_such_choice(error: MissingConfigException) -> str:
-    from rnnsweep.config import suggestion
-
-    group, _, name = (error.missing_cfg_file or "").rpartition("/")
-    problem = f"there is no {group or 'config'} `{name}`.{suggestion(name, sorted(error.options or []))}"
-    return f"`{_typed(group, sys.argv[1:]) or error.missing_cfg_file}`: {problem}"
-
-
-def _ambiguous(message: str) -> str:
-    """What to do about several values where one is wanted."""
-    several = re.match(r"Ambiguous value for argument '(.+)'\n", message)
-    if not several:
-        return message
-    key, _, value = several.group(1).partition("=")
-    hint = f"; for the file of that name: {as_text(key, value)}" if os.path.exists(value) else ""
-    return f"`{several.group(1)}`: several values are a sweep; add -m to train a run for each{hint}"
-
-
-def as_text(key: str, *values: str) -> str:
-    """What to type so that values are texts, whatever characters they hold.
-
-    Hydra reads the inner quotes, the shell the outer ones.
-    """
-    escaped = (re.sub(r'(\\*)("|$)', lambda found: 2 * found[1] + (found[2] and '\\"'), value) for value in values)
-    return shlex.quote(f"{key}=" + ",".join(f'"{value}"' for value in escaped))
-
-
-def _typed(key: str, arguments: Sequence[str]) -> str | None:
-    """The argument that set `key`, else one that set something in it, as the user typed it."""
-    names = {argument: argument.lstrip("+~").split("=")[0].split("@")[0] for argument in arguments}
-    exact = [argument for argument, name in names.items() if name == key]
-    return next(iter(exact + [argument for argument, name in names.items() if name.startswith(f"{key}.")]), None)
-
-
-def _refuse_setting(error: ConfigError) -> NoReturn:
-    typed = next((typed for key in error.keys if (typed := _typed(key, sys.argv[1:]))), error.keys[0])
-    _refuse(f"`{typed.lstrip('+')}`: {error.problem}")
-
-
-def _refuse(message: str, code: int = 2) -> NoReturn:
-    sys.exit(complain("rnnsweep", message, code))
+    ours = (_run.__code__, Study.sweep.__code__)
+    return any(frame.f_code in ours for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 def _run(config: DictConfig) -> float:
     from rnnsweep.config import plain
+    from rnnsweep.hidden import tell_hidden
     from rnnsweep.interpolation import settled
     from rnnsweep.naming import named
     from rnnsweep.record import RunStore
     from rnnsweep.run import prepare
     from rnnsweep.single import train
 
-    choices = HydraConfig.get().runtime.choices
-    run = prepare(settled(plain(OmegaConf.to_container(config), choices)))
+    runtime = HydraConfig.get().runtime
+    tell_hidden(runtime.config_sources)
+    run = prepare(settled(plain(OmegaConf.to_container(config), runtime.choices)))
     root = _root(run.config["out"])
     run = named(run, root)
     store = RunStore(root / run.id)

@@ -163,7 +163,17 @@ def _digest(content: Config) -> str:
 
 
 def plain(values: Any, choices: Any) -> Config:
-    """A composed config as plain data, with the names of the chosen group members."""
+    """A composed config as plain data, with the names of the chosen group members.
+
+    Raises:
+        ConfigError: the YAML of a study sets nothing, for want of its first line.
+    """
+    if "study" in values:
+        file = f"study/{choices['study']}.yaml" if "study" in choices else "the study's YAML"
+        problem = (
+            f"{file} lacks the first line `# @package _global_`, so its settings stand below `study` and count nothing"
+        )
+        raise ConfigError("study", problem)
     named = {str(group): name for group, name in choices.items() if not str(group).startswith("hydra/")}
     return {str(key): value for key, value in values.items() if key != "hydra"} | {"choices": named}
 

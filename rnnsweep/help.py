@@ -20,7 +20,7 @@ USAGE = """rnnsweep: train one recurrent network, or compare many
 
 def page(conf: Path, arguments: list[str]) -> str:
     """The whole help; a `group=choice` among the arguments shows the settings of that choice."""
-    folders = [conf, *_own(arguments)]
+    folders = [conf, *own_folders(arguments)]
     config = (conf / "config.yaml").read_text(encoding="utf-8")
     defaults = dict(re.findall(r"^  - (\w+): (\w+)$", config, re.M))
     chosen = defaults | dict(a.split("=", 1) for a in arguments if a.split("=", 1)[0] in defaults and "=" in a)
@@ -38,7 +38,7 @@ def page(conf: Path, arguments: list[str]) -> str:
     return "\n".join("".join(parts).splitlines())
 
 
-def _own(arguments: list[str]) -> list[Path]:
+def own_folders(arguments: list[str]) -> list[Path]:
     """The user's folders of config groups: those after --config-dir or -cd, and those in hydra.searchpath."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--config-dir", "-cd", type=Path, action="append", default=[])

@@ -14,9 +14,10 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from rnnsweep.cli import CONF, admit
+from rnnsweep.cli import CONF
 from rnnsweep.config import plain
 from rnnsweep.interpolation import settled
+from rnnsweep.mistakes import admit
 from rnnsweep.naming import named
 from rnnsweep.record import RunStore
 from rnnsweep.run import Run, prepare

@@ -28,9 +28,16 @@ class Local(Launcher):
     """hydra/launcher=local: see rnnsweep.sweep.launcher.LocalLauncher."""
 
     def __init__(self, **settings: Any):
+        from omegaconf import OmegaConf
+
+        from rnnsweep.config import checked
         from rnnsweep.sweep.launcher import LocalLauncher
 
-        self._launcher = LocalLauncher(**settings)
+        plain = {
+            name: OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+            for name, value in settings.items()
+        }
+        self._launcher = LocalLauncher(**checked(LocalLauncher, plain, "hydra.launcher"))
 
     def setup(self, **context: Any) -> None:
         self._launcher.setup(**context)

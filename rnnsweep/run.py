@@ -112,6 +112,9 @@ def validated(config: Config) -> tuple[Config, dict[str, type]]:
     for group in groups:
         if group not in config:
             raise ConfigError(group, f"a run needs one {group}; choose it as in `{group}=NAME`")
+    for group in ("task", "cell"):
+        if group not in config.get("choices", {}):
+            raise ConfigError(group, f"a run is named by its {group}; choose one, as in `{group}=NAME`")
     filled = checked(General, {key: value for key, value in config.items() if key in general}, "")
     classes = {group: target(config, group) for group in GROUPS} | {"train": TrainConfig}
     for group, cls in classes.items():

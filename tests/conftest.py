@@ -8,6 +8,7 @@ install_import_hook("rnnsweep", "conftest.checked")
 
 import collections  # noqa: E402
 import resource  # noqa: E402
+import sys  # noqa: E402
 from collections.abc import Callable, Iterator  # noqa: E402
 from contextlib import contextmanager  # noqa: E402
 from pathlib import Path  # noqa: E402
@@ -30,6 +31,8 @@ TIMES = {"tokens_per_second", "seconds_per_epoch"}
 """What of a row differs from run to run."""
 
 Compose = Callable[..., dict[str, Any]]
+Prepared = Callable[..., list[Any]]
+Told = Callable[..., str]
 
 
 def choices(group: str) -> list[str]:
@@ -121,3 +124,45 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("text") / "grammar.txt"
     path.write_text("\n".join(lines))
     return path
+
+
+@pytest.fixture
+def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Prepared:
+    """From the words of a command to the plans and searches that it would work on; nothing of a sweep is trained."""
+    from rnnsweep import cli
+    from rnnsweep.sweep.sweeper import StudySweeper
+
+    works: list[Any] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(StudySweeper, "_work", lambda _, plan: works.append(plan) or True)
+    monkeypatch.setattr(StudySweeper, "_search", lambda _, search: works.append(search) or True)
+
+    def command(*words: str) -> list[Any]:
+        monkeypatch.setattr(sys, "argv", ["rnnsweep", *words])
+        works.clear()
+        cli.main()
+        return list(works)
+
+    return command
+
+
+@pytest.fixture
+def refused(prepared: Prepared, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Told:
+    """From the words of a command to the one line with which it is refused; it leaves nothing behind."""
+
+    def command(*words: str) -> str:
+        before = set(tmp_path.rglob("*"))
+        with pytest.raises(SystemExit) as end:
+            prepared(*words)
+        assert end.value.code == 2
+        assert set(tmp_path.rglob("*")) == before
+        (line,) = capsys.readouterr().err.splitlines()
+        return line.removeprefix("rnnsweep: ")
+
+    return command
+
+
+def study(folder: Path, name: str, content: str) -> None:
+    """Writes conf/study/NAME.yaml."""
+    (folder / "conf" / "study").mkdir(parents=True, exist_ok=True)
+    (folder / "conf" / "study" / f"{name}.yaml").write_text(content)

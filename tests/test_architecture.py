@@ -24,7 +24,8 @@ ORDER = [
     {"naming"},
     {"sweep"},
     {"single"},
-    {"cli", "sample", "status", "plugins"},
+    {"mistakes", "plugins"},
+    {"cli", "sample", "status"},
     {"notebook"},
 ]
 LEAVES = {
@@ -35,6 +36,7 @@ LEAVES = {
     "record": {"errors", "files", "locks", "rows", "shapes"},
     "lettering": set(),
     "places": {"errors"},
+    "hidden": {"errors"},
     "secrets": set(),
     "curves": {"record", "lettering"},
     "figures": {"record", "lettering"},
@@ -47,7 +49,7 @@ LEAVES = {
     "new": {"errors", "terminal"},
     "report": {"errors", "files", "record", "planned", "looks", "terminal", "lettering", "secrets"},
 }  # what they may import
-HYDRA = {"cli", "interpolation", "notebook", "plugins", "sweep"}
+HYDRA = {"cli", "interpolation", "mistakes", "notebook", "plugins", "sweep"}
 FILES = sorted((ROOT / "rnnsweep").rglob("*.py"))
 
 

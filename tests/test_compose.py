@@ -1,67 +1,23 @@
 """From what is typed to the configs of a plan: interpolations, conditions, globs, studies, names."""
 
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import Compose
+from conftest import Compose, Prepared, Told, study
 
-from rnnsweep import cli, run
+from rnnsweep import run
 from rnnsweep.errors import ConfigError
 from rnnsweep.interpolation import hidden, resolved
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.places import directory, name_below
 from rnnsweep.sweep.plan import Plan, Planned
 from rnnsweep.sweep.skip import Skip
-from rnnsweep.sweep.sweeper import StudySweeper
 from rnnsweep.sweep.worker import Worker, WorkOptions
 
 SMALL = ("task=parity", "task.examples=100", "task.held_out=40", "train.batch_size=20", "cell.hidden_size=4")
-
-Prepared = Callable[..., list[Any]]
-Told = Callable[..., str]
-
-
-@pytest.fixture
-def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Prepared:
-    """From the words of a command to the plans and searches that it would work on; nothing is trained."""
-    works: list[Any] = []
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(StudySweeper, "_work", lambda _, plan: works.append(plan) or True)
-    monkeypatch.setattr(StudySweeper, "_search", lambda _, search: works.append(search) or True)
-
-    def command(*words: str) -> list[Any]:
-        monkeypatch.setattr(sys, "argv", ["rnnsweep", *words])
-        works.clear()
-        cli.main()
-        return list(works)
-
-    return command
-
-
-@pytest.fixture
-def refused(prepared: Prepared, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Told:
-    """From the words of a command to the one line with which it is refused; it leaves nothing behind."""
-
-    def command(*words: str) -> str:
-        before = set(tmp_path.rglob("*"))
-        with pytest.raises(SystemExit) as end:
-            prepared(*words)
-        assert end.value.code == 2
-        assert set(tmp_path.rglob("*")) == before
-        (line,) = capsys.readouterr().err.splitlines()
-        return line.removeprefix("rnnsweep: ")
-
-    return command
-
-
-def study(folder: Path, name: str, content: str) -> None:
-    (folder / "conf" / "study").mkdir(parents=True, exist_ok=True)
-    (folder / "conf" / "study" / f"{name}.yaml").write_text(content)
 
 
 def sizes(configs: list[dict[str, Any]]) -> list[tuple[int, int]]:

@@ -20,9 +20,9 @@ from test_seqmnist import grey, idx
 
 from rnnsweep import errors, sample
 from rnnsweep.cells.gru import GRU
-from rnnsweep.cli import as_text
 from rnnsweep.data import corpora, digits, labelled, music, series
 from rnnsweep.errors import ConfigError
+from rnnsweep.mistakes import as_text
 from rnnsweep.report.write import block
 from rnnsweep.tasks.music import Music
 from rnnsweep.tasks.names_gen import NamesGen

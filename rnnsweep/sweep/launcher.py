@@ -32,12 +32,13 @@ class LocalLauncher:
     having died with it; a run that dies twice without getting further is recorded as failed.
     """
 
-    def __init__(self, gpus: Sequence[int] | None = None):
+    def __init__(self, *, gpus: list[int] | None = None):
         self.gpus = [str(gpu) for gpu in gpus] if gpus is not None else visible_gpus()
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         if not isinstance(task_function, WorkTask):
-            raise ValueError("hydra/launcher=local starts the workers of hydra/sweeper=study; use hydra/launcher=basic")
+            problem = "local starts the workers of hydra/sweeper=study alone; use hydra/launcher=basic"
+            raise ConfigError("hydra/launcher", problem)
         self.task = task_function
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:

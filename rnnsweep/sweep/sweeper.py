@@ -13,6 +13,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from rnnsweep import files, locks, trackers
+from rnnsweep.errors import ConfigError
+from rnnsweep.hidden import tell_hidden
 from rnnsweep.interrupt import Interrupted
 from rnnsweep.places import directory
 from rnnsweep.planned import drawn_file
@@ -55,6 +57,7 @@ class StudySweeper:
         import torch
 
         torch.set_num_threads(1)  # before a worker is forked: torch must not have started threads
+        tell_hidden(self.composer.config.hydra.runtime.config_sources)
         trackers.check(OmegaConf.select(self.composer.config, "train.tracker"))
         wholes = [
             (whole, [(part, part._prepared(own)) for part, own in whole._parts(words)])
@@ -202,9 +205,12 @@ class StudySweeper:
         return bool(self.composer.config.resume_changed)
 
     def _launch(self, task: WorkTask, count: int, study: Path) -> None:
-        launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=self.composer.context, task_function=task, config=self.composer.config
-        )
+        try:
+            launcher = Plugins.instance().instantiate_launcher(
+                hydra_context=self.composer.context, task_function=task, config=self.composer.config
+            )
+        except TypeError as error:  # a setting that the launcher does not have
+            raise ConfigError("hydra.launcher", str(error).splitlines()[0]) from None
         jobs: list[list[str]] = [[] for _ in range(count)]
         if self._target.startswith("rnnsweep.") or "basic_launcher" in self._target:
             try:

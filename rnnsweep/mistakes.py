@@ -1,0 +1,176 @@
+"""What a user typed that cannot be: from the errors of Hydra and of our own checks to one line that names it."""
+
+import os
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
+from omegaconf.errors import OmegaConfBaseException
+from yaml import MarkedYAMLError
+
+from rnnsweep.errors import ConfigError
+
+
+def told(error: Exception, words: Sequence[str]) -> str | None:
+    """One line for an error, or None where it is no mistake of a user.
+
+    Args:
+        error: what was raised while a command was composed and checked.
+        words: the words of the command, as they were typed.
+    """
+    match error:
+        case ConfigError():
+            return _setting(error, words)
+        case OverrideParseException():
+            return _unreadable(error)
+        case MissingConfigException():
+            return _no_such_choice(error, words)
+        case MarkedYAMLError() if error.problem_mark:
+            mark = error.problem_mark
+            return f"{_short(mark.name)}, line {mark.line + 1}: not YAML: {error.problem}"
+        case UnicodeDecodeError():
+            return f"{_not_utf8(words)}is not UTF-8 ({error.reason} at byte {error.start}); save it in UTF-8"
+        case HydraException() | OmegaConfBaseException() | ValueError():
+            return _of_hydra(error, words)
+        case TypeError() if "full_key: hydra." in str(error):  # of another sweeper
+            return _of_hydra(error, words)
+    return None
+
+
+def admit(error: ConfigCompositionException, words: Sequence[str]) -> list[str] | None:
+    """The words with the key that Hydra does not know let in, so that the settings' own check says what is wrong.
+
+    None where the error is another one.
+
+    Raises:
+        ConfigError: the key is one of Hydra's own, whose check is here.
+    """
+    missing = error.__cause__
+    if isinstance(missing, OmegaConfBaseException) and str(missing.full_key).startswith("hydra."):
+        from rnnsweep.config import suggestion
+
+        hint = suggestion(str(missing.key), [str(name) for name in missing.parent_node or ()])
+        raise ConfigError(str(missing.full_key), f"there is no such setting.{hint}") from None
+    unknown = re.match(r"Could not override '([^']+)'", str(error))
+    word = _typed(unknown.group(1), words) if unknown else None
+    return None if word is None or word.startswith("+") else [f"+{text}" if text == word else text for text in words]
+
+
+def as_text(key: str, *values: str) -> str:
+    """What to type so that values are texts, whatever characters they hold.
+
+    Hydra reads the inner quotes, the shell the outer ones.
+    """
+    escaped = (re.sub(r'(\\*)("|$)', lambda found: 2 * found[1] + (found[2] and '\\"'), value) for value in values)
+    return shlex.quote(f"{key}=" + ",".join(f'"{value}"' for value in escaped))
+
+
+# Which word --------------------------------------------------------------------------------------------------------
+
+
+def _key(word: str) -> str:
+    return word.lstrip("+~").split("=")[0].split("@")[0]
+
+
+def _typed(key: str, words: Sequence[str]) -> str | None:
+    """The word that set `key`, else one that set something in it."""
+    exact = [word for word in words if _key(word) == key]
+    return next(iter(exact + [word for word in words if _key(word).startswith(f"{key}.")]), None)
+
+
+def _above(key: str, words: Sequence[str]) -> str | None:
+    """The word that chose the group or set the dictionary in which `key` is."""
+    return next((word for word in reversed(words) if "=" in word and key.startswith(f"{_key(word)}.")), None)
+
+
+def _setting(error: ConfigError, words: Sequence[str]) -> str:
+    for key in error.keys:
+        if word := _typed(key, words):
+            return f"`{word}`: {error.problem}"
+    key = error.keys[0]
+    word = _above(key, words) or _typed("study", words)
+    return f"`{word}`, `{key}`: {error.problem}" if word else f"`{key}`: {error.problem}"
+
+
+# What Hydra says ---------------------------------------------------------------------------------------------------
+
+
+def _unreadable(error: OverrideParseException) -> str:
+    key, _, value = error.override.partition("=")
+    whole = "," not in value or os.path.exists(value)
+    hint = f"; a text goes in quotes: {as_text(key, *([value] if whole else value.split(',')))}"
+    hint = "" if value[:1] in ("", "[", "{", '"', "'") or value.endswith(",") else hint
+    said = error.message.splitlines()[1].split(" expecting {")[0]
+    return f"`{error.override}`: cannot be read as KEY=VALUE ({said}){hint}"
+
+
+def _no_such_choice(error: MissingConfigException, words: Sequence[str]) -> str:
+    from rnnsweep.config import suggestion
+
+    group, _, name = (error.missing_cfg_file or "").rpartition("/")
+    above, _, inner = group.partition("/")
+    if above == "study" and inner:
+        problem = f"in the defaults of a study, write `- override /{inner}: {name}`"
+        return f"`{_typed(above, words) or group}`: {problem}"
+    problem = f"there is no {group or 'config'} `{name}`.{suggestion(name, sorted(error.options or []))}"
+    word = _typed(group, words) if group else None
+    elsewhere = f"{group}={name}" if group else name
+    return f"`{word or _typed('study', words) or elsewhere}`: {problem}"
+
+
+_SAYINGS = {
+    r"Ambiguous value for argument '(?P<word>.+)'\n": "several values are a sweep; add -m to train a run for each",
+    r"Sweep parameters '(?P<word>.+)' requires": "several values are a sweep; add -m to train a run for each",
+    r"Sweeping over Hydra's configuration is not supported ?: ?'(?P<word>.+)'": "a setting of Hydra takes one value",
+    r"Could not append to config. An item is already at '(?P<key>.+)'\.": "is set already; leave out the +",
+    r"In '(?P<file>.+)': \w+ raised while composing config:\n(?P<said>.+)": "does not fit the shipped settings: ",
+    r"Config group override must be": "a group takes the name of one of its choices",
+    r"(?s)(?P<said>.+?)\n\s*full_key: (?P<key>hydra\.[\w.]+)": "",
+}
+"""What Hydra says, and what it means here; `word`, `key` and `file` tell where."""
+
+
+def _of_hydra(error: Exception, words: Sequence[str]) -> str:
+    message = str(error)
+    for pattern, problem in _SAYINGS.items():
+        if found := re.match(pattern, message):
+            parts = found.groupdict()
+            where = parts.get("word") or _typed(parts.get("key", ""), words) or parts.get("key") or parts.get("file")
+            where = where or next(filter(_is_no_choice, words), "")
+            return f"`{where}`: {problem}{parts.get('said', '')}{_as_a_file(where)}"
+    return " ".join(message.split())
+
+
+def _as_a_file(word: str) -> str:
+    """What to type where several values are the name of one file."""
+    key, _, value = word.partition("=")
+    return f"; for the file of that name: {as_text(key, value)}" if "," in value and os.path.exists(value) else ""
+
+
+def _is_no_choice(word: str) -> bool:
+    """Whether a word gives a group a number, or nothing, for a name."""
+    if "=" not in word or "." in _key(word):
+        return False
+    value = OverridesParser.create().parse_overrides([word])[0].value()
+    return value is None or isinstance(value, int | float)
+
+
+def _not_utf8(words: Sequence[str]) -> str:
+    """The first file of the user's folders of configs that is not UTF-8."""
+    from rnnsweep.help import own_folders
+
+    for file in (file for folder in own_folders(list(words)) for file in sorted(folder.rglob("*.yaml"))):
+        try:
+            file.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            return f"{_short(file)} "
+    return "a YAML file "
+
+
+def _short(path: str | Path) -> str:
+    """A path from here, where it is below."""
+    short = os.path.relpath(path)
+    return str(path) if short.startswith("..") else short
