@@ -9,7 +9,15 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
-class ConfigError(Exception):
+class ToldError(Exception):
+    """An error that a user reads as one line; in a notebook, too."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a traceback."""
+        return [f"rnnsweep: {self}"]
+
+
+class ConfigError(ToldError):
     """A setting that cannot be used: `key` names it as in `task.text`, `problem` says why and what to do.
 
     `others` are settings that may be at fault in its place; the message names the one that the user typed.
@@ -23,7 +31,7 @@ class ConfigError(Exception):
         return f"{self.keys[0]}: {self.problem}"
 
 
-class MachineError(Exception):
+class MachineError(ToldError):
     """The machine failed, not the run: the disk is full, a permission is missing, a directory is gone.
 
     A run that meets it gets no record. It counts as interrupted, and the same command continues it.

@@ -51,3 +51,12 @@ def test_what_is_wrong_is_refused_by_name(override: str, said: str) -> None:
     with pytest.raises(ConfigError) as refused:
         composed(override)
     assert said in str(refused.value)
+
+
+def test_a_notebook_shows_a_line_in_place_of_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    shell = pytest.importorskip("IPython.core.interactiveshell").InteractiveShell.instance()
+    shell.run_cell(
+        "from rnnsweep.errors import ConfigError\nraise ConfigError('cell.size', 'there is no such setting')"
+    )
+    said = capsys.readouterr()
+    assert (said.out + said.err).strip() == "rnnsweep: cell.size: there is no such setting"
