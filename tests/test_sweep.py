@@ -187,6 +187,8 @@ def test_on_error_stop(composed: Compose, tmp_path: Path, monkeypatch: pytest.Mo
     work(plan, on_error="stop")
     work(plan, on_error="stop")  # another worker sees that it is over
     assert len(plan.records()) == 1
+    work(plan)  # of a second terminal that does not stop
+    assert len(plan.records()) == 2
 
 
 def test_a_run_that_another_holds_is_waited_for(composed: Compose, tmp_path: Path) -> None:
@@ -519,6 +521,23 @@ def test_two_sweeps_share_a_study(tmp_path: Path, undisturbed: dict[str, dict[st
     for path in tmp_path.glob("multirun/default/*/metrics.jsonl"):  # each row once: nobody trained beside another
         steps = [(row["step"], row["split"]) for row in map(json.loads, path.read_text().splitlines())]
         assert len(steps) == len(set(steps))
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_one_of_two_terminals_leaves_the_others_work_right(
+    tmp_path: Path, undisturbed: dict[str, dict[str, Any]]
+) -> None:
+    first = start(tmp_path)
+    wait_until(started_runs(tmp_path, 1), first)
+    second = start(tmp_path)
+    boards = tmp_path / "multirun" / "default" / ".study" / "workers"
+    wait_until(lambda: len({path.stem.rpartition("-")[2] for path in boards.glob("*.json")}) > 2, second)
+    first.send_signal(signal.SIGINT)
+    out, error = first.communicate(timeout=120)
+    assert first.returncode in (0, 130), out + error
+    out, error = second.communicate(timeout=300)
+    assert second.returncode == 0, out + error
+    assert records(tmp_path / "multirun" / "default") == undisturbed
 
 
 @pytest.mark.slow

@@ -218,7 +218,7 @@ class SearchWorker(Worker):
         self._set_threads()
         self.trials = self.search.open()
         try:
-            while not self.stop_file.exists():
+            while not self._has_to_stop():
                 if self.stop.signum:
                     raise Interrupted(self.stop.signum)
                 found = self._next()

@@ -165,7 +165,7 @@ class StudySweeper:
     def _saved(self, plan: Plan) -> Plan:
         """The plan in its generation, written; with `rerun=true` a second command joins the first one's."""
         files.make(plan.study / FOLDER)
-        files.delete(plan.study / FOLDER / "stop")
+        self._forget_stop(plan.study)
         with locks.alone(plan.study / FOLDER / ".plan"):
             goes_on = plan.resumed(rerun=False).is_rerun
             plan = plan.resumed(bool(self.composer.config.rerun))
@@ -173,6 +173,11 @@ class StudySweeper:
         if goes_on:
             print(f"{plan.study}: goes on with the rerun that was interrupted", flush=True)
         return plan
+
+    def _forget_stop(self, study: Path) -> None:
+        """What failed before stops this command no more; where it does not heed that, another one still may."""
+        if self.settings.on_error == "stop":
+            files.delete(study / FOLDER / "stop")
 
     def _search(self, search: Search) -> bool:
         """Works on the trials that are left; whether none failed."""
@@ -187,7 +192,7 @@ class StudySweeper:
         tell_finished((store for store in over[True] if store.record() is not None), OF_A_SEARCH)
         count = min(self._count(), self.settings.n_trials)
         if trials.left:
-            files.delete(search.study / FOLDER / "stop")
+            self._forget_stop(search.study)
             if self.settings.published:
                 published.tell(self.settings.published, search.study)
             self._launch(WorkTask(search.save().resolve(), self._options(count)), count, search.study)

@@ -89,7 +89,7 @@ class Worker:
         self.board = Board(plan.study)
         self.should_prune: ShouldPrune = never
         self.left = list(plan.runs)
-        self.stop_file = plan.study / FOLDER / "stop"  # on_error=stop: the first failure is everybody's
+        self.stop_file = plan.study / FOLDER / "stop"  # a run failed of which on_error=stop made the last
 
     def work(self) -> None:
         """Returns when every run of the plan has a record.
@@ -99,7 +99,7 @@ class Worker:
         """
         self._set_threads()
         try:
-            while self.left and not self.stop_file.exists():
+            while self.left and not self._has_to_stop():
                 if self.stop.signum:
                     raise Interrupted(self.stop.signum)
                 with self._claimed() as claimed:
@@ -110,6 +110,10 @@ class Worker:
                         time.sleep(IDLE_SECONDS)
         finally:
             self.board.close()
+
+    def _has_to_stop(self) -> bool:
+        """Whether on_error=stop holds and a run has failed; a second terminal that said `continue` goes on."""
+        return self.options.on_error == "stop" and self.stop_file.exists()
 
     def _set_threads(self) -> None:
         # torch's own number heeds OMP_NUM_THREADS, in which Ray says how many cores it gave
