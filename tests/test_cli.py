@@ -157,7 +157,7 @@ def test_kills_at_any_moment_change_nothing(tmp_path: Path) -> None:
     assert numbers(only_run(tmp_path / "cut")) == numbers(only_run(tmp_path / "whole"))
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)])
 def test_a_signal_writes_a_checkpoint_and_says_how_to_continue(signum: signal.Signals, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "rnnsweep", *PARITY, "train.steps=1000000", "train.eval_every=1000000"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -1,10 +1,12 @@
 """Commands whose output nobody reads, cannot be written or cannot be encoded; and signals."""
 
 import importlib
+import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -147,6 +149,68 @@ def test_a_mistake_is_a_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert ended.value.code in (2, os.EX_IOERR)
     assert said in line
+
+
+@pytest.mark.slow
+def test_every_command_with_ascii_alone_and_with_nobody_who_reads(tmp_path: Path) -> None:
+    """Cyrillic all the way: a text, its samples, the class of a name, the study's directory."""
+    words = ("кошка", "видит", "молоко", "дом")
+    lines = (" ".join(words[(i * k) % 4] for k in (1, 3, 5)) for i in range(400))
+    (tmp_path / "текст.txt").write_text("\n".join(lines), encoding="utf-8")
+    env = os.environ | {"LANG": "C", "PYTHONIOENCODING": "ascii", "PYTHONPATH": str(ROOT), "LC_ALL": ""}
+
+    def told(command: str) -> tuple[int, str]:
+        shell = ["bash", "-c", f"{command}; exit ${{PIPESTATUS[0]}}"]
+        done = subprocess.run(shell, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300)
+        assert "Traceback" not in done.stdout + done.stderr, done.stderr
+        return done.returncode, done.stdout + done.stderr
+
+    python = f"{sys.executable} -m rnnsweep"
+    short = "train.steps=20 train.eval_every=10 train.threads=1 cell.hidden_size=8 task.embedding_size=8"
+    run = f"{python} task=charlm 'task.text=\"текст.txt\"' task.seq_len=16 task.sample_length=20 {short}"
+    code, said = told(f"{run} | head -1")
+    assert code == 0
+    assert "the work goes on without it" in said
+    (trained,) = tmp_path.glob("outputs/*/record.json")
+    assert json.loads(trained.read_text(encoding="utf-8"))["status"] == "complete"
+    code, said = told(run)
+    assert code == 0
+    assert r"\u043a" in said
+    assert told(f"{run} -m seed=0,1 'hydra.sweeper.name=\"имя\"' > /dev/full")[0] == 0
+    search = "hydra.sweeper.search=random hydra.sweeper.n_trials=2 'optimizer.lr=interval(0.01,0.1)'"
+    assert told(f"{run} -m {search} 2>&1 | head -1")[0] == 0
+    assert len(list(tmp_path.glob("multirun/*/*/record.json"))) == 4
+    assert told(f"{python}.sample {trained.parent}")[0] == 0
+    code, said = told(f"{python}.sample {trained.parent} --prompt щука")
+    assert (code, len(said.splitlines())) == (2, 1)
+    assert told(f"{python}.status multirun/имя")[0] == 0
+    assert told(f"{python}.status multirun/имя | true")[0] in (0, 141)
+    assert told(f"{python}.report multirun/имя --out отчёт")[0] == 0
+    assert told(f"{sys.executable} {ROOT}/scripts/report.py multirun/имя --out отчёт > /dev/full")[0] == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signum", [signal.SIGHUP, signal.SIGTERM])
+def test_a_sweep_that_a_session_closes_has_checkpoints(signum: signal.Signals, tmp_path: Path) -> None:
+    """A terminal that closes, or `timeout`, signals every process of the group, more than once."""
+    options = "task=parity cell=rnn seed=0,1 train.steps=1000000 train.checkpoint_seconds=0.5 hydra.sweeper.stack=1"
+    command = [sys.executable, "-m", "rnnsweep", "-m", *options.split(), "train.threads=1", "hydra.sweeper.workers=2"]
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while len(list(tmp_path.glob("multirun/default/*/last.pt"))) < 2:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("multirun/default/*/last.pt")}
+    for _ in range(2):
+        os.killpg(process.pid, signum)
+        time.sleep(0.01)
+    out, error = process.communicate(timeout=120)
+    assert process.returncode == 128 + signum, out + error
+    assert "the same command continues multirun/default" in out
+    assert error == ""
+    assert all(path.stat().st_mtime_ns > written for path, written in before.items())
 
 
 # Signals --------------------------------------------------------------------------------------------------------
