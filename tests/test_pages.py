@@ -13,7 +13,7 @@ from test_studies import sweeper
 
 from rnnsweep.notebook import composed, train
 from rnnsweep.report.cli import parser
-from rnnsweep.sweep.sweeper import StudySweeper
+from rnnsweep.sweep.settings import Sweep
 
 FOLDERS = ("", "conf", "scripts", "tests", "rnnsweep", *(f"rnnsweep/{name}" for name in ("cells", "kernels", "report")))
 PAGES = {folder: (ROOT / folder / "README.md").read_text() for folder in (*FOLDERS, "rnnsweep/sweep", "rnnsweep/tasks")}
@@ -62,7 +62,7 @@ def test_the_table_of_groups_names_every_choice() -> None:
 
 def test_the_options_are_there() -> None:
     rows = [[re.sub(r"=[\w.]+`", "`", cell) for cell in row] for row in headed("hydra.sweeper.")]
-    assert named(rows) == {*inspect.signature(StudySweeper).parameters}
+    assert named(rows) == {*inspect.signature(Sweep).parameters}
     options = {option for action in parser()._actions for option in action.option_strings}
     assert set(re.findall(r"`(--\w+)", " ".join(row[0] for row in headed("option")))) == options - {"-h", "--help"}
     settings = (CONF / "config.yaml").read_text()
