@@ -127,15 +127,20 @@ def suggestion(name: str, known: list[str]) -> str:
     return f" Did you mean `{close[0]}`?" if close else f" It has: {', '.join(known[:SHOWN]) or 'none'}{more}."
 
 
-def marked(cls: type, marker: Marker) -> set[str]:
+@functools.cache
+def marked(cls: type, marker: Marker) -> frozenset[str]:
     """The settings whose annotation carries a marker."""
-    return {name for name, field in schema(cls).model_fields.items() if marker in field.metadata}
+    return frozenset(name for name, field in schema(cls).model_fields.items() if marker in field.metadata)
 
 
 def unused(settings: Config, cls: type) -> set[str]:
     """The settings that came later than runs that exist, and stand at their defaults."""
-    defaults = {name: field.get_default(call_default_factory=True) for name, field in schema(cls).model_fields.items()}
-    return {name for name in marked(cls, LATER) if settings[name] == defaults[name]}
+    return {name for name in marked(cls, LATER) if settings[name] == _defaults(cls)[name]}
+
+
+@functools.cache
+def _defaults(cls: type) -> Config:
+    return {name: field.get_default(call_default_factory=True) for name, field in schema(cls).model_fields.items()}
 
 
 def fingerprint(config: Config, classes: dict[str, type], source_hash: str) -> str:

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from conftest import Compose, Prepared, Told, study
 
 from rnnsweep import run
@@ -13,6 +14,7 @@ from rnnsweep.errors import ConfigError
 from rnnsweep.interpolation import hidden, resolved
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.places import directory, name_below
+from rnnsweep.sweep import precheck
 from rnnsweep.sweep.plan import Plan, Planned
 from rnnsweep.sweep.skip import Skip
 from rnnsweep.sweep.worker import Worker, WorkOptions
@@ -264,3 +266,37 @@ def test_a_directory_that_cannot_be_is_refused(out: str, refused: Told) -> None:
     assert refused("task=parity", f"out={out}").startswith(f"`out={out}`: ")
     if out != "3":
         assert refused("-m", "seed=0", f"hydra.sweep.dir={out}").startswith(f"`hydra.sweep.dir={out}`: ")
+
+
+# What a plan can know -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [("seed=range(200)",), ("optimizer.lr=1e-3,1e-2", "hydra.sweeper.search=random")])
+def test_an_error_of_the_data_is_told_by_the_plan(words: tuple[str, ...], refused: Told) -> None:
+    line = refused("-m", "task=parity", "task.seq_len=8", *words)
+    assert line.startswith("`task.seq_len=8`: there are only 256 different sequences")
+    assert "skip" not in line
+
+
+def test_each_shape_is_checked_and_skip_is_the_way_out(refused: Told, prepared: Prepared) -> None:
+    grid = ("-m", "task=parity", "train.batch_size=16,100000", "seed=0,1")
+    assert "(in parity-gru-s0-" in (line := refused(*grid))
+    assert "hydra.sweeper.skip leaves such runs out" in line
+    (plan,) = prepared(*grid, "hydra.sweeper.skip='train.batch_size > 1000'")
+    assert len(plan.runs) == 2
+
+
+def test_an_error_of_the_code_is_not_told_by_the_plan(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[str] = []
+    monkeypatch.setattr(precheck, "make_model", lambda config, *_: (built.append(config["choices"]["cell"]), 1 / 0))
+    (plan,) = prepared("-m", *SMALL, "cell=gru,rnn", "seed=range(5)", "optimizer.lr=1e-3,1e-2")
+    assert len(plan.runs) == 20
+    assert built == ["gru", "rnn"]  # once for each shape
+    monkeypatch.setattr(precheck, "SECONDS", -1.0)  # no time is left: the workers will tell
+    (plan,) = prepared("-m", "task=parity", "task.seq_len=8", "seed=0,1")
+    assert len(plan.runs) == 2
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_device_that_is_not_here_is_told_by_the_plan(refused: Told) -> None:
+    assert refused("-m", *SMALL, "train.device=cuda", "seed=0,1").startswith("`train.device=cuda`: torch finds no CUDA")

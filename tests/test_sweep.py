@@ -23,7 +23,7 @@ from rnnsweep.record import RunStore
 from rnnsweep.sweep import settings
 from rnnsweep.sweep.grid import Grammar, points
 from rnnsweep.sweep.plan import Plan, Planned, configs
-from rnnsweep.sweep.view import Progress, closing_table
+from rnnsweep.sweep.view import Progress, View, closing_table
 from rnnsweep.sweep.worker import Worker, WorkOptions
 from rnnsweep.train import Member
 
@@ -179,6 +179,30 @@ def test_a_failing_run_fails_alone_even_in_a_stack(
     assert "RuntimeError: the third one is broken" in table
     assert f"rerun: {plan.runs[2].command(tmp_path)}" in table
     assert progress.counts == {"complete": 3, "failed": 1, "to do": 0}
+
+
+def test_equal_failures_are_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    errors = [f"Traceback\n  line {number}\nValueError: no room in run-{number}" for number in range(4)]
+    errors[3] = "Traceback\nKeyError: 'x'"
+    plan = Plan(tmp_path, [Planned(f"run-{number}", "", {}, [f"seed={number}"]) for number in range(4)])
+    for planned_run, error in zip(plan.runs, errors, strict=True):
+        (tmp_path / planned_run.id).mkdir()
+        run.fail(planned_run.id, plan.store(planned_run), {}, error)
+    progress = Progress(plan)
+    table = closing_table(progress)
+    assert "failed: 3 runs such as run-0: ValueError: no room in run-0" in table
+    assert "failed: run-3: KeyError: 'x'" in table
+    assert [line for line in table.splitlines() if "rerun:" in line] == [
+        f"  rerun: python -m rnnsweep seed={number} out={tmp_path}" for number in (0, 3)
+    ]
+    view = View(progress)
+    for _ in range(2):
+        view.shown_at = -1e9
+        view.refresh()
+    assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("failed")] == [
+        "failed: run-0: ValueError: no room in run-0",
+        "failed: run-3: KeyError: 'x'",
+    ]
 
 
 def test_on_error_stop(composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -380,15 +404,34 @@ def test_a_bad_sweep_is_refused_before_anything_is_made(arguments: tuple[str, ..
     assert list(tmp_path.iterdir()) == []
 
 
+BREAKS = """from rnnsweep.cells.rnn import RNN
+
+class Breaks(RNN):
+    def __init__(self, input_size: int, *, hidden_size: int = 8):
+        super().__init__(input_size, hidden_size=hidden_size)
+        self.wrong = hidden_size == 4
+
+    def forward(self, x, state=(), mask=None):
+        if self.wrong:
+            raise RuntimeError("broken by its author")
+        return super().forward(x, state)
+"""
+
+
 def test_failures_are_told_at_once_and_at_the_end_and_tried_again(tmp_path: Path) -> None:
-    grid = ("-m", *SHORT, "cell=rnn", "task.seq_len=4,12", "seed=0,1")  # two of a shape: the probe meets it first
-    for _ in range(2):
-        result = sweep(*grid, cwd=tmp_path)
-        assert result.returncode == 1
+    (tmp_path / "conf" / "cell").mkdir(parents=True)
+    (tmp_path / "breaks.py").write_text(BREAKS)
+    (tmp_path / "conf" / "cell" / "breaks.yaml").write_text("_target_: breaks.Breaks\nhidden_size: 8\n")
+    own = ("--config-dir", "conf", "packages=[breaks]", "cell=breaks")
+    shape = [override for override in SHORT if not override.startswith("cell.")]
+    for _ in range(2):  # two of a shape: the probe meets it first
+        result = sweep("-m", *own, *shape, "cell.hidden_size=4,8", "seed=0,1", cwd=tmp_path)
+        assert result.returncode == 1, result.stderr
         assert "2 failed" in result.stdout
         assert "2 complete" in result.stdout
-        assert "only 16 different sequences" in result.stdout
-        assert "rerun: python -m rnnsweep" in result.stdout
+        assert "RuntimeError: broken by its author" in result.stdout
+        assert "failed: 2 runs such as parity-breaks-s0" in result.stdout
+        assert result.stdout.count("rerun: python -m rnnsweep") == 1
 
 
 SLOWER = ("-m", *QUICK, "train.steps=400", "train.eval_every=100", "train.checkpoint_seconds=0.05", "cell=rnn,gru")

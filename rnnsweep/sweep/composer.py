@@ -25,6 +25,15 @@ class Composer:
     def is_small(self) -> bool:
         return bool(self.config.get("size") == "small")
 
+    @property
+    def launcher(self) -> str:
+        return str(self.config.hydra.launcher._target_)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the workers are processes of this machine."""
+        return any(name in self.launcher for name in ("rnnsweep", "basic", "joblib"))
+
     def run(self, overrides: Sequence[str]) -> Config:
         """The config of a run, with its interpolations as texts."""
         config = self.context.config_loader.load_sweep_config(self.config, list(overrides))

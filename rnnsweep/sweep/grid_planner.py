@@ -9,6 +9,7 @@ from rnnsweep.run import Run, identify
 from rnnsweep.sweep.composer import Composer
 from rnnsweep.sweep.grid import Setting, points
 from rnnsweep.sweep.plan import Plan, Planned, configs
+from rnnsweep.sweep.precheck import precheck
 from rnnsweep.sweep.settings import Sweep, of_each_run
 from rnnsweep.sweep.skip import Skip
 
@@ -34,6 +35,7 @@ class GridPlanner:
                 found.setdefault(run.fingerprint, (run, overrides))
         if not found:
             raise ConfigError("hydra.sweeper.skip", "leaves no run")
+        precheck((run for run, _ in found.values()), self.study, self.composer.is_here)
         names = names_in(self.study, [run for run, _ in found.values()])
         runs = [
             Planned(names[digest], run.signature, run.written, _of_a_run(overrides), own, digest)

@@ -217,7 +217,7 @@ class StudySweeper:
         except TypeError as error:  # a setting that the launcher does not have
             raise ConfigError("hydra.launcher", str(error).splitlines()[0]) from None
         jobs: list[list[str]] = [[] for _ in range(count)]
-        if self._target.startswith("rnnsweep.") or "basic_launcher" in self._target:
+        if self.composer.launcher.startswith("rnnsweep.") or "basic_launcher" in self.composer.launcher:
             try:
                 raise_from(launcher.launch(jobs, initial_job_idx=0))
             except Interrupted:
@@ -232,18 +232,14 @@ class StudySweeper:
 
     def _threads(self, count: int) -> int:
         """Threads of each worker; 0: all cores of the job that it is, where a cluster gives each its own."""
-        here = any(name in self._target for name in ("rnnsweep", "basic", "joblib"))
+        here = self.composer.is_here
         return int(self.composer.config.train.threads) or (max(1, cores() // count) if here else 0)
-
-    @property
-    def _target(self) -> str:
-        return str(self.composer.config.hydra.launcher._target_)
 
     def _count(self) -> int:
         if self.settings.workers != "auto":
             return int(self.settings.workers)
         launcher = self.composer.config.hydra.launcher
-        if not self._target.startswith("rnnsweep."):
+        if not self.composer.launcher.startswith("rnnsweep."):
             jobs = int(launcher.get("n_jobs") or 1)
             return jobs if jobs > 0 else cores()
         on_cpu = self.composer.config.train.device == "cpu"

@@ -4,9 +4,10 @@ import collections
 from typing import TYPE_CHECKING
 
 from rnnsweep.record import RunRecord, RunStore
+from rnnsweep.sweep.failures import failure_lines
 from rnnsweep.sweep.objective import shown
 from rnnsweep.sweep.search import Search, counted
-from rnnsweep.sweep.view import last_line, worker_lines
+from rnnsweep.sweep.view import worker_lines
 
 if TYPE_CHECKING:
     import optuna
@@ -72,6 +73,5 @@ class Trials:
                 f"  {chosen}",
                 f"  {', '.join(trial.user_attrs.get('runs', []))}",
             ]
-        for record in self.failures():
-            lines += ["", f"failed: {record.run}: {last_line(record.error)}"]
+        lines += failure_lines(self.failures(), lambda _: "the same command tries such trials again")
         return "\n".join(lines)

@@ -10,6 +10,7 @@ from rnnsweep import planned
 from rnnsweep.planned import WorkerState
 from rnnsweep.progress import number
 from rnnsweep.record import RunRecord
+from rnnsweep.sweep.failures import cause, failure_lines, last_line
 from rnnsweep.sweep.plan import Plan
 
 LINE_SECONDS = 10.0  # between two plain lines
@@ -111,12 +112,6 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def last_line(error: str | None) -> str:
-    """The line of a traceback that says what happened."""
-    lines = [line for line in (error or "").strip().splitlines() if line.strip()]
-    return lines[-1].strip() if lines else "no error was kept"
-
-
 class View:
     """Shows the progress while a sweep runs: redrawn in place on a terminal, plain lines elsewhere."""
 
@@ -141,8 +136,8 @@ class View:
         self.shown_at = time.monotonic()
         self.progress.look()
         for record in self.progress.failures():
-            if record.run not in self.told:
-                self.told.add(record.run)
+            if cause(record) not in self.told:  # others that fail alike are counted in the summary
+                self.told.add(cause(record))
                 self._print(f"failed: {record.run}: {last_line(record.error)}")
         if self.live:
             from rich.text import Text
@@ -163,13 +158,11 @@ class View:
 
 
 def closing_table(progress: Progress) -> str:
-    """How a sweep ended: runs by status, the best, and for each failure its last line and the command to rerun it."""
+    """How a sweep ended: runs by status, the best, and for each cause of failures one run and its command."""
     progress.look()
     lines = ["", *(f"{count:>6} {name}" for name, count in progress.counts.items() if count)]
     if progress.best:
         lines += ["", f"best: {progress.best.run}  val/loss {number(progress.best.best['val/loss'] or 0.0)}"]
     planned = {run.id: run for run in progress.plan.runs}
-    for record in progress.failures():
-        command = planned[record.run].command(progress.plan.study)
-        lines += ["", f"failed: {record.run}: {last_line(record.error)}", f"  rerun: {command}"]
+    lines += failure_lines(progress.failures(), lambda run: planned[run].command(progress.plan.study))
     return "\n".join(lines)

@@ -1,0 +1,34 @@
+"""Runs that failed, as a person is told of them: what failed alike is told once."""
+
+from collections.abc import Callable, Iterable
+
+from rnnsweep.record import RunRecord
+
+
+def last_line(error: str | None) -> str:
+    """The line of a traceback that says what happened."""
+    lines = [line for line in (error or "").strip().splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "no error was kept"
+
+
+def cause(record: RunRecord) -> str:
+    """What is equal for runs that failed alike: the error's last line without the run's own name."""
+    return last_line(record.error).replace(record.run, "…")
+
+
+def failure_lines(failures: Iterable[RunRecord], rerun: Callable[[str], str]) -> list[str]:
+    """For each cause the number of runs, one of them, and how to try it again.
+
+    Args:
+        failures: the records of the runs that failed.
+        rerun: from a run's id to what is said of how to try it again.
+    """
+    alike: dict[str, list[RunRecord]] = {}
+    for record in failures:
+        alike.setdefault(cause(record), []).append(record)
+    lines = []
+    for records in alike.values():
+        first = records[0]
+        which = first.run if len(records) == 1 else f"{len(records)} runs such as {first.run}"
+        lines += ["", f"failed: {which}: {last_line(first.error)}", f"  rerun: {rerun(first.run)}"]
+    return lines

@@ -1,0 +1,59 @@
+"""What a plan can know of its runs before a worker starts: errors that would else be told by each run alone."""
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import torch
+
+from rnnsweep.errors import ConfigError
+from rnnsweep.run import Run, device, make_model
+from rnnsweep.sweep.machine import visible_gpus
+from rnnsweep.tasks.base import AbstractTask
+
+SECONDS = 10.0
+"""After so long the rest is left to the workers: a large plan must stay quick."""
+
+
+def precheck(runs: Iterable[Run], study: Path, here: bool) -> None:
+    """Loads the data and builds the model of one run of each shape, a model without numbers.
+
+    Args:
+        runs: of a plan; those of one shape have one signature.
+        study: where a run that has a record needs no check.
+        here: whether the workers run on this machine.
+
+    Raises:
+        ConfigError: what one of the runs would fail with.
+    """
+    end = time.monotonic() + SECONDS
+    tasks: dict[str, AbstractTask] = {}
+    shapes = list(_one_of_each_shape(runs, study))
+    for run in shapes:
+        if time.monotonic() > end:
+            return
+        key = json.dumps([run.config["task"], run.train.batch_size, run.seed])
+        try:
+            _check(run, tasks.setdefault(key, run.task), here)
+        except ConfigError as error:
+            hint = f" (in {run.id}; hydra.sweeper.skip leaves such runs out)" if len(shapes) > 1 else ""
+            raise ConfigError(error.keys[0], f"{error.problem}{hint}", error.keys[1:]) from None
+        except Exception:  # an error of the code, not of a setting: the run that fails keeps its traceback
+            continue
+
+
+def _one_of_each_shape(runs: Iterable[Run], study: Path) -> Iterator[Run]:
+    seen: set[str] = set()
+    for run in runs:
+        if run.signature not in seen and not (study / run.id / "record.json").exists():
+            seen.add(run.signature)
+            yield run
+
+
+def _check(run: Run, task: AbstractTask, here: bool) -> None:
+    task.steps_per_epoch  # noqa: B018  raises where the data do not fill a batch
+    if here and not visible_gpus():  # a process that has asked for a GPU must not fork
+        device(run.train)
+    with torch.device("meta"):
+        make_model(run.config, run.classes, task)
