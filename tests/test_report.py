@@ -22,7 +22,6 @@ from rnnsweep.report.analysis import analyse, searched
 from rnnsweep.report.collect import STATES, collect
 from rnnsweep.report.effects import Comparison, Divergence, _divergence, at_equal, counted
 from rnnsweep.report.errors import ReportError
-from rnnsweep.report.figures import pareto
 from rnnsweep.report.forest import importance
 from rnnsweep.report.leaderboard import leaderboard, standings
 from rnnsweep.report.numbers import spread
@@ -32,6 +31,7 @@ from rnnsweep.report.shown import showcase
 from rnnsweep.report.stats import Interval
 from rnnsweep.report.tables import anchor
 from rnnsweep.report.values import labels
+from rnnsweep.report.view import Subject, picture
 from rnnsweep.secrets import redacted
 
 
@@ -415,8 +415,9 @@ def test_time_is_compared_on_one_machine_alone_and_with_an_interval(tmp_path: Pa
     assert re.fullmatch(r"× 2\.\d+ \[\+\d+%, 2\.\d+\]|× 2\.\d+ \[[\d.]+, 2\.\d+\]", table.rows[1].cells[-1].text)
     along = runs.factor("cell.hidden_size")
     assert equal_cost(runs, factor, along, effects, metric).columns[-1] == "at equal time"
-    picture = pareto(runs, metric, factor)
-    assert set(picture.data["cost"]) == {"seconds", "parameters"}
+    drawn = picture("pareto", Subject(runs, metric, arms=factor))
+    assert drawn is not None
+    assert set(drawn.data["cost"]) == {"seconds", "parameters"}
     assert runs.frame["seconds"].max() < 11  # a run's own share, not its seconds by the last size of its stack
 
     runs = timed(tmp_path / "two", ("a", "b"))
@@ -426,7 +427,9 @@ def test_time_is_compared_on_one_machine_alone_and_with_an_interval(tmp_path: Pa
     assert "Δ time: only pairs that ran on one host" in table.notes[-1]
     table = equal_cost(runs, runs.factor("cell"), runs.factor("cell.hidden_size"), effects, metric)
     assert table.columns[-1] == "at equal parameters"
-    assert set(pareto(runs, metric, runs.factor("cell")).data["cost"]) == {"parameters"}
+    drawn = picture("pareto", Subject(runs, metric, arms=runs.factor("cell")))
+    assert drawn is not None
+    assert set(drawn.data["cost"]) == {"parameters"}
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,8 @@ def report(options: argparse.Namespace) -> list[Path]:
         ReportError: what cannot be reported, and why.
     """
     lettering.quiet()
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # where a user's package is found by the command that trains, too
     import numpy as np
 
     from rnnsweep.report.analysis import analyse, searched

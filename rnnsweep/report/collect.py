@@ -247,7 +247,7 @@ def _settings(config: Json) -> Json:
             flat |= {f"{key}.{name}": _value(item) for name, item in named if name not in ("_target_", "_search_")}
         else:
             flat[key] = _value(value)
-    return flat
+    return flat | {"env:packages": tuple(map(str, config.get("packages") or ()))}
 
 
 def _value(value: Any) -> Any:

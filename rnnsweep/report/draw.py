@@ -22,6 +22,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocat
 
 from rnnsweep.lettering import lettered
 from rnnsweep.report import write
+from rnnsweep.report.tables import oneline
 from rnnsweep.report.typeface import NAME, families
 
 INK, MUTED, GRID, PAPER = "#1f2329", "#6a717c", "#dfe3e8", "#fefefe"
@@ -29,6 +30,7 @@ COLORS = ("#2c6fbb", "#d1701f", "#2f8f5b", "#b8405e", "#7a5bc0", "#8a6d1f", "#2a
 ROLES = {INK: "ink", MUTED: "muted", GRID: "grid", PAPER: "paper"} | {c: f"c{i}" for i, c in enumerate(COLORS)}
 """The page gives each colour another shade in the dark."""
 
+LONGEST = 24  # characters of a level's name
 WIDE = 50  # between the smallest and the largest value of an axis that is logarithmic
 
 STYLE: Any = {
@@ -155,6 +157,24 @@ def log_if_wide(axes: Axes, values: Any) -> bool:
         axes.set_ylim(known.min() / 2, known.max() * 2)
         plain_log(axes.yaxis)
     return wide
+
+
+def axis_label(name: str, unit: str = "") -> str:
+    """A metric as an axis names it."""
+    names = {"val/gap": "validation − training loss", "val/overfit": "rise after the best"}
+    names |= {"last:train/grad_norm": "gradient norm at the end", "val/loss": "validation loss"}
+    return names.get(name, name) + in_unit(unit)
+
+
+def in_unit(unit: str) -> str:
+    """A unit in brackets, as it follows a name; nothing where there is none."""
+    return f" ({unit})" if unit else ""
+
+
+def shortened(level: str) -> str:
+    """A level that fits beside an axis; a choice's own setting without its group: `mlp_window (window=4)`."""
+    level = re.sub(r" \(\w+\.", " (", oneline(level))
+    return level if len(level) <= LONGEST else f"{level[: LONGEST - 1]}…"
 
 
 def legend(figure: Figure, axes: Axes, title: str | None = None) -> None:

@@ -13,8 +13,8 @@ from markupsafe import Markup
 
 from rnnsweep import lettering
 from rnnsweep.report import draw, listings, write
-from rnnsweep.report.analysis import Section
 from rnnsweep.report.draw import Drawn
+from rnnsweep.report.section import Section
 from rnnsweep.report.tables import Table, accounting, anchor
 
 HERE = Path(__file__).parent

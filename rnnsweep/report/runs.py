@@ -231,6 +231,12 @@ class Runs:
         return self._columns[name]
 
     @functools.cached_property
+    def packages(self) -> tuple[str, ...]:
+        """The user's packages, as the configs name them."""
+        named = self.frame["env:packages"].dropna() if "env:packages" in self.frame else ()
+        return tuple(dict.fromkeys(package for packages in named for package in packages))
+
+    @functools.cached_property
     def timed_alike(self) -> bool:
         """Whether all complete runs were timed on one host, with equal threads and kernels."""
         return "env:timed" not in self.frame or self.frame.loc[self.complete, "env:timed"].nunique() <= 1

@@ -1,0 +1,126 @@
+"""The questions about single factors: for each factor sentences, tables and figures from matched pairs."""
+
+import dataclasses
+import math
+from collections.abc import Iterator, Sequence
+
+from rnnsweep.report import ablations, stats
+from rnnsweep.report.effects import Comparison, Effect
+from rnnsweep.report.question import Question, other_factors, questions
+from rnnsweep.report.runs import Factor, Metric, Runs
+from rnnsweep.report.section import Answer, Section, default_margin
+from rnnsweep.report.sentences import comparison, confounded, named, strongest
+from rnnsweep.report.tables import Table, anchor
+from rnnsweep.report.view import Subject, pictures
+
+RANK = 10
+
+SAID = 10  # sentences about the levels of one factor
+PAIRWISE = (3, 8)  # levels between which a pairwise matrix is worth reading
+WHERE = 12  # a factor with more levels is not asked where an effect holds
+ARMS = 6  # a group with more choices is not told apart by colour
+
+
+def answers(section: Section) -> Iterator[Answer]:
+    """An answer for each question that some factor answers; each factor answers one question."""
+    runs, answered = section.runs, set[str]()
+    for question in (*questions(runs.packages), other_factors(runs)):
+        factors = [f for f in question.factors(runs) if f in section.factors and f.key not in answered]
+        factors = [factor for factor in factors if len(factor.levels) > 1]
+        answered |= {factor.key for factor in factors}
+        if factors:
+            yield _answer(section, question, factors)
+
+
+def _answer(section: Section, question: Question, factors: Sequence[Factor]) -> Answer:
+    runs, metric, margin = section.runs, section.metric, section.margin
+    if own := question.judged in runs.metrics and runs.declared.says(question.judged):
+        metric = runs.metric(question.judged)
+        margin = default_margin(runs, metric)
+    answer = Answer(anchor(runs.task, question.name), question.title, question.asks)
+    for factor in factors:
+        effects = Comparison(runs, factor, metric).against(section.baselines[factor.key])
+        answer.sentences += [said for said in [confounded(factor)] if said]
+        subject = Subject(runs, metric, factor, arms=_arms(runs, factor), effects=tuple(effects), margin=margin)
+        if not any(effect.planned for effect in effects):
+            said = f"{factor.key} varies, but no two runs are identical but for it: its effect cannot be told."
+            answer.sentences.append(said)
+            answer.pictures += pictures(["levels"], dataclasses.replace(subject, metrics=(metric.name,)))
+            continue
+        section.effects += [] if own else effects
+        answer.sentences += [*_told(factor, effects, metric, margin), *_where(section, factor, effects)]
+        answer.tables += _tables(section, factor, effects, metric, margin)
+        beside = tuple(question.beside(runs, metric.name))
+        answer.pictures += pictures(["levels", "effect"], dataclasses.replace(subject, metrics=beside))
+        answer.pictures += pictures(question.views, subject)
+    return answer
+
+
+def _told(factor: Factor, effects: list[Effect], metric: Metric, margin: float) -> Iterator[str]:
+    """A sentence for each of the strongest effects."""
+    ordered = strongest(effects, margin)
+    yield from (comparison(effect, metric, margin) for effect in ordered[:SAID])
+    if len(ordered) > SAID:
+        yield f"{len(ordered) - SAID} more levels of {factor.key} are in the table."
+
+
+def _tables(section: Section, factor: Factor, effects: list[Effect], metric: Metric, margin: float) -> Iterator[Table]:
+    yield ablations.ablation(section.runs, factor, effects, metric, margin)
+    if PAIRWISE[0] <= len(factor.levels) <= PAIRWISE[1] and factor.numbers is None:
+        yield ablations.matrix(section.runs, factor, metric, margin)
+    yield from _at_equal_cost(section, factor, effects)
+
+
+def _arms(runs: Runs, factor: Factor) -> Factor | None:
+    """What the lines of a figure tell apart: the cell, else clipping or another small group."""
+    for key in ("cell", "train.clip", "optimizer", "pooling"):
+        found = next((f for f in runs.factors if f.key == key and f.key != factor.key), None)
+        if found is not None and len(found.levels) <= ARMS:
+            return found
+    return None
+
+
+def _where(section: Section, factor: Factor, effects: Sequence[Effect]) -> Iterator[str]:
+    """Where an effect holds: by the levels of each other factor, Holm over all of these."""
+    runs, metric = section.runs, section.metric
+    if factor.key != "cell":
+        return
+    found = []
+    for other in runs.factors:
+        if other.key == factor.key or not 2 <= len(other.levels) <= WHERE:
+            continue
+        for code, level in enumerate(other.levels):
+            part = Comparison(runs, factor, metric, other.column == code)
+            found += [(other, level, part.effect(e.level, e.baseline)) for e in effects]
+    adjusted = stats.holm([effect.interval.p for _, _, effect in found])
+    for effect in effects:
+        for other in {other.key: other for other, _, _ in found}.values():
+            mine = [
+                (level, e, p)
+                for (o, level, e), p in zip(found, adjusted, strict=True)
+                if o.key == other.key and e.level == effect.level
+            ]
+            ahead = [level for level, e, p in mine if p < stats.ALPHA and e.interval.mean * metric.sign < 0]
+            behind = [level for level, e, p in mine if p < stats.ALPHA and e.interval.mean * metric.sign > 0]
+            if ahead or behind:
+                yield _outperforms(effect, other, ahead, behind, len(found))
+
+
+def _outperforms(effect: Effect, other: Factor, ahead: list[str], behind: list[str], family: int) -> str:
+    level, baseline = named(effect.factor, effect.level), named(effect.factor, effect.baseline)
+    parts = [f"outperforms {baseline} at {other.key} = {', '.join(ahead)}"] if ahead else []
+    parts += [f"falls behind {baseline} at {other.key} = {', '.join(behind)}"] if behind else []
+    rest = [level_ for level_ in other.levels if level_ not in ahead + behind]
+    shown = f"; not shown at {', '.join(rest)}" if rest else ""
+    return f"In this grid {level} {' and '.join(parts)}{shown} (Holm over {family} tests)."
+
+
+def _at_equal_cost(section: Section, factor: Factor, effects: list[Effect]) -> list[Table]:
+    """The equal-parameters and equal-time views, where the levels differ in parameters and a size varies."""
+    sizes = ("cell.hidden_size", "cell.num_layers")
+    varying = (f for f in section.runs.factors if f.key in sizes and f.numbers and f.key != factor.key)
+    along = next(varying, None)
+    differs = any(abs(math.log(e.parameters)) > 0.05 for e in effects if math.isfinite(e.parameters))
+    if along is None or not differs or factor.numbers is not None:
+        return []
+    return [ablations.equal_cost(section.runs, factor, along, effects, section.metric)]

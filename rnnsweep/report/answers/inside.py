@@ -1,0 +1,24 @@
+"""How the trained cells use their past, where the runs were diagnosed."""
+
+from collections.abc import Iterator
+
+from rnnsweep.report.inside import gates
+from rnnsweep.report.section import Answer, Section
+from rnnsweep.report.tables import anchor
+from rnnsweep.report.view import Subject, pictures
+
+RANK = 30
+ASKS = "How far back do gradients and useful context reach, and what do the gates do?"
+
+
+def answers(section: Section) -> Iterator[Answer]:
+    """The diagnostics by cell, or by the first factor there is."""
+    factors = section.factors
+    if not factors or not (section.shows("gradient_by_lag") or section.shows("spectral_radius")):
+        return
+    factor = next((f for f in factors if f.key == "cell"), factors[0])
+    subject = Subject(section.runs, section.metric, factor)
+    answer = Answer(anchor(section.task, "inside"), "Inside the trained cells", ASKS)
+    answer.pictures = pictures(["reach"], subject)
+    answer.tables = [table for table in [gates(subject)] if table]
+    yield answer

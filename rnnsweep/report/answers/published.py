@@ -1,0 +1,27 @@
+"""What the studies were made to reproduce."""
+
+from collections.abc import Iterator
+
+from rnnsweep.report import claims, published
+from rnnsweep.report.section import Answer, Section
+from rnnsweep.report.tables import anchor
+
+RANK = 0
+
+
+def answers(section: Section) -> Iterator[Answer]:
+    """Published numbers beside ours; those are chosen on validation, whatever is compared by."""
+    runs, metric = section.runs, section.runs.metric(None)
+    specs = [spec for spec in published.named(list(runs.frame["study"].unique())) if spec["metric"] in runs.frame]
+    if not specs:
+        return
+    answer = Answer(anchor(runs.task, "published"), "Published and ours", "Are the published numbers reproduced?")
+    for index, spec in enumerate(specs):
+        if not runs.declared.says(spec["metric"]):
+            problem = f"no record says which way `{spec['metric']}` is better"
+            answer.sentences.append(f"{spec['source']} is not compared: {problem}.")
+            continue
+        answer.tables += [published.table(runs, metric, spec, index)] if spec["values"] else []
+        answer.tables += claims.tables(runs, metric, spec, index)
+        answer.sentences += published.orders(runs, metric, spec)
+    yield answer

@@ -1,0 +1,44 @@
+"""What the selected model shows: confusions, predictions and pictures of its best seed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rnnsweep.report.section import Answer, Section
+from rnnsweep.report.shown import showcase
+from rnnsweep.report.tables import anchor
+from rnnsweep.report.view import Subject, pictures
+
+RANK = 40
+
+DRAWN = ("predictions", "forecasts")  # series that have a figure of their own
+LARGEST = 2_000_000  # bytes of an image that the page holds
+
+
+def answers(section: Section) -> Iterator[Answer]:
+    """What the record has, then the images in the run's directory."""
+    seeds = section.seeds()
+    if not seeds:
+        return
+    runs, path = section.runs, Path(section.runs.frame["path"].iloc[seeds[0]])
+    data = showcase(str(path)) if runs.frame["showcase"].iloc[seeds[0]] else {}
+    subject = Subject(runs, section.metric, row=seeds[0], shown=data)
+    answer = Answer(anchor(runs.task, "shown"), "What the selected model shows", "What does it get wrong?")
+    answer.pictures = pictures(["confusion", "attention", "by_length"], subject)
+    if not any(picture.name.startswith("fit-") for a in section.answers for picture in a.pictures):
+        answer.pictures += pictures(["fit"], Subject(runs, section.metric))
+    answer.pictures += pictures(["forecasts"], subject)
+    for name in data:
+        if name not in DRAWN:
+            answer.pictures += pictures(["series"], Subject(runs, section.metric, shown=data, name=name))
+    section.images = _images(path, set(data))
+    if answer or section.images:
+        yield answer
+
+
+def _images(path: Path, drawn: set[str]) -> list[tuple[str, Path]]:
+    """The PNG files of a run that the figures here do not show anyway."""
+    return [
+        (file.stem, file)
+        for file in sorted(path.glob("*.png"))
+        if file.stem not in {"curves", *drawn} and file.stat().st_size < LARGEST
+    ]

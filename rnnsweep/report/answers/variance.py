@@ -1,0 +1,67 @@
+"""Where the variance comes from: exact or type II on grids; on what a random search drew a forest, named as such."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from rnnsweep.report import ablations, tables
+from rnnsweep.report.anova import anova
+from rnnsweep.report.effects import counted
+from rnnsweep.report.forest import importance
+from rnnsweep.report.section import Answer, Section
+from rnnsweep.report.tables import Table, anchor
+from rnnsweep.report.view import Subject, pictures
+
+RANK = 60
+
+LEVELS = 12  # a factor with more levels has no share
+MIXED = (
+    "These runs mix a search with a grid: neither exact shares nor a forest would be of one design. "
+    "Report the studies apart."
+)
+
+
+def answers(section: Section) -> Iterator[Answer]:
+    """One answer, by the design of the runs."""
+    asks = "Which settings matter most over this grid?"
+    answer = Answer(anchor(section.task, "variance"), "Where the variance comes from", asks)
+    if section.runs.mixed:
+        answer.sentences.append(MIXED)
+    elif section.runs.searched:
+        _forest(section, answer)
+    else:
+        _grid(section, answer)
+    yield answer
+
+
+def _grid(section: Section, answer: Answer) -> None:
+    runs, metric = section.runs, section.metric
+    values = runs.values(metric.name)
+    usable = [factor for factor in section.factors if 2 <= len(factor.levels) <= LEVELS]
+    inside = np.isfinite(values)
+    for factor in usable:
+        inside &= factor.column >= 0
+    if not usable or len(np.unique(values[inside])) < 2:
+        return
+    found = anova({f.key: f.column[inside] for f in usable}, values[inside])
+    if found is None:
+        told = f"{inside.sum()} runs are too few to tell {len(usable)} factors apart"
+        answer.sentences.append(f"The shares of the variance are not estimable: {told}.")
+        return
+    if lost := runs.counts()["diverged"]:
+        said = "diverged runs have no value and no part in these shares: they say nothing of what diverges."
+        answer.sentences.append(f"{lost} {said}")
+    answer.tables.append(ablations.variance(runs, found, metric, np.flatnonzero(inside)))
+    answer.pictures += pictures(["variance"], Subject(runs, metric, anova=found))
+
+
+def _forest(section: Section, answer: Answer) -> None:
+    shares, problem = importance(section.runs, section.metric)
+    if problem:
+        answer.sentences.append(problem)
+    elif shares:
+        rows = tables.rows_of(*[(key, tables.Cell(f"{value:.1%}", value)) for key, value in shares.items()])
+        done = np.flatnonzero(np.isfinite(section.runs.values(section.metric.name)))
+        note = str(counted(section.runs, done, section.metric.name))
+        title = "fANOVA by a random forest (Optuna), over what a random search drew"
+        answer.tables.append(Table(f"fanova-{anchor(section.task)}", title, ("setting", "share"), rows, (note,)))

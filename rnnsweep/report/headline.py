@@ -1,0 +1,76 @@
+"""The summary of a task in a few sentences: how its runs ended, the best setting, the clearest effects."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from rnnsweep.report import stats
+from rnnsweep.report.effects import Effect
+from rnnsweep.report.leaderboard import Standing, standings
+from rnnsweep.report.numbers import number, share, spread, with_unit
+from rnnsweep.report.runs import Metric, Runs
+from rnnsweep.report.section import Section
+from rnnsweep.report.sentences import comparison, strongest
+
+EFFECTS = 5  # sentences about effects
+
+
+def headline(section: Section) -> list[str]:
+    """The sentences, the most important first."""
+    runs, metric = section.runs, section.metric
+    counts = runs.counts()
+    told = ", ".join(f"{count} {state}" for state, count in counts.items())
+    said = [f"{len(runs.frame)} runs were planned: {told}."]
+    ended = counts["complete"] + counts["diverged"]
+    if counts["diverged"]:
+        said.append(
+            f"{share(counts['diverged'], ended)} of the runs that ended diverged; a difference leaves "
+            "them out, and says what holds when they rank last."
+        )
+    ranked = [s for s in standings(runs, metric) if s.values]
+    if ranked:
+        said.append(_selected(section, ranked))
+    known = strongest([e for e in section.effects if e.settings or e.divergence.pairs], section.margin)
+    said += [comparison(effect, metric, section.margin) for effect in _first_of_each(known)[:EFFECTS]]
+    return said
+
+
+def _first_of_each(effects: Sequence[Effect]) -> list[Effect]:
+    """The first of each factor, then the second of each, and so on: many levels of one leave room for the others."""
+    seen = Counter[str]()
+    turns = []
+    for effect in effects:
+        turns.append(seen[effect.factor])
+        seen[effect.factor] += 1
+    return [effect for _, effect in sorted(zip(turns, effects, strict=True), key=lambda pair: pair[0])]
+
+
+def _selected(section: Section, ranked: Sequence[Standing]) -> str:
+    """The best setting, with how many it is the best of."""
+    runs, metric, best = section.runs, section.metric, ranked[0]
+    value = with_unit(spread(best.interval, best.values), metric)
+    n = f"n = {len(best.values)}" + (f" of {best.planned}" if best.planned != len(best.values) else "")
+    n += f", {best.diverged} diverged" if best.diverged else ""
+    ended = runs.frame["state"].isin(["complete", "diverged", "pruned"]) & (runs.frame["setting"] >= 0)
+    tried = int(runs.frame.loc[ended, "setting"].nunique())
+    said = (
+        f"Best of {tried} configurations {metric.where}: {runs.describe(best.setting)}, {metric.name} {value} "
+        f"({n}){_tested(runs, metric, best)}."
+    )
+    if metric.name.startswith("test/"):
+        said += " It was chosen on the test part, so its value there is too good."
+    if len(ranked) > 2:
+        means, half = [s.interval.mean for s in ranked] + [math.nan] * (tried - len(ranked)), max(1, tried // 2)
+        one, some = stats.expected_best(means, [1, half], metric.lower)
+        said += f" One configuration at random gives {number(one)} in expectation, the best of {half} {number(some)}."
+    return said
+
+
+def _tested(runs: Runs, metric: Metric, best: Standing) -> str:
+    if metric.tested is None:
+        return ""
+    values = runs.values(metric.tested)[best.rows]
+    values = values[np.isfinite(values)]
+    return f"; test {spread(stats.t_interval(values), tuple(values))}" if len(values) else ""

@@ -1,0 +1,13 @@
+"""Conditioning on the first step or on every step."""
+
+from rnnsweep.report.question import Question
+
+RANK = 120
+
+QUESTION = Question(
+    name="condition",
+    title="Conditioning on the first step or on every step",
+    asks="Must the condition be given at every step?",
+    keys=("task.condition*",),
+    metrics=("val/control*", "val/distinct*"),
+)

@@ -1,0 +1,13 @@
+"""Greedy against beam."""
+
+from rnnsweep.report.question import Question
+
+RANK = 100
+
+QUESTION = Question(
+    name="decoding",
+    title="Greedy against beam",
+    asks="What does a wider search for the answer buy? (A beam changes nothing of the training.)",
+    keys=("task.beam_size", "task.length_penalty"),
+    judged="test/decoded_exact",
+)

@@ -1,0 +1,13 @@
+"""Pooling, truncation, direction."""
+
+from rnnsweep.report.question import Question
+
+RANK = 90
+
+QUESTION = Question(
+    name="pooling",
+    title="Pooling, truncation, direction",
+    asks="How is a sequence best made into one vector?",
+    keys=("pooling", "pooling.*", "task.truncat*", "*.bidirectional"),
+    metrics=("val/accuracy", "val/macro_f1"),
+)

@@ -1,0 +1,32 @@
+"""What the selected model writes after fixed prompts: its best, median and worst seed side by side."""
+
+import json
+
+from rnnsweep.report.section import Samples, Section
+from rnnsweep.report.shown import showcase
+
+
+def samples(section: Section) -> list[Samples]:
+    """For each prompt what was written, at the temperature that a reader expects."""
+    seeds = section.seeds()
+    if not seeds or not section.shows("samples"):
+        return []
+    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for which, row in _chosen(seeds).items():
+        shown = showcase(section.runs.frame["path"].iloc[row]).get("samples", [])
+        settings = {(s.get("temperature"), s.get("top_k")) for s in shown}
+        wanted = (0.8, 0) if (0.8, 0) in settings else next(iter(settings), (None, None))
+        name = f"{which} ({section.runs.frame['run'].iloc[row]})"
+        for sample in shown:
+            if (sample.get("temperature"), sample.get("top_k")) == wanted:
+                setting = f"temperature {wanted[0]}" + (f", top-k {wanted[1]:g}" if wanted[1] else "")
+                text = str(sample.get("text", json.dumps(sample)))
+                found.setdefault((str(sample.get("prompt", "")), setting), []).append((name, text))
+    return [Samples(prompt, setting, tuple(texts)) for (prompt, setting), texts in found.items()]
+
+
+def _chosen(seeds: list[int]) -> dict[str, int]:
+    """The best, the median and the worst of three seeds or more; of fewer those that there are."""
+    if len(seeds) > 2:
+        return {"best seed": seeds[0], "median seed": seeds[len(seeds) // 2], "worst seed": seeds[-1]}
+    return dict(zip(("best seed", "worst seed"), seeds, strict=False))

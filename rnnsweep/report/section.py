@@ -1,0 +1,112 @@
+"""What the report says of one task: its answers, its tables, and what they are measured by."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from rnnsweep.report.draw import Picture
+from rnnsweep.report.effects import Effect
+from rnnsweep.report.errors import ReportError
+from rnnsweep.report.leaderboard import standings
+from rnnsweep.report.runs import Factor, Metric, Runs
+from rnnsweep.report.tables import Table
+
+DEFAULTS = {"cell": "rnn", "pooling": "last", "optimizer": "adamw", "train.clip": "null"}
+"""What a factor's levels are compared with where the user names none and the grid has it; else its first level."""
+
+
+@dataclasses.dataclass
+class Answer:
+    """One question with what answers it."""
+
+    slug: str
+    title: str
+    asks: str
+    sentences: list[str] = dataclasses.field(default_factory=list)
+    tables: list[Table] = dataclasses.field(default_factory=list)
+    pictures: list[Picture] = dataclasses.field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to show."""
+        return bool(self.sentences or self.tables or self.pictures)
+
+
+@dataclasses.dataclass(frozen=True)
+class Samples:
+    """What one prompt was answered with by the best, the median and the worst seed of the selected setting."""
+
+    prompt: str
+    setting: str
+    texts: tuple[tuple[str, str], ...]
+    """(which seed, text)"""
+
+
+@dataclasses.dataclass
+class Section:
+    """All that the report says of one task."""
+
+    runs: Runs
+    metric: Metric
+    margin: float
+    baselines: dict[str, str]
+    factors: list[Factor] = dataclasses.field(default_factory=list)
+    """Those that are reported."""
+    headline: list[str] = dataclasses.field(default_factory=list)
+    leaderboard: Table | None = None
+    answers: list[Answer] = dataclasses.field(default_factory=list)
+    effects: list[Effect] = dataclasses.field(default_factory=list)
+    listings: list[Table] = dataclasses.field(default_factory=list)
+    appendix: list[Table] = dataclasses.field(default_factory=list)
+    samples: list[Samples] = dataclasses.field(default_factory=list)
+    images: list[tuple[str, Path]] = dataclasses.field(default_factory=list)
+
+    @property
+    def task(self) -> str:
+        return self.runs.task
+
+    def factor(self, *keys: str) -> Factor | None:
+        """The first factor of the runs that has one of these keys."""
+        return next((factor for factor in self.runs.factors if factor.key in keys), None)
+
+    def shows(self, view: str) -> bool:
+        """Whether some run's record shows a view of its model."""
+        shown = self.runs.frame["showcase"].dropna() if "showcase" in self.runs.frame else []
+        return any(view in views for views in shown)
+
+    def seeds(self) -> list[int]:
+        """The complete runs of the selected setting, the best seed first."""
+        ranked = standings(self.runs, self.metric)
+        if not ranked or not ranked[0].values:
+            return []
+        values = self.runs.values(self.metric.name)
+        done = [int(row) for row in ranked[0].rows if math.isfinite(values[row])]
+        return sorted(done, key=lambda row: values[row] * self.metric.sign)
+
+
+def default_margin(runs: Runs, metric: Metric) -> float:
+    """Below this a difference is small: 0.01 nats (one percent of the perplexity), a point of a share; else 1%."""
+    if metric.unit in ("nats", "share"):
+        return 0.01
+    values = runs.values(metric.name)
+    return 0.01 * abs(float(np.nanmean(values))) if np.isfinite(values).any() else 0.01
+
+
+def baselines(runs: Runs, factors: Sequence[Factor], asked: dict[str, str]) -> dict[str, str]:
+    """The level that each factor's others are compared with; those that were asked for come first.
+
+    Raises:
+        ReportError: no run has such a level.
+    """
+    found = {f.key: DEFAULTS[f.key] if DEFAULTS.get(f.key) in f.levels else f.levels[0] for f in factors if f.levels}
+    for key, level in asked.items():
+        factor = runs.factor(key)
+        if level not in factor.levels:
+            raise ReportError(
+                f"--baseline {key}={level}: no run of task {runs.task} has this level; there are "
+                f"{', '.join(factor.levels)}"
+            )
+        found[factor.key] = level
+    return {key: found[key] for key in sorted(found, key=lambda key: key not in asked)}

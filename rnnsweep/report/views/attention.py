@@ -1,0 +1,37 @@
+"""Where a decoder looks: a row for each symbol that it writes, a column for each symbol of the source."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from rnnsweep.report.draw import canvas
+from rnnsweep.report.view import Subject
+
+
+def data(of: Subject) -> pd.DataFrame:
+    """The weights; a column for each place of the source, and the symbol that was written."""
+    found = of.shown.get("attention")
+    if found is None:
+        return pd.DataFrame()
+    columns = [f"{place}:{symbol}" for place, symbol in enumerate(found["source"])]
+    return pd.DataFrame(np.array(found["weights"], float), columns=columns).assign(written=[*found["target"], "end"])
+
+
+def title(of: Subject) -> str:
+    return "Attention"
+
+
+def caption(frame: pd.DataFrame, of: Subject) -> str:
+    return f"Weights over the longest test source; the selected setting's best seed ({of.run})."
+
+
+def draw(frame: pd.DataFrame, of: Subject) -> Figure:
+    """Weights by colour."""
+    weights = frame.iloc[:, :-1].to_numpy(float)
+    figure, (axes,) = canvas(1, 1.6 + 0.24 * weights.shape[1], 1.2 + 0.22 * weights.shape[0])
+    axes.imshow(weights, cmap="YlGnBu", vmin=0, vmax=1, aspect="auto")
+    axes.set_xticks(range(weights.shape[1]), [name.partition(":")[2] for name in frame.columns[:-1]])
+    axes.set_yticks(range(len(frame)), list(frame["written"]))
+    axes.set(xlabel="source", ylabel="written")
+    axes.grid(visible=False)
+    return figure

@@ -1,0 +1,70 @@
+"""The expected best result against how many configurations were tried."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from rnnsweep.report import stats
+from rnnsweep.report.draw import canvas, color, legend, log_if_wide, marker, plain_log
+from rnnsweep.report.leaderboard import standings
+from rnnsweep.report.sentences import named
+from rnnsweep.report.view import Subject
+
+MOST = 40  # points of one line
+
+
+def data(of: Subject) -> pd.DataFrame:
+    """A row for each arm and number of configurations; arms with a single one that finished are left out."""
+    rows = []
+    for level, values in _tried(of).items():
+        draws = np.unique(np.geomspace(1, len(values), min(len(values), MOST)).round().astype(int))
+        best = stats.expected_best(values, draws, of.metric.lower)
+        rows += [
+            {"arm": level, "configurations": int(n), "expected best": value}
+            for n, value in zip(draws, best, strict=True)
+        ]
+    return pd.DataFrame(rows)
+
+
+def _tried(of: Subject) -> dict[str, list[float]]:
+    """For each arm the means of its configurations, if two of them at least finished."""
+    arms, ranked = of.arms, standings(of.runs, of.metric)
+    found = {}
+    for code, level in enumerate(arms.levels if arms else ["all"]):
+        values = [s.interval.mean for s in ranked if arms is None or arms.column[s.rows[0]] == code]
+        if sum(map(math.isfinite, values)) >= 2:
+            found[level] = values
+    return found
+
+
+def title(of: Subject) -> str:
+    return "Expected best against the budget"
+
+
+def caption(frame: pd.DataFrame, of: Subject) -> str:
+    return (
+        "Expected best of n of the configurations, drawn without replacement (unbiased; cf. Dodge et al. "
+        "2019); a configuration is its mean over seeds, one that never finished ranks last. In brackets: "
+        "configurations tried."
+    )
+
+
+def draw(frame: pd.DataFrame, of: Subject) -> Figure:
+    """A line for each arm."""
+    figure, (axes,) = canvas(1, 5.4, 3.3)
+    codes = {level: code for code, level in enumerate(of.arms.levels if of.arms else ["all"])}
+    for level, part in frame.groupby("arm", sort=False):
+        code, tried = codes[str(level)], part["configurations"].max()
+        label = f"{named(of.arms.key, str(level)) if of.arms else 'all'} ({tried})"
+        style: Any = {"color": color(code), "marker": marker(code), "markersize": 4, "label": label}
+        axes.plot(part["configurations"], part["expected best"], **style)
+    log_if_wide(axes, frame["expected best"])
+    if frame["configurations"].max() > 8:
+        axes.set_xscale("log")
+        plain_log(axes.xaxis)
+    axes.set(xlabel="configurations tried", ylabel=f"expected best {of.metric.name}")
+    legend(figure, axes, of.arms.key if of.arms else None)
+    return figure

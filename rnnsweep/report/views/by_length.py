@@ -1,0 +1,32 @@
+"""How often the selected model is right on sequences of each length."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from rnnsweep.report.draw import COLORS, canvas, legend
+from rnnsweep.report.view import Subject
+
+
+def data(of: Subject) -> pd.DataFrame:
+    """A row for each length; empty where there is one length alone."""
+    found = of.shown.get("by_length", [])
+    return pd.DataFrame(found) if len(found) > 1 else pd.DataFrame()
+
+
+def title(of: Subject) -> str:
+    return "By length"
+
+
+def caption(frame: pd.DataFrame, of: Subject) -> str:
+    return f"Test sequences of each length; the selected setting's best seed ({of.run})."
+
+
+def draw(frame: pd.DataFrame, of: Subject) -> Figure:
+    """A line for each share that differs from the others."""
+    figure, (axes,) = canvas(1, 4.2, 2.6)
+    told = frame[[column for column in ("exact", "accuracy", "last") if column in frame]].T.drop_duplicates().index
+    for index, name in enumerate(told):
+        axes.plot(frame["length"], frame[name], marker="o", markersize=4, color=COLORS[index], label=name)
+    axes.set(xlabel="length", ylabel="share right", ylim=(-0.03, 1.03))
+    legend(figure, axes)
+    return figure

@@ -1,0 +1,61 @@
+"""Validation over the steps for the best setting of each level: mean, band over seeds, and n(t) below."""
+
+import math
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from rnnsweep.report import stats
+from rnnsweep.report.draw import color, in_unit, legend, log_if_wide, marker, stacked
+from rnnsweep.report.effects import FEW
+from rnnsweep.report.view import Subject
+
+
+def data(of: Subject) -> pd.DataFrame:
+    """A row for each level and step: the mean over seeds with its interval."""
+    rows = []
+    for level, standing in of.best():
+        logged = of.rows(standing.rows, "val", of.metric.name.removeprefix("val/"))
+        setting = of.runs.describe(standing.setting)
+        for step, values in logged.groupby("step")["value"]:
+            found = stats.t_interval(values.to_numpy(), least=FEW)
+            interval = {"mean": found.mean, "low": found.low, "high": found.high, "n": found.n}
+            rows.append({"level": level, "setting": setting, "step": step, **interval})
+    return pd.DataFrame(rows)
+
+
+def title(of: Subject) -> str:
+    return "Learning curves"
+
+
+def caption(frame: pd.DataFrame, of: Subject) -> str:
+    assert of.factor is not None
+    return (
+        f"For each level of {of.factor.key} the setting that is best {of.metric.where}: mean over seeds, 95% t band "
+        "from three seeds on. Below: how many runs each point is the mean of; a run that diverges leaves."
+    )
+
+
+def draw(frame: pd.DataFrame, of: Subject) -> Figure:
+    """The metric above, the number of runs below."""
+    figure, (top, bottom) = stacked(5.8, (3.0, 0.9))
+    for index, (level, _) in enumerate(of.best()):
+        part = frame[frame["level"] == level]
+        if part.empty:
+            continue
+        style: Any = {"color": color(index), "marker": marker(index), "markersize": 3, "label": of.label(level)}
+        top.plot(part["step"], part["mean"], **style)
+        known = part[part["low"].notna()]
+        if len(known):
+            top.fill_between(known["step"], known["low"], known["high"], color=color(index), alpha=0.18, linewidth=0)
+        bottom.step(part["step"], part["n"], where="post", color=color(index))
+    low, high = frame["mean"].min(), frame["mean"].quantile(0.98)
+    if not log_if_wide(top, frame["mean"]) and math.isfinite(high) and high > low:
+        top.set_ylim(low - 0.08 * (high - low), high + 0.15 * (high - low))
+    top.set(ylabel=f"{of.metric.name}{in_unit(of.metric.unit)}")
+    legend(figure, top)
+    bottom.set(xlabel="step", ylabel="runs n(t)", ylim=(0, None))
+    bottom.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+    return figure

@@ -1,0 +1,39 @@
+"""A panel for each free-running forecast that was made on the way, over the truth."""
+
+import math
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from rnnsweep.report.draw import COLORS, GRID, INK, panels_of
+from rnnsweep.report.view import Subject
+
+
+def data(of: Subject) -> pd.DataFrame:
+    """A column for the truth, then one for each forecast; empty where there is one forecast alone."""
+    found = of.shown.get("forecasts", {})
+    if len(found) < 3:
+        return pd.DataFrame()
+    return pd.DataFrame({name: pd.Series(list(values)) for name, values in found.items()})
+
+
+def title(of: Subject) -> str:
+    return "Forecasts on the way"
+
+
+def caption(frame: pd.DataFrame, of: Subject) -> str:
+    return f"Free-running, of the selected setting's best seed at some of its validations, over the truth ({of.run})."
+
+
+def draw(frame: pd.DataFrame, of: Subject) -> Figure:
+    """Panels of one scale."""
+    truth, *names = frame.columns
+    figure, panels = panels_of(len(names), min(4, math.ceil(len(names) ** 0.5)), 2.6, 1.7)
+    known = frame[truth].dropna()
+    low, high = known.min(), known.max()
+    for name, axes in zip(names, panels, strict=True):
+        axes.plot(known.to_numpy(), color=GRID, linewidth=3)
+        axes.plot(frame[name].dropna().to_numpy(), color=COLORS[0], linewidth=1.2)
+        axes.set_title(name, fontsize=7.5, color=INK)
+        axes.set_ylim(low - 0.3 * (high - low), high + 0.3 * (high - low))
+    return figure

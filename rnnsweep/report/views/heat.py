@@ -1,0 +1,100 @@
+"""Two factors at once: means over settings that have every combination, diverged runs counted in the cells."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from rnnsweep.report.draw import INK, canvas, shortened
+from rnnsweep.report.numbers import number
+from rnnsweep.report.runs import Factor
+from rnnsweep.report.view import Subject
+
+
+def data(of: Subject) -> pd.DataFrame:
+    """A row for each combination: the mean, NaN where no setting has it, and how many runs diverged."""
+    first, second = _factors(of)
+    frame = _runs(of)
+    whole = _whole(frame)
+    if whole.empty or whole.shape[1] < 3:
+        return pd.DataFrame()
+    lost = frame.groupby(["a", "b"])["diverged"].sum()
+    means = whole.mean()
+    return pd.DataFrame(
+        [
+            {
+                first.key: first.levels[a],
+                second.key: second.levels[b],
+                of.metric.name: means.get((a, b), math.nan),
+                "diverged": int(lost.get((a, b), 0)),
+            }
+            for a in range(len(first.levels))
+            for b in range(len(second.levels))
+        ]
+    )
+
+
+def title(of: Subject) -> str:
+    first, second = _factors(of)
+    return f"{first.key} × {second.key}"
+
+
+def caption(frame: pd.DataFrame, of: Subject) -> str:
+    return (
+        f"Mean {of.metric.name} over the {len(_whole(_runs(of)))} settings (means over seeds) that have every "
+        "combination shown; div.: diverged runs."
+    )
+
+
+def draw(frame: pd.DataFrame, of: Subject) -> Figure:
+    """A cell for each combination, dark where it is good."""
+    first, second = _factors(of)
+    shape = len(first.levels), len(second.levels)
+    grid, lost = (frame[name].to_numpy().reshape(shape) for name in (of.metric.name, "diverged"))
+    figure, (axes,) = canvas(1, 1.9 + 0.85 * shape[1], 1.3 + 0.5 * shape[0])
+    axes.imshow(grid, cmap="YlGnBu_r" if of.metric.lower else "YlGnBu", aspect="auto", alpha=0.85)
+    low, high = np.nanmin(grid), np.nanmax(grid)
+    for a, b in np.ndindex(shape):
+        dark = ((grid[a, b] - low) / (high - low + 1e-12) < 0.4) == of.metric.lower
+        _write(axes, (b, a), grid[a, b], lost[a, b], bool(dark))
+    axes.set_xticks(range(shape[1]), [shortened(level) for level in second.levels])
+    axes.set_yticks(range(shape[0]), [shortened(level) for level in first.levels])
+    axes.set(xlabel=second.key, ylabel=first.key)
+    axes.grid(visible=False)
+    return figure
+
+
+def _write(axes: Axes, place: tuple[int, int], value: float, lost: int, dark: bool) -> None:
+    known = math.isfinite(value)
+    shade = "#ffffff" if dark and known else "#111111" if known else INK
+    style: Any = {"ha": "center", "va": "center", "fontsize": 8.5, "color": shade}
+    axes.annotate(number(value) + (f"\n{lost} div." if lost else ""), place, **style)
+
+
+def _factors(of: Subject) -> tuple[Factor, Factor]:
+    assert of.factor is not None
+    assert of.other is not None
+    return of.factor, of.other
+
+
+def _runs(of: Subject) -> pd.DataFrame:
+    first, second = _factors(of)
+    frame = pd.DataFrame(
+        {
+            "block": of.runs.blocks(first, second.key, *second.together, *second.derived),
+            "a": first.column,
+            "b": second.column,
+            "value": of.runs.values(of.metric.name),
+            "diverged": (of.runs.frame["state"] == "diverged").to_numpy(),
+        }
+    )
+    return frame[(frame["a"] >= 0) & (frame["b"] >= 0)]
+
+
+def _whole(frame: pd.DataFrame) -> pd.DataFrame:
+    """The settings that have every combination which occurs."""
+    table = frame.pivot_table(index="block", columns=["a", "b"], values="value", aggfunc="mean")
+    return table[[pair for pair in table.columns if table[pair].notna().any()]].dropna()
