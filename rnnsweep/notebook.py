@@ -11,13 +11,15 @@ A sweep is started by its command, as in a terminal: its workers are processes.
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
-from hydra.errors import ConfigCompositionException
+from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
 from rnnsweep.cli import CONF
 from rnnsweep.config import plain
+from rnnsweep.errors import ConfigError
 from rnnsweep.interpolation import settled
-from rnnsweep.mistakes import admit
+from rnnsweep.mistakes import admit, told
 from rnnsweep.naming import named
 from rnnsweep.record import RunStore
 from rnnsweep.run import Run, prepare
@@ -31,8 +33,7 @@ def composed(*overrides: str) -> Run:
         overrides: as on the command line, such as "task=parity".
 
     Raises:
-        ConfigError: a setting or its value is wrong.
-        HydraException: an override cannot be read, or a group has no such choice.
+        ConfigError: a setting or its value is wrong, an override cannot be read, or a group has no such choice.
     """
     with initialize_config_dir(str(CONF)):
         config = _admitting([*overrides])
@@ -45,10 +46,10 @@ def composed(*overrides: str) -> Run:
 def _admitting(overrides: list[str]) -> DictConfig:
     try:
         return compose("config", overrides, return_hydra_config=True)
-    except ConfigCompositionException as error:
-        admitted = admit(error, overrides)
+    except (HydraException, OmegaConfBaseException) as error:
+        admitted = admit(error, overrides) if isinstance(error, ConfigCompositionException) else None
         if admitted is None:
-            raise
+            raise ConfigError("the overrides", str(told(error, overrides))) from None
         return _admitting(admitted)
 
 
@@ -62,8 +63,7 @@ def train(*overrides: str) -> RunStore:
         The files of the run.
 
     Raises:
-        ConfigError: a setting or its value is wrong.
-        HydraException: an override cannot be read, or a group has no such choice.
+        ConfigError: a setting or its value is wrong, an override cannot be read, or a group has no such choice.
     """
     run = composed(*overrides)
     out = Path(run.config["out"])

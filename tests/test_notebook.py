@@ -43,6 +43,15 @@ WRONG = [
     ("train.hidden_size=8", "TrainConfig has no parameter `hidden_size`. Did you mean `cell.hidden_size`?"),
     ("hydra.swepper.name=x", "hydra.swepper: there is no such setting. Did you mean `sweeper`?"),
     ("hydra.sweeper.wokers=2", "hydra.sweeper.wokers: there is no such setting. Did you mean `workers`?"),
+    ("cell=gruu", "the overrides: `cell=gruu`: there is no cell `gruu`. Did you mean `gru`?"),
+    ("cell=gru,rnn", "the overrides: `cell=gru,rnn`: several values are a sweep"),
+    ("cell.hidden_size=[", "the overrides: `cell.hidden_size=[`: cannot be read as KEY=VALUE"),
+    ("task.path=имена", "a text goes in quotes"),
+    ("cell", "the overrides: "),
+    ("cell.hidden_size=${nothing}", "nothing"),
+    ("~cell", "a run needs one cell"),
+    ("seed=x", "seed: expected an integer"),
+    ("task.examples=null", "task.examples: "),
 ]
 
 
