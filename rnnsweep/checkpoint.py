@@ -23,6 +23,8 @@ ROWS_REMEDY = "bring the file back; or delete last.pt, and the same command star
 REMEDY = "delete best.pt and record.json: the command that trained the run then writes both again, from last.pt"
 """What to do about a damaged best.pt."""
 
+DAMAGED = "is damaged (cut short, changed, or of another program)"
+
 
 def save(store: RunStore, name: str, content: Content) -> None:
     """Writes a checkpoint; the old or the new one is there at any time."""
@@ -44,6 +46,8 @@ def last(store: RunStore, like: Content, steps: int) -> Content | None:
     """
     path = store.path / "last.pt"
     found, problem = _read(path, {name: value for name, value in like.items() if name not in OPTIONAL})
+    if found is not None and not _is_sound(found):
+        found, problem = None, DAMAGED
     if problem:
         aside = path.with_name("last.pt.damaged")
         with files.faults(path):
@@ -62,6 +66,8 @@ def best(store: RunStore) -> Content:
     """
     path, name = store.path / "best.pt", store.path.resolve().name
     found, problem = _read(path, {"run": name, "step": 0, "weights": {}, "assets": {}})
+    if found is not None and not all(isinstance(weight, Tensor) for weight in found["weights"].values()):
+        problem = DAMAGED
     if problem:
         raise ConfigError(str(path), f"{problem}; {REMEDY}")
     if found is None:
@@ -116,7 +122,7 @@ def _read(path: Path, like: Content) -> tuple[Content | None, str]:
     except Exception:  # torch.load raises whatever the bytes lead it to
         torn, found = "all of it", None
     if torn or not isinstance(found, dict) or not _fits({name: found.get(name) for name in like}, like):
-        return None, "is damaged (cut short, changed, or of another program)"
+        return None, DAMAGED
     if found["run"] != like["run"]:
         return None, f"is a checkpoint of another run, {found['run']}"
     return found, ""
@@ -130,6 +136,20 @@ def _fits(found: Any, like: Any) -> bool:
         named = isinstance(found, dict) and (not like or found.keys() == like.keys())
         return named and all(_fits(found[name], like[name]) for name in like)
     return isinstance(found, type(like)) and type(found) is not bool
+
+
+def _is_sound(found: Content) -> bool:
+    """Whether the parts of last.pt that are empty at a run's first step, or may lack, hold what they should."""
+    standing = found["standing"]
+    numbers = (*standing["last"].values(), *standing["best"].values())
+    tensors = (*found["tally"].values(), *found["state"])
+    return (
+        isinstance(found.get("kernel"), str | None)
+        and shapes.holds(found, {"code": shapes.CODE})
+        and all(isinstance(number, int | float) for number in numbers)
+        and all(isinstance(tensor, Tensor) for tensor in tensors)
+        and all(isinstance(glimpse, dict) for glimpse in standing["glimpses"])
+    )
 
 
 def _check(store: RunStore, found: Content, steps: int) -> None:

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rnnsweep import files
+from rnnsweep import files, shapes
 
 FOLDER = ".study"
 """In the study's directory: plans, the workers' states, and what was measured of stacks."""
@@ -70,7 +70,7 @@ class Searched:
 
 def read(path: Path) -> list[Planned] | None:
     """The runs of one plan's file; None where it is damaged, which is said once."""
-    return files.read(path, list[Planned])
+    return files.read(path, list[Planned], lambda runs: all(shapes.holds(run.config, shapes.CONFIG) for run in runs))
 
 
 def searched(study: Path) -> list[Searched]:

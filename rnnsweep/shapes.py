@@ -3,23 +3,29 @@
 from typing import Any
 
 Json = dict[str, Any]
+Kinds = dict[Any, Any]
 
-CODE: Json = {"rnnsweep": str, "files": dict, "commits": {"rnnsweep": dict, "working directory": dict}, "before": list}
-"""Types by name, at each depth."""
-CONFIG: Json = {
+CODE: Kinds = {
+    "rnnsweep": str,
+    "files": {...: str},
+    "commits": {"rnnsweep": dict, "working directory": dict},
+    "before": list,
+}
+"""Types by name, at each depth; `...` stands for all names."""
+CONFIG: Kinds = {
     **dict.fromkeys(("task", "cell", "pooling", "optimizer", "train", "choices"), dict),
     "seed": int,
     "packages": list,
     "fingerprint": str,
     "code": CODE,
 }
-ENVIRONMENT: Json = {"versions": dict, "execution": list, "command": list, "stack": int, "code": CODE}
+ENVIRONMENT: Kinds = {"versions": dict, "execution": list, "command": list, "stack": int, "code": CODE}
 
 
-def holds(content: Any, kinds: Json) -> bool:
+def holds(content: Any, kinds: Kinds) -> bool:
     """Whether all that `kinds` names has the type that stands there, or is not there."""
-    return isinstance(content, dict) and all(
-        name not in content
-        or (holds(content[name], kind) if isinstance(kind, dict) else isinstance(content[name], kind))
-        for name, kind in kinds.items()
-    )
+    if not isinstance(content, dict):
+        return False
+    named = [(content[name], kind) for name, kind in kinds.items() if name in content]
+    named += [(value, kinds[...]) for value in content.values() if ... in kinds]
+    return all(holds(value, kind) if isinstance(kind, dict) else isinstance(value, kind) for value, kind in named)

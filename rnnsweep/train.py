@@ -435,7 +435,7 @@ class Trainer:
             "scan": True,
         }
         (kernel,) = before if len(before) == 1 else (None,)
-        if self.config.kernel == "auto" and kernel is not None and can[kernel]:
+        if self.config.kernel == "auto" and kernel is not None and can.get(kernel):
             self.stack.kernel = kernel
 
     def _restore(self, row: int, last: dict[str, Any]) -> None:

@@ -41,7 +41,7 @@ LEAVES = {
     "curves": {"record", "lettering"},
     "figures": {"record", "lettering"},
     "help": set(),
-    "planned": {"files"},
+    "planned": {"files", "shapes"},
     "looks": set(),
     "matching": set(),
     "commits": set(),

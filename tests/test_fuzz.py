@@ -4,6 +4,7 @@ In this process: a worker on the plan of four runs, of which two are complete, o
 """
 
 import contextlib
+import dataclasses
 import functools
 import io
 import json
@@ -27,6 +28,7 @@ from rnnsweep.record import RunStore
 from rnnsweep.report.collect import collect
 from rnnsweep.sweep import probe, published
 from rnnsweep.sweep.plan import Plan, Planned
+from rnnsweep.sweep.search import Search, SearchWorker
 from rnnsweep.sweep.view import Progress, closing_table
 from rnnsweep.sweep.worker import Worker, WorkOptions
 from rnnsweep.train import Trainer
@@ -142,7 +144,7 @@ def damage(path: Path, how: str, data: st.DataObject) -> None:
         path.write_bytes(before[:at] + data.draw(st.binary(min_size=1, max_size=9)) + before[at + 1 :])
     elif path.suffix == ".pt":
         torch.save(retyped(torch.load(path, weights_only=True), choose), path)
-    elif path.suffix == ".jsonl":
+    elif path.suffix in (".jsonl", ".journal"):
         lines = before.decode().splitlines()
         at = data.draw(st.integers(0, len(lines) - 1))
         lines[at] = json.dumps(retyped(json.loads(lines[at]), choose))
@@ -223,3 +225,65 @@ def test_the_same_command_makes_all_whole_or_names_the_file(whole: Plan, cut: Pl
                 assert str(path) in error
             else:
                 assert weights(plan.store(each)) == weights(whole.store(each))
+
+
+# A search -------------------------------------------------------------------------------------------------------
+
+LR = {"optimizer.lr": {"name": "FloatDistribution", "attributes": {"low": 1e-3, "high": 1e-1, "log": True}}}
+
+
+def described(composed: Compose, study: Path) -> Search:
+    config = composed(*SHORT, f"out={study}")
+    return Search(study, "random", "none", 4, ("val/loss",), (0,), None, {}, {"": (config, LR)}, {})
+
+
+def search(what: Search) -> None:
+    """What the command does: new trials first, then what of complete ones is damaged."""
+    loaded, options = Search.load(what.save()), WorkOptions(1, 1)
+    loaded.retry(loaded.open())
+    SearchWorker(loaded, options, StopRequest()).work()
+    Worker(loaded.damaged(loaded.open()), options, StopRequest()).work()
+
+
+@pytest.fixture(scope="module")
+def half(composed: Compose, tmp_path_factory: pytest.TempPathFactory) -> Search:
+    """Two of four trials."""
+    whole = described(composed, tmp_path_factory.mktemp("search") / "study")
+    search(dataclasses.replace(whole, n_trials=2))
+    return whole
+
+
+@pytest.fixture(scope="module")
+def found(half: Search, tmp_path_factory: pytest.TempPathFactory) -> Search:
+    """All four."""
+    study = tmp_path_factory.mktemp("found") / "study"
+    shutil.copytree(half.study, study)
+    search(dataclasses.replace(half, study=study))
+    return dataclasses.replace(half, study=study)
+
+
+def told(what: Search) -> list[Any]:
+    return [(trial.state.name, trial.params, trial.values) for trial in what.open().trials]
+
+
+@settings(max_examples=40, deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_a_damaged_search_is_made_whole_or_the_file_is_named(half: Search, found: Search, data: st.DataObject) -> None:
+    tell_once.cache_clear()
+    said = io.StringIO()
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(said):
+        study = Path(folder) / "study"
+        shutil.copytree(half.study, study)
+        paths = sorted([*(study / ".study").glob("*.j*"), *study.glob("*/record.json"), *study.glob("*/best.pt")])
+        path = paths[data.draw(st.integers(0, len(paths) - 1))]
+        damage(path, data.draw(st.sampled_from(HOW)), data)
+        what = dataclasses.replace(half, study=study)
+        if error := refused(lambda: search(what)):
+            assert str(path) in error
+            return
+        alike = told(what) == told(found)
+        assert alike or (path.name == "optuna.journal" and str(path) in said.getvalue())
+        for trial in found.open().trials if alike else ():
+            (name,) = trial.user_attrs["runs"]
+            assert outcome(RunStore(study / name)) == outcome(RunStore(found.study / name))
+        assert all(state == "COMPLETE" for state, _, _ in told(what))

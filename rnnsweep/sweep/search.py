@@ -144,6 +144,12 @@ class Search:
         """The directories of the runs of those trials that are over, or of those that are not."""
         return [store for trial in trials if trial.state.is_finished() == over for store in self._stores(trial)]
 
+    def damaged(self, study: "optuna.Study") -> Plan:
+        """The runs of complete trials of which a record or a best.pt is damaged: they are to be written again."""
+        complete = [trial for trial in counted(study) if trial.state.name == "COMPLETE"]
+        hurt = [trial for trial in complete if any(map(_is_damaged, self._stores(trial)))]
+        return Plan(self.study, [run for trial in hurt for run in self.planned(trial)])
+
     @contextmanager
     def one_at_a_time(self) -> Iterator[None]:
         """Between the count of the trials and the next one no other worker asks."""
@@ -195,6 +201,11 @@ def counted(study: "optuna.Study") -> "list[optuna.trial.FrozenTrial]":
 def corner(config: Config, space: Space) -> Config:
     """The config at one corner of the space."""
     return with_values(config, at_corner(space))
+
+
+def _is_damaged(store: RunStore) -> bool:
+    """Whether a run that is over needs work; one whose directory somebody deleted does not."""
+    return (store.path / "record.json").exists() and store.outcome() is None
 
 
 def _typed(value: Any) -> str:

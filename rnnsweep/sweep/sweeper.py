@@ -196,6 +196,8 @@ class StudySweeper:
             if self.settings.published:
                 published.tell(self.settings.published, search.study)
             self._launch(WorkTask(search.save().resolve(), self._options(count)), count, search.study)
+        if (again := search.damaged(trials.study)).runs:
+            self._launch(WorkTask(again.save().resolve(), self._options(count)), count, search.study)
         print(trials.closing_table(), flush=True)
         return not (trials.failed or trials.left)
 
