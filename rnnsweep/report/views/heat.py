@@ -59,7 +59,7 @@ def draw(frame: pd.DataFrame, of: Subject) -> Figure:
     low, high = np.nanmin(grid), np.nanmax(grid)
     for a, b in np.ndindex(shape):
         dark = ((grid[a, b] - low) / (high - low + 1e-12) < 0.4) == of.metric.lower
-        _write(axes, (b, a), grid[a, b], lost[a, b], bool(dark))
+        _write(axes, (b, a), float(grid[a, b]), int(lost[a, b]), bool(dark))
     axes.set_xticks(range(shape[1]), [shortened(level) for level in second.levels])
     axes.set_yticks(range(shape[0]), [shortened(level) for level in first.levels])
     axes.set(xlabel=second.key, ylabel=first.key)
