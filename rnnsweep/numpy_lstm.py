@@ -7,7 +7,6 @@ Arrays: x (batch, time, in), h and c (batch, hidden); W (4 hidden, in), U (4 hid
 blocks of rows for the gates i, f, g, o, as in nn.LSTM.
 """
 
-import argparse
 import dataclasses
 import json
 import sys
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnsweep.terminal import command
+from rnnsweep.terminal import Arguments, between, command
 
 Array = NDArray[np.floating[Any]]
 Past = list[tuple[Array, ...]]
@@ -189,12 +188,15 @@ def train(settings: Settings) -> dict[str, Any]:
 
 @command("rnnsweep.numpy_lstm")
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m rnnsweep.numpy_lstm", description=__doc__.split("\n")[0])
-    for field in dataclasses.fields(Settings):
-        parser.add_argument(f"--{field.name}", type=type(field.default), default=field.default)
+    parser = Arguments(prog="python -m rnnsweep.numpy_lstm", description=__doc__.split("\n")[0])
+    for name, default in dataclasses.asdict(Settings()).items():
+        least = 0 if name in ("epochs", "noise", "seed") else 1 if isinstance(default, int) else 1e-9
+        parser.add_argument(f"--{name}", type=between(type(default), least), default=default)
     parser.add_argument("--output", type=Path, help="write the result there, as JSON")
     arguments = vars(parser.parse_args())
     output = arguments.pop("output")
+    if output and not output.parent.is_dir():
+        parser.error(f"argument --output: there is no directory {output.parent}")
     text = json.dumps(train(Settings(**arguments)), indent=2)
     output.write_text(text + "\n", encoding="utf-8") if output else print(text)
 

@@ -5,7 +5,7 @@ import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rnnsweep.terminal import Arguments, command
+from rnnsweep.terminal import Arguments, between, command
 
 if TYPE_CHECKING:
     from torch import nn
@@ -13,10 +13,6 @@ if TYPE_CHECKING:
     from rnnsweep.tasks.base import AbstractTask
     from rnnsweep.tasks.charlm import CharLM
     from rnnsweep.tasks.names_gen import NamesGen
-
-
-MOST = 1_000_000
-"""The largest number that an option takes."""
 
 
 @command("rnnsweep.sample")
@@ -101,9 +97,9 @@ def _options() -> argparse.Namespace:
         help="what the text begins with, or the source to answer",
     )
     parser.add_argument("--label", help="the class of the names to write (one of each)")
-    parser.add_argument("--temperature", type=_at_least(float, 0), default=0.8, help="0 takes the likeliest (0.8)")
-    parser.add_argument("--top-k", type=_at_least(int, 0), default=0, help="draw from the k likeliest; 0: all (0)")
-    parser.add_argument("--length", type=_at_least(int, 0), default=400, help="characters to write (400)")
+    parser.add_argument("--temperature", type=between(float, 0), default=0.8, help="0 takes the likeliest (0.8)")
+    parser.add_argument("--top-k", type=between(int, 0), default=0, help="draw from the k likeliest; 0: all (0)")
+    parser.add_argument("--length", type=between(int, 0), default=400, help="characters to write (400)")
     parser.add_argument("--seed", type=int, default=0, help="another seed, another text (0)")
     return parser.parse_args()
 
@@ -112,17 +108,6 @@ def _text(value: str) -> str:
     if not value:
         raise argparse.ArgumentTypeError("a prompt has at least one character")
     return value
-
-
-def _at_least(kind: type[int] | type[float], least: int):  # type: ignore[no-untyped-def]
-    def parse(value: str) -> float:
-        number = kind(value)
-        if not least <= number <= MOST:
-            raise argparse.ArgumentTypeError(f"expected {least} to {MOST}, got {value}")
-        return number
-
-    parse.__name__ = kind.__name__
-    return parse
 
 
 if __name__ == "__main__":

@@ -83,6 +83,19 @@ class Arguments(argparse.ArgumentParser):
         sys.exit(complain(name, f"{message}; --help shows what there is", 2))
 
 
+def between(kind: type[int] | type[float], least: float, most: float = 1_000_000) -> Callable[[str], float]:
+    """The type of an argument that is a number from `least` to `most`."""
+
+    def parse(text: str) -> float:
+        number = kind(text)
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"expected {least} to {most}, got {text}")
+        return number
+
+    parse.__name__ = kind.__name__  # argparse names it where a text is no number
+    return parse
+
+
 def _check_place() -> None:
     """Raises a MachineError where the working directory was deleted: torch would end the process over it."""
     try:
