@@ -99,14 +99,15 @@ def oneline(text: str) -> str:
 def anchor(*parts: Any) -> str:
     """A name for a file, and an address inside the page, of ASCII letters and digits.
 
-    A part that holds more than words, dots and underscores gets a digest, so that different parts stay different.
+    A part that is no key (`cell.hidden_size`), name or section (`capacity: charlm`) gets a digest, so that different
+    parts stay different.
     """
     return "-".join(_addressed(str(part)) for part in parts)
 
 
 def _addressed(part: str) -> str:
     plain = re.sub(r"[^A-Za-z0-9]", "_", part)
-    return plain if re.fullmatch(r"[A-Za-z0-9]+(?:[._][A-Za-z0-9]+)*", part) else f"{plain}_{_digest(part)}"
+    return plain if re.fullmatch(r"[A-Za-z0-9]+(?:(?:[._]|: )[A-Za-z0-9]+)*", part) else f"{plain}_{_digest(part)}"
 
 
 def _digest(text: str) -> str:
