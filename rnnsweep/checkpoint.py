@@ -52,7 +52,7 @@ def last(store: RunStore, like: Content, steps: int) -> Content | None:
         aside = path.with_name("last.pt.damaged")
         with files.faults(path):
             path.replace(aside)
-        tell_once(f"{path} {problem}; it is now {aside.name}, and the run starts over")
+        tell_once(f"{files.shown(path)} {problem}; it is now {aside.name}, and the run starts over")
     if found is not None:
         _check(store, found, steps)
     return found

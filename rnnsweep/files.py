@@ -47,8 +47,17 @@ def read(path: Path, shape: Callable[..., Shape], sound: Sound[Shape] | None = N
         raise MachineError(path, error, "read") from error
     found = parsed(content, shape, sound)
     if found is None:
-        tell_once(f"{path} is damaged (cut short, or of another program); it counts as absent")
+        tell_once(f"{shown(path)} is damaged (cut short, or of another program); it counts as absent")
     return found
+
+
+def shown(path: Path) -> str:
+    """A path as a person types it, the same in all processes of a command: below the working directory without it."""
+    try:
+        here, whole = Path.cwd(), path.absolute()
+    except OSError:  # somebody deleted the working directory
+        return str(path)
+    return str(whole.relative_to(here) if whole.is_relative_to(here) else whole)
 
 
 def parsed(content: bytes, shape: Callable[..., Shape], sound: Sound[Shape] | None = None) -> Shape | None:

@@ -242,7 +242,8 @@ class RunStore:
         now, then = self.sizes(), record.sizes if record else {}
         changed = [name for name, size in now.items() if size != then.get(name, size)]
         for name in changed:
-            tell_once(f"{self.path / name} is damaged: {now[name]:,} bytes, and {then[name]:,} when the run ended")
+            path = files.shown(self.path / name)
+            tell_once(f"{path} is damaged: {now[name]:,} bytes, and {then[name]:,} when the run ended")
         return None if "best.pt" in changed else record
 
     def sizes(self) -> dict[str, int]:

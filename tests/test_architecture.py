@@ -101,3 +101,10 @@ def test_only_the_execution_layer_knows_of_batching() -> None:
     for path in FILES:
         if part(path) not in ("stack", "kernels"):
             assert not any("vmap" in dotted or "functional_call" in dotted for dotted in imported(path)), path
+
+
+def test_locks_are_taken_in_one_place() -> None:
+    """A file system without locks is dealt with there."""
+    for path in FILES:
+        if part(path) != "locks":
+            assert not any(dotted.split(".")[0] in ("fcntl", "filelock") for dotted in imported(path)), path

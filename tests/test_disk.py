@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 import records
+import torch
 from conftest import Compose
 from test_kernels import chosen
 
-from rnnsweep import files, planned, run, single, status
+from rnnsweep import checkpoint, files, planned, run, single, status
 from rnnsweep.errors import ConfigError, MachineError, tell_once
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.report.collect import collect
@@ -296,6 +297,52 @@ def test_progress_counts_a_damaged_record_as_to_do(plan: Plan, undisturbed: dict
     progress.look()
     assert progress.counts == {"complete": 1, "to do": 1}
     assert work(plan) == undisturbed
+
+
+# Files of a finished run ----------------------------------------------------------------------------------------
+
+
+def cut_short(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def test_a_damaged_best_pt_of_a_finished_run_is_written_again(
+    plan: Plan, undisturbed: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    work(plan)
+    store = plan.store(plan.runs[0])
+    before = checkpoint.best(store)["weights"]
+    cut_short(store.path / "best.pt")
+    assert store.record() is not None
+    assert store.outcome() is None
+    assert f"{store.path}/best.pt is damaged: 100 bytes" in capsys.readouterr().err
+    assert work(plan) == undisturbed
+    after = checkpoint.best(store)["weights"]
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_other_damage_to_a_finished_run_is_told_and_its_record_stays(
+    plan: Plan, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work(plan)
+    store = plan.store(plan.runs[0])
+    record, config, content = store.record(), store.config(), (store.path / "record.json").read_bytes()
+    cut_short(store.path / "metrics.jsonl")
+    cut_short(store.path / "config.json")
+    assert store.outcome() == record
+    assert store.config() == config
+    told = capsys.readouterr().err
+    assert f"{store.path}/metrics.jsonl is damaged: 100 bytes" in told
+    assert f"{store.path}/config.json is damaged" in told
+    (store.path / "best.pt").unlink()  # somebody wants room
+    work(plan)
+    assert (store.path / "record.json").read_bytes() == content
+
+
+def test_a_file_is_named_alike_wherever_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert files.shown(Path("a/b")) == files.shown(tmp_path / "a" / "b") == "a/b"
+    assert files.shown(tmp_path.parent / "c") == str(tmp_path.parent / "c")
 
 
 # The command ----------------------------------------------------------------------------------------------------

@@ -79,7 +79,7 @@ def _mend(path: Path) -> None:
         raise ConfigError(str(path), f"line {whole.index(False) + 1} of {len(lines)} is damaged; {remedy}")
     if kept < len(lines):
         os.truncate(path, sum(map(len, lines[:kept])))
-        tell_once(f"the last line of {path} was cut short, by a kill or a full disk; it is removed")
+        tell_once(f"the last line of {files.shown(path)} was cut short, by a kill or a full disk; it is removed")
 
 
 def _is_operation(line: bytes) -> bool:

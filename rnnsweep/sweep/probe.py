@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from rnnsweep import files, run
+from rnnsweep import files, locks, run
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.record import RunStore
 from rnnsweep.run import Run
@@ -36,17 +36,14 @@ class Probed:
 
 def stack_size(like: Run, available: int, folder: Path) -> int:
     """The size of the stack in which a run like this one advances fastest, at most `available`."""
-    known = _known(folder)
     key = f"{like.signature[:16]} {platform.node()} {torch.get_num_threads()}"
-    if key not in known or (known[key].grows and known[key].tried < min(available, SIZES[-1])):
-        known = _known(folder) | {key: _measure(like, available)}
-        content = json.dumps({name: dataclasses.asdict(probed) for name, probed in known.items()})
-        files.write(folder / "probe.json", content, synced=False)
+    with locks.alone(folder / ".probe.lock"):  # workers neither measure the same nor disturb each other
+        known = files.read(folder / "probe.json", dict[str, Probed]) or {}
+        if key not in known or (known[key].grows and known[key].tried < min(available, SIZES[-1])):
+            known[key] = _measure(like, available)
+            content = json.dumps({name: dataclasses.asdict(probed) for name, probed in known.items()})
+            files.write(folder / "probe.json", content, synced=False)
     return min(available if known[key].grows else known[key].best, available, SIZES[-1])
-
-
-def _known(folder: Path) -> dict[str, Probed]:
-    return files.read(folder / "probe.json", dict[str, Probed]) or {}
 
 
 def _measure(like: Run, available: int) -> Probed:
