@@ -251,8 +251,9 @@ def _settings(config: Json) -> Json:
 
 
 def _value(value: Any) -> Any:
-    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-    return value if isinstance(value, int | float | bool | None) else redacted(text)
+    if value is None or isinstance(value, int | float):
+        return value
+    return redacted(value if isinstance(value, str) else json.dumps(value, sort_keys=True))
 
 
 # What a person types to train it again ---------------------------------------------------------------------------

@@ -79,9 +79,9 @@ def tidy(frame: pd.DataFrame) -> Results:
 
 def _typed(column: pd.Series) -> pd.Series:
     """A column with the type of its values, and NaN for what is not there."""
-    known = column.mask(column.map(lambda value: value is None or value == UNSET), np.nan)
-    numbers = known.map(lambda value: isinstance(value, int | float) and not isinstance(value, bool)).all()
-    return pd.to_numeric(known) if numbers else known.infer_objects()
+    known = [np.nan if value is None or value == UNSET else value for value in column]
+    numbers = {type(value) for value in known} <= {int, float}
+    return pd.Series(known, dtype=float if numbers and np.nan in known else None)
 
 
 def curves(paths: Sequence[str], split: str | None = None, metric: str | None = None) -> pd.DataFrame:
