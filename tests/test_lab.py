@@ -37,7 +37,7 @@ def test_each_study_is_planned_as_its_own_command_would_but_for_what_is_given() 
     assert {run.config["seed"] for run in first} == {7}
     assert {run.config["cell"]["hidden_size"] for run in first} == {32, 64, 128}
     alone, arguments = sweeper("+study=seqmean", "train.steps=5", "optimizer.lr=1e-3,2e-3")
-    assert [run.id for run in second] == [run.id for run in alone._plan(arguments).runs]
+    assert [run.id for run in second] == [run.id for run in alone._prepared(arguments).runs]
     assert {run.config["train"]["steps"] for run in [*first, *second]} == {5}
     assert {run.config["out"] for run in second} == {"multirun/both/seqmean"}
     assert "+study=seqmean" in second[0].command(Path("out"))
@@ -57,7 +57,7 @@ def test_a_setting_that_one_of_them_lacks_is_refused_before_any_run() -> None:
 
 def test_the_lab_leaves_out_what_is_deleted_and_has_a_figure_for_each() -> None:
     made, arguments = sweeper("+study=lab", "~hydra.sweeper.studies.capacity")
-    names = [part.name for part, _ in made._parts(arguments)]
+    names = [part.settings.name for part, _ in made._parts(arguments)]
     assert "lab/capacity" not in names
     assert len(names) > 10
     assert set(gallery().FIGURES) <= set(choices("study"))

@@ -53,7 +53,7 @@ def launched(study: Path, work: Callable[[Scripted], None], workers: int = 1) ->
     plan = study / ".study" / "plan-1.json"
     plan.write_text("[]")
     task = Scripted(plan, WorkOptions(), work)
-    made = launcher.LocalLauncher([])
+    made = launcher.LocalLauncher(gpus=[])
     made.task = task
     made.launch([[]] * workers, 0)
     return task
