@@ -77,7 +77,15 @@ def fill(task: Scripted) -> None:
     raise MachineError(task.study / "a" / "last.pt", OSError(28, "No space left on device"))
 
 
-@pytest.mark.parametrize(("work", "said"), [(die, "SIGKILL"), (break_, "ZeroDivisionError: no such run")])
+def leave(_: Scripted) -> None:
+    """As a library does that finds a fault of its own."""
+    os._exit(3)
+
+
+@pytest.mark.parametrize(
+    ("work", "said"),
+    [(die, "SIGKILL"), (break_, "ZeroDivisionError: no such run"), (leave, "it ended with exit code 3")],
+)
 def test_a_worker_that_ends_before_any_run_got_further_is_tried_five_times(
     work: Callable[[Scripted], None], said: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -87,7 +95,7 @@ def test_a_worker_that_ends_before_any_run_got_further_is_tried_five_times(
     assert "Traceback" not in error
     lines = error.splitlines()
     assert said in lines[-1]
-    assert "worker 1 of 1 is given up: it ended 5 times in a row" in lines[-1]
+    assert "a worker is given up after 5 tries in a row in which no run got further: " in lines[-1]
     assert len(lines) == 1 + (work is not die)  # an error is told once
     if work is break_:
         assert (tmp_path / ".study" / "errors.log").read_text().count("Traceback") == 5
@@ -153,11 +161,10 @@ def test_workers_that_cannot_be_started_leave_the_work_to_the_others(
         (task.study / "done-1").touch()
 
     monkeypatch.setattr(ForkProcess, "start", only_one)
-    task = launched(tmp_path, works, workers=2)
+    task = launched(tmp_path, works, workers=3)  # two cannot be started, and that is told once
     assert task.left() == 2
     (line,) = capfd.readouterr().err.splitlines()
-    assert "worker 2 of 2 is given up" in line
-    assert "Resource temporarily unavailable: allow more processes (`ulimit -u`) or memory" in line
+    assert "it cannot be started (Resource temporarily unavailable); allow more processes (`ulimit -u`)" in line
 
 
 def test_a_study_that_is_deleted_ends_its_sweep(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ class LocalLauncher:
         """
         self.streams = sys.stdout, sys.stderr
         with listening() as stop:
-            places = [Place(index, len(job_overrides), self.task, self._fork) for index in range(len(job_overrides))]
+            places = [Place(index, self.task, self._fork) for index in range(len(job_overrides))]
             for place in places:
                 place.look()
             view = self.task.view()

@@ -24,13 +24,12 @@ class Place:
 
     Args:
         index: which of the workers.
-        count: how many there are.
         task: what it works on.
         fork: starts its process; returns it, and the end of a pipe that tells the error it ends with.
     """
 
-    def __init__(self, index: int, count: int, task: WorkTask, fork: Callable[[int], tuple[ForkProcess, Connection]]):
-        self.index, self.count, self.task, self.fork = index, count, task, fork
+    def __init__(self, index: int, task: WorkTask, fork: Callable[[int], tuple[ForkProcess, Connection]]):
+        self.index, self.task, self.fork = index, task, fork
         self.worker: ForkProcess | None = None
         self.over = False
         self._deaths, self._due, self._left = 0, 0.0, math.inf
@@ -53,21 +52,30 @@ class Place:
         try:
             self.worker, self._hear = self.fork(self.index)
         except OSError as error:
-            self._again(f"{error.strerror}: allow more processes (`ulimit -u`) or memory, or ask for fewer workers")
+            problem = f"it cannot be started ({error.strerror})"
+            self._again(f"{problem}; allow more processes (`ulimit -u`) or memory, or ask for fewer workers")
 
     def _ended(self, worker: ForkProcess, code: int) -> None:
         self.worker = None
         if code == 0 or code in STOPPED:
             self.over = True
         elif code > 0:
-            said = self._hear.recv() if self._hear.poll() else f"exit code {code}"
+            said = self._said() or f"it ended with exit code {code}"
             if isinstance(said, MachineError):  # the other workers would meet it too
                 raise said
             tell_once(f"a worker ended with an error: {said}")
             self._again(said)
         else:
             cause = signal.Signals(-code).name
-            self._again(cause, self.task.bury(worker.pid or 0, cause))
+            self._again(f"it was ended by {cause}", self.task.bury(worker.pid or 0, cause))
+
+    def _said(self) -> str | MachineError | None:
+        """The error that the worker ended with; None where a library ended it, without a word."""
+        try:
+            said: str | MachineError = self._hear.recv()
+        except EOFError:
+            return None
+        return said
 
     def _again(self, cause: str, in_a_run: bool = False) -> None:
         """Plans the next start: at once where the worker died in a run, whose own deaths are counted, else later."""
@@ -77,6 +85,5 @@ class Place:
         self._due = time.monotonic() + (PAUSE * 2 ** (self._deaths - 1) if self._deaths else 0)
         if self._deaths >= DEATHS:
             self.over = True
-            name = f"worker {self.index + 1} of {self.count}"
-            problem = f"it ended {DEATHS} times in a row while no run got further ({cause})"
-            tell_once(f"{name} is given up: {problem}; the others go on, and the same command tries again")
+            tries = f"{DEATHS} tries in a row in which no run got further"
+            tell_once(f"a worker is given up after {tries}: {cause}; other workers go on, the same command tries again")
