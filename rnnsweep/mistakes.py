@@ -12,15 +12,21 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError
 
 from rnnsweep.errors import ConfigError
+from rnnsweep.secrets import redacted
 
 
 def told(error: Exception, words: Sequence[str]) -> str | None:
-    """One line for an error, or None where it is no mistake of a user.
+    """One line for an error, without passwords, or None where it is no mistake of a user.
 
     Args:
         error: what was raised while a command was composed and checked.
         words: the words of the command, as they were typed.
     """
+    line = _line(error, words)
+    return redacted(line) if line else None
+
+
+def _line(error: Exception, words: Sequence[str]) -> str | None:
     match error:
         case ConfigError():
             return _setting(error, words)

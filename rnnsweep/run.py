@@ -39,6 +39,7 @@ from rnnsweep.matching import nearest
 from rnnsweep.optim import AbstractOptimizer
 from rnnsweep.places import directory
 from rnnsweep.record import Declaration, RunRecord, RunStore
+from rnnsweep.secrets import redacted
 from rnnsweep.tasks.base import AbstractTask, declared
 from rnnsweep.train import Member, Observer, ShouldPrune, TrainConfig, Trainer, never
 from rnnsweep.types import EXECUTION, Showcase
@@ -299,7 +300,7 @@ def fail(name: str, store: RunStore, config: Config, error: str) -> RunRecord:
         steps=max((row["step"] for row in rows), default=0),
         config=config,
         environment=_surroundings(),
-        error=interpolation.hidden(error, config),
+        error=redacted(interpolation.hidden(error, config)),
     )
     try:
         store.finish(record)
@@ -393,7 +394,7 @@ def _surroundings() -> dict[str, Any]:
         "host": platform.node(),
         "platform": platform.platform(),
         "cpus": os.cpu_count(),
-        "command": [sys.executable, *sys.argv],
+        "command": [redacted(word) for word in (sys.executable, *sys.argv)],
     }
 
 

@@ -3,7 +3,7 @@
 import re
 
 _PASSWORD = re.compile(r"(://[^\s:/@]*):[^\s'\"]*@")
-_QUERY = re.compile(r"(://[^\s'\"?]*\?)[^\s'\"]+")
+_QUERY = re.compile(r"(://[^\s'\"?]*\?)[^\s'\"`]+")
 
 
 def redacted(text: str) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, study
 
 pytestmark = pytest.mark.slow
 
@@ -116,6 +116,13 @@ def test_joblib_and_submitit_local(tmp_path: Path) -> None:
         out, error = process.communicate(timeout=200)
         assert process.returncode == 0, out + error
         assert complete(tmp_path / "multirun" / launcher[0]) == 4
+    content = "# @package _global_\nhydra: {sweeper: {name: mine, params: {cell: rnn, seed: range(4)}}}\n"
+    study(tmp_path, "mine", content)  # its jobs compose again, and find the same sweeper
+    own = ("--config-dir", "conf", "+study=mine", "hydra/launcher=submitit_local", "hydra.sweeper.workers=2")
+    process = start(*RUN, "train.steps=100", *own, cwd=tmp_path)
+    out, error = process.communicate(timeout=200)
+    assert process.returncode == 0, out + error
+    assert complete(tmp_path / "multirun" / "mine") == 4
 
 
 def test_joblib_with_a_killed_worker_ends_in_a_line_and_goes_on_with_the_same_command(tmp_path: Path) -> None:

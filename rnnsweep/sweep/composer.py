@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Sequence
+from typing import Any
 
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -24,6 +25,20 @@ class Composer:
     @property
     def is_small(self) -> bool:
         return bool(self.config.get("size") == "small")
+
+    def as_typed(self, name: str) -> Any:
+        """A setting of the sweeper with its interpolations as texts."""
+        return OmegaConf.to_container(self.config.hydra.sweeper)[name]  # type: ignore[call-overload,index]
+
+    def study_words(self) -> list[str]:
+        """The words of this command that chose its study: a launcher that composes again needs them."""
+        words = [str(word) for word in self.config.hydra.overrides.task]
+        return [word for word in words if self.grammar.override(word).key_or_group == "study"]
+
+    def for_launchers(self) -> DictConfig:
+        """The config without what a launcher need not know, for some write it into files: the storage's address."""
+        typed = any(word.lstrip("+").startswith("hydra.sweeper.storage=") for word in self.config.hydra.overrides.hydra)
+        return self.study(self.config.hydra.overrides.task, ("storage",)).config if typed else self.config
 
     @property
     def launcher(self) -> str:

@@ -18,6 +18,7 @@ from omegaconf import DictConfig
 
 from rnnsweep.errors import ConfigError, MachineError
 from rnnsweep.interrupt import Interrupted, listening
+from rnnsweep.secrets import redacted
 from rnnsweep.sweep.machine import visible_gpus
 from rnnsweep.sweep.place import Place
 from rnnsweep.sweep.task import WorkTask
@@ -106,7 +107,7 @@ def _serve(task: WorkTask, gpu: str | None, parent: int, tell: Connection, strea
         tell.send(str(error))
         sys.exit(1)
     except Exception as error:
-        tell.send(f"{type(error).__name__}: {error}{task.keep(traceback.format_exc())}")
+        tell.send(redacted(f"{type(error).__name__}: {error}") + task.keep(traceback.format_exc()))
         sys.exit(1)
 
 

@@ -8,7 +8,6 @@ died finishes it: recovery is a query.
 import dataclasses
 import hashlib
 import json
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,11 +20,13 @@ from rnnsweep.errors import ConfigError, MachineError
 from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.naming import named
 from rnnsweep.record import RunStore
+from rnnsweep.secrets import redacted
 from rnnsweep.sweep.changes import retry_failed
 from rnnsweep.sweep.judge import Judge
 from rnnsweep.sweep.objective import Objective
 from rnnsweep.sweep.plan import FOLDER, Plan, Planned, with_values
 from rnnsweep.sweep.samplers import Pruner, Sampler, Space, at_corner, pruner, sampler, stored, suggest, values
+from rnnsweep.sweep.storage import whole
 from rnnsweep.sweep.worker import IDLE_SECONDS, Claimed, Worker, WorkOptions
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Search:
     """The objectives: `val/loss`, `parameters`, or with a leading `-` what is maximised, `-val/accuracy`."""
     seeds: tuple[int, ...]
     storage: str | None
-    """An SQLAlchemy URL such as postgresql+psycopg://…; None: a journal file in the study's directory."""
+    """What files hold of an SQLAlchemy URL such as postgresql+psycopg://…; None: a journal in the study's directory."""
     groups: dict[str, list[str]]
     """Config groups that are searched over, with the choices."""
     bases: dict[str, tuple[Config, Space]]
@@ -124,8 +125,8 @@ class Search:
         except (ConfigError, MachineError):
             raise
         except Exception as error:
-            place = re.sub(r"//[^@/]*@", "//", self.storage or str(self._journal))
-            problem = f"cannot open {place}: {(str(error).splitlines() or [type(error).__name__])[0]}"
+            said = redacted((str(error).splitlines() or [type(error).__name__])[0])
+            problem = f"cannot open {self.storage or self._journal}: {said}"
             raise ConfigError("hydra.sweeper.storage", problem) from None
 
     def retry(self, study: "optuna.Study", resume_changed: bool = False) -> None:
@@ -164,7 +165,7 @@ class Search:
         from rnnsweep.sweep.journal import Journal
 
         if self.storage is not None:
-            return self.storage
+            return whole(self.storage)
         files.make(self._journal.parent)
         return JournalStorage(Journal(self._journal))
 

@@ -10,6 +10,7 @@ from hydra.core.override_parser.types import Override
 from rnnsweep.config import GROUPS, Config
 from rnnsweep.errors import ConfigError
 from rnnsweep.run import Run, identify
+from rnnsweep.sweep import storage
 from rnnsweep.sweep.composer import Composer
 from rnnsweep.sweep.judge import validations
 from rnnsweep.sweep.objective import Objective, objective
@@ -55,7 +56,7 @@ class SearchPlanner:
             n_trials=self.sweep.n_trials,
             metrics=tuple(map(str, objectives(self.sweep, list(firsts.values())))),
             seeds=self._seeds(seeds),
-            storage=self.sweep.storage,
+            storage=self._storage(),
             groups=groups,
             bases=bases,
             identities={choice: first.id for choice, first in firsts.items()},
@@ -97,6 +98,14 @@ class SearchPlanner:
                 if f"{group}.{name}" not in given:
                     found[f"{group}.{name}"] = grammar.distribution(grammar.override(f"{group}.{name}={text}"))
         return config | of_each_run(self.study), found
+
+    def _storage(self) -> str | None:
+        """What files hold of the storage's address; the whole one goes to the workers."""
+        address = self.sweep.storage
+        if address is None:
+            return None
+        storage.hand_over(address)
+        return storage.kept(str(self.composer.as_typed("storage")), address)
 
     def _seeds(self, text: str) -> tuple[int, ...]:
         values = [setting.value for (setting,) in self.composer.grammar.axis(text)]

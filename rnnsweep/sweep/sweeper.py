@@ -214,11 +214,11 @@ class StudySweeper:
     def _launch(self, task: WorkTask, count: int, study: Path) -> None:
         try:
             launcher = Plugins.instance().instantiate_launcher(
-                hydra_context=self.composer.context, task_function=task, config=self.composer.config
+                hydra_context=self.composer.context, task_function=task, config=self.composer.for_launchers()
             )
         except TypeError as error:  # a setting that the launcher does not have
             raise ConfigError("hydra.launcher", str(error).splitlines()[0]) from None
-        jobs: list[list[str]] = [[] for _ in range(count)]
+        jobs = [self.composer.study_words() for _ in range(count)]
         if self.composer.launcher.startswith("rnnsweep.") or "basic_launcher" in self.composer.launcher:
             try:
                 raise_from(launcher.launch(jobs, initial_job_idx=0))

@@ -9,6 +9,7 @@ from rnnsweep import files
 from rnnsweep.errors import MachineError
 from rnnsweep.planned import FOLDER, WorkerState, worker_file
 from rnnsweep.record import RunStore
+from rnnsweep.secrets import redacted
 
 if TYPE_CHECKING:
     from rnnsweep.sweep.view import Standing, View
@@ -80,7 +81,7 @@ class WorkTask:
         path = self.study / FOLDER / "errors.log"
         try:
             with open(path, "a", encoding="utf-8") as file:
-                file.write(f"{error}\n")
+                file.write(f"{redacted(error)}\n")
         except OSError:
             return ""
         return f"; its traceback is in {path}"

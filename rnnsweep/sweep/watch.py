@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from hydra.core.utils import JobReturn, JobStatus
 
 from rnnsweep.errors import ConfigError, MachineError, tell_once
+from rnnsweep.secrets import redacted
 from rnnsweep.sweep.task import WorkTask
 
 LOOK_SECONDS = 1.0
@@ -60,7 +61,7 @@ def raise_from(results: Sequence[JobReturn]) -> None:
 
 def _sentence(error: Exception, task: WorkTask, left: int) -> str:
     """What a launcher failed of, in a line; all that it said is kept."""
-    said = (str(error).strip().splitlines() or [""])[0].rstrip(".")
+    said = (redacted(str(error)).strip().splitlines() or [""])[0].rstrip(".")
     named = said if isinstance(error, ConfigError) else f"{type(error).__name__}: {said}"
     kept = task.keep("".join(traceback.format_exception(error)))
     return f"the launcher ended with {left} left to do: {named}{kept}; the same command continues"
