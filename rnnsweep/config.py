@@ -175,9 +175,7 @@ def plain(values: Any, choices: Any) -> Config:
     """
     if "study" in values:
         file = f"study/{choices['study']}.yaml" if "study" in choices else "the study's YAML"
-        problem = (
-            f"{file} lacks the first line `# @package _global_`, so its settings stand below `study` and count nothing"
-        )
+        problem = f"{file} lacks the first line `# @package _global_`; without it, nothing that it sets has an effect"
         raise ConfigError("study", problem)
     named = {str(group): name for group, name in choices.items() if not str(group).startswith("hydra/")}
     return {str(key): value for key, value in values.items() if key != "hydra"} | {"choices": named}

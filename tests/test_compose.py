@@ -10,12 +10,13 @@ import torch
 from conftest import Compose, Prepared, Told, study
 
 from rnnsweep import run
-from rnnsweep.errors import ConfigError
+from rnnsweep.errors import ConfigError, tell_once
 from rnnsweep.interpolation import hidden, resolved
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.places import directory, name_below
 from rnnsweep.sweep import precheck
 from rnnsweep.sweep.plan import Plan, Planned
+from rnnsweep.sweep.search import SearchWorker
 from rnnsweep.sweep.skip import Skip
 from rnnsweep.sweep.worker import Worker, WorkOptions
 
@@ -199,6 +200,28 @@ def test_a_worker_refuses_a_config_that_is_not_the_planned_one(composed: Compose
     assert record.status == "failed"
     assert "is not the run that was planned" in str(record.error)
     assert not (tmp_path / planned.id / "metrics.jsonl").exists()
+
+
+def test_a_worker_refuses_a_search_whose_data_are_others(
+    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in (("here", "to be or not to be "), ("there", "that is the question ")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.txt").write_text(text * 200)
+    monkeypatch.setenv("DATA", str(tmp_path / "here"))
+    shape = ("task.text=${oc.env:DATA}/x.txt", "task.seq_len=16", "train.batch_size=4", "train.steps=2")
+    (search,) = prepared("-m", *shape, "optimizer.lr=1e-3,1e-2", "hydra.sweeper.search=random")
+    search.check()
+    monkeypatch.setenv("DATA", str(tmp_path / "there"))
+    with pytest.raises(ConfigError, match="is not the run that was planned"):
+        SearchWorker(search, WorkOptions(1, 1), StopRequest()).work()
+
+
+def test_out_is_told_to_have_no_effect_in_a_sweep(prepared: Prepared, capsys: pytest.CaptureFixture[str]) -> None:
+    tell_once.cache_clear()
+    (plan,) = prepared("-m", "task=parity", "out=elsewhere", "seed=0,1")
+    assert plan.study == Path("multirun/default")
+    assert "`out` is for a single run" in capsys.readouterr().err
 
 
 # Globs ----------------------------------------------------------------------------------------------------------

@@ -61,6 +61,17 @@ def test_params_come_as_lists_or_text(grammar: Grammar) -> None:
     assert [values(axis) for axis in axes] == [[(0,), (1,)], [(None,), (1.0,)], [(None,), (None,)], [(True,)]]
 
 
+LISTS = [["a b,c.txt", "x=(1).txt", "é", "", "it's"], [["iso"], ["a,b", "c"], []], ["range(3)", "[a"], [1.5, -3, True]]
+
+
+@pytest.mark.parametrize("items", LISTS)
+def test_the_items_of_a_list_are_values_whatever_they_hold(items: list[Any], grammar: Grammar) -> None:
+    (axis,) = grammar.axes({"task.text": items})
+    assert [value for (value,) in values(axis)] == items
+    with pytest.raises(ConfigError, match="seed: gives no value"):
+        grammar.axes({"seed": []})
+
+
 def test_paired_values_move_together(grammar: Grammar) -> None:
     axis = grammar.paired({"cell.hidden_size": [8, 16], "optimizer.lr": "1e-2,1e-3"})
     assert values(axis) == [(8, 1e-2), (16, 1e-3)]

@@ -8,7 +8,8 @@ from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
+from hydra.core.override_parser.types import IntervalSweep, Override, Quote, QuotedString, RangeSweep
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from rnnsweep import rng
@@ -133,8 +134,34 @@ class Grammar:
         return [self.axis(text) for text in self.texts(params)]
 
     def texts(self, params: Params) -> list[str]:
-        """The params as overrides of the command line."""
-        return [f"{key}={_text(self._chosen(key, value))}" for key, value in params.items()]
+        """The params as overrides of the command line.
+
+        Raises:
+            ConfigError: a list holds no value.
+        """
+        return [f"{key}={self._text(key, self._chosen(key, value))}" for key, value in params.items()]
+
+    def _text(self, key: str, value: Any) -> str:
+        """A value from a config file in the grammar of the command line: a text is in it, a list is a choice."""
+        if isinstance(value, str):
+            return value
+        if value == []:
+            raise ConfigError(key, "gives no value")
+        return ",".join(map(self._element, value if isinstance(value, list | tuple) else [value]))
+
+    def _element(self, value: Any) -> str:
+        """One value in the grammar of the command line."""
+        if isinstance(value, list):
+            return f"[{','.join(map(self._element, value))}]"
+        if isinstance(value, dict):
+            return f"{{{','.join(f'{key}: {self._element(item)}' for key, item in value.items())}}}"
+        if not isinstance(value, str):
+            return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
+        try:
+            one = not self.parser.parse_override(f"key={value}").is_sweep_override()
+        except HydraException:
+            one = False
+        return value if one and value else QuotedString(value, Quote.double).with_quotes()
 
     def _chosen(self, key: str, value: Any) -> Any:
         """A group is chosen before a run has values, so its interpolations are those of the sweep's config."""
@@ -193,24 +220,6 @@ def _quantile(distribution: Any, share: float) -> Any:
     low, high = distribution.low, distribution.high + whole  # an integer stands for what is up to the next one
     value = low * (high / low) ** share if distribution.log else low + (high - low) * share
     return min(int(value), distribution.high) if whole else float(f"{value:.4g}")
-
-
-def _text(value: Any) -> str:
-    """A value from a config file in the grammar of the command line; a list is a choice."""
-    if isinstance(value, str):
-        return value
-    plain = [_quoted(item) for item in value] if isinstance(value, list | tuple) else [_quoted(value)]
-    return ",".join(plain)
-
-
-def _quoted(value: Any) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list | dict):
-        return OmegaConf.to_yaml(OmegaConf.create({"v": value}), resolve=True).strip()
-    return str(value)
 
 
 def points(blocks: Sequence[list[Axis]]) -> Iterator[dict[str, Setting]]:

@@ -185,6 +185,19 @@ class Search:
             runs.append(Planned(member.id, member.signature, member.written, overrides, fingerprint=member.fingerprint))
         return runs
 
+    def check(self) -> None:
+        """Looks whether this machine has the data that the search was begun with.
+
+        Raises:
+            ConfigError: it has not, or a setting cannot be used here.
+        """
+        for choice, planned in self.identities.items():
+            found = run.identify(corner(*self.bases[choice])).id
+            if found != planned:
+                problem = f"the search's config gives {found}, which is not the run that was planned"
+                reason = "its files or environment variables have changed since; run the search's command again"
+                raise ConfigError(planned, f"{problem}: {reason}")
+
     def suggest(self, trial: "optuna.Trial") -> None:
         """Draws the trial's parameters: the groups first, then what the chosen ones are searched over."""
         for group, choices in self.groups.items():
@@ -225,9 +238,11 @@ class SearchWorker(Worker):
         """Returns when the search has its trials.
 
         Raises:
+            ConfigError: the runs would be others than the search's.
             Interrupted: a signal came; the runs in hand have their checkpoints, and the trial waits for them.
         """
         self._set_threads()
+        self.search.check()
         self.trials = self.search.open()
         try:
             while not self._has_to_stop():

@@ -13,7 +13,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from rnnsweep import files, locks, trackers
-from rnnsweep.errors import ConfigError
+from rnnsweep.errors import ConfigError, tell_once
 from rnnsweep.hidden import tell_hidden
 from rnnsweep.interrupt import Interrupted
 from rnnsweep.places import directory
@@ -58,6 +58,10 @@ class StudySweeper:
 
         torch.set_num_threads(1)  # before a worker is forked: torch must not have started threads
         tell_hidden(self.composer.config.hydra.runtime.config_sources)
+        if any(self.composer.grammar.override(word).key_or_group == "out" for word in arguments):
+            tell_once(
+                "`out` is for a single run; a sweep writes to `hydra.sweep.dir` and there to `hydra.sweeper.name`"
+            )
         trackers.check(OmegaConf.select(self.composer.config, "train.tracker"))
         wholes = [
             (whole, [(part, part._prepared(own)) for part, own in whole._parts(words)])
