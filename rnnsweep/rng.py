@@ -33,7 +33,15 @@ def uniform(seed: int, stream: Stream, *index: int | str) -> Iterator[float]:
 
 @contextmanager
 def seeded(seed: int, stream: Stream, *index: int | str) -> Iterator[None]:
-    """Seeds torch's global generator, which nn's constructors use, within the block; after it, all is as before."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(key(seed, stream, *index))
-        yield
+    """Seeds torch's global generator, which nn's constructors use, within the block; after it, all is as before.
+
+    Inside, torch has one thread: with more, an orthogonal matrix would come out with other last digits.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(key(seed, stream, *index))
+            yield
+    finally:
+        torch.set_num_threads(threads)

@@ -8,6 +8,7 @@ import platform
 import resource
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ from rnnsweep.config import (
 from rnnsweep.diagnostics import diagnose
 from rnnsweep.errors import ConfigError, MachineError, tell_once
 from rnnsweep.interrupt import StopRequest
-from rnnsweep.kernels import fused
+from rnnsweep.kernels import fused, threads
 from rnnsweep.matching import nearest
 from rnnsweep.optim import AbstractOptimizer
 from rnnsweep.places import directory
@@ -228,32 +229,45 @@ def device(train: TrainConfig) -> torch.device:
 
 
 def execute(
-    runs: Sequence[tuple[Run, RunStore]], observer: Observer, stop: StopRequest, should_prune: ShouldPrune = never
+    runs: Sequence[tuple[Run, RunStore]],
+    observer: Observer,
+    stop: StopRequest,
+    should_prune: ShouldPrune = never,
+    study: Path | None = None,
 ) -> list[RunRecord]:
     """Trains claimed runs of one signature as a stack and writes their records; resumes from their checkpoints.
 
     When half of a stack's members have ended, they are recorded and leave it; the others go on as a smaller stack.
+    `study` is the folder in which a study keeps which kernel a shape gets.
     """
     first = runs[0][0]
     where = device(first.train)
-    if first.train.threads:
-        torch.set_num_threads(first.train.threads)
     for run, store in runs:
         store.begin(run.written, _about(run, store))
     records: dict[str, RunRecord] = {}
     runs = _sharing(runs)
     try:
-        while left := [(run, store) for run, store in runs if run.id not in records]:
-            members = [make_member(run, store) for run, store in left]
-            trainer = Trainer(members, where, observer, stop, should_prune)
-            trainer.run()
-            trainer.test()
-            for row, (run, store) in enumerate(left):
-                if members[row].status != "running":
-                    records[run.id] = _finish(trainer, row, run, store)
+        with threads_of(first.train):
+            while left := [(run, store) for run, store in runs if run.id not in records]:
+                members = [make_member(run, store) for run, store in left]
+                trainer = Trainer(members, where, observer, stop, should_prune, study)
+                trainer.run()
+                trainer.test()
+                for row, (run, store) in enumerate(left):
+                    if members[row].status != "running":
+                        records[run.id] = _finish(trainer, row, run, store)
         return [records[run.id] for run, _ in runs]
     finally:
         observer.ended()
+
+
+def threads_of(train: TrainConfig) -> AbstractContextManager[None]:
+    """A block in which runs of these settings are computed: with their threads, so that these do not change a number.
+
+    What asks for torch's own kernels by name gets torch's own use of threads, which may.
+    """
+    torchs = train.kernel in ("library", "scan") or device(train).type != "cpu"
+    return threads.using(train.threads or threads.count(), in_torch=torchs)
 
 
 def _about(run: Run, store: RunStore) -> dict[str, Any]:
@@ -362,7 +376,7 @@ def environment(run: Run, store: RunStore, trainer: Trainer) -> dict[str, Any]:
         "git_dirty": commit["dirty"],
         "code": code,
         "device": torch.cuda.get_device_name(where) if cuda else "cpu",
-        "threads": torch.get_num_threads(),
+        "threads": threads.count(),
         "kernel": cell.runs_as(trainer.stack.kernel),
         "hidden_size": cell.hidden_size,
         "stack": len(trainer.members),

@@ -1,10 +1,13 @@
 """M models as one: their parameters are the rows of one matrix, their forward is one program."""
 
 import functools
+import hashlib
 import math
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -39,13 +42,27 @@ def _kernels(module: nn.Module) -> list[str | None]:
     return [module.runs_as(how) for how in ("library", "fused")] if isinstance(module, AbstractCell) else []
 
 
+def source(cls: type) -> list[str]:
+    """A class's name, and digests of the files that it and what it inherits from come from."""
+    modules = (sys.modules.get(ancestor.__module__) for ancestor in cls.__mro__)
+    return [cls.__qualname__, *(_digest(getattr(module, "__file__", None) or "") for module in modules)]
+
+
+@functools.cache
+def _digest(file: str) -> str:
+    try:
+        return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16]
+    except OSError:  # a class from a notebook
+        return ""
+
+
 class Stack:
     """M models of one shape that differ only in numbers.
 
     `parameters` and `gradients` are (member, parameter) matrices; every weight of every model is a view into
-    them. One model runs as it is, with the library's kernels or the scan; several, and one with the fused kernel,
-    run as torch.vmap over the model with its weights exchanged, so that the fused kernel's numbers are the same in
-    every stack.
+    them. The members run `together`, as torch.vmap over the first model with its weights exchanged, or in turn, each
+    model as it is. In turn, a member's numbers are the same in every stack. Together they are, too, where no operation
+    sums in an order that depends on the number of members; the compiled ones do not.
     Members never meet: the losses are summed only to call backward once.
     """
 
@@ -58,8 +75,10 @@ class Stack:
     ):
         self.models, self.size = models, len(models)
         self._precision = functools.partial(torch.autocast, device.type, torch.bfloat16) if mixed else nullcontext
-        self.kernel: kernels.Execution = kernel or ("library" if self.size == 1 else "scan")
-        self.model = models[0].to(device)  # the program; its own weights are used only in a stack of one
+        self.run_with(kernel or ("library" if self.size == 1 else "scan"))
+        for model in models:
+            model.to(device)
+        self.model = models[0]  # the program of all
         self._places: dict[str, tuple[int, torch.Size]] = {}
         width = 0
         for name, parameter in self.model.named_parameters():
@@ -72,29 +91,44 @@ class Stack:
         self.gradients = torch.zeros_like(self.parameters)
         for row, model in enumerate(models):
             self.load(row, {name: p.detach() for name, p in model.named_parameters()})
-        self._leaves = {name: self._leaf(name) for name in self._places}
         self._buffers = {
             name: torch.stack([dict(model.named_buffers())[name].to(device) for model in models])
             for name, _ in self.model.named_buffers()
         }
-        if self.size == 1:
-            for name, parameter in self.model.named_parameters():
-                parameter.data, parameter.grad = self._leaves[name].data[0], self._view(self.gradients, name)[0]
-        self._homes = [_home(self.model, name) for name in (*self._leaves, *self._buffers)]
+        for row, model in enumerate(models):
+            for name, parameter in model.named_parameters():
+                leaf = self._leaf(name, row)
+                parameter.data, parameter.grad = leaf.data, leaf.grad
+        self._homes = [_home(self.model, name) for name in (*self._places, *self._buffers)]
         self._masks = [
-            (name, module)
-            for name, module in self.model.named_modules()
-            if isinstance(module, RandomMask) and module.active
+            {name: m for name, m in model.named_modules() if isinstance(m, RandomMask) and m.active} for model in models
         ]
+
+    def run_with(self, kernel: kernels.Execution, together: bool | None = None) -> None:
+        """From now on, with that kernel.
+
+        Args:
+            kernel: what runs the recurrent cells.
+            together: whether the members run as one program. None: with the fused kernel, and several with the scan.
+        """
+        self.kernel: kernels.Execution = kernel
+        self.together = together if together is not None else kernel == "fused" or (kernel == "scan" and self.size > 1)
 
     def _view(self, rows: Tensor, name: str) -> Tensor:
         start, shape = self._places[name]
         return rows[:, start : start + shape.numel()].view(len(rows), *shape)
 
-    def _leaf(self, name: str) -> Tensor:
-        leaf = self._view(self.parameters, name).detach().requires_grad_()
-        leaf.grad = self._view(self.gradients, name)
+    def _leaf(self, name: str, row: int | None = None) -> Tensor:
+        """A weight of all members, or of one, whose gradient is a view of `gradients`."""
+        weight, gradient = (self._view(rows, name) for rows in (self.parameters, self.gradients))
+        leaf = (weight if row is None else weight[row]).detach().requires_grad_()
+        leaf.grad = gradient if row is None else gradient[row]
         return leaf
+
+    @functools.cached_property
+    def _leaves(self) -> list[Tensor]:
+        """The weights and buffers of all members, in the order of `_homes`."""
+        return [*(self._leaf(name) for name in self._places), *self._buffers.values()]
 
     def weights(self, row: int, rows: Float[Tensor, "member parameter"] | None = None) -> dict[str, Tensor]:
         """Copies of one member's weights by name, from `parameters` or from another matrix of that layout."""
@@ -113,17 +147,19 @@ class Stack:
             self._view(self.parameters, name)[row].copy_(weight)
 
     def module(self, row: int) -> nn.Module:
-        """One member as a model of its own, for reading: with its current weights, on the stack's device."""
-        if self.size > 1:
-            model = self.models[row].to(self.parameters.device)
-            model.load_state_dict(self.weights(row), strict=False)  # buffers are what the constructor makes them
+        """One member as a model of its own; its weights are those of the stack at any time."""
         return self.models[row]
 
+    def train(self, training: bool = True) -> None:
+        """Sets all models to training, or to evaluation."""
+        for model in self.models:
+            model.train(training)
+
     def describe(self) -> list[Any]:
-        """What is executed at a step, as plain data: modules, shapes, and how many members to the next power of 2."""
-        modules = [[type(module).__qualname__, *_kernels(module)] for module in self.model.modules()]
+        """What a member executes at a step, as plain data: modules and shapes."""
+        modules = [[*source(type(module)), *_kernels(module)] for module in self.model.modules()]
         shapes = [[name, *shape] for name, (_, shape) in self._places.items()]
-        return [modules, shapes, str(self.parameters.dtype), 1 << (self.size - 1).bit_length()]
+        return [modules, shapes, str(self.parameters.dtype)]
 
     @property
     def written_out(self) -> bool:
@@ -138,43 +174,63 @@ class Stack:
 
     def set_keys(self, seeds: Sequence[int], step: int) -> None:
         """Gives every random mask of every member its own key for one training step."""
-        for name, module in self._masks:
+        for name in self._masks[0]:
             keys = [rng.key(seed, "dropout", name, step) for seed in seeds]
-            module.start(keys[0])  # what a model that runs as it is reads
-            self._buffers[f"{name}.key"].copy_(torch.tensor(keys))
+            if self.together:
+                self._buffers[f"{name}.key"].copy_(torch.tensor(keys))
+                continue
+            for masks, key in zip(self._masks, keys, strict=True):
+                masks[name].start(key)
 
     def call(self, function: Loss, batch: Batch, state: State) -> tuple[Float[Tensor, "member"], Metrics, State]:
         """`function(model, batch, state)` for every member; arguments and results lead with the member axis."""
-        for _, module in self._masks:
-            module.drawn = 0  # a step that is called again, to be recorded, draws the same masks
-        with kernels.executing(self.kernel), self._precision():
-            return self._call(function, batch, state)
+        if self.together:
+            return self._together(function, batch, state)
+        return _stacked([self._alone(row, function, batch, state) for row in range(self.size)])  # type: ignore[no-any-return]
 
-    def _call(self, function: Loss, batch: Batch, state: State) -> tuple[Tensor, Metrics, State]:
-        if self.size == 1 and self.kernel != "fused":
-            batch, state = pytree.tree_map(lambda leaf: leaf[0], (batch, state))
-            result = function(self.model, batch, state)
-            return pytree.tree_map(lambda leaf: leaf[None], result)  # type: ignore[no-any-return]
-
-        def one(weights: list[Tensor], batch: Batch, state: State) -> Any:
-            for (home, name), weight in zip(self._homes, weights, strict=True):
-                home[name] = weight
-            return function(self.model, batch, state)
+    def _together(self, function: Loss, batch: Batch, state: State) -> tuple[Tensor, Metrics, State]:
+        def one(leaves: list[Tensor], batch: Batch, state: State) -> Any:
+            for (home, name), leaf in zip(self._homes, leaves, strict=True):
+                home[name] = leaf
+            return self._run(0, function, batch, state)
 
         before = [home[name] for home, name in self._homes]
         try:
-            return vmap(one)([*self._leaves.values(), *self._buffers.values()], batch, state)  # type: ignore[no-any-return]
+            return vmap(one)(self._leaves, batch, state)  # type: ignore[no-any-return]
         finally:
-            for (home, name), weight in zip(self._homes, before, strict=True):
-                home[name] = weight
+            for (home, name), own in zip(self._homes, before, strict=True):
+                home[name] = own
+
+    def _alone(self, row: int, function: Loss, batch: Batch, state: State) -> tuple[Tensor, Metrics, State]:
+        batch, state = pytree.tree_map(lambda leaf: leaf[row], (batch, state))
+        return self._run(row, function, batch, state)
+
+    def _run(self, row: int, function: Loss, batch: Batch, state: State) -> tuple[Tensor, Metrics, State]:
+        for module in self._masks[row].values():
+            module.drawn = 0  # a step that is called again, to be recorded, draws the same masks
+        with kernels.executing(self.kernel), self._precision():
+            return function(self.models[row], batch, state)
 
     def differentiate(self, function: Loss, batch: Batch, state: State) -> tuple[Metrics, State]:
-        """One call and its `backward`; the metrics and the state to carry on."""
-        losses, metrics, state = self.call(function, batch, state)
-        self.backward(losses)
-        return metrics, tuple(leaf.detach() for leaf in state)
+        """One step forward and backward, which fills `gradients`; the metrics and the state to carry on."""
+        if self.together:
+            losses, metrics, state = self.call(function, batch, state)
+            self.backward(losses)
+            return metrics, tuple(leaf.detach() for leaf in state)
+        self.gradients.zero_()
+        results = []
+        for row in range(self.size):  # one graph at a time, which stays in the cache
+            loss, metrics, after = self._alone(row, function, batch, state)
+            loss.backward()  # type: ignore[no-untyped-call]
+            results.append((metrics, tuple(leaf.detach() for leaf in after)))
+        return _stacked(results)  # type: ignore[no-any-return]
 
     def backward(self, losses: Float[Tensor, "member"]) -> None:
         """Fills `gradients` with each member's own."""
         self.gradients.zero_()
         losses.sum().backward()  # type: ignore[no-untyped-call]
+
+
+def _stacked(results: list[Any]) -> Any:
+    """The members' trees of tensors as one."""
+    return pytree.tree_map(lambda *leaves: torch.stack(leaves), *results)

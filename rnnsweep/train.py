@@ -5,6 +5,7 @@ import functools
 import math
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
@@ -17,8 +18,9 @@ from rnnsweep.kernels import Execution, choice, fused, graph
 from rnnsweep.kernels.memory import keep_freed
 from rnnsweep.optim import AbstractOptimizer, Numbers, Slots, clip_
 from rnnsweep.record import RunStore
+from rnnsweep.rehearsal import Rehearsal
 from rnnsweep.schedules import Schedule
-from rnnsweep.stack import Stack
+from rnnsweep.stack import Stack, source
 from rnnsweep.tasks.base import AbstractTask
 from rnnsweep.types import (
     EXECUTION,
@@ -57,11 +59,16 @@ class TrainConfig(Schedule):
     """bfloat16: automatic mixed precision on CUDA."""
     device: Annotated[Literal["auto", "cpu", "cuda"], EXECUTION] = "auto"
     threads: Annotated[Natural, EXECUTION] = 0
-    """Threads of torch on the CPU; 0: one a core."""
+    """Threads on the CPU; 0: one a core. With kernel=auto or fused only the compiled kernels use more than one, in a
+    way that changes no number; torch's own operations use one. With library or scan these use all of them."""
     kernel: Annotated[Literal["auto", "library", "fused", "scan"], EXECUTION] = "auto"
     """What runs a recurrent cell: torch's own kernel where there is one (library; a stack uses the scan), the kernel
-    compiled from the cell's mathematics (fused, on the CPU), or its written-out step (scan). They agree to rounding;
-    auto: the fastest by measurement, the fused one where it is within 5% of it."""
+    compiled from the cell's mathematics (fused, on the CPU), or its written-out step (scan). They agree to rounding.
+    auto: the fastest on this machine for this shape, whatever the number of members; measured once and kept.
+
+    On one machine's CPU, auto gives a run the same numbers, bit for bit, alone, in any stack, resumed, with any number
+    of workers and threads; fused does so for the cells and tasks that come with rnnsweep. With library and scan a run
+    alone and the same run in a stack, or with other threads, agree to rounding; so does everything on a GPU."""
     checkpoint_seconds: Annotated[NonNegative, EXECUTION] = 10.0
     """A checkpoint is written at every validation, and between two after this many seconds."""
     diagnostics: bool = False
@@ -168,8 +175,12 @@ class Trainer:
         observer: Observer,
         stop: StopRequest,
         should_prune: ShouldPrune = never,
+        study: Path | None = None,
     ):
         first = members[0]
+        tasks = {id(member.task): member.task for member in members}.values()
+        if len(tasks) > 1 and len({_lengths(task) for task in tasks}) > 1:
+            raise RuntimeError("the runs of a stack have data of different lengths")
         self.should_prune = should_prune
         self.members, self.device, self.observer, self.stop = members, device, observer, stop
         self.config, self.task = first.config, first.task
@@ -182,7 +193,7 @@ class Trainer:
         self.limits = _limits([member.config.clip for member in members], device)
         self.steps_per_epoch = self.task.steps_per_epoch
         self.steps = self.config.total_steps(self.steps_per_epoch)
-        self.stack.kernel = self._kernel()
+        self._choose(study)
         self.eval_every = self.config.steps_between(self.steps_per_epoch)
         self.step, self.logged_at, self.row_seconds, self.saved_step = 0, 0, 0.0, -1
         self.state: State = ()
@@ -246,21 +257,25 @@ class Trainer:
         graphed = graph.serves(self.device) and self.stack.written_out
         return graph.Graphed(step, self.stack.gradients) if graphed else step
 
-    def _kernel(self) -> Execution:
-        """What `train.kernel` says, or what a step is fastest with."""
+    def _choose(self, study: Path | None) -> None:
+        """The kernel that `train.kernel` says, or that of this shape on this machine."""
         torchs: Execution = "library" if len(self.members) == 1 else "scan"
         if self.config.kernel != "auto":
-            return torchs if self.config.kernel == "library" else self.config.kernel
-        if self.device.type != "cpu" or not fused.available():
-            return torchs
-        batch = self._batch(self.steps - 1)  # a curriculum's widest
-        program = self.stack.describe(), {name: list(values.shape[1:]) for name, values in batch.items()}
+            self.stack.run_with(torchs if self.config.kernel == "library" else self.config.kernel)
+        elif self.device.type != "cpu":
+            self.stack.run_with(torchs)
+        else:
+            first = self.members[0]
+            batch = self._collate([first.task.batch(self.steps - 1)])  # a curriculum's widest
+            shapes = {name: list(values.shape[1:]) for name, values in batch.items()}
+            program = [self.stack.describe(), source(type(first.task)), shapes]
+            steps = Rehearsal(first.model, first.task, batch, self.device)
+            together: Execution = "fused" if fused.available() else "scan"
+            self._run_with(choice.decided(together, program, steps, study))
 
-        def step(kernel: Execution) -> None:
-            self.stack.kernel = kernel
-            self.stack.differentiate(self.task.loss, batch, ())
-
-        return choice.fastest(("fused", torchs), program, step)
+    def _run_with(self, kernel: Execution) -> None:
+        """The way in which a member's numbers are the same in every stack."""
+        self.stack.run_with(kernel, together=kernel != "library")
 
     def _running(self) -> list[Member]:
         return [member for member in self.members if member.status == "running"]
@@ -351,7 +366,7 @@ class Trainer:
     @torch.no_grad()
     def evaluate(self, split: Split) -> list[dict[str, float]]:
         """Each member's means over all of a split, exact; empty where the split is."""
-        self.stack.model.eval()
+        self.stack.train(False)
         tally: dict[str, tuple[Tensor, Tensor]] = {}
         state: State = ()
         for batches in zip(*(member.task.evaluation(split) for member in self.members), strict=True):
@@ -359,7 +374,7 @@ class Trainer:
             for name, (total, count) in metrics.items():
                 before = tally.get(name, (0.0, 0.0))
                 tally[name] = (before[0] + total.double(), before[1] + count.double())
-        self.stack.model.train()
+        self.stack.train()
         return [
             {name: (total[row] / count[row]).item() for name, (total, count) in tally.items()}
             for row in range(len(self.members))
@@ -429,14 +444,17 @@ class Trainer:
 
     def _keep_kernel(self, before: set[Execution | None]) -> None:
         """Goes on with the arithmetic that the run began with, where the choice is ours and it is to be had."""
-        can = {
-            "fused": fused.available() and self.device.type == "cpu",
-            "library": len(self.members) == 1,
-            "scan": True,
-        }
-        (kernel,) = before if len(before) == 1 else (None,)
-        if self.config.kernel == "auto" and kernel is not None and can.get(kernel):
-            self.stack.kernel = kernel
+        if self.config.kernel != "auto" or before == {None}:
+            return
+        if self.device.type != "cpu":
+            if before == {"scan"}:  # from a stack; a run alone has the library's
+                self.stack.run_with("scan")
+            return
+        if len(before) > 1:
+            raise RuntimeError("the runs of a stack were begun with different kernels")
+        (kernel,) = before
+        if kernel in ("library", "scan") or (kernel == "fused" and fused.available()):
+            self._run_with(kernel)
 
     def _restore(self, row: int, last: dict[str, Any]) -> None:
         member = self.members[row]
@@ -471,6 +489,12 @@ class Trainer:
 
 STANDING = ("status", "last", "best", "glimpses", "stale", "first", "steps", "seconds", "share_seconds")
 """What of a Member a checkpoint keeps."""
+
+
+def _lengths(task: AbstractTask) -> tuple[Any, ...]:
+    """What the members of a stack must have in common: the steps of an epoch, and the shapes of the validation."""
+    shapes = [tuple(values.shape for values in batch.values()) for batch in task.evaluation("val")]
+    return task.steps_per_epoch, *shapes
 
 
 def _limits(clips: list[float | None], device: torch.device) -> Tensor | None:

@@ -16,6 +16,7 @@ ORDER = [
     {"models"},
     {"tasks"},
     {"stack", "optim", "diagnostics", "checkpoint"},
+    {"rehearsal"},
     {"train"},
     {"observers"},
     {"config", "progress", "trackers"},

@@ -17,7 +17,7 @@ import pytest
 import records
 import torch
 from conftest import Compose
-from test_kernels import chosen
+from test_kernels import Clocked, chosen, times
 
 from rnnsweep import checkpoint, files, planned, run, single, status
 from rnnsweep.errors import ConfigError, MachineError, tell_once
@@ -199,7 +199,7 @@ def test_a_damaged_worker_state_is_no_worker(damage: str, tmp_path: Path, capsys
 def test_a_damaged_probe_is_measured_anew(
     damage: str, plan: Plan, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(probe, "seconds_per_step", lambda _, size: 1.0 / size)
+    monkeypatch.setattr(probe, "seconds_per_step", lambda _, size, __: 1.0 / size)
     like = run.identify(plan.runs[0].config)
     folder = plan.study / ".study"
     folder.mkdir(parents=True)
@@ -249,9 +249,9 @@ def test_a_damaged_kernel_cache_is_measured_anew(
 ) -> None:
     (tmp_path / "rnnsweep").mkdir()
     (tmp_path / "rnnsweep" / "kernels.json").write_bytes(content)
-    assert chosen({"fused": 2.0, "library": 1.0}, "a", tmp_path)[0] == "library"
+    assert chosen(Clocked(times(2.0, 2.0, 1.0)), "a", tmp_path) == "library"
     assert "kernels.json is damaged" in capsys.readouterr().err
-    assert chosen({"fused": 1.0, "library": 2.0}, "a", tmp_path) == ("library", 0)
+    assert chosen(Clocked(times(1.0, 1.0, 2.0)), "a", tmp_path) == "library"  # as was measured before
 
 
 @pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EIO])
@@ -260,15 +260,15 @@ def test_the_kernel_cache_works_without_locks(code: int, tmp_path: Path, monkeyp
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(fcntl, "flock", lacking)
-    assert chosen({"fused": 2.0, "library": 1.0}, "a", tmp_path)[0] == "library"
-    assert chosen({"fused": 1.0, "library": 2.0}, "a", tmp_path) == ("library", 0)
+    assert chosen(Clocked(times(2.0, 2.0, 1.0)), "a", tmp_path) == "library"
+    assert chosen(Clocked(times(1.0, 1.0, 2.0)), "a", tmp_path) == "library"  # as was measured before
 
 
 @pytest.mark.parametrize("name", ["kernels.json", ".choice.lock"])
 def test_a_cache_on_a_full_disk_costs_a_measurement_and_no_more(name: str, tmp_path: Path) -> None:
     (tmp_path / "rnnsweep" / ".choice.lock").mkdir(parents=True)  # it cannot be opened
     with full(name):
-        assert chosen({"fused": 2.0, "library": 1.0}, "a", tmp_path)[0] == "library"
+        assert chosen(Clocked(times(2.0, 2.0, 1.0)), "a", tmp_path) == "library"
     assert not list(tmp_path.rglob("*.partial"))
 
 

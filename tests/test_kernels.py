@@ -25,7 +25,7 @@ from rnnsweep.cells.lstm_layernorm import LSTMLayerNorm
 from rnnsweep.cells.lstm_vanilla import LSTMVanilla
 from rnnsweep.cells.mut import MUT1, MUT2, MUT3
 from rnnsweep.cells.rnn import RNN
-from rnnsweep.kernels import choice, dense, fused
+from rnnsweep.kernels import choice, dense, fused, threads
 from rnnsweep.kernels.pointwise import Pointwise, Values, complement, sigmoid, sigmoid_slope, tanh, tanh_slope, zero
 
 CELLS = [(GRU, {}), (LSTM, {}), (RNN, {}), (RNN, {"nonlinearity": "relu"})]
@@ -163,28 +163,31 @@ def test_members_are_bit_by_bit_what_they_are_alone(cls, options, members) -> No
                 assert torch.equal(got, wanted[m])
 
 
-@pytest.mark.parametrize(("cls", "options"), CELLS[:3] + MORE[:1] + NORMALISED)
-def test_threads_share_the_members_or_a_big_batch(cls, options, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize(("cls", "options"), [*CELLS[:3], MORE[0], MORE[4], *NORMALISED])
+@pytest.mark.parametrize("members", [1, 3])
+def test_threads_share_the_work_and_change_no_number(cls, options, members, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    """Members among them, and the pieces of a big batch."""
     torch.manual_seed(0)
     cell = cls(4, hidden_size=24, **options)
-    x = torch.randn(3, 40, 7, 4)
+    x = torch.randn(members, 40, 7, 4, requires_grad=True)
 
-    def results() -> list[torch.Tensor]:
+    def results(count: int) -> list[torch.Tensor]:
         cell.zero_grad()
-        with kernels.executing("fused"):
+        with kernels.executing("fused"), threads.using(count):
             y = vmap(lambda x: cell(x)[0])(x)
-        y.square().sum().backward()
-        return [y, *(p.grad for p in cell.parameters() if p.grad is not None)]
+            (dx,) = torch.autograd.grad(y.square().sum(), [x], retain_graph=True)
+            y.square().sum().backward()
+        return [y, dx, *(p.grad for p in cell.parameters() if p.grad is not None)]
 
-    one = results()
-    try:
-        torch.set_num_threads(2)
-        torch.testing.assert_close(results(), one)
-        monkeypatch.setattr(fused, "SHARED_WORK", 1)
-        assert len(fused.Size(40, 7, 4, 24).pieces) == 2
-        torch.testing.assert_close(results(), one)
-    finally:
-        torch.set_num_threads(1)
+    small = results(1)
+    for got, wanted in zip(results(2), small, strict=True):
+        assert torch.equal(got, wanted)
+    monkeypatch.setattr(fused, "SHARED_WORK", 1)
+    assert fused.Size(40, 7, 4, 24).pieces == 2
+    big = results(1)
+    for got, wanted in zip(results(3), big, strict=True):
+        assert torch.equal(got, wanted)
+    torch.testing.assert_close(big, small)
 
 
 @pytest.mark.parametrize("unit", UNITS)
@@ -377,36 +380,80 @@ def test_dense_layers_in_a_stack_are_torchs(how: kernels.Execution, turned: bool
 # The choice --------------------------------------------------------------------------------------------------------
 
 
-def chosen(milliseconds: dict[kernels.Execution, float], program: str, folder: Path) -> tuple[kernels.Execution, int]:
-    """What is chosen where the clock says so, and how many steps were run for it."""
-    clock, steps = [0.0], []
+class Clocked:
+    """Steps that take so many milliseconds, alone and as a member's share of a stack, by a clock of their own."""
 
-    def step(kernel: kernels.Execution) -> None:
-        steps.append(kernel)
-        clock[0] += milliseconds[kernel] / 1e3
+    def __init__(self, milliseconds: dict[tuple[kernels.Execution, bool], float], steady: bool = True):
+        self.milliseconds, self.steady = milliseconds, steady
+        self.now, self.asked = 0.0, list[tuple[kernels.Execution, int]]()
 
+    def step(self, kernel: kernels.Execution, members: int) -> None:
+        self.asked.append((kernel, members))
+        self.now += members * self.milliseconds[kernel, members > 1] / 1e3
+
+    def numbers(self, kernel: kernels.Execution, members: int) -> torch.Tensor:
+        self.step(kernel, members)
+        return torch.tensor([1.0 if self.steady else float(members)])
+
+
+def times(alone: float, stacked: float, library: float) -> dict[tuple[kernels.Execution, bool], float]:
+    return {("fused", False): alone, ("fused", True): stacked, ("library", False): library}
+
+
+def chosen(steps: Clocked, program: str, user: Path, study: Path | None = None) -> kernels.Execution:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(folder))
+        patch.setenv("XDG_CACHE_HOME", str(user))
         patch.setattr(choice, "_chosen", {})
-        patch.setattr("time.perf_counter", lambda: clock[0])
-        return choice.fastest(("fused", "library"), program, step), len(steps)
+        patch.setattr("time.perf_counter", lambda: steps.now)
+        return choice.decided("fused", program, steps, study)
 
 
-def test_the_fastest_is_chosen_and_the_first_within_noise(tmp_path: Path) -> None:
-    assert chosen({"fused": 2.0, "library": 1.0}, "a", tmp_path)[0] == "library"
-    assert chosen({"fused": 1.0, "library": 2.0}, "b", tmp_path)[0] == "fused"
-    assert chosen({"fused": 1.04, "library": 1.0}, "c", tmp_path)[0] == "fused"
-    assert chosen({"fused": 1.06, "library": 1.0}, "d", tmp_path)[0] == "library"
+@pytest.mark.parametrize(
+    ("alone", "stacked", "library", "wanted"),
+    [
+        (2.0, 2.0, 1.0, "library"),
+        (1.0, 1.0, 2.0, "fused"),
+        (1.04, 1.04, 1.0, "fused"),  # within noise
+        (1.06, 1.06, 1.0, "library"),
+        (3.0, 0.3, 1.0, "fused"),  # slower alone by less than it is faster in a stack
+        (3.0, 0.4, 1.0, "library"),
+    ],
+)
+def test_what_is_fast_alone_and_in_a_stack_is_chosen(
+    alone: float, stacked: float, library: float, wanted: str, tmp_path: Path
+) -> None:
+    assert chosen(Clocked(times(alone, stacked, library)), "a", tmp_path) == wanted
 
 
-def test_a_choice_is_measured_once(tmp_path: Path) -> None:
-    first, steps = chosen({"fused": 2.0, "library": 1.0}, "a", tmp_path)
-    assert steps > 4
-    assert chosen({"fused": 1.0, "library": 2.0}, "a", tmp_path) == (first, 0)
-    (kept,) = json.loads((tmp_path / "rnnsweep" / "kernels.json").read_text()).values()
-    assert kept["milliseconds"] == pytest.approx({"fused": 2.0, "library": 1.0})
-    (tmp_path / "rnnsweep" / "kernels.json").write_text("torn")
-    assert chosen({"fused": 1.0, "library": 2.0}, "a", tmp_path)[0] == "fused"
+def test_an_execution_whose_numbers_depend_on_the_stack_is_not_chosen(tmp_path: Path) -> None:
+    assert chosen(Clocked(times(1.0, 1.0, 9.0), steady=False), "a", tmp_path) == "library"
+
+
+def test_a_large_model_is_measured_in_a_small_stack(tmp_path: Path) -> None:
+    sizes = []
+    for milliseconds in (1.0, 40.0, 500.0):
+        steps = Clocked(times(milliseconds, milliseconds, milliseconds))
+        chosen(steps, str(milliseconds), tmp_path)
+        sizes.append(max(members for _, members in steps.asked))
+    assert sizes == [16, 5, 2]
+
+
+def test_a_choice_is_measured_once_and_stays_the_studys(tmp_path: Path) -> None:
+    user, study = tmp_path / "user", tmp_path / "study"
+    study.mkdir()
+    slow, fast = Clocked(times(2.0, 2.0, 1.0)), Clocked(times(1.0, 1.0, 2.0))
+    assert chosen(slow, "a", user, study) == "library"
+    assert chosen(fast, "a", user) == "library"  # a run alone has what the study has measured
+    assert fast.asked == []
+    assert chosen(fast, "a", tmp_path / "another user", study) == "library"
+    assert fast.asked == []
+    (study / "kernels.json").write_text("torn")
+    assert chosen(fast, "a", user, study) == "library"
+    assert chosen(fast, "a", tmp_path / "another user", study) == "library"
+    (study / "kernels.json").unlink()
+    assert chosen(fast, "a", tmp_path / "another user", study) == "fused"
+    (kept,) = json.loads((user / "rnnsweep" / "kernels.json").read_text()).values()
+    assert kept["milliseconds"] == pytest.approx({"library": 1.0, "fused": 2.0, "fused of 16": 2.0})
 
 
 @pytest.mark.slow

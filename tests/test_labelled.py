@@ -146,8 +146,9 @@ def test_class_weights_count_in_training_alone() -> None:
             return model(inputs[:, :1].float())  # type: ignore[no-any-return]
 
     for training in (False, True):
-        scorer, batch = Scores().train(training), tasks[0].batch(0)
-        (none, *_), (balanced, *_) = (task.loss(scorer, batch, ()) for task in tasks)
+        scorer = Scores().train(training)
+        batches = [task.batch(0) if training else next(iter(task.evaluation("val"))) for task in tasks]
+        (none, *_), (balanced, *_) = (task.loss(scorer, b, ()) for task, b in zip(tasks, batches, strict=True))
         assert torch.equal(none, balanced) is not training
 
 

@@ -1,8 +1,10 @@
 """How the sequence of a recurrent cell is executed: the same weights and mathematics, three programs.
 
-`library`: the fused kernel that comes with torch (nn.GRU's own), for one model.
+`library`: the fused kernel that comes with torch (nn.GRU's own), for one model; a stack's members take turns.
 `fused`: a kernel of our own, compiled from the cell's mathematics, over (member, time, batch).
 `scan`: the cell's written-out step, looped over time; under torch.vmap each product serves all members.
+
+The three agree to rounding. So which of them a run gets is decided once for its shape and the machine: see choice.py.
 
 A linear recurrence has no library's kernel; `fused` and `scan` are the two ways of `linear_scan`.
 """

@@ -25,11 +25,11 @@ def folder() -> Path:
 
 
 @contextmanager
-def locked(name: str) -> Iterator[None]:
-    """One process of this user at a time is inside; several where the lock cannot be made, at the cost of measuring
-    twice."""
+def locked(name: str, where: Path | None = None) -> Iterator[None]:
+    """One process at a time is inside, of this user's or of those that share the folder `where`; several where the lock
+    cannot be made, at the cost of measuring twice."""
     try:
-        lock = locks.take(folder() / f".{name}.lock", wait=True)
+        lock = locks.take((where or folder()) / f".{name}.lock", wait=True)
     except MachineError:
         lock = None
     try:

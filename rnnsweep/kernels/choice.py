@@ -1,4 +1,8 @@
-"""Which execution is fastest for a program on this machine: measured once, and kept in the user's cache."""
+"""Which execution a program gets on this machine: measured once, and kept in the user's cache and in each study.
+
+It decides the last digits of a run. So it does not depend on how many members a stack has, or how many threads there
+are, and only executions are chosen that give a member the same numbers in a stack of any size.
+"""
 
 import contextlib
 import dataclasses
@@ -6,30 +10,44 @@ import functools
 import hashlib
 import importlib.metadata
 import json
+import math
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
+from torch import Tensor
 
 from rnnsweep import files
 from rnnsweep.errors import MachineError
 from rnnsweep.kernels import Execution
 from rnnsweep.kernels.cache import folder, locked
 
+MEMBERS = 16  # of the stack that is measured beside a run alone
+LONGEST = 0.2  # seconds of a step of that stack: larger models are measured, and compared, in smaller ones
 SECONDS = 0.4  # of measuring candidates that are close, once each has run a few times
 NOISE = 1.05
 """The first candidate is taken where none is faster by more than this."""
+
+
+@runtime_checkable
+class Steps(Protocol):
+    """What is measured: see rehearsal.py."""
+
+    def step(self, kernel: Execution, members: int) -> None: ...
+
+    def numbers(self, kernel: Execution, members: int) -> Tensor: ...
 
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
     """What is known of one program."""
 
-    kernel: str
+    kernel: Execution
     milliseconds: dict[str, float]
+    """A member's share of a step, by the execution and the number of members."""
 
 
 Table = dict[str, Measured]
@@ -37,65 +55,116 @@ Table = dict[str, Measured]
 _chosen: Table = {}  # of this process, should the disk forget
 
 
-def fastest(candidates: Sequence[Execution], program: Any, step: Callable[[Execution], object]) -> Execution:
-    """The candidate with the shortest `step`, the first one where it is a tie; measured if this machine has not yet.
+def decided(together: Execution, program: Any, steps: Steps, study: Path | None = None) -> Execution:
+    """How a program is executed: the study's answer if it has one, else the user's, else what is measured now.
 
-    `program` says in plain data what is executed. The answer stays the same as long as it, the processor, torch,
-    Numba and the threads do, so that a run resumed continues with the arithmetic that it began with.
+    Args:
+        together: the execution of members that run as one program. The other candidate is `library`, in turn.
+        program: says in plain data what is executed.
+        steps: what is measured.
+        study: the folder that keeps the answer for all workers of a study.
     """
-    if len(candidates) == 1:
-        return candidates[0]
-    key = hashlib.sha256(json.dumps([_machine(), torch.get_num_threads(), program]).encode()).hexdigest()[:24]
+    key = hashlib.sha256(json.dumps([_machine(), together, program]).encode()).hexdigest()[:24]
+    if study is None:
+        return _of_user(key, together, steps).kernel
+    with locked("kernels", study):
+        table = _known(study)
+        if key not in table:
+            table[key] = _of_user(key, together, steps)
+            _keep(study, table)
+        return table[key].kernel
+
+
+def _of_user(key: str, together: Execution, steps: Steps) -> Measured:
     if key not in _chosen:
         with locked("choice"):  # so that workers neither measure the same nor disturb each other
-            known = _known()
-            if key not in known:
-                known[key] = _measured(candidates, step)
-                _keep(known)
-            _chosen[key] = known[key]
-    return next((candidate for candidate in candidates if candidate == _chosen[key].kernel), candidates[0])
+            table = _known(folder())
+            if key not in table:
+                table[key] = _measured(together, steps)
+                _keep(folder(), table)
+            _chosen[key] = table[key]
+    return _chosen[key]
 
 
-def _measured(candidates: Sequence[Execution], step: Callable[[Execution], object]) -> Measured:
+def _measured(together: Execution, steps: Steps) -> Measured:
+    """`together` where it is fast and a member's numbers are the same in every stack, else `library`.
+
+    With `library` a member of a stack takes as long as it does alone. `together` is fast where the geometric mean of a
+    step alone and of a member's share of a stack's step is not longer than that.
+    """
+    steps.step("library", 1)  # takes its memory
+    members = min(MEMBERS, max(2, int(LONGEST / _seconds(steps, "library", 1))))
+    if not _is_steady(together, steps, members):
+        return Measured("library", {})
+    cases: list[Case] = [("library", 1), (together, 1), (together, members)]
+    alone, single, stack = (seconds / case[1] for case, seconds in _shortest(steps, cases).items())
+    kernel: Execution = together if math.sqrt(single * stack) <= NOISE * alone else "library"
+    shares = {"library": alone, together: single, f"{together} of {members}": stack}
+    return Measured(kernel, {name: 1e3 * seconds for name, seconds in shares.items()})
+
+
+def _is_steady(kernel: Execution, steps: Steps, members: int) -> bool:
+    """Whether a member's numbers are the same, bit by bit, alone and in a stack.
+
+    Not so where torch.vmap refuses an operation, or the memory does not suffice for a stack.
+    """
+    try:
+        alone, stacked = (steps.numbers(kernel, size).numpy().tobytes() for size in (1, members))
+    except Exception:  # each operation raises its own
+        return False
+    return alone == stacked
+
+
+Case = tuple[Execution, int]
+
+
+def _shortest(steps: Steps, cases: Sequence[Case]) -> dict[Case, float]:
     """The shortest time of each, in turn, so that what else the machine does meets all alike."""
-    for candidate in candidates:
-        step(candidate)  # compiles, and takes its memory
-    shortest, begun, rounds = dict.fromkeys(candidates, float("inf")), time.perf_counter(), 0
+    shortest, begun, rounds = dict.fromkeys(cases, math.inf), time.perf_counter(), 0
     while rounds < 3 or (_close(shortest) and time.perf_counter() - begun < SECONDS and rounds < 50):
-        for candidate in candidates:
-            start = time.perf_counter()
-            step(candidate)
-            shortest[candidate] = min(shortest[candidate], time.perf_counter() - start)
+        for case in cases:
+            shortest[case] = min(shortest[case], _seconds(steps, *case))
         rounds += 1
-    best = min(shortest.values())
-    kernel = next(candidate for candidate in candidates if shortest[candidate] <= NOISE * best)
-    return Measured(kernel, {name: 1e3 * seconds for name, seconds in shortest.items()})
+    return shortest
 
 
-def _close(shortest: dict[Execution, float]) -> bool:
+def _seconds(steps: Steps, kernel: Execution, members: int) -> float:
+    start = time.perf_counter()
+    steps.step(kernel, members)
+    return time.perf_counter() - start
+
+
+def _close(shortest: dict[Case, float]) -> bool:
     """Whether more measuring could change the order."""
-    fast, slow = sorted(shortest.values())[:2]
-    return slow < 1.5 * fast
+    alone, single, stack = (seconds / members for (_, members), seconds in shortest.items())
+    return 2 / 3 < math.sqrt(single * stack) / alone < 3 / 2
 
 
-def _known() -> Table:
+def _known(where: Path) -> Table:
     with contextlib.suppress(MachineError):  # a file that cannot be read costs the time of measuring
-        return files.read(folder() / "kernels.json", Table) or {}
+        return files.read(where / "kernels.json", Table) or {}
     return {}
 
 
-def _keep(table: Table) -> None:
+def _keep(where: Path, table: Table) -> None:
     content = json.dumps({key: dataclasses.asdict(measured) for key, measured in table.items()})
     with contextlib.suppress(MachineError):  # a full disk costs the next process the time of measuring
-        files.write(folder() / "kernels.json", content, synced=False)
+        files.write(where / "kernels.json", content, synced=False)
 
 
 @functools.cache
-def _machine() -> list[str]:
-    """The processor and the versions of what computes on it."""
-    cpu = platform.processor() or platform.machine()
+def _machine() -> list[str | None]:
+    """The processor and the versions of what computes on it. Machines that are alike in these share their answers."""
+    cpu = [platform.machine(), platform.processor()]
     information = Path("/proc/cpuinfo")
     if information.exists():
-        names = [line.split(":", 1)[1].strip() for line in information.read_text().splitlines() if ":" in line]
-        cpu = next((name for name in names if "CPU" in name or "Processor" in name), cpu)
-    return [cpu, platform.node(), torch.__version__, importlib.metadata.version("numba")]
+        told = dict(line.split(":", 1) for line in information.read_text().splitlines() if ":" in line)
+        said = {name.strip(): value.strip() for name, value in told.items()}
+        cpu += [said.get(name, "") for name in ("model name", "CPU part", "flags", "Features")]
+    return [*cpu, torch.__version__, _version("numba")]
+
+
+def _version(package: str) -> str | None:
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version(package)
+    return None

@@ -12,13 +12,12 @@ import inspect
 import threading
 import types
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from rnnsweep.kernels import blas
+from rnnsweep.kernels import blas, threads
 from rnnsweep.kernels.cache import locked
 from rnnsweep.kernels.members import in_stack, over_members
 from rnnsweep.kernels.pointwise import Normalised, Pointwise
@@ -155,7 +154,7 @@ class _Layer(torch.autograd.Function):
             share = room.take(2, batch, cell.gates * hidden)
             return lambda stage, *part: code.advance(*before, turned, gates, share, stage, *part[:4])
 
-        _work_off(members, size, x.dtype, bind, shared=2)
+        _work_off(members, x.dtype, bind, size.forward)
         ctx.cell, ctx.alone, ctx.size, ctx.batch_first = cell, alone, size, batch_first
         ctx.biased = bias_ih is not None, bias_hh is not None
         ctx.save_for_backward(x, fed, own, kept, weight_ih, weight_hh, vectors)
@@ -172,7 +171,7 @@ class _Layer(torch.autograd.Function):
         code, nothing = program(cell, x.dtype == torch.float64), x.new_empty(members, 0, 0)
         dy, dy_batch_first = _rows(dy)
         dstate = torch.cat(dlast, 2)
-        dunits = x.new_zeros(members, len(size.pieces), cell.parameters * hidden)
+        dunits = x.new_zeros(members, size.pieces, cell.parameters * hidden)
         recurrent = nothing if weight_hh is None else weight_hh
         dx = x.new_empty(members, rows, size.width) if ctx.needs_input_grad[2] else nothing
         dweight_ih, dweight_hh = (x.new_empty(weight.shape) for weight in (weight_ih, recurrent))
@@ -188,7 +187,7 @@ class _Layer(torch.autograd.Function):
             given = (*before, dgates, dapart, dinner)
             return lambda stage, *part: code.retreat(*given, stage, *inputs, turned, *after, *part)
 
-        _work_off(members, size, kept.dtype, bind, shared=1)
+        _work_off(members, kept.dtype, bind, size.backward)
         results = [
             dx.view(members, size.time, size.batch, -1).transpose(1, 2) if dx is not nothing else None,
             dweight_ih,
@@ -232,12 +231,18 @@ def _biases(cell: Unit, bias_ih: Tensor, bias_hh: Tensor) -> Tensor:
 
 # Threads and memory ----------------------------------------------------------------------------------------------
 
-SHARED_WORK = 2**18  # numbers of a member's outputs from which its batch is shared among threads
+SHARED_WORK = 2**18  # numbers of a member's outputs from which threads may share its work
+ROWS, MOST = 16, 8  # of a batch in a piece at least, and pieces at most
+
+Piece = tuple[int, int, int]
+"""The first row, the one after the last, and the number of the piece."""
+Stages = list[tuple[int, list[Piece]]]
+"""What the compiled functions call a stage, and its pieces, which may be worked off side by side."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Size:
-    """Of one member's layer."""
+    """Of one member's layer. It alone decides the pieces, so that the threads do not matter to the numbers."""
 
     batch: int
     time: int
@@ -245,11 +250,29 @@ class Size:
     hidden: int
 
     @property
-    def pieces(self) -> list[tuple[int, int]]:
-        """The rows of a batch that one thread works off; a function of one member's size and the threads alone."""
+    def pieces(self) -> int:
+        """Of the steps of a sequence."""
         big = self.batch * self.time * self.hidden >= SHARED_WORK
-        count = min(torch.get_num_threads(), max(1, self.batch // 8)) if big else 1
-        return [(self.batch * i // count, self.batch * (i + 1) // count) for i in range(count)]
+        return max(1, min(MOST, self.batch // ROWS)) if big else 1
+
+    @property
+    def forward(self) -> Stages:
+        """The products of all steps' inputs, then the steps; a small layer's in one go."""
+        if self.pieces == 1:
+            return [(0, [(0, self.batch, 0)])]
+        return [(1, self._pieces(self.batch * self.time)), (2, self._pieces(self.batch))]
+
+    @property
+    def backward(self) -> Stages:
+        """The steps, what needs them all, then three products over all steps; a small layer's in one go."""
+        if self.pieces == 1:
+            return [(0, [(0, self.batch, 0)])]
+        products = [(0, self.batch, number) for number in range(3)]
+        return [(1, self._pieces(self.batch)), (2, [(0, self.batch, 0)]), (3, products)]
+
+    def _pieces(self, rows: int) -> list[Piece]:
+        count = self.pieces
+        return [(rows * i // count, rows * (i + 1) // count, i) for i in range(count)]
 
 
 class Room:
@@ -274,32 +297,27 @@ def _room(dtype: torch.dtype) -> Room:
     return rooms.setdefault(dtype, Room(dtype))
 
 
-def _work_off(
-    members: int, size: Size, dtype: torch.dtype, bind: Callable[[Room], Callable[..., None]], shared: int
-) -> None:
+def _work_off(members: int, dtype: torch.dtype, bind: Callable[[Room], Callable[..., None]], stages: Stages) -> None:
     """Calls bind(room)(stage, first member, last, first row, last, piece) until all is done.
 
-    Stage 0 is all of a member; a big one's stage `shared` is split among the threads, and the products over all
-    steps are left to the BLAS's threads. What a member's numbers are depends on its size and the threads alone.
+    Threads share the members; where these are fewer and big, the pieces of one member after the other.
     """
-    pieces, threads = size.pieces, torch.get_num_threads()
-    if len(pieces) > 1:
-        run = bind(_room(dtype))
-        for m in range(members):
-            for stage in (1, 2):
-                if stage == shared:
-                    parts = [(stage, m, m + 1, *piece, number) for number, piece in enumerate(pieces)]
-                    list(pool(threads).map(lambda part: run(*part), parts))
-                else:
-                    run(stage, m, m + 1, 0, size.batch, 0)
-    elif threads > 1 and members > 1:
-        whole = [(0, m, m + 1, *pieces[0], 0) for m in range(members)]
-        list(pool(threads).map(lambda part: bind(_room(dtype))(*part), whole))
-    else:
+    many = threads.count()
+    if many == 1 and len(stages) == 1:
+        ((stage, (piece,)),) = stages
         with blas.one_thread():
-            bind(_room(dtype))(0, 0, members, *pieces[0], 0)
+            bind(_room(dtype))(stage, 0, members, *piece)
+    elif members >= many or len(stages) == 1:
 
+        def whole(member: int) -> None:
+            run = bind(_room(dtype))
+            for stage, pieces in stages:
+                for piece in pieces:
+                    run(stage, member, member + 1, *piece)
 
-@functools.cache
-def pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, initializer=blas.use_one_thread)
+        threads.work_off(functools.partial(whole, member) for member in range(members))
+    else:
+        run = bind(_room(dtype))
+        for member in range(members):
+            for stage, pieces in stages:
+                threads.work_off(functools.partial(run, stage, member, member + 1, *piece) for piece in pieces)

@@ -76,8 +76,9 @@ def advance(  # type: ignore[no-untyped-def]
     for m in range(first, last):
         f, o, k, w, p = fed[m], own[m], kept[m], weight_hh[m], units[m]
         if stage < 2:
-            project(blas, x[m], batch_first, weight_ih[m], batch, turned, gates)
-            for row in range(len(gates)):
+            low, high = (begin, end) if stage == 1 else (0, len(gates))
+            project(blas, x[m], batch_first, weight_ih[m], batch, turned, gates, low, high)
+            for row in range(low, high):
                 normalise(gates, row, 0, k, row, at + wide, wide, at + 2 * wide)
                 for j in range(wide):
                     (gain, _, bias), (normal,) = load(p, 0, j, wide, 3), load(k, row, at + wide + j, wide, 1)
@@ -144,7 +145,7 @@ def retreat(  # type: ignore[no-untyped-def]
             now = t * batch + begin
             product(blas, dgates, now, 0, False, w, 0, 0, end - begin, wide, hidden, d, begin, 0, True)
             barrier()
-        if stage != 1:
+        if stage == 0 or stage == 2:
             for row in range(len(dapart)):
                 for j in range(wide):
                     (grad,), (recurrent, read) = load(dapart, row, j, wide, 1), load(k, row, at + j, wide, 2)
@@ -153,12 +154,15 @@ def retreat(  # type: ignore[no-untyped-def]
                     store(dapart, row, j, wide, (grad * load(p, 0, j, wide, 1)[0],), 0, 1, 0)
                 normalise_back(dapart, row, 0, k, row, at + wide, wide, at + 2 * wide)
             if batch_first:
-                turn(x[m], batch, turned)
-            rows, read = len(dapart), turned if batch_first else x[m]
+                turn(x[m], batch, turned, 0, len(turned))
+        rows = len(dapart)
+        if stage == 0 or (stage == 3 and piece == 0):
+            read = turned if batch_first else x[m]
             product(blas, dapart, 0, 0, True, read, 0, 0, wide, rows, width, dweight_ih[m], 0, 0, False)
+        if stage == 0 or (stage == 3 and piece == 1):
             product(blas, dgates, 0, 0, True, fed[m], 0, 0, wide, rows, hidden, dweight_hh[m], 0, 0, False)
-            if len(dx[m]):
-                product(blas, dapart, 0, 0, False, weight_ih[m], 0, 0, rows, wide, width, dx[m], 0, 0, False)
+        if len(dx[m]) and (stage == 0 or (stage == 3 and piece == 2)):
+            product(blas, dapart, 0, 0, False, weight_ih[m], 0, 0, rows, wide, width, dx[m], 0, 0, False)
 
 
 def step_back(dy, dy_row, dstate, dunits, piece, own, fed, kept, units, dapart, dinner, now, b):  # type: ignore[no-untyped-def]

@@ -30,26 +30,28 @@ inner_forward: Callable[..., Any] = NotImplemented
 inner_backward: Callable[..., Any] = NotImplemented
 
 PARTS = ("gather", "halfway", "halfway_back")  # that the two others call
+ALL = -1  # of gather's products
 
 
 @compiled
-def turn(rows, batch, turned):  # type: ignore[no-untyped-def]
-    """The rows of (batch, time) in the order of (time, batch)."""
+def turn(rows, batch, turned, begin, end):  # type: ignore[no-untyped-def]
+    """The rows of (batch, time) in the order of (time, batch): those that become begin..end."""
     time = len(rows) // batch
-    for t in range(time):
-        for b in range(batch):
-            for j in range(rows.shape[1]):
-                turned[t * batch + b, j] = rows[b * time + t, j]
+    for row in range(begin, end):
+        t, b = row // batch, row % batch
+        for j in range(rows.shape[1]):
+            turned[row, j] = rows[b * time + t, j]
 
 
 @compiled
-def project(blas, x, batch_first, weight, batch, turned, gates):  # type: ignore[no-untyped-def]
-    """gates = x weight, the inputs' share at all steps in one product; weight (in, G hidden)."""
+def project(blas, x, batch_first, weight, batch, turned, gates, begin, end):  # type: ignore[no-untyped-def]
+    """gates = x weight, the inputs' share in rows begin..end of all steps, in one product; weight (in, G hidden)."""
+    rows, width, wide = end - begin, x.shape[1], gates.shape[1]
     if batch_first:
-        turn(x, batch, turned)
-        product(blas, turned, 0, 0, False, weight, 0, 0, len(x), x.shape[1], gates.shape[1], gates, 0, 0, False)
+        turn(x, batch, turned, begin, end)
+        product(blas, turned, begin, 0, False, weight, 0, 0, rows, width, wide, gates, begin, 0, False)
     else:
-        product(blas, x, 0, 0, False, weight, 0, 0, len(x), x.shape[1], gates.shape[1], gates, 0, 0, False)
+        product(blas, x, begin, 0, False, weight, 0, 0, rows, width, wide, gates, begin, 0, False)
 
 
 def advance(  # type: ignore[no-untyped-def]
@@ -59,13 +61,16 @@ def advance(  # type: ignore[no-untyped-def]
     """The steps of members first..last and of rows begin..end of each batch; fills fed, own and kept.
 
     weight_ih (member, in, G hidden), weight_hh (member, K hidden, (R + N) hidden), bias (member, 1, (G + A) hidden),
-    units (member, 1, P hidden). stage 0: all of it; 1: the projection alone; 2: without it.
+    units (member, 1, P hidden). stage 0: all of it; 1: the projection alone, of rows begin..end of all steps; 2:
+    without it.
     """
     batch, hidden = len(share), bias.shape[2] // (G + A)
     rows, width, wide = end - begin, K * hidden, G * hidden
     for m in range(first, last):
-        if stage < 2:
-            project(blas, x[m], batch_first, weight_ih[m], batch, turned, gates)
+        if stage == 0:
+            project(blas, x[m], batch_first, weight_ih[m], batch, turned, gates, 0, len(gates))
+        if stage == 1:
+            project(blas, x[m], batch_first, weight_ih[m], batch, turned, gates, begin, end)
         f, o, k, w, c, p = fed[m], own[m], kept[m], weight_hh[m], bias[m], units[m]
         for t in range(len(gates) // batch if stage != 1 else 0):
             now, after = t * batch, (t + 1) * batch
@@ -124,7 +129,8 @@ def retreat(  # type: ignore[no-untyped-def]
     dy (member, time * batch, hidden) reaches the outputs; dstate (member, batch, L hidden) the last state, and
     becomes that of the initial one. dgates reaches the recurrent shares, dapart the inputs' share of the gates that
     are apart; dunits (member, pieces, P hidden). weight_hh (member, (R + N) hidden, K hidden), weight_ih (member, G
-    hidden, in). stage 0: all of it; 1: the steps alone; 2: without them.
+    hidden, in). stage 0: all of it; 1: the steps alone; 2: the inputs in the order of time; 3: one of the products
+    over all steps, `piece`, as in `gather`.
     """
     batch, hidden = dstate.shape[1], dstate.shape[2] // L
     time = len(dgates) // batch
@@ -154,11 +160,11 @@ def retreat(  # type: ignore[no-untyped-def]
             if PRODUCT:
                 rows, wide, width = end - begin, R * hidden, K * hidden
                 product(blas, dgates, now + begin, 0, False, w, 0, 0, rows, wide, width, d, begin, 0, True)
-        if stage != 1:
-            if batch_first:
-                turn(x[m], batch, turned)
+        if batch_first and (stage == 0 or stage == 2):
+            turn(x[m], batch, turned, 0, len(turned))
+        if stage == 0 or stage == 3:
             gather(blas, dgates, dapart, turned if batch_first else x[m], f, k, weight_ih[m], batch, dx[m],
-                   dweight_ih[m], dweight_hh[m], dbias_ih[m], dbias_hh[m])  # fmt: skip
+                   dweight_ih[m], dweight_hh[m], dbias_ih[m], dbias_hh[m], piece if stage == 3 else ALL)  # fmt: skip
 
 
 def halfway_back(blas, weight, fed, own, kept, dstate, dgates, dinner, now, begin, end):  # type: ignore[no-untyped-def]
@@ -180,28 +186,34 @@ def halfway_back(blas, weight, fed, own, kept, dstate, dgates, dinner, now, begi
     barrier()
 
 
-def gather(blas, dgates, dapart, x, fed, kept, weight, batch, dx, dweight_ih, dweight_hh, dbias_ih, dbias_hh):  # type: ignore[no-untyped-def]
+def gather(  # type: ignore[no-untyped-def]
+    blas, dgates, dapart, x, fed, kept, weight, batch, dx, dweight_ih, dweight_hh, dbias_ih, dbias_hh, which,
+):  # fmt: skip
     """The gradients of the inputs and the weights from those of the gates at all steps, one product each.
 
-    Where dx has no rows it is not wanted.
+    which: ALL, or 0: those of weight_ih and the biases; 1: that of weight_hh; 2: that of the inputs. Where dx has no
+    rows it is not wanted.
     """
     rows, wide, hidden = len(x), x.shape[1], dgates.shape[1] // G
-    product(blas, dgates, 0, 0, True, x, 0, 0, S * hidden, rows, wide, dweight_ih, 0, 0, False)
-    if A:
-        product(blas, dapart, 0, 0, True, x, 0, 0, A * hidden, rows, wide, dweight_ih, S * hidden, 0, False)
-    if PRODUCT:
-        product(blas, dgates, 0, 0, True, fed, 0, 0, R * hidden, rows, K * hidden, dweight_hh, 0, 0, False)
-    for i in range(N):
-        gate, at = (B + i) * hidden, (KEPT + EARLY + i) * hidden
-        product(blas, dgates, 0, gate, True, kept, 0, at, hidden, rows, hidden, dweight_hh, (R + i) * hidden, 0, False)
-    if len(dx):
+    if which == ALL or which == 0:
+        product(blas, dgates, 0, 0, True, x, 0, 0, S * hidden, rows, wide, dweight_ih, 0, 0, False)
+        if A:
+            product(blas, dapart, 0, 0, True, x, 0, 0, A * hidden, rows, wide, dweight_ih, S * hidden, 0, False)
+        total(dgates, batch, dbias_hh)
+        dbias_ih[: S * hidden] = dbias_hh[: S * hidden]
+        if A:
+            total(dapart, batch, dbias_ih[S * hidden :])
+    if which == ALL or which == 1:
+        if PRODUCT:
+            product(blas, dgates, 0, 0, True, fed, 0, 0, R * hidden, rows, K * hidden, dweight_hh, 0, 0, False)
+        for i in range(N):
+            gate, at = (B + i) * hidden, (KEPT + EARLY + i) * hidden
+            product(blas, dgates, 0, gate, True, kept, 0, at, hidden, rows, hidden, dweight_hh, (R + i) * hidden, 0,
+                    False)  # fmt: skip
+    if len(dx) and (which == ALL or which == 2):
         product(blas, dgates, 0, 0, False, weight, 0, 0, rows, S * hidden, wide, dx, 0, 0, False)
         if A:
             product(blas, dapart, 0, 0, False, weight, S * hidden, 0, rows, A * hidden, wide, dx, 0, 0, True)
-    total(dgates, batch, dbias_hh)
-    dbias_ih[: S * hidden] = dbias_hh[: S * hidden]
-    if A:
-        total(dapart, batch, dbias_ih[S * hidden :])
 
 
 @compiled

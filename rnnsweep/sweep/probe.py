@@ -11,6 +11,7 @@ import torch
 
 from rnnsweep import files, locks, run
 from rnnsweep.interrupt import StopRequest
+from rnnsweep.kernels import threads
 from rnnsweep.record import RunStore
 from rnnsweep.run import Run
 from rnnsweep.train import Observer, Trainer
@@ -36,22 +37,22 @@ class Probed:
 
 def stack_size(like: Run, available: int, folder: Path) -> int:
     """The size of the stack in which a run like this one advances fastest, at most `available`."""
-    key = f"{like.signature[:16]} {platform.node()} {torch.get_num_threads()}"
+    key = f"{like.signature[:16]} {platform.node()} {threads.count()}"
     with locks.alone(folder / ".probe.lock"):  # workers neither measure the same nor disturb each other
         known = files.read(folder / "probe.json", dict[str, Probed]) or {}
         if key not in known or (known[key].grows and known[key].tried < min(available, SIZES[-1])):
-            known[key] = _measure(like, available)
+            known[key] = _measure(like, available, folder)
             content = json.dumps({name: dataclasses.asdict(probed) for name, probed in known.items()})
             files.write(folder / "probe.json", content, synced=False)
     return min(available if known[key].grows else known[key].best, available, SIZES[-1])
 
 
-def _measure(like: Run, available: int) -> Probed:
+def _measure(like: Run, available: int, study: Path) -> Probed:
     """Sizes up the ladder until a run's share of a step stops falling or memory runs short."""
     best, tried, shortest = 1, 1, float("inf")
     for size in dict.fromkeys(min(size, available) for size in SIZES):
         try:
-            share = seconds_per_step(like, size) / size
+            share = seconds_per_step(like, size, study) / size
         except Exception:  # out of memory, or a run that cannot be trained: its training will say so, alone
             break
         tried = size
@@ -62,11 +63,11 @@ def _measure(like: Run, available: int) -> Probed:
     return Probed(best, tried, best == tried and tried == available, shortest)
 
 
-def seconds_per_step(like: Run, size: int) -> float:
+def seconds_per_step(like: Run, size: int, study: Path | None = None) -> float:
     """The median time of a training step of a stack of `size` copies of a run, after two that are not counted."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, run.threads_of(like.train):
         members = [run.make_member(like, RunStore(Path(folder))) for _ in range(size)]
-        trainer = Trainer(members, run.device(like.train), Observer(), StopRequest())
+        trainer = Trainer(members, run.device(like.train), Observer(), StopRequest(), study=study)
         times: list[float] = []
         while len(times) < 3 or (sum(times) < SECONDS and len(times) < 100):
             start = time.perf_counter()

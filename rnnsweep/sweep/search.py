@@ -241,20 +241,19 @@ class SearchWorker(Worker):
             ConfigError: the runs would be others than the search's.
             Interrupted: a signal came; the runs in hand have their checkpoints, and the trial waits for them.
         """
-        self._set_threads()
         self.search.check()
         self.trials = self.search.open()
-        try:
-            while not self._has_to_stop():
-                if self.stop.signum:
-                    raise Interrupted(self.stop.signum)
-                found = self._next()
-                if found is None:
-                    return
-                if not self._trained(*found):
-                    time.sleep(IDLE_SECONDS)
-        finally:
-            self.board.close()
+        super().work()
+
+    def _work(self) -> None:
+        while not self._has_to_stop():
+            if self.stop.signum:
+                raise Interrupted(self.stop.signum)
+            found = self._next()
+            if found is None:
+                return
+            if not self._trained(*found):
+                time.sleep(IDLE_SECONDS)
 
     def _next(self) -> "tuple[optuna.Trial, list[Planned]] | None":
         """A trial to work on and its runs, none where others are at all that is left; None when all are over."""

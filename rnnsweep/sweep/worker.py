@@ -8,7 +8,7 @@ import platform
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ import torch
 from rnnsweep import checkpoint, files, run
 from rnnsweep.errors import ConfigError, MachineError, tell_once
 from rnnsweep.interrupt import Interrupted, StopRequest
+from rnnsweep.kernels import threads
 from rnnsweep.planned import worker_file
 from rnnsweep.provenance import changed_since_checkpoint, refusal
 from rnnsweep.record import RunStore
@@ -40,7 +41,7 @@ class WorkOptions:
     stack: int | Literal["auto"] = "auto"
     """Runs of one shape that are trained as one program; auto: as many as a measured probe says."""
     threads: int = 1
-    """Threads of torch in each worker; 0: one for each core that the worker may use."""
+    """Threads of each worker; 0: one for each core that the worker may use."""
     on_error: Literal["continue", "stop"] = "continue"
     """What the workers do after a run has failed."""
     workers: int = 1
@@ -97,27 +98,30 @@ class Worker:
         Raises:
             Interrupted: a signal came; the runs in hand have their checkpoints.
         """
-        self._set_threads()
         try:
-            while self.left and not self._has_to_stop():
-                if self.stop.signum:
-                    raise Interrupted(self.stop.signum)
-                with self._claimed() as claimed:
-                    if claimed:
-                        self._train(claimed)
-                    elif self.left:
-                        self.board.write(runs=[])
-                        time.sleep(IDLE_SECONDS)
+            with self._threads():
+                self._work()
         finally:
             self.board.close()
+
+    def _work(self) -> None:
+        while self.left and not self._has_to_stop():
+            if self.stop.signum:
+                raise Interrupted(self.stop.signum)
+            with self._claimed() as claimed:
+                if claimed:
+                    self._train(claimed)
+                elif self.left:
+                    self.board.write(runs=[])
+                    time.sleep(IDLE_SECONDS)
 
     def _has_to_stop(self) -> bool:
         """Whether on_error=stop holds and a run has failed; a second terminal that said `continue` goes on."""
         return self.options.on_error == "stop" and self.stop_file.exists()
 
-    def _set_threads(self) -> None:
+    def _threads(self) -> AbstractContextManager[None]:
         # torch's own number heeds OMP_NUM_THREADS, in which Ray says how many cores it gave
-        torch.set_num_threads(self.options.threads or min(cores(), torch.get_num_threads()))
+        return threads.using(self.options.threads or min(cores(), torch.get_num_threads()))
 
     @contextmanager
     def _claimed(self) -> Iterator[Claimed]:
@@ -199,7 +203,8 @@ class Worker:
             return
         self.board.write(runs=[member.id for member, _ in claimed], step=0, steps=0, train=None)
         try:
-            run.execute(claimed, self._observer(claimed[0][0]), self.stop, self.should_prune)
+            observer, study = self._observer(claimed[0][0]), self.plan.study / FOLDER
+            run.execute(claimed, observer, self.stop, self.should_prune, study)
         except MachineError:  # no fault of the runs: they stay as they are, interrupted
             raise
         except Exception as error:

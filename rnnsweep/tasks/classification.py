@@ -62,11 +62,14 @@ class ClassificationTask(ExampleTask):
 
     @functools.cached_property
     def weights(self) -> Float[Tensor, "classes"]:
-        """What an example of each class counts in the loss; 1 on average over the training examples."""
-        if self.class_weights == "none":
-            return torch.ones(len(self.class_names))
+        """What an example of each class counts in the loss where they are balanced; 1 on average over all examples."""
         counts = torch.bincount(self.data["train"]["labels"], minlength=len(self.class_names))
         return counts.sum() / (len(counts) * counts.clamp(min=1))
+
+    def batch(self, step: int) -> Batch:
+        """With `weights` where the classes are balanced: in a stack each member has its own."""
+        batch = super().batch(step)
+        return batch if self.class_weights == "none" else batch | {"weights": self.weights[batch["labels"]]}
 
     def build(self, cell: CellFactory, pooling: PoolingFactory) -> nn.Module:
         outputs = len(self.class_names)
@@ -76,7 +79,7 @@ class ClassificationTask(ExampleTask):
         labels = batch["labels"]
         scores = model(batch["inputs"], batch["lengths"])  # (batch, classes)
         each = cross_entropy(scores, labels)
-        weights = self.weights.to(scores)[labels] if model.training else torch.ones_like(each)
+        weights = batch["weights"].to(each) if "weights" in batch else torch.ones_like(each)
         total, count = (each * weights).sum(), weights.sum()
         found = scores.argmax(1)
         metrics = {
