@@ -3,13 +3,12 @@
 import math
 import os
 import sys
-import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import ConfigCompositionException, HydraException
+from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
@@ -69,7 +68,7 @@ def _compose_and_train(words: list[str]) -> None:
     except Exception as error:
         try:
             admitted = admit(error, sys.argv) if isinstance(error, ConfigCompositionException) else None
-            said = None if _at_work(error) else told(error, words)
+            said = told(error, words)
         except ConfigError as wrong:
             admitted, said = None, told(wrong, words)
         if admitted is None and said is None:
@@ -78,16 +77,6 @@ def _compose_and_train(words: list[str]) -> None:
             sys.exit(complain("rnnsweep", str(said), 2))
         sys.argv[:] = admitted
         _compose_and_train(words)
-
-
-def _at_work(error: Exception) -> bool:
-    """Whether an error came after all was composed and checked: it says nothing of what was typed."""
-    if isinstance(error, ConfigError | HydraException):
-        return False
-    from rnnsweep.plugins import Study
-
-    ours = (_run.__code__, Study.sweep.__code__)
-    return any(frame.f_code in ours for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 def _run(config: DictConfig) -> float:

@@ -128,14 +128,19 @@ def _put(config: Any, place: Place, value: Any) -> None:
     config[last] = value
 
 
+def said(error: Exception) -> str:
+    """What OmegaConf's error says, in one line."""
+    missing = _UNSET.search(str(error))
+    return f"the environment variable `{missing[1]}` is not set" if missing else str(error).splitlines()[0]
+
+
 def _explained(error: Exception, config: Config, key: str) -> ConfigError:
     text = next((text for place, text in _interpolations(config) if ".".join(map(str, place)) == key), key)
-    said = str(error).splitlines()[0]
-    if missing := _UNSET.search(said):
-        return ConfigError(key, f"the environment variable `{missing[1]}` is not set; `{text}` needs it")
-    if isinstance(error, InterpolationKeyError) and (unknown := re.search(r"key '(.*)' not found", said)):
+    if _UNSET.search(str(error)):
+        return ConfigError(key, f"{said(error)}; `{text}` needs it")
+    if isinstance(error, InterpolationKeyError) and (unknown := re.search(r"key '(.*)' not found", said(error))):
         group = unknown[1].split(".")[0]
         inside = config.get(group)
         known = [f"{group}.{name}" for name in inside] if isinstance(inside, dict) else list(config)
         return ConfigError(key, f"there is no setting `{unknown[1]}` for `{text}`.{suggestion(unknown[1], known)}")
-    return ConfigError(key, f"cannot resolve `{text}`: {said}")
+    return ConfigError(key, f"cannot resolve `{text}`: {said(error)}")

@@ -3,16 +3,21 @@
 import os
 import re
 import shlex
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import QuotedString, ValueType
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError
 
 from rnnsweep.errors import ConfigError
 from rnnsweep.secrets import redacted
+
+BEFORE = ("rnnsweep.cli", "rnnsweep.terminal", "rnnsweep.__main__", "rnnsweep.interpolation")
+"""The modules that are on the way to Hydra."""
 
 
 def told(error: Exception, words: Sequence[str]) -> str | None:
@@ -39,11 +44,16 @@ def _line(error: Exception, words: Sequence[str]) -> str | None:
             return f"{_short(mark.name)}, line {mark.line + 1}: not YAML: {error.problem}"
         case UnicodeDecodeError():
             return f"{_not_utf8(words)}is not UTF-8 ({error.reason} at byte {error.start}); save it in UTF-8"
-        case HydraException() | OmegaConfBaseException() | ValueError():
+        case HydraException():
             return _of_hydra(error, words)
-        case TypeError() if "full_key: hydra." in str(error):  # of another sweeper
-            return _of_hydra(error, words)
-    return None
+    return _of_hydra(error, words) if _composing(error) else None
+
+
+def _composing(error: Exception) -> bool:
+    """Whether an error was raised while Hydra read what was typed: before any work, or for one run of a sweep."""
+    frames = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    before = not any(name.startswith("rnnsweep.") and name not in BEFORE for name in frames)
+    return "hydra._internal.config_loader_impl" in frames or (before and frames[-1].startswith(("hydra", "omegaconf")))
 
 
 def admit(error: ConfigCompositionException, words: Sequence[str]) -> list[str] | None:
@@ -128,26 +138,33 @@ def _no_such_choice(error: MissingConfigException, words: Sequence[str]) -> str:
 
 
 _SAYINGS = {
+    r"(?s).*Environment variable '(?P<name>[^']+)' not found.*full_key: (?P<key>\S+)": (
+        "the environment variable `{name}` is not set"
+    ),
     r"Ambiguous value for argument '(?P<word>.+)'\n": "several values are a sweep; add -m to train a run for each",
     r"Sweep parameters '(?P<word>.+)' requires": "several values are a sweep; add -m to train a run for each",
     r"Sweeping over Hydra's configuration is not supported ?: ?'(?P<word>.+)'": "a setting of Hydra takes one value",
     r"Could not append to config. An item is already at '(?P<key>.+)'\.": "is set already; leave out the +",
-    r"In '(?P<file>.+)': \w+ raised while composing config:\n(?P<said>.+)": "does not fit the shipped settings: ",
+    r"In '(?P<file>.+)': \w+ raised while composing config:\n(?P<said>.+)": "does not fit the shipped settings: {said}",
     r"Config group override must be": "a group takes the name of one of its choices",
-    r"(?s)(?P<said>.+?)\n\s*full_key: (?P<key>hydra\.[\w.]+)": "",
+    r"(?s)(?P<said>.+?)\n\s*full_key: (?P<key>hydra\.[\w.]+)": "{said}",
 }
 """What Hydra says, and what it means here; `word`, `key` and `file` tell where."""
 
 
 def _of_hydra(error: Exception, words: Sequence[str]) -> str:
-    message = str(error)
+    message = str(error) or str(error.__cause__ or "cannot be composed")
     for pattern, problem in _SAYINGS.items():
         if found := re.match(pattern, message):
             parts = found.groupdict()
             where = parts.get("word") or _typed(parts.get("key", ""), words) or parts.get("key") or parts.get("file")
             where = where or next(filter(_is_no_choice, words), "")
-            return f"`{where}`: {problem}{parts.get('said', '')}{_as_a_file(where)}"
-    return " ".join(message.split())
+            return f"`{where}`: {problem.format(**parts)}{_as_a_file(where)}"
+    word = next((word for word in words if word.lstrip("+~") in message), None)
+    word = word or next((word for word in words if "=" in word and _key(word) and _key(word) in message), None)
+    word = word or next((word for word in words if len(value := word.partition("=")[2]) > 1 and value in message), None)
+    word = word or next(filter(_is_no_choice, words), None)
+    return (f"`{word}`: " if word else "") + " ".join(message.split())
 
 
 def _as_a_file(word: str) -> str:
@@ -157,11 +174,16 @@ def _as_a_file(word: str) -> str:
 
 
 def _is_no_choice(word: str) -> bool:
-    """Whether a word gives a group a number, or nothing, for a name."""
-    if "=" not in word or "." in _key(word):
+    """Whether a word gives a group something else than names."""
+    from rnnsweep.config import General
+
+    if "=" not in word or "." in _key(word) or _key(word) in vars(General()):
         return False
-    value = OverridesParser.create().parse_overrides([word])[0].value()
-    return value is None or isinstance(value, int | float)
+    (override,) = OverridesParser.create().parse_overrides([word])
+    if override.value_type == ValueType.GLOB_CHOICE_SWEEP:
+        return False
+    values = list(override.sweep_iterator()) if override.is_discrete_sweep() else [override.value()]
+    return not all(isinstance(value, str | QuotedString) for value in values)
 
 
 def _not_utf8(words: Sequence[str]) -> str:

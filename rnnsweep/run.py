@@ -111,13 +111,13 @@ def validated(config: Config) -> tuple[Config, dict[str, type]]:
             raise ConfigError(key, f"there is no setting or group `{key}`.{hint}")
         if key in groups and not isinstance(value, dict):
             raise ConfigError(key, f"expected a group of settings, got {value!r}")
+    filled = checked(General, {key: value for key, value in config.items() if key in general}, "")
     for group in groups:
         if group not in config:
             raise ConfigError(group, f"a run needs one {group}; choose it as in `{group}=NAME`")
     for group in ("task", "cell"):
-        if group not in config.get("choices", {}):
+        if group not in filled["choices"]:
             raise ConfigError(group, f"a run is named by its {group}; choose one, as in `{group}=NAME`")
-    filled = checked(General, {key: value for key, value in config.items() if key in general}, "")
     classes = {group: target(config, group) for group in GROUPS} | {"train": TrainConfig}
     for group, cls in classes.items():
         for name in settings(config, group):
@@ -132,7 +132,7 @@ def _elsewhere(config: Config, name: str) -> str:
     """` Did you mean ...?` where a group has a setting of that name; empty where none has."""
     try:
         classes = {group: target(config, group) for group in GROUPS} | {"train": TrainConfig}
-    except (ConfigError, KeyError, AttributeError):  # there is more that is wrong
+    except (ConfigError, KeyError, AttributeError, TypeError):  # there is more that is wrong
         return ""
     owners = [f"`{group}.{name}`" for group, cls in classes.items() if name in schema(cls).model_fields]
     return f" Did you mean {' or '.join(owners)}?" if owners else ""

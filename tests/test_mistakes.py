@@ -1,13 +1,17 @@
 """What a user can type wrongly is refused in one line that names it; what goes wrong later is no refusal."""
 
+import dataclasses
+import random
 import sys
 from pathlib import Path
 
 import pytest
 from conftest import Prepared, Told, study
+from hydra.core.global_hydra import GlobalHydra
 
 from rnnsweep import cli
 from rnnsweep.errors import tell_once
+from rnnsweep.sweep.settings import Sweep
 from rnnsweep.sweep.sweeper import StudySweeper
 
 TYPED = [
@@ -16,6 +20,14 @@ TYPED = [
     (("-m", "hydra.sweeper.n_trials=x"), "`hydra.sweeper.n_trials=x`: expected an integer, got 'x'"),
     (("-m", "+hydra.sweeper.foo=1"), "`+hydra.sweeper.foo=1`: Sweep has no parameter `foo`"),
     (("-m", "hydra/launcher=nope"), "`hydra/launcher=nope`: there is no hydra/launcher `nope`. It has: basic,"),
+    (
+        ("-m", "hydra.sweeper.name=${oc.env:NOPE}"),
+        "`hydra.sweeper.name=${oc.env:NOPE}`: the environment variable `NOPE` is not set",
+    ),
+    (
+        ("-m", "hydra.sweeper.metrics=[${nope}]"),
+        "`hydra.sweeper.metrics=[${nope}]`: Interpolation key 'nope' not found",
+    ),
     (("-m", "hydra.sweep.dir=", "seed=0,1"), "`hydra.sweep.dir=`: expected a directory"),
     (("-m", "hydra/sweeper=basic", "seed=0"), "`hydra/launcher`: local starts the workers of hydra/sweeper=study"),
     (("-m", "cell.hidden_size=4", "cell=gruu,rnn"), "`cell=gruu,rnn`: there is no cell `gruu`. Did you mean `gru`?"),
@@ -111,3 +123,95 @@ def test_a_file_that_a_shipped_one_hides_is_told_in_one_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert "`conf/cell/gru.yaml`, `conf/study/capacity.yaml` are not read" in line
     assert sys.argv[1] == "--config-dir"
+
+
+KEYS = (
+    *(
+        "cell",
+        "task",
+        "optimizer",
+        "train",
+        "seed",
+        "cell.hidden_size",
+        "optimizer.lr",
+        "train.clip",
+        "packages",
+        "rerun",
+    ),
+    *("hydra/launcher", "hydra.launcher.gpus", "hydra.sweep.dir", "hydra.searchpath", "hydra.mode", "choices", "study"),
+    *(f"hydra.sweeper.{field.name}" for field in dataclasses.fields(Sweep)),
+    *(
+        "rerun",
+        "hydra",
+        "hydra.sweeper",
+        "out",
+        "size",
+        "cell._target_",
+        "task.text",
+        "a.b",
+        "",
+        "cell.hidden_size.y",
+        "cell/x",
+    ),
+)
+VALUES = (
+    *(
+        "gru",
+        "parity",
+        "3",
+        "-1",
+        "null",
+        "true",
+        "[]",
+        "{}",
+        "[1,2]",
+        "{a: 1}",
+        "1,2",
+        "gru,rnn",
+        "range(3)",
+        "",
+        "'x'",
+    ),
+    *("interval(0,1)", "tag(log,interval(1e-4,1))", "glob(*)", "choice(a,b)", "shuffle(1,2)", "sort(3,2)", "int(3.5)"),
+    *("${seed}", "${nope}", "${task}", "${oc.env:NOPE}", "${", "1e400", "nan", "../x", "a b", "=", "capacity", "[[1]]"),
+    *(
+        "'x'",
+        "{seed: [0,1]}",
+        "[{seed: [0]}]",
+        "\\",
+        "é",
+        "x" * 300,
+        "1/0",
+        "random",
+        "os.system",
+        "rnnsweep.cells.gru.GRU",
+    ),
+)
+SMALL = ("task=parity", "task.examples=40", "task.held_out=10", "train.batch_size=10", "train.device=cpu")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", [(), ("-m",), ("-m", "hydra.sweeper.search=random")])
+def test_no_words_give_a_traceback(
+    mode: tuple[str, ...], prepared: Prepared, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "_run", lambda *_: 0.0)
+    monkeypatch.setattr(StudySweeper, "_tell", lambda *_: None)
+    monkeypatch.setattr(StudySweeper, "_write_report", lambda *_: True)
+    chosen = random.Random(len(mode))
+    for _ in range(200):
+        words = [
+            f"{chosen.choice(('', '', '+', '++', '~'))}{chosen.choice(KEYS)}={chosen.choice(VALUES)}"
+            for _ in range(chosen.choice((1, 1, 2, 3)))
+        ]
+        code: object = 0
+        try:
+            prepared(*mode, *SMALL, *words)
+        except SystemExit as end:
+            code = end.code
+        except Exception as error:
+            raise AssertionError(words) from error
+        finally:
+            GlobalHydra.instance().clear()
+        said = capsys.readouterr().err.splitlines()
+        assert code == 0 or (code == 2 and said[-1].startswith("rnnsweep: ")), words

@@ -8,6 +8,7 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from rnnsweep.config import Config, plain
+from rnnsweep.errors import ConfigError
 from rnnsweep.interpolation import settled
 from rnnsweep.sweep.grid import Grammar
 
@@ -42,7 +43,15 @@ class Composer:
 
     @property
     def launcher(self) -> str:
-        return str(self.config.hydra.launcher._target_)
+        """What starts the workers, as Hydra's config names it.
+
+        Raises:
+            ConfigError: nothing does.
+        """
+        target = OmegaConf.select(self.config, "hydra.launcher._target_")
+        if target is None:
+            raise ConfigError("hydra/launcher", "a sweep needs a launcher, such as `hydra/launcher=local`")
+        return str(target)
 
     @property
     def is_here(self) -> bool:

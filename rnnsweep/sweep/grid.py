@@ -124,6 +124,8 @@ class Grammar:
         """
         from optuna.distributions import distribution_to_json
 
+        if override.is_discrete_sweep():
+            self.alternatives(override)
         try:
             return dict(json.loads(distribution_to_json(_distribution(override.value()))))
         except ValueError as error:

@@ -42,7 +42,7 @@ class GridPlanner:
             for digest, (run, overrides) in found.items()
         ]
         drawn = tuple(sorted(self.drawn))
-        return Plan(self.study, runs, drawn=drawn).resumed(bool(self.composer.config.rerun))
+        return Plan(self.study, runs, drawn=drawn).resumed(bool(self.composer.config.get("rerun")))
 
     def _points(self, words: Sequence[str]) -> Iterator[dict[str, Setting]]:
         grammar, draws = self.composer.grammar, self.sweep.draws

@@ -67,7 +67,7 @@ class SearchPlanner:
         for setting in self.sweep.of_grids:
             problem = "belongs to a grid; a search draws from params and the command line alone"
             raise ConfigError(f"hydra.sweeper.{setting}", problem)
-        if self.composer.config.rerun:
+        if self.composer.config.get("rerun"):
             raise ConfigError("rerun", "a search is not trained anew; give it another hydra.sweeper.name")
 
     def _typed(self, words: Sequence[str]) -> dict[str, tuple[Override | None, str]]:
@@ -93,7 +93,7 @@ class SearchPlanner:
     def _base(self, overrides: list[str], space: Space, given: set[str]) -> tuple[Config, Space]:
         """A config to set a trial's values on, and its space: the command's, and what its groups' `_search_` adds."""
         config, grammar, found = self.composer.run(overrides), self.composer.grammar, dict(space)
-        for group in GROUPS:
+        for group in (group for group in GROUPS if isinstance(config.get(group), dict)):
             for name, text in (config[group].pop("_search_", None) or {}).items():
                 if f"{group}.{name}" not in given:
                     found[f"{group}.{name}"] = grammar.distribution(grammar.override(f"{group}.{name}={text}"))

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from rnnsweep.config import Config, checked
 from rnnsweep.errors import ConfigError
+from rnnsweep.interpolation import said
 from rnnsweep.places import name_below
 from rnnsweep.sweep import published
 from rnnsweep.sweep.grid import Params
@@ -105,11 +107,7 @@ def read(settings: Mapping[str, Any], **changes: Any) -> Sweep:
     Raises:
         ConfigError: a name is misspelt, or a value has a wrong type or is out of range.
     """
-    plain = {
-        name: OmegaConf.to_container(value, resolve=name not in DESCRIBED) if OmegaConf.is_config(value) else value
-        for name, value in settings.items()
-        if not name.startswith("_")
-    }
+    plain = {name: _plain(settings, name) for name in settings if not name.startswith("_")}
     empty = {name for name, value in plain.items() if value is None and name in (*DESCRIBED, "skip")}
     known = checked(Sweep, {name: value for name, value in (plain | changes).items() if name not in empty}, KEY)
     if known["published"]:
@@ -118,3 +116,11 @@ def read(settings: Mapping[str, Any], **changes: Any) -> Sweep:
     if not sweep.objectives or (sweep.pruner != "none" and len(sweep.objectives) > 1):
         raise ConfigError(f"{KEY}.metrics", "expected at least one, and exactly one where trials are pruned")
     return sweep
+
+
+def _plain(settings: Mapping[str, Any], name: str) -> Any:
+    try:
+        value = settings[name]
+        return OmegaConf.to_container(value, resolve=name not in DESCRIBED) if OmegaConf.is_config(value) else value
+    except OmegaConfBaseException as error:  # of an interpolation
+        raise ConfigError(f"{KEY}.{name}", said(error)) from None

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from rnnsweep import files, locks, trackers
 from rnnsweep.errors import ConfigError, tell_once
 from rnnsweep.hidden import tell_hidden
+from rnnsweep.interpolation import said
 from rnnsweep.interrupt import Interrupted
 from rnnsweep.places import directory
 from rnnsweep.planned import drawn_file
@@ -50,7 +52,11 @@ class StudySweeper:
     @property
     def study(self) -> Path:
         """The study's directory."""
-        return Path(directory("hydra.sweep.dir", str(self.composer.config.hydra.sweep.dir))) / str(self.settings.name)
+        try:
+            above = str(self.composer.config.hydra.sweep.dir)
+        except OmegaConfBaseException as error:
+            raise ConfigError("hydra.sweep.dir", said(error)) from None
+        return Path(directory("hydra.sweep.dir", above)) / str(self.settings.name)
 
     def sweep(self, arguments: Words) -> Any:
         """Plans, works, tells how it ended; exits with 1 where a run failed."""
@@ -62,7 +68,8 @@ class StudySweeper:
             tell_once(
                 "`out` is for a single run; a sweep writes to `hydra.sweep.dir` and there to `hydra.sweeper.name`"
             )
-        trackers.check(OmegaConf.select(self.composer.config, "train.tracker"))
+        tracker = OmegaConf.select(self.composer.config, "train.tracker", throw_on_resolution_failure=False)
+        trackers.check(tracker)
         wholes = [
             (whole, [(part, part._prepared(own)) for part, own in whole._parts(words)])
             for whole, words in self._studies(arguments)
@@ -172,7 +179,7 @@ class StudySweeper:
         self._forget_stop(plan.study)
         with locks.alone(plan.study / FOLDER / ".plan"):
             goes_on = plan.resumed(rerun=False).is_rerun
-            plan = plan.resumed(bool(self.composer.config.rerun))
+            plan = plan.resumed(bool(self.composer.config.get("rerun")))
             plan.save()
         if goes_on:
             print(f"{plan.study}: goes on with the rerun that was interrupted", flush=True)
@@ -213,7 +220,7 @@ class StudySweeper:
 
     @property
     def _resume_changed(self) -> bool:
-        return bool(self.composer.config.resume_changed)
+        return bool(self.composer.config.get("resume_changed"))
 
     def _launch(self, task: WorkTask, count: int, study: Path) -> None:
         try:
