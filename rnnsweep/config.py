@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import pydantic
 
-from rnnsweep.errors import ConfigError
+from rnnsweep.errors import ConfigError, listed
 from rnnsweep.types import EXECUTION, LATER, PER_MEMBER, PROGRAM_AT_ONE, PROGRAM_AT_ZERO, Marker
 
 Config = dict[str, Any]
@@ -123,8 +123,7 @@ def _wanted(detail: Any) -> str:
 def suggestion(name: str, known: list[str]) -> str:
     """` Did you mean ...?`, or the names that there are."""
     close = difflib.get_close_matches(name, known, n=1)
-    more = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
-    return f" Did you mean `{close[0]}`?" if close else f" It has: {', '.join(known[:SHOWN]) or 'none'}{more}."
+    return f" Did you mean `{close[0]}`?" if close else f" It has: {listed(known, SHOWN, str) if known else 'none'}."
 
 
 @functools.cache

@@ -5,7 +5,7 @@ import errno
 import functools
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 
@@ -80,8 +80,14 @@ def tell_once(message: str) -> None:
         print(f"rnnsweep: {message}", file=sys.stderr, flush=True)
 
 
-def listed(names: Iterable[object], most: int = 20) -> str:
-    """Names for a message, `'a', 'b'`; of many the first ones and how many more there are."""
+def listed(names: Iterable[object], most: int = 20, form: Callable[[object], str] = repr) -> str:
+    """Names for a message, `'a', 'b'`. Of many names, the first ones and how many more there are.
+
+    Args:
+        names: what to list.
+        most: names that are shown.
+        form: how a name is shown; `str` leaves the quotes out.
+    """
     every = list(names)
-    shown = ", ".join(map(repr, every[:most])) or "nothing"
+    shown = ", ".join(map(form, every[:most])) or "nothing"
     return shown + (f" and {len(every) - most:,} more" if len(every) > most else "")

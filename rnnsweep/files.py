@@ -1,7 +1,7 @@
 """Files that may be damaged, and disks that may be full: how every file of a study is read and written.
 
-A file that does not have the shape it should have counts as absent. That is said once, and who needs the file writes it
-anew. Whole files are written beside their place and renamed into it, so that a kill leaves the old or the new one.
+A file that does not have the right shape counts as absent. That is said once, and the file is written anew when it is
+needed. Whole files are written beside their place and renamed into it, so that a kill leaves the old or the new one.
 """
 
 import contextlib
@@ -78,12 +78,12 @@ def _checker(shape: Any) -> Any:
 
 
 def write(path: Path, content: Content, *, synced: bool = True) -> None:
-    """Writes a whole file: the old or the new one is there at any time, and where it fails nothing is left of the new.
+    """Writes a whole file. The old or the new one is there at any time; a write that fails leaves the old one.
 
     Args:
         path: the file; its directory exists.
         content: what it is to hold.
-        synced: the new file survives a loss of power. False for what is made anew with little effort.
+        synced: whether the new file must survive a loss of power. False for files that are cheap to make again.
 
     Raises:
         MachineError: the disk is full, or what else the system says.
@@ -106,7 +106,7 @@ def write(path: Path, content: Content, *, synced: bool = True) -> None:
 
 
 def _in_memory(content: Content) -> Buffer:
-    """The content before a byte of it is written: libraries that write files hide the system's error."""
+    """The content in memory: a library that writes a file by itself would hide the system's error."""
     if isinstance(content, str):
         return content.encode(errors="replace")  # a file name that is not UTF-8 may stand in an error's text
     if isinstance(content, bytes):

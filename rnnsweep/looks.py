@@ -97,9 +97,9 @@ def evidence(t: float, n: int, prior: float = PRIOR) -> float:
 
 
 def always_valid(differences: Values, alpha: float = 0.05, prior: float = PRIOR) -> tuple[float, float]:
-    """An interval that holds at every n at once, for a person who stops by hand: all means whose e value is below 1/α.
+    """An interval that holds at every n at once, for a person who stops by hand.
 
-    Infinite where so few values cannot exclude any mean.
+    It holds all means whose e value is below 1/α. It is infinite where so few values cannot exclude any mean.
     """
     values = np.asarray(differences, float)
     n, mean = len(values), float(values.mean())

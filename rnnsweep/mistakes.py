@@ -1,4 +1,4 @@
-"""What a user typed that cannot be: from the errors of Hydra and of our own checks to one line that names it."""
+"""Mistakes in a command: one line for each error of Hydra and of our own checks, which names the word to mend."""
 
 import os
 import re

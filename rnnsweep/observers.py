@@ -1,4 +1,4 @@
-"""Observers of other observers: several that hear the same, and one whose errors do not reach the run."""
+"""Observers that pass on what they hear: to several others, or to one whose errors must not stop the run."""
 
 import time
 from collections.abc import Callable
@@ -35,7 +35,7 @@ class Together(Observer):
 
 
 class Careful(Observer):
-    """An observer without which a run can be trained: its errors are told, once a process, and are no fault of the run.
+    """Passes on to an observer that a run does not need. Its errors are told once a process, and do not stop the run.
 
     Args:
         name: what the observer is called when it fails.

@@ -12,7 +12,7 @@ from typing import Any
 import rnnsweep
 from rnnsweep import checkpoint
 from rnnsweep.config import GROUPS, Config, target
-from rnnsweep.errors import ConfigError
+from rnnsweep.errors import ConfigError, listed
 from rnnsweep.record import RunStore
 
 Code = dict[str, Any]
@@ -61,16 +61,15 @@ def changed_since_checkpoint(store: RunStore, config: Config) -> list[str]:
     return changed(checkpoint.code(store), code(config))
 
 
-def listed(files: Sequence[str]) -> str:
-    """The files in words; of many the first few."""
-    more = [f"{len(files) - LISTED} more"] if len(files) > LISTED else []
-    return ", ".join([*files[:LISTED], *more])
+def in_words(files: Sequence[str]) -> str:
+    """The files for a message; of many, the first few and how many more there are."""
+    return listed(files, LISTED, str)
 
 
 def refusal(runs: Sequence[str], files: Sequence[str], remedy: str = "`rerun=true` starts over") -> ConfigError:
     """Why interrupted runs do not go on, and what to do: `remedy` says how to train them anew."""
     what = f"{runs[0]} was interrupted" if len(runs) == 1 else f"{len(runs)} runs were interrupted, such as {runs[0]}"
-    problem = f"{what}, and code changed since the last checkpoint: {listed(files)}"
+    problem = f"{what}, and code changed since the last checkpoint: {in_words(files)}"
     mixed = "`resume_changed=true` goes on with a mixture of old and new code"
     return ConfigError("resume_changed", f"{problem}; {mixed}; {remedy}")
 

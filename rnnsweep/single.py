@@ -7,7 +7,7 @@ from rnnsweep import curves, figures, interrupt, progress, provenance
 from rnnsweep.errors import ConfigError, MachineError, tell_once
 from rnnsweep.naming import belongs
 from rnnsweep.observers import Careful
-from rnnsweep.provenance import listed
+from rnnsweep.provenance import in_words
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.run import Run, execute, fail
 from rnnsweep.trackers import tracked
@@ -55,7 +55,7 @@ def _finished(run: Run, store: RunStore) -> RunRecord | None:
         return None
     print(f"{store.path} is finished; `rerun=true` trains it anew")
     if files := provenance.changed_since_start(store, run.config):
-        told = f"warning: {listed(files)} changed since {store.path} was trained"
+        told = f"warning: {in_words(files)} changed since {store.path} was trained"
         tell_once(f"{told}; `rerun=true` trains it anew with the code of now")
     return record
 
@@ -76,7 +76,7 @@ def _make_ready(run: Run, store: RunStore) -> None:
     elif run.config["rerun"]:
         store.renew(store.generation() + 1)
     elif files and record is not None and record.status == "failed":
-        print(f"{store.path} starts over: it failed, and {listed(files)} changed since")
+        print(f"{store.path} starts over: it failed, and {in_words(files)} changed since")
         store.clear()
     elif files:
         raise provenance.refusal([store.path.name], files)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from rnnsweep.provenance import changed_since_checkpoint, changed_since_start, listed, refusal
+from rnnsweep.provenance import changed_since_checkpoint, changed_since_start, in_words, refusal
 from rnnsweep.record import RunStore
 
 OF_A_GRID = "`rerun=true` trains every run of the sweep anew; to start over with these alone, delete their directories"
@@ -25,7 +25,7 @@ def tell_finished(stores: Iterable[RunStore], remedy: str = "`rerun=true` trains
     names, files = _changed(stores, changed_since_start)
     if names:
         count = "1 finished run was" if len(names) == 1 else f"{len(names)} finished runs were"
-        print(f"warning: {listed(files)} changed since {count} trained; {remedy}", flush=True)
+        print(f"warning: {in_words(files)} changed since {count} trained; {remedy}", flush=True)
 
 
 def retry_failed(stores: Iterable[RunStore], resume_changed: bool) -> None:
@@ -36,7 +36,7 @@ def retry_failed(stores: Iterable[RunStore], resume_changed: bool) -> None:
         store.forget_failure(anew=store.path.name in names)
     if names:
         count = "1 failed run starts" if len(names) == 1 else f"{len(names)} failed runs start"
-        print(f"{count} over, because code has changed: {listed(files)}")
+        print(f"{count} over, because code has changed: {in_words(files)}")
 
 
 def _changed(

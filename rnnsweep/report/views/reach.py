@@ -37,9 +37,10 @@ def title(of: Subject) -> str:
 def caption(frame: pd.DataFrame, of: Subject) -> str:
     assert of.factor is not None
     return (
-        f"For each level of {of.factor.key} the setting that is best {of.metric.where}, mean over its seeds. Left: how "
-        "much of the gradient of what is made of the last output reaches the input that many steps before, by lag. "
-        "Right: the loss where each output sees that many inputs up to its own."
+        f"For each level of {of.factor.key} the setting that is best {of.metric.where}, mean over its seeds. Left: "
+        "how far back the loss reaches through the cell's last output: the norm of its gradient at the input so many "
+        "steps before, over the norm at the last input. Right: the loss where each output is computed from so many "
+        "inputs."
     )
 
 
