@@ -1,37 +1,77 @@
-"""A hundred SIGKILLs over one sweep of forty runs. Slow."""
+"""Kills at random moments, under the default settings, change nothing: no record, no row, no weight. Slow.
 
+    python tests/test_kills.py 60
+
+makes 60 kills, half of them in each of two sweeps; the tests make 10 in each.
+"""
+
+import dataclasses
 import json
 import os
 import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 pytestmark = pytest.mark.slow
 
-SWEEP = (
-    *("-m", "task=parity", "task.examples=400", "task.held_out=50", "train.batch_size=20", "cell.hidden_size=8"),
-    *("train.steps=1000", "train.eval_every=500", "train.checkpoint_seconds=0.05", "train.threads=1"),
-    *("cell=rnn,gru", "optimizer.lr=1e-3,1e-2", "seed=range(10)", "hydra.sweeper.stack=1", "hydra.sweeper.workers=2"),
-)
-COMMAND = [sys.executable, "-m", "rnnsweep", *SWEEP]
+TIMES = ("tokens_per_second", "seconds_per_epoch")
+SHARES = {"worker": 0.6, "parent": 0.16, "SIGTERM": 0.12, "SIGINT": 0.12}
+"""What is hit: a worker or the parent by SIGKILL, or the parent by a signal that asks it to stop."""
 
 
-def start(cwd: Path) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(COMMAND, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+    """A sweep with so many workers, to be compared with the same one, undisturbed, with another number of them."""
+
+    overrides: tuple[str, ...]
+    workers: int
+    others: int
+
+    def command(self, kills: int, workers: int) -> list[str]:
+        length = (f"train.steps={100 * kills}", "train.eval_every=100")
+        return [sys.executable, "-m", "rnnsweep", "-m", *self.overrides, *length, f"hydra.sweeper.workers={workers}"]
 
 
-def records(cwd: Path) -> dict[str, dict[str, Any]]:
-    found = {}
-    for path in cwd.glob("multirun/default/*/record.json"):
-        record = json.loads(path.read_text())
-        found[record["run"]] = {key: record[key] for key in ("status", "steps", "best", "showcase")}
-    return found
+PARITY = ("task=parity", "task.examples=400", "task.held_out=50", "train.batch_size=20", "cell.hidden_size=8")
+COPY = ("task=copy", "task.examples=400", "task.held_out=50", "cell.hidden_size=16", "task.embedding_size=8")
+SWEEPS = {
+    "one worker": Sweep((*PARITY, "cell=rnn,gru,lstm", "optimizer.lr=1e-3,1e-2", "seed=range(4)"), 1, 2),
+    "two workers": Sweep((*COPY, "cell=gru,lstm,transformer", "cell.dropout=0,.1,.2", "seed=range(2)"), 2, 1),
+}
+
+
+def start(command: list[str], cwd: Path) -> "subprocess.Popen[bytes]":
+    cwd.mkdir(exist_ok=True)
+    # a group of its own, so that what the test is sent does not reach it
+    return subprocess.Popen(
+        command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+
+
+def runs(cwd: Path) -> list[Path]:
+    return [path.parent for path in sorted(cwd.glob("multirun/default/*/record.json"))]
+
+
+def outcome(folder: Path) -> dict[str, Any]:
+    """All that a run leaves, without its times: record, rows, weights and what its optimizer remembers."""
+    record = json.loads((folder / "record.json").read_text())
+    kept = {key: record[key] for key in ("status", "steps", "best", "showcase", "parameters", "error")}
+    kept["metrics"] = {key: value for key, value in record["metrics"].items() if key.split("/")[-1] not in TIMES}
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    kept["rows"] = [{key: value for key, value in row.items() if key not in TIMES} for row in rows]
+    last, best = (torch.load(folder / name, weights_only=True) for name in ("last.pt", "best.pt"))
+    tensors = {"best": best["weights"]} | {key: last[key] for key in ("weights", "best_weights", "slots", "tally")}
+    kept["bits"] = {key: {name: part.numpy().tobytes() for name, part in each.items()} for key, each in tensors.items()}
+    kept["standing"] = {key: last["standing"][key] for key in ("status", "best", "glimpses", "stale", "first", "steps")}
+    return kept
 
 
 def workers(pid: int) -> list[int]:
@@ -39,51 +79,80 @@ def workers(pid: int) -> list[int]:
     return [int(word) for word in listed.split()]
 
 
-def ended(cwd: Path, seen: dict[Path, int]) -> None:
-    """Notes when complete runs ended; fails where one ended twice."""
-    for path in cwd.glob("multirun/default/*/record.json"):
-        try:
-            written = path.stat().st_mtime_ns
-            if json.loads(path.read_text())["status"] == "complete":
-                assert seen.setdefault(path, written) == written, f"{path.parent.name} was trained to its end twice"
-        except FileNotFoundError:
-            continue
+def strike(process: "subprocess.Popen[bytes]", chosen: random.Random) -> str | None:
+    """Kills a worker, or the parent, or asks the parent to stop; what was hit, None where there was nothing to hit."""
+    alive = workers(process.pid)
+    what = chosen.choices(list(SHARES), list(SHARES.values()))[0]
+    if not alive or process.poll() is not None:
+        return None
+    if what in ("worker", "parent"):
+        number, victim = signal.SIGKILL, chosen.choice(alive) if what == "worker" else process.pid
+    else:
+        number, victim = signal.Signals[what], process.pid
+    try:
+        os.kill(victim, number)
+    except ProcessLookupError:
+        return None
+    return what
 
 
-def test_a_hundred_kills_change_nothing(tmp_path: Path) -> None:
-    whole, cut = tmp_path / "whole", tmp_path / "cut"
-    whole.mkdir()
-    cut.mkdir()
-    subprocess.run(COMMAND, cwd=whole, check=True, capture_output=True, timeout=300)
-    chosen, kills, seen = random.Random(0), 0, dict[Path, int]()
-    process = start(cut)
-    while kills < 100 and len(seen) < 40:
-        time.sleep(chosen.uniform(0.05, 0.4))
-        ended(cut, seen)
-        if process.poll() is not None:
-            process = start(cut)
-            continue
-        alive = workers(process.pid)
-        if alive and chosen.random() < 0.9:
-            victim = chosen.choice(alive)
-        elif alive:
-            victim = process.pid
-        else:
-            continue  # still starting
-        try:
-            os.kill(victim, signal.SIGKILL)
-            kills += 1
-        except ProcessLookupError:
-            continue
-    process.wait() if process.poll() is None and len(seen) == 40 else process.kill()
-    process.wait()
-    for _ in range(3):  # a run whose worker was killed twice at the very start counts as failed until it is tried again
-        last = subprocess.run(COMMAND, cwd=cut, capture_output=True, text=True, timeout=300)
-        ended(cut, seen)
+def disturbed(command: list[str], cwd: Path, kills: int, seed: int) -> list[str]:
+    """Works on the sweep to its end, and hits it on the way; returns what was hit."""
+    chosen, hits, ended = random.Random(seed), list[str](), dict[Path, int]()
+    process = start(command, cwd)
+    try:
+        while len(hits) < kills:
+            time.sleep(chosen.uniform(0.1, 3))
+            if process.poll() == 0:
+                break
+            if process.poll() is not None:
+                process = start(command, cwd)
+                continue
+            hit = strike(process, chosen)
+            hits += [hit] if hit else []
+            if hit in ("SIGTERM", "SIGINT"):
+                assert process.wait(60) == 128 + signal.Signals[hit]
+            for folder in runs(cwd):
+                written = (folder / "record.json").stat().st_mtime_ns
+                complete = json.loads((folder / "record.json").read_text())["status"] == "complete"
+                assert not complete or ended.setdefault(folder, written) == written, f"{folder} was trained twice"
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    for _ in range(3):  # a run whose worker was killed twice at its start counts as failed until it is tried again
+        last = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600)
         if last.returncode == 0:
-            break
-    assert last.returncode == 0, last.stdout + last.stderr
-    assert records(cut) == records(whole)
-    assert len(seen) == 40
-    print(f"{kills} kills")
-    assert kills >= 50
+            return hits
+    raise AssertionError(last.stdout + last.stderr)
+
+
+def compare(sweep: Sweep, folder: Path, kills: int, seed: int = 0) -> list[str]:
+    """Trains it disturbed and undisturbed; fails where anything differs. Returns what was hit."""
+    hits = disturbed(sweep.command(kills, sweep.workers), folder / "cut", kills, seed)
+    assert start(sweep.command(kills, sweep.others), folder / "whole").wait() == 0
+    whole, cut = ({run.name: outcome(run) for run in runs(folder / name)} for name in ("whole", "cut"))
+    assert whole.keys() == cut.keys()
+    for name, wanted in whole.items():
+        for part, value in wanted.items():
+            assert cut[name][part] == value, f"{name}: other {part}"
+    return hits
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_kills_change_nothing(name: str, tmp_path: Path) -> None:
+    hits = compare(SWEEPS[name], tmp_path, 10)
+    assert len(hits) >= 8, "the sweep ended before it was hit often enough"
+
+
+def main(kills: int, seed: int) -> None:
+    for name, sweep in SWEEPS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            begun = time.monotonic()
+            hits = compare(sweep, Path(folder), kills // len(SWEEPS), seed)
+            count = {what: hits.count(what) for what in SHARES}
+            print(f"{name}: {len(hits)} kills {count}, nothing differs, {time.monotonic() - begun:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0)
