@@ -35,8 +35,8 @@ def watch(launch: Callable[[], Sequence[JobReturn]], task: WorkTask) -> None:
             errors.append(error)
 
     waiting = threading.Thread(target=start, daemon=True)
+    view = task.view()  # before the launch: a study may be deleted at any time after it
     waiting.start()
-    view = task.view()
     try:
         while waiting.is_alive() and view.progress.left:
             time.sleep(LOOK_SECONDS)
