@@ -50,6 +50,8 @@ SWEEPS = {
 
 def start(command: list[str], cwd: Path) -> "subprocess.Popen[bytes]":
     cwd.mkdir(exist_ok=True)
+    # a shell starts what runs in the background with SIGINT ignored, and children would inherit that
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # a group of its own, so that what the test is sent does not reach it
     return subprocess.Popen(
         command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
