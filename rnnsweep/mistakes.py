@@ -105,10 +105,20 @@ def _above(key: str, words: Sequence[str]) -> str | None:
 def _setting(error: ConfigError, words: Sequence[str]) -> str:
     for key in error.keys:
         if word := _typed(key, words):
-            return f"`{word}`: {error.problem}"
+            return f"`{word}`: {error.problem}{_as_a_number(word, error.problem)}"
     key = error.keys[0]
     word = _above(key, words) or _typed("study", words)
     return f"`{word}`, `{key}`: {error.problem}" if word else f"`{key}`: {error.problem}"
+
+
+def _as_a_number(word: str, problem: str) -> str:
+    """What to type where a variable of the environment holds a number, which is a text to Hydra."""
+    key, _, value = word.partition("=")
+    is_variable = re.fullmatch(r"\$\{oc\.env:[^{}]+\}", value)
+    if not (is_variable and re.search(r"got '[\d.eE+-]+'$", problem)):
+        return ""
+    number = "${oc.decode:" + value + "}"
+    return f", a text, as every variable of the environment is; for the number type {as_text(key, number)}"
 
 
 # What Hydra says ---------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ Nobody may read the output (`| head -1`), the disk behind it may be full, a term
 """
 
 import argparse
+import codecs
 import errno
 import io
 import os
@@ -97,11 +98,20 @@ def between(kind: type[int] | type[float], least: float, most: float = 1_000_000
 
 
 def _check_place() -> None:
-    """Raises a MachineError where the working directory was deleted: torch would end the process over it."""
+    """Looks whether a command can work where it was started.
+
+    Raises:
+        MachineError: the working directory was deleted; torch would end the process over it.
+        ConfigError: the arguments hold letters that the locale lacks.
+    """
     try:
         os.getcwd()
     except FileNotFoundError as error:
         raise MachineError(Path("the working directory"), error, "found") from None
+    beyond = [word for word in sys.argv[1:] if not word.isascii()]
+    if beyond and codecs.lookup(sys.getfilesystemencoding()).name == "ascii":
+        word = os.fsencode(beyond[0]).decode("utf-8", "replace")
+        raise ConfigError(word, "this locale knows ASCII alone; set the environment variable PYTHONUTF8=1")
 
 
 def complain(name: str, error: Exception | str, code: int) -> int:

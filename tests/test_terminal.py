@@ -101,6 +101,17 @@ def test_what_ends_a_command_is_a_line(raised: str, code: int, said: str, capsys
     assert capsys.readouterr().err.startswith(said)
 
 
+def test_letters_that_the_locale_lacks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from rnnsweep.terminal import command
+
+    monkeypatch.setattr(sys, "argv", ["it", os.fsencode("task.path=Тексты").decode("ascii", "surrogateescape")])
+    monkeypatch.setattr(sys, "getfilesystemencoding", lambda: "ascii")
+    with pytest.raises(SystemExit) as ended, command("it"):
+        raise AssertionError("the command has begun")
+    assert ended.value.code == 2
+    assert "it: task.path=Тексты: this locale knows ASCII alone; set" in capsys.readouterr().err
+
+
 def test_a_working_directory_that_is_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
