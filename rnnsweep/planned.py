@@ -1,11 +1,12 @@
 """What was planned: one run of a study, as the study's plans hold it. A leaf, for who trains and who reports."""
 
 import dataclasses
+import itertools
 import json
 import shlex
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rnnsweep import files, shapes
 
@@ -30,6 +31,8 @@ class Planned:
     """64 digits for all that changes its result; empty in plans from before they held it."""
     generation: int = 0
     """How often it is to be trained anew, by rerun=true: a record of an earlier generation does not count."""
+    until: int | None = None
+    """The step at which it waits, with a checkpoint and no record; None: it is trained to its end."""
 
     def command(self, study: Path) -> str:
         """The command that trains this run by itself, into the study."""
@@ -68,6 +71,73 @@ class Searched:
     identities: dict[str, str]
 
 
+@dataclasses.dataclass(frozen=True)
+class Chosen:
+    """What tuning chose for one arm under one condition, and how the arm's comparison with the leader stands."""
+
+    arm: dict[str, Any]
+    """The compared settings, by key: `{"cell": "gru"}`."""
+    condition: dict[str, Any]
+    """The fixed conditions, by key; empty where the study sweeps none."""
+    setting: dict[str, Any]
+    """The tuned settings of the best trial, by key."""
+    trial: str
+    """The run that was best on validation, with the tuning seed."""
+    value: float | None
+    """Its value of the metric."""
+    configurations: int
+    """Trials of this arm."""
+    finished: int
+    """Trials that were trained to their end."""
+    pruned: int
+    diverged: int
+    verdict: Literal["leader", "differs", "equivalent", "open"] | None = None
+    """The leader is the arm with the best trial: it is known before a fresh seed is run. The others are compared with
+    it. None: the study has no planned looks, or its fresh seeds are not trained yet."""
+    seeds: int = 0
+    """Fresh seeds by which the verdict was found."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Tuned:
+    """What a study compares and tunes; written before the first run. See `sweep.tuned`."""
+
+    compare: list[str]
+    """The keys of the compared settings."""
+    tune: dict[str, str]
+    """The tuned settings, each with the text of its range. Empty: a plain grid, with a declared comparison."""
+    conditions: list[str]
+    """The keys that are swept and neither compared nor tuned nor the seed."""
+    trials: int
+    """Tuning trials of each arm; 0 in a plain grid."""
+    tuning_seed: int | None
+    """The seed of all trials; it is none of the fresh seeds. None in a plain grid."""
+    rungs: list[int]
+    """The steps at which the worse trials of each arm are pruned."""
+    metric: str
+    """What the choice is made by: a validation metric, such as `val/loss`. Arms are compared by the same metric of the
+    test part."""
+    maximised: bool
+    """Whether a higher value is better."""
+    seeds: list[int]
+    """Fresh seeds, those of the first look; empty in a plain grid."""
+    looks: list[int]
+    """Fresh seeds of an arm at each planned look; empty where all seeds are run at once."""
+    levels: list[float]
+    """What each look may spend of the error rate. A comparison's p is judged by level / (arms - 1)."""
+    margin: float | None
+    """A difference below it does not matter, in the unit of the metric."""
+    chosen: list[Chosen] = dataclasses.field(default_factory=list)
+    """One for each arm and condition; empty until the tuning is over."""
+    stages: dict[str, str] = dataclasses.field(default_factory=dict)
+    """The plans that were made, by their file's name, each with the title of its stage; the newest is the last."""
+
+    def fresh(self, count: int) -> list[int]:
+        """The first `count` fresh seeds: those of the first look, then the numbers that follow the largest of them."""
+        added = (seed for seed in itertools.count(max(self.seeds) + 1) if seed != self.tuning_seed)
+        return [*self.seeds, *itertools.islice(added, max(0, count - len(self.seeds)))][:count]
+
+
 def read(path: Path) -> list[Planned] | None:
     """The runs of one plan's file; None where it is damaged, which is said once."""
     return files.read(path, list[Planned], lambda runs: all(shapes.holds(run.config, shapes.CONFIG) for run in runs))
@@ -79,6 +149,18 @@ def searched(study: Path) -> list[Searched]:
     found = [search for search in (files.read(path, Searched) for path in paths) if search]
     spaces = (json.dumps([s.metrics, s.seeds, s.groups, s.identities, s.bases], sort_keys=True) for s in found)
     return list(dict(zip(spaces, found, strict=True)).values())
+
+
+def tuned(study: Path) -> list[Tuned]:
+    """The tuned sweeps, and the plain grids with a declared comparison, that were begun in a study's directory.
+
+    The newest is the last. One of which a newer one has all the chosen trials is left out.
+    """
+    paths = sorted((study / FOLDER).glob("tuned-*.json"), key=lambda path: path.stat().st_mtime)
+    every = [found for found in (files.read(path, Tuned) for path in paths) if found]
+    trials = [{chosen.trial for chosen in each.chosen} for each in every]
+    held = [any(trials[i] and trials[i] <= newer for newer in trials[i + 1 :]) for i in range(len(every))]
+    return [each for each, within in zip(every, held, strict=True) if not within]
 
 
 def worker_file(study: Path, host: str, pid: int) -> Path:
