@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from rnnsweep.tasks.base import AbstractTask
-    from rnnsweep.tasks.charlm import CharLM
+    from rnnsweep.tasks.language import LanguageModel
     from rnnsweep.tasks.names_gen import NamesGen
 
 
@@ -27,22 +27,22 @@ def main() -> None:
 def _written(task: "AbstractTask", model: "nn.Module", options: argparse.Namespace) -> str:
     """What the model writes: text after the prompt, names of a class, or the target of a source."""
     from rnnsweep.errors import ConfigError
-    from rnnsweep.tasks.charlm import CharLM
+    from rnnsweep.tasks.language import LanguageModel
     from rnnsweep.tasks.names_gen import NamesGen
     from rnnsweep.tasks.transduction import TransductionTask
 
     if options.label is not None and not isinstance(task, NamesGen):
         raise ConfigError("--label", f"the task of {options.run} has no classes; names_gen has")
-    if isinstance(task, CharLM):
+    if isinstance(task, LanguageModel):
         return _text_after(task, model, options)
     if isinstance(task, NamesGen):
         return _names(task, model, options)
     if isinstance(task, TransductionTask):
         return task.answer(model, options.prompt or "")
-    raise ConfigError(str(options.run), "its task writes nothing; charlm, names_gen and the encoder-decoders do")
+    raise ConfigError(str(options.run), "its task writes nothing; language models and encoder-decoders do")
 
 
-def _text_after(task: "CharLM", model: "nn.Module", options: argparse.Namespace) -> str:
+def _text_after(task: "LanguageModel", model: "nn.Module", options: argparse.Namespace) -> str:
     import torch
 
     from rnnsweep import rng
@@ -63,10 +63,10 @@ def _text_after(task: "CharLM", model: "nn.Module", options: argparse.Namespace)
     return prompt + task.vocab.decode(text[0].tolist())
 
 
-def _opening(task: "CharLM") -> str:
+def _opening(task: "LanguageModel") -> str:
     """What a text begins with where nothing is asked for."""
     first = (task.prompts or ["The "])[0]
-    return task.vocab.symbols[0] if task.vocab.missing(first) else first
+    return task.vocab.decode([1]) if task.vocab.missing(first) else first
 
 
 def _names(task: "NamesGen", model: "nn.Module", options: argparse.Namespace) -> str:
@@ -99,7 +99,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--label", help="the class of the names to write (one of each)")
     parser.add_argument("--temperature", type=between(float, 0), default=0.8, help="0 takes the likeliest (0.8)")
     parser.add_argument("--top-k", type=between(int, 0), default=0, help="draw from the k likeliest; 0: all (0)")
-    parser.add_argument("--length", type=between(int, 0), default=400, help="characters to write (400)")
+    parser.add_argument("--length", type=between(int, 0), default=400, help="symbols to write (400)")
     parser.add_argument("--seed", type=int, default=0, help="another seed, another text (0)")
     return parser.parse_args()
 

@@ -1,7 +1,10 @@
 """The symbols of a text and their numbers; number 0 is the unknown symbol."""
 
+import abc
+import collections
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -14,14 +17,61 @@ UNKNOWN = 0
 SHOWN = 100  # symbols of a vocabulary in a message
 
 
-class Vocab:
-    """A sorted set of characters, numbered from 1; what is not in it becomes UNKNOWN (0)."""
+class Vocabulary(abc.ABC):
+    """The symbols of a text and their numbers."""
 
-    def __init__(self, symbols: str):
-        self.symbols = "".join(sorted(set(symbols)))
+    unit: ClassVar[str]
+    """What a symbol is, in the plural."""
+    symbols: Sequence[str]
+    """The symbols by their numbers, from 1."""
 
     def __len__(self) -> int:
         return len(self.symbols) + 1
+
+    @abc.abstractmethod
+    def encode(self, text: str) -> Int[Tensor, "time"]:
+        """The numbers of a text."""
+
+    @abc.abstractmethod
+    def decode(self, numbers: list[int]) -> str:
+        """The text that numbers stand for."""
+
+    @abc.abstractmethod
+    def unknown(self, text: str) -> collections.Counter[str]:
+        """How often each symbol of a text occurs that is not known here."""
+
+    def missing(self, text: str) -> str:
+        """The symbols of a text that are not known here, for a person to read; empty where all are."""
+        unknown = sorted(self.unknown(text))
+        return f"the vocabulary lacks {listed(unknown)}; it has {self.shown}" if unknown else ""
+
+    @property
+    @abc.abstractmethod
+    def shown(self) -> str:
+        """The symbols, or the first ones of many, for a message."""
+
+
+class Vocab(Vocabulary):
+    """A sorted set of characters, numbered from 1; what is not in it becomes UNKNOWN (0)."""
+
+    unit: ClassVar[str] = "characters"
+
+    def __init__(self, symbols: str):
+        self.symbols: str = "".join(sorted(set(symbols)))
+
+    @classmethod
+    def of(cls, text: str) -> "Vocab":
+        """The vocabulary of a text."""
+        return cls(cls.split(text))
+
+    @classmethod
+    def split(cls, text: str) -> str:
+        """A text as one character for each symbol."""
+        return text
+
+    def unknown(self, text: str) -> collections.Counter[str]:
+        found = collections.Counter(self.split(text))
+        return collections.Counter({symbol: found[symbol] for symbol in sorted(found) if symbol not in self.symbols})
 
     @functools.cached_property
     def _numbers(self) -> np.ndarray:
@@ -31,7 +81,7 @@ class Vocab:
         return table
 
     def encode(self, text: str) -> Int[Tensor, "time"]:
-        return torch.from_numpy(self._numbers[_code_points(text)])
+        return torch.from_numpy(self._numbers[_code_points(self.split(text))])
 
     def padded(self, texts: list[str], width: int) -> tuple[Int[Tensor, "text {width}"], Int[Tensor, "text"]]:
         """The texts as rows of numbers, padded with 0 to `width`, and their lengths."""
@@ -56,15 +106,31 @@ class Vocab:
         """The text up to its boundary, or all of it."""
         return self.decode(numbers[: numbers.index(self.boundary)] if self.boundary in numbers else numbers)
 
-    def missing(self, text: str) -> str:
-        """The characters of a text that are not known here, for a person to read; empty where all are."""
-        unknown = sorted(set(text) - set(self.symbols))
+    @property
+    def shown(self) -> str:
         more = f" and {len(self.symbols) - SHOWN:,} more" if len(self.symbols) > SHOWN else ""
-        known = f"{self.symbols[:SHOWN]!r}{more}"
-        return f"the vocabulary lacks {listed(unknown)}; it has {known}" if unknown else ""
+        return f"{self.symbols[:SHOWN]!r}{more}"
 
     def decode(self, numbers: list[int]) -> str:
         return "".join("\N{REPLACEMENT CHARACTER}" if n == UNKNOWN else self.symbols[n - 1] for n in numbers)
+
+
+class Bytes(Vocab):
+    """The bytes of a text in UTF-8, numbered from 1; each is written as the character of its number.
+
+    A byte that is no UTF-8 stands in a text as a lone surrogate (Python's `surrogateescape`), so that any file can be
+    read.
+    """
+
+    unit: ClassVar[str] = "bytes"
+
+    @classmethod
+    def split(cls, text: str) -> str:
+        return text.encode("utf-8", "surrogateescape").decode("latin-1")
+
+    def decode(self, numbers: list[int]) -> str:
+        content = b"".join(b"\xef\xbf\xbd" if n == UNKNOWN else self.symbols[n - 1].encode("latin-1") for n in numbers)
+        return content.decode("utf-8", "replace")
 
 
 class Words:

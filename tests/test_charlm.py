@@ -101,7 +101,7 @@ def test_validation_is_the_whole_stream_with_the_state_carried(text: Path, monke
     wanted = F.cross_entropy(scores[0], stream[1:]).item()
     assert mean_loss(made, model) == pytest.approx(wanted, rel=1e-6)
     assert mean_loss(task(text, batch_size=32), model) == pytest.approx(wanted, rel=1e-6)
-    monkeypatch.setattr("rnnsweep.tasks.charlm.EVALUATION_TOKENS", 100)
+    monkeypatch.setattr("rnnsweep.tasks.language.EVALUATION_TOKENS", 100)
     assert mean_loss(made, model) == pytest.approx(wanted, rel=1e-5)
 
 

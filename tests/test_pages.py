@@ -110,8 +110,12 @@ def test_a_command_is_composed_and_its_settings_are_right(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("input.txt", "my_notes.txt"):
-        (tmp_path / name).write_text("To be, or not to be, that is the question.\n" * 3000)
+    for name in ("input.txt", "my_notes.txt", "train.txt", "valid.txt", "test.txt"):
+        (tmp_path / name).write_text(f"To be, or not to be, {name} is the question.\n" * 3000)
+    (tmp_path / "my_folder").mkdir()
+    for name in ("train.csv", "test.csv"):
+        rows = "".join(f"a{n},x\nb{n},y\n" for n in range(200))
+        (tmp_path / "my_folder" / name).write_text(f"text,label\n{rows}")
     (tmp_path / "my_labels.csv").write_text("text,label\n" + "".join(f"a{n},x\nb{n},y\n" for n in range(200)))
     (tmp_path / "my_series.csv").write_text("day,price\n" + "".join(f"{n},{n % 7}\n" for n in range(400)))
     arguments = shlex.split(command, comments=True)

@@ -1,18 +1,26 @@
-"""Texts to model, read from a file or from Python itself, split and numbered once for all runs of a process."""
+"""Texts to model, read from files or from Python itself, split and numbered once for all runs of a process."""
 
-import collections
 import dataclasses
 import functools
 import hashlib
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from rnnsweep.data import splits
 from rnnsweep.data.files import read
 from rnnsweep.errors import ConfigError, listed, tell_once
 from rnnsweep.types import Split
-from rnnsweep.vocab import Vocab
+from rnnsweep.vocab import Vocabulary
+
+NAMED: dict[Split, str] = {"val": "validation", "test": "test"}
+BEFORE: tuple[Split, ...] = ("train", "val")
+
+
+Kind = Callable[[str], Vocabulary]
+"""Makes the vocabulary of a training text. Texts that were split are kept by it, so it has a hash."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,20 +32,25 @@ class Corpus:
     sha256: str
 
 
-@functools.lru_cache(maxsize=4)
-def load(path: str | None, encoding: str = "utf-8") -> Corpus:
-    """The text of a file, line ends as \\n; None: the reference text that comes with this Python.
+@functools.lru_cache(maxsize=12)
+def load(path: str | None, encoding: str | None = "utf-8", key: str = "task.text") -> Corpus:
+    """The text of a file.
+
+    Args:
+        path: the file; None: the reference text that comes with this Python.
+        encoding: of the file; its line ends become \\n. None: the bytes as they are, in UTF-8 where they are UTF-8.
+        key: the setting that names the file, for errors.
 
     Raises:
-        ConfigError: names `task.text` when the file is missing, a directory, empty, or not text.
+        ConfigError: the file is missing, a directory, empty, or not text.
     """
     if path is None:
         return _python_topics()
-    file = read(path, "task.text")
-    text = file.text(encoding)
+    file = read(path, key)
+    text = file.content.decode("utf-8", "surrogateescape") if encoding is None else file.text(encoding)
     if not text.strip():
         raise file.wrong(f"`{path}` is empty")
-    return Corpus(text.replace("\r\n", "\n"), path, file.sha256)
+    return Corpus(text if encoding is None else text.replace("\r\n", "\n"), path, file.sha256)
 
 
 def _python_topics() -> Corpus:
@@ -47,29 +60,67 @@ def _python_topics() -> Corpus:
     return Corpus(text, "pydoc_data.topics", hashlib.sha256(text.encode()).hexdigest())
 
 
-class SplitText:
-    """A corpus cut into `sections` of equal length, each split into train, validation and test in this order.
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Where a text and its parts are read from.
 
-    The vocabulary is that of the training part.
-
-    Raises:
-        ConfigError: too little is left to train on or to validate with.
+    Args:
+        path: a file, or a folder with a file for each part (`train.txt`, `valid.txt`, `test.txt`); None: Python's text.
+        val: a file for the validation; None: the folder's, or else the end of the training text.
+        test: a file for the test, likewise.
+        encoding: of the files; None: bytes.
     """
 
-    def __init__(self, corpus: Corpus, sections: int, val_fraction: float, test_fraction: float):
-        size = len(corpus.text) // sections
-        cut = [corpus.text[i * size : (i + 1) * size] for i in range(sections)]
-        train, val = round(size * (1 - test_fraction - val_fraction)), round(size * (1 - test_fraction))
-        if train < 1 or val - train < 2:
-            problem = f"sections of {size} characters leave too little to train on or validate with"
-            problem = f"{problem}; use a longer text, or other fractions"
-            raise ConfigError("task.val_fraction", problem, ("task.test_fraction", "task.sections", "task.text"))
-        self.parts: dict[Split, list[str]] = {
-            "train": [section[:train] for section in cut],
-            "val": [section[train:val] for section in cut],
-            "test": [section[val:] for section in cut],
+    path: str | None
+    val: str | None = None
+    test: str | None = None
+    encoding: str | None = "utf-8"
+
+    @functools.cached_property
+    def files(self) -> dict[Split, Corpus]:
+        """The text of each part that has a file of its own; that of the training has the others in it, if need be.
+
+        Raises:
+            ConfigError: a file is missing or no text, is given twice, or is the same as that of another part.
+        """
+        keys: dict[Split, str] = {"train": "task.text", "val": "task.val_text", "test": "task.test_text"}
+        given: dict[Split, str | None] = {"train": self.path, "val": self.val, "test": self.test}
+        inside = {} if self.path is None else splits.in_folder(self.path, "task.text")
+        if self.path is None and (self.val or self.test):
+            raise ConfigError("task.text", "give the training text, too, beside that of another part")
+        for split in inside.keys() & {name for name in NAMED if given[name] is not None}:
+            raise ConfigError(keys[split], f"the folder `{self.path}` has a {split} part already; give it once")
+        paths = given | inside
+        found = {
+            split: load(path, self.encoding, "task.text" if split in inside else keys[split])
+            for split, path in paths.items()
+            if path is not None or split == "train"
         }
-        self.vocab = Vocab("".join(self.parts["train"]))
+        for split in NAMED:
+            for other in BEFORE:
+                if split != other and {split, other} <= found.keys() and found[split].sha256 == found[other].sha256:
+                    problem = f"`{found[split].source}` has the content of `{found[other].source}`"
+                    raise ConfigError(keys[split], f"{problem}; give each part a text of its own", ("task.text",))
+        return found
+
+    @property
+    def sha256(self) -> str:
+        """Of the file; of several files, of all their hashes."""
+        hashes = {split: self.files[split].sha256 for split in sorted(self.files)}
+        return hashes["train"] if len(hashes) == 1 else hashlib.sha256(repr(hashes).encode()).hexdigest()
+
+
+class SplitText:
+    """The training, validation and test parts of a text, and the vocabulary of the training part.
+
+    Args:
+        parts: for each split, sections of equal length.
+        kind: makes the vocabulary.
+    """
+
+    def __init__(self, parts: dict[Split, list[str]], kind: Kind):
+        self.parts = parts
+        self.vocab = kind("".join(parts["train"]))
 
     @functools.cached_property
     def tokens(self) -> dict[Split, Int[Tensor, "section time"]]:
@@ -78,18 +129,51 @@ class SplitText:
 
 
 @functools.lru_cache(maxsize=8)
-def split(
-    path: str | None, sections: int, val_fraction: float, test_fraction: float, encoding: str = "utf-8"
-) -> SplitText:
-    """The split text of a path; made once for all runs of a process.
+def split(source: Source, sections: int, val_fraction: float, test_fraction: float, kind: Kind) -> SplitText:
+    """The parts of a text; made once for all runs of a process.
 
-    Says so where the validation part holds symbols that the training part lacks: all of them are one symbol, unknown.
+    A part that has no file of its own is cut from the end of the training text; of each section, where there are
+    several.
+
+    Says so where another part holds symbols that the training part lacks: all of them are one symbol, unknown.
+
+    Raises:
+        ConfigError: too little is left to train on or to validate with, or a text in files of its own has sections.
     """
-    made = SplitText(load(path, encoding), sections, val_fraction, test_fraction)
-    symbols = collections.Counter("".join(made.parts["val"]))
-    unknown = {symbol: count for symbol, count in sorted(symbols.items()) if symbol not in made.vocab.symbols}
-    if unknown:
-        share = f"{100 * sum(unknown.values()) / symbols.total():.2g}%"
-        problem = f"{share} of the characters in the validation part do not occur in the training part"
-        tell_once(f"`{path}`: {problem} ({listed(unknown, 5)}); they all count as one, the unknown symbol")
+    files = source.files
+    if len(files) > 1 and sections > 1:
+        raise ConfigError("task.sections", "a text whose parts are files is not cut into sections; use 1")
+    val_share, test_share = (0.0 if "val" in files else val_fraction), (0.0 if "test" in files else test_fraction)
+    parts = _cut(files["train"].text, sections, val_share, test_share, "val" not in files)
+    made = SplitText(parts | {split: [files[split].text] for split in NAMED if split in files}, kind)
+    for split in NAMED:
+        _tell_unknown(made, split, files.get(split, files["train"]).source)
     return made
+
+
+def _cut(
+    text: str, sections: int, val_fraction: float, test_fraction: float, validates: bool
+) -> dict[Split, list[str]]:
+    """The text cut into sections of equal length, each into train, validation and test in this order."""
+    size = len(text) // sections
+    cut = [text[i * size : (i + 1) * size] for i in range(sections)]
+    train, val = round(size * (1 - test_fraction - val_fraction)), round(size * (1 - test_fraction))
+    if train < 1 or val - train < 2 * validates:
+        problem = f"sections of {size} characters leave too little to train on or validate with"
+        problem = f"{problem}; use a longer text, or other fractions"
+        raise ConfigError("task.val_fraction", problem, ("task.test_fraction", "task.sections", "task.text"))
+    return {
+        "train": [section[:train] for section in cut],
+        "val": [section[train:val] for section in cut],
+        "test": [section[val:] for section in cut],
+    }
+
+
+def _tell_unknown(made: SplitText, split: Split, path: str) -> None:
+    unknown = made.vocab.unknown("".join(made.parts[split]))
+    if not unknown:
+        return
+    share = f"{100 * sum(unknown.values()) / made.tokens[split].numel():.2g}%"
+    unit = made.vocab.unit
+    problem = f"{share} of the {unit} in the {NAMED[split]} part do not occur in the training part"
+    tell_once(f"`{path}`: {problem} ({listed(unknown, 5)}); they all count as one, the unknown symbol")

@@ -13,7 +13,7 @@ import torch
 from rnnsweep import rng
 from rnnsweep.data.files import File, entries, line_ends, read
 from rnnsweep.data.tables import parse
-from rnnsweep.errors import ConfigError
+from rnnsweep.errors import ConfigError, tell_once
 from rnnsweep.types import Split
 
 Missing = Literal["refuse", "drop"]
@@ -31,44 +31,54 @@ class Labelled:
         return sorted({label for _, label in self.pairs})
 
 
-@functools.lru_cache(maxsize=4)
-def load(path: str, encoding: str = "utf-8", missing: Missing = "refuse") -> Labelled:
+@functools.lru_cache(maxsize=12)
+def load(
+    path: str, encoding: str = "utf-8", missing: Missing = "refuse", key: str = "task.path", trained: bool = True
+) -> Labelled:
     """A folder with a text file for each class, a text a line; or a table with the columns text and label.
 
     Hidden files of a folder, such as `._French.txt` from a Mac, are no classes. Names of classes are composed (NFC).
 
+    Args:
+        path: the folder or the table.
+        encoding: of the files.
+        missing: what to do with a row that lacks its text or its label.
+        key: the setting that names the path, for errors.
+        trained: whether these are texts to train on: then there are two classes at least, with two texts each.
+
     Raises:
-        ConfigError: names `task.path` when something is missing, empty, not text, or a class has fewer than two texts.
+        ConfigError: something is missing, empty, not text, or a class has fewer than two texts.
     """
-    folder = entries(path, "task.path")
+    folder = entries(path, key)
     classes = [Path(path)] if folder is None else [file for file in folder if file.suffix.lower() == ".txt"]
     if not classes:
-        raise ConfigError("task.path", f"the folder `{path}` holds no .txt files; expected one a class")
-    files = {place: read(place, "task.path", "file or folder") for place in classes}
+        hint = "expected one a class, or `train`, `valid` and `test` as folders or CSV files"
+        raise ConfigError(key, f"the folder `{path}` holds no .txt files; {hint}")
+    files = {place: read(place, key, "file or folder") for place in classes}
     texts = {place: file.text(encoding) for place, file in files.items()}
     digest = hashlib.sha256()
     for place, text in texts.items():
         lines = text.replace("\r\n", "\n").replace("\r", "\n")
         digest.update(f"{place.name}\0{lines}\0".encode(errors="surrogateescape"))
-    pairs = _table(files[classes[0]], encoding, missing) if folder is None else _folder(texts)
-    return Labelled(tuple(_counted(pairs)), digest.hexdigest())
+    pairs = _table(files[classes[0]], encoding, missing) if folder is None else _folder(texts, key)
+    return Labelled(tuple(_counted(pairs, key) if trained else pairs), digest.hexdigest())
 
 
-def _folder(texts: dict[Path, str]) -> list[tuple[str, str]]:
+def _folder(texts: dict[Path, str], key: str) -> list[tuple[str, str]]:
     pairs = []
     for file, text in texts.items():
         name = file.stem.encode(errors="surrogateescape").decode(errors="backslashreplace")  # it may not be UTF-8
         label = unicodedata.normalize("NFC", name)
         lines = [line.strip() for line in line_ends(text).split("\n") if line.strip()]
         if not lines:
-            raise ConfigError("task.path", f"the class `{label}` is empty: `{file}` holds no text")
+            raise ConfigError(key, f"the class `{label}` is empty: `{file}` holds no text")
         pairs += [(line, label) for line in lines]
     return pairs
 
 
 def _table(file: File, encoding: str, missing: Missing) -> list[tuple[str, str]]:
     table = parse(file, encoding)
-    texts, labels = table.column("text", "task.path"), table.column("label", "task.path")
+    texts, labels = table.column("text", file.key), table.column("label", file.key)
     absent = texts.index[(texts == "") | (labels == "")]
     if len(texts) == (len(absent) if missing == "drop" else 0):
         raise file.wrong(f"`{file.path}` has no rows" + " with a text and a label" * (len(texts) > 0))
@@ -79,16 +89,16 @@ def _table(file: File, encoding: str, missing: Missing) -> list[tuple[str, str]]
     return list(zip(texts.drop(absent), composed, strict=True))
 
 
-def _counted(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+def _counted(pairs: list[tuple[str, str]], key: str) -> list[tuple[str, str]]:
     distinct = collections.defaultdict[str, set[str]](set)
     for text, label in pairs:
         distinct[label].add(text)
     for label, texts in sorted(distinct.items()):
         if len(texts) < 2:
             problem = f"the class `{label}` has one text only; it cannot be trained on and tested"
-            raise ConfigError("task.path", f"{problem}: give it more, or leave the class out")
+            raise ConfigError(key, f"{problem}: give it more, or leave the class out")
     if len(distinct) < 2:
-        raise ConfigError("task.path", f"there is one class only, `{next(iter(distinct))}`; expected at least two")
+        raise ConfigError(key, f"there is one class only, `{next(iter(distinct))}`; expected at least two")
     return pairs
 
 
@@ -96,9 +106,21 @@ Together = Literal["texts", "lines"]
 
 
 def split(
-    pairs: list[tuple[str, str]], val_fraction: float, test_fraction: float, seed: int, by: Together = "texts"
+    pairs: list[tuple[str, str]],
+    val_fraction: float,
+    test_fraction: float,
+    seed: int,
+    by: Together = "texts",
+    validates: bool = True,
 ) -> dict[Split, list[tuple[str, str]]]:
     """The pairs in three parts: by different texts, so that none occurs in two of them, or by lines.
+
+    Args:
+        pairs: texts with their classes.
+        val_fraction, test_fraction: shares of the pairs.
+        seed: of the order in which they are dealt out.
+        by: what is dealt out.
+        validates: whether the validation is one of the parts.
 
     Raises:
         ConfigError: too little is left to train on or validate with.
@@ -107,7 +129,7 @@ def split(
     every: list[str | int] = sorted(set(keys))
     order = torch.randperm(len(every), generator=rng.generator(seed, "split")).tolist()
     val, test = round(len(every) * val_fraction), round(len(every) * test_fraction)
-    if val < 1 or len(every) - val - test < 1:
+    if val < validates or len(every) - val - test < 1:
         problem = f"{len(every)} different {by} leave too little to train on or validate with; use other fractions"
         raise ConfigError("task.val_fraction", problem, ("task.test_fraction",))
     place: dict[str | int, Split] = {}
@@ -117,3 +139,20 @@ def split(
     for key, pair in zip(keys, pairs, strict=True):
         parts[place[key]].append(pair)
     return parts
+
+
+def parts(
+    given: dict[Split, list[tuple[str, str]]], val_fraction: float, test_fraction: float, seed: int, by: Together
+) -> dict[Split, list[tuple[str, str]]]:
+    """The pairs of each part. What is not given is taken from the training pairs, which are.
+
+    Says so where a given part has texts that are trained on.
+    """
+    own = {part: pairs for part, pairs in given.items() if part != "train"}
+    shares = (0.0 if "val" in own else val_fraction), (0.0 if "test" in own else test_fraction)
+    made = split(given["train"], *shares, seed, by, "val" not in own)
+    known = {text for text, _ in made["train"]}
+    for part, pairs in own.items():
+        if seen := sum(text in known for text, _ in pairs):
+            tell_once(f"{seen:,} of the {len(pairs):,} texts of the {part} part are trained on, too")
+    return made | own

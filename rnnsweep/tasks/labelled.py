@@ -3,6 +3,7 @@
 import abc
 import dataclasses
 import functools
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import torch
@@ -10,6 +11,8 @@ from jaxtyping import Int
 from torch import Tensor
 
 from rnnsweep.data import labelled, languages
+from rnnsweep.data.labelled_source import Source
+from rnnsweep.errors import ConfigError
 from rnnsweep.tasks.examples import ExampleTask
 from rnnsweep.types import EXECUTION, LATER, Count, Rate, Split
 from rnnsweep.vocab import Vocab
@@ -24,8 +27,12 @@ class LabelledTask(ExampleTask):
     """
 
     path: Annotated[str | None, EXECUTION] = None
-    """A folder with a text file for each class, or a CSV file of text and label; None: made up. A run is known by the
-    content."""
+    """A folder with a text file for each class, or a CSV file of text and label; or a folder that holds `train`,
+    `valid` and `test`, each one of these. None: made up. A run is known by the content."""
+    val_path: Annotated[str | None, EXECUTION] = None
+    """The same for the validation; None: the share `val_fraction` of the texts."""
+    test_path: Annotated[str | None, EXECUTION] = None
+    """The same for the test; None: the share `test_fraction` of the texts."""
     examples: Count = 6000
     """Texts to make up where there is no path."""
     max_len: Count = 20
@@ -51,20 +58,30 @@ class LabelledTask(ExampleTask):
     def cut(self, text: str) -> str:
         """The text as it is read: no longer than `max_len`."""
 
+    @functools.cached_property
+    def source(self) -> Source | None:
+        """The files; None where the texts are made up."""
+        if self.path is None:
+            for split, path in (("val", self.val_path), ("test", self.test_path)):
+                if path is not None:
+                    raise ConfigError(f"task.{split}_path", "give `task.path`, the training texts, too")
+            return None
+        return Source(self.path, self.val_path, self.test_path, self.encoding, self.missing)
+
     @property
     def source_hash(self) -> str:
-        return "" if self.path is None else self._loaded(self.path).sha256
-
-    def _loaded(self, path: str) -> labelled.Labelled:
-        return labelled.load(path, self.encoding, self.missing)
+        return "" if self.source is None else self.source.sha256
 
     @functools.cached_property
     def parts(self) -> dict[Split, list[tuple[str, str]]]:
         """The (text, class) pairs of each split, as they are read."""
-        seed = self.seed if self.path is None else 0
-        pairs = self.made_up() if self.path is None else self._loaded(self.path).pairs
-        cut = [(self.cut(text), label) for text, label in pairs]
-        return labelled.split(cut, self.val_fraction, self.test_fraction, seed, self.split_by)
+        seed, given = 0, dict[Split, Iterable[tuple[str, str]]]()
+        if self.source is None:
+            seed, given = self.seed, {"train": self.made_up()}
+        else:
+            given |= {split: texts.pairs for split, texts in self.source.files.items()}
+        cut = {split: [(self.cut(text), label) for text, label in pairs] for split, pairs in given.items()}
+        return labelled.parts(cut, self.val_fraction, self.test_fraction, seed, self.split_by)
 
     @functools.cached_property
     def classes(self) -> list[str]:

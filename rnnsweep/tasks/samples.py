@@ -10,7 +10,7 @@ import torch
 from rnnsweep.models.decode import generate
 from rnnsweep.models.many_to_many import ManyToMany
 from rnnsweep.types import Showcase
-from rnnsweep.vocab import Vocab
+from rnnsweep.vocab import Vocabulary
 
 SETTINGS = ((0.5, 0), (0.8, 0), (1.0, 0), (0.8, 20), (1.0, 5))
 """(temperature, top_k) of the samples; top_k 0 admits every character."""
@@ -37,8 +37,10 @@ def openings(text: str, count: int = 4, length: int = 16) -> list[str]:
     return [lines[i * len(lines) // count] for i in range(count)] if len(lines) >= count else [text[:1]]
 
 
-def draw(model: ManyToMany, vocab: Vocab, prompts: list[str], length: int, generator: torch.Generator) -> list[Sample]:
-    """A sample of `length` characters for each prompt and each of SETTINGS."""
+def draw(
+    model: ManyToMany, vocab: Vocabulary, prompts: list[str], length: int, generator: torch.Generator
+) -> list[Sample]:
+    """A sample of `length` symbols for each prompt and each of SETTINGS."""
     device = next(model.parameters()).device
     temperature = torch.tensor([setting[0] for setting in SETTINGS], device=device)
     top_k = torch.tensor([setting[1] for setting in SETTINGS], device=device)

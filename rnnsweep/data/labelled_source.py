@@ -1,0 +1,56 @@
+"""The files of labelled texts: one for all, or one for each of training, validation and test."""
+
+import dataclasses
+import functools
+import hashlib
+
+from rnnsweep.data import labelled, splits
+from rnnsweep.data.files import entries
+from rnnsweep.errors import ConfigError, listed
+from rnnsweep.types import Split
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Where labelled texts and their parts are read from.
+
+    Args:
+        path: a table, or a folder of classes; or a folder of `train`, `valid` and `test`, each a table or a folder.
+        val: a table or folder for the validation; None: the one in the folder, or else cut from the training texts.
+        test: one for the test, likewise.
+        encoding: of the files.
+        missing: what to do with a row that lacks its text or its label.
+    """
+
+    path: str
+    val: str | None
+    test: str | None
+    encoding: str
+    missing: labelled.Missing
+
+    @functools.cached_property
+    def files(self) -> dict[Split, labelled.Labelled]:
+        """The texts of each part that has a file of its own.
+
+        Raises:
+            ConfigError: a file cannot be used, a part is given twice, or has a class that the training texts lack.
+        """
+        classes = any(file.suffix.lower() == ".txt" for file in entries(self.path, "task.path") or ())
+        inside = {} if classes else splits.in_folder(self.path, "task.path", ("", ".csv", ".tsv"))
+        given: dict[Split, str | None] = {"train": self.path, "val": self.val, "test": self.test}
+        found: dict[Split, labelled.Labelled] = {}
+        for split, path in (given | inside).items():
+            key = "task.path" if split in inside or split == "train" else f"task.{split}_path"
+            if split in inside and split != "train" and given[split] is not None:
+                raise ConfigError(f"task.{split}_path", f"the folder `{self.path}` has a {split} part already")
+            if path is not None:
+                found[split] = labelled.load(path, self.encoding, self.missing, key, split == "train")
+                if new := set(found[split].classes) - set(found["train"].classes):
+                    raise ConfigError(key, f"`{path}` has classes that the training texts lack: {listed(sorted(new))}")
+        return found
+
+    @property
+    def sha256(self) -> str:
+        """Of the one file or folder; of several, of all their hashes."""
+        hashes = {split: self.files[split].sha256 for split in sorted(self.files)}
+        return hashes["train"] if len(hashes) == 1 else hashlib.sha256(repr(hashes).encode()).hexdigest()

@@ -1,0 +1,193 @@
+"""Language modelling: predict the next symbol of a real text; what characters and words share."""
+
+import abc
+import dataclasses
+import functools
+import math
+from collections.abc import Iterator
+from typing import Annotated, ClassVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from rnnsweep import rng
+from rnnsweep.data import corpora
+from rnnsweep.errors import ConfigError
+from rnnsweep.kernels.dense import mean_cross_entropy
+from rnnsweep.models.many_to_many import ManyToMany
+from rnnsweep.tasks import chance, context, samples
+from rnnsweep.tasks.base import AbstractTask
+from rnnsweep.types import (
+    EXECUTION,
+    LATER,
+    Batch,
+    Count,
+    DropoutRate,
+    Metric,
+    Metrics,
+    Natural,
+    Rate,
+    Showcase,
+    Split,
+    State,
+)
+from rnnsweep.vocab import Vocabulary
+
+EVALUATION_TOKENS = 8192  # tokens of one evaluation batch: a matter of memory, not of the result
+
+
+@dataclasses.dataclass(kw_only=True, eq=False)
+class LanguageModel(AbstractTask):
+    """Teacher-forced prediction of the next symbol; loss in nats a symbol.
+
+    The parts of the text are files, or its beginning, middle and end. The vocabulary is that of the training part.
+    Validation is exact: the whole part in order, the state carried from its first symbol to its last.
+    """
+
+    metric: ClassVar[Metric] = Metric("loss", "nats", "min")
+
+    text: Annotated[str | None, EXECUTION] = None
+    """A text file, or a folder with a file for each part, such as `train.txt`, `valid.txt` and `test.txt`; None: the
+    reference text that comes with Python. A run is known by its content."""
+    val_text: Annotated[str | None, EXECUTION] = None
+    """A text file for the validation; None: the folder's, or the share `val_fraction` of the training text."""
+    test_text: Annotated[str | None, EXECUTION] = None
+    """A text file for the test; None: the folder's, or the share `test_fraction` of the training text."""
+    seq_len: Count = 64
+    """Steps of a training window, and of truncated backpropagation through time."""
+    carry_state: bool = True
+    """Read `batch_size` contiguous streams and carry the state from window to window; else draw windows at random
+    places and start each from the initial state."""
+    val_fraction: Rate = 0.05
+    """Share of the text for validation, where it has no file."""
+    test_fraction: Rate = 0.05
+    """Share of the text for the test, where it has no file."""
+    embedding_size: Count = 64
+    """Features of an embedded symbol."""
+    embedding_dropout: DropoutRate = 0.0
+    """Share of the embedded features dropped in training."""
+    output_dropout: DropoutRate = 0.0
+    """Share of the cell's outputs dropped in training before the head."""
+    tie_weights: bool = False
+    """The head scores against the embedding's vectors."""
+    prompts: list[str] | None = None
+    """What samples begin with; None: four openings from the validation part."""
+    sample_length: Natural = 300
+    """Symbols of a sample."""
+    encoding: Annotated[str, LATER] = "utf-8"
+    """The encoding of the files."""
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        loss, _ = chance.labelled(self.data.tokens["train"].flatten())
+        return loss, Metric("ppl", "", "min", math.exp(loss.chance or 0.0))
+
+    # The data ------------------------------------------------------------------------------------------------
+
+    @property
+    @abc.abstractmethod
+    def data(self) -> corpora.SplitText:
+        """The parts of the text; made once, on first use."""
+
+    @functools.cached_property
+    def source(self) -> corpora.Source:
+        """The files of the text."""
+        return corpora.Source(self.text, self.val_text, self.test_text, self.encoding)
+
+    @property
+    def data_hash(self) -> str:
+        return self.source.sha256
+
+    @property
+    def source_hash(self) -> str:
+        return self.data_hash
+
+    @functools.cached_property
+    def vocab(self) -> Vocabulary:
+        return self.data.vocab
+
+    @functools.cached_property
+    def train_windows(self) -> Int[Tensor, "start window"]:
+        """A view: the `seq_len + 1` symbols from each place of the training part."""
+        tokens = self.data.tokens["train"].flatten()
+        if len(tokens) <= self.seq_len:
+            problem = (
+                f"the training part has {len(tokens)} {self.vocab.unit}, too few for a window of {self.seq_len} + 1"
+            )
+            problem = f"{problem}; shorten `task.seq_len` or use a longer text"
+            raise ConfigError("task.seq_len", problem, ("task.text",))
+        return tokens.unfold(0, self.seq_len + 1, 1)
+
+    @property
+    def stream_len(self) -> int:
+        """Symbols of one of the `batch_size` streams, less what the epochs' shifts need."""
+        return len(self.train_windows) // self.batch_size
+
+    @property
+    def steps_per_epoch(self) -> int:
+        steps = self.stream_len // self.seq_len
+        if steps < 1:
+            problem = f"the training part gives each of {self.batch_size} streams {self.stream_len} {self.vocab.unit}"
+            hint = "shorten `task.seq_len`, lower `train.batch_size` or use a longer text"
+            problem = f"{problem}, less than one window of {self.seq_len}; {hint}"
+            raise ConfigError("task.seq_len", problem, ("train.batch_size", "task.text"))
+        return steps
+
+    def batch(self, step: int) -> Batch:
+        windows = self.train_windows[self._starts(step)].long()  # (batch, time + 1)
+        return {"inputs": windows[:, :-1], "targets": windows[:, 1:]}
+
+    def _starts(self, step: int) -> Int[Tensor, "batch"]:
+        if not self.carry_state:
+            generator = rng.generator(self.seed, "data", step)
+            return torch.randint(len(self.train_windows), (self.batch_size,), generator=generator)
+        epoch, window = divmod(step, self.steps_per_epoch)
+        # each epoch cuts the streams at other places, so that no symbol is always the first of a window
+        shift = rng.key(self.seed, "data", epoch) % self.seq_len
+        return torch.arange(self.batch_size) * self.stream_len + shift + window * self.seq_len
+
+    def begins(self, step: int) -> bool:
+        return not self.carry_state or step % self.steps_per_epoch == 0
+
+    def evaluation(self, split: Split) -> Iterator[Batch]:
+        sections = self.data.tokens[split]
+        chunk = max(1, EVALUATION_TOKENS // len(sections))
+        for start in range(0, sections.shape[1] - 1, chunk):
+            window = sections[:, start : start + chunk + 1].long()
+            yield {"inputs": window[:, :-1], "targets": window[:, 1:]}
+
+    # The model -----------------------------------------------------------------------------------------------
+
+    def check_prompts(self) -> None:
+        """Refuses prompts that the vocabulary cannot write.
+
+        Raises:
+            ConfigError: names `task.prompts`.
+        """
+        for prompt in self.prompts or ():
+            problem = self.vocab.missing(prompt) if prompt else "a prompt has at least one character"
+            if problem:
+                raise ConfigError("task.prompts", problem)
+
+    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, ""], Metrics, State]:
+        scores, state = model(batch["inputs"], state)  # (batch, time, vocab)
+        loss = mean_cross_entropy(scores, batch["targets"])
+        count = torch.full((), float(batch["targets"].numel()), device=loss.device)
+        return loss, {"loss": (loss.detach() * count, count)}, state
+
+    def derive(self, means: dict[str, float]) -> dict[str, float]:
+        loss = means["loss"]
+        return means | {"ppl": math.exp(loss) if loss < 700 else math.inf}
+
+    # What a person sees --------------------------------------------------------------------------------------
+
+    def showcase(self, model: nn.Module) -> Showcase:
+        assert isinstance(model, ManyToMany)
+        words = samples.words("".join(self.data.parts["train"]))
+        generator = rng.generator(self.seed, "sampling")
+        prompts = self.prompts or samples.openings(self.data.parts["val"][0])
+        drawn = samples.draw(model, self.vocab, prompts, self.sample_length, generator)
+        shown = samples.showcase(drawn, frozenset(words))
+        reach = context.reach(model, self.data.tokens["val"])
+        return Showcase(shown.data | ({"context": reach} if reach else {}), shown.page)
