@@ -69,6 +69,17 @@ class Table:
         Raises:
             ConfigError: a field is no number, is not finite, or is missing and nothing says what to do.
         """
+        return self._filled(self._read(name), name, missing)
+
+    def gaps(self, name: str) -> Float64[np.ndarray, "row"]:
+        """The numbers of a column; NaN where one is missing.
+
+        Raises:
+            ConfigError: a field is no number, or not finite.
+        """
+        return np.asarray(self._read(name), np.float64)
+
+    def _read(self, name: str) -> "pandas.Series":
         fields = self.column(name)
         absent = fields.str.lower().isin(ABSENT)
         written = fields.map(lambda field: NUMBERS[self.decimal].fullmatch(field) is not None).astype(bool)
@@ -82,7 +93,7 @@ class Table:
         endless = fields[np.isinf(numbers)]
         if len(endless):
             raise self.file.wrong(f"{self.file.line(int(endless.index[0]))}: {endless.iloc[0]} is not finite")
-        return self._filled(numbers, name, missing)
+        return numbers
 
     def _filled(self, numbers: "pandas.Series", name: str, missing: Missing) -> Float64[np.ndarray, "row"]:
         filled = {

@@ -1,0 +1,191 @@
+"""Labelled series of numbers with one or many channels, of one length or of many."""
+
+import dataclasses
+import functools
+import io
+import zipfile
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float64
+
+from rnnsweep.data import ucr
+from rnnsweep.data.files import File, read
+from rnnsweep.data.tables import Decimal, Table, parse
+from rnnsweep.data.times import times
+from rnnsweep.data.ucr import Row, Series
+from rnnsweep.errors import listed
+
+Missing = Literal["refuse", "interpolate", "forward"]
+LONG = ("id", "time", "label")
+"""Columns of a long table; all others are channels."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LabelledSeries:
+    """Series with their classes.
+
+    Args:
+        places: where each stands in its file, for people.
+        values: the numbers of each.
+        labels: the class of each.
+        channels: names of the channels: of a table's columns, or 0, 1, ….
+        sha256: of the file.
+    """
+
+    places: list[str]
+    values: list[Series]
+    labels: list[str]
+    channels: list[str]
+    sha256: str
+
+
+@functools.lru_cache(maxsize=6)
+def load(
+    path: str,
+    encoding: str = "utf-8",
+    decimal: Decimal = ".",
+    missing: Missing = "refuse",
+    key: str = "task.path",
+) -> LabelledSeries:
+    """The series of a file: UCR text, `.ts`, `.npz`, or a long table with the columns id, time, channels and label.
+
+    Args:
+        path: the file.
+        encoding: of a text.
+        decimal: the decimal mark of a long table.
+        missing: what to do where a number is missing inside of a series.
+        key: the setting that names the file, for errors.
+
+    Raises:
+        ConfigError: the file, or a series in it, cannot be used.
+    """
+    file = read(path, key)
+    names: list[str] = []
+    if path.lower().endswith(".npz"):
+        found = _arrays(file)
+    elif path.lower().endswith(".ts"):
+        found = ucr.ts(file, file.text(encoding))
+    elif _is_long(text := file.text(encoding)):
+        found, names = _long(parse(file, encoding, decimal))
+    else:
+        found = ucr.rows(file, text)
+    if not found:
+        raise file.wrong(f"`{path}` holds no series")
+    whole = [_whole(file, row, missing) for row in found]
+    channels = names or [str(number) for number in range(whole[0].shape[1])]
+    return LabelledSeries(
+        [place for place, _, _ in found], whole, _plain([row[2] for row in found]), channels, file.sha256
+    )
+
+
+def _whole(file: File, row: Row, missing: Missing) -> Series:
+    """A series without gaps, of at least one step."""
+    import pandas
+
+    place, values, label = row
+    if not len(values):
+        raise file.wrong(f"{place}: the series has no numbers")
+    if not label:
+        raise file.wrong(f"{place}: the series has no class")
+    if not np.isnan(values).any():
+        return values
+    frame = pandas.DataFrame(values)
+    filled: Series = {
+        "refuse": lambda: frame,
+        "interpolate": lambda: frame.interpolate(limit_area="inside"),
+        "forward": lambda: frame.ffill(),
+    }[missing]().to_numpy()
+    if np.isnan(filled).any():
+        step, channel = np.argwhere(np.isnan(filled))[0]
+        problem = f"{place}: step {step} of channel {channel} has no number"
+        hint = "`task.missing=interpolate` and `task.missing=forward` fill it from its neighbours"
+        hint = hint if missing == "refuse" else "there is none to fill it from"
+        raise file.wrong(f"{problem}; {hint}", "task.missing")
+    return filled
+
+
+def _plain(labels: list[str]) -> list[str]:
+    """Classes that are whole numbers, such as 1.0000000e+00, as `1`."""
+    try:
+        numbers = [float(label) for label in labels]
+    except ValueError:
+        return labels
+    return [str(int(number)) for number in numbers] if all(map(float.is_integer, numbers)) else labels
+
+
+# Arrays ----------------------------------------------------------------------------------------------------------
+
+
+def _arrays(file: File) -> list[Row]:
+    """`x` (series, time, channel) or (series, time), `y` (series,), and `lengths` (series,) where they differ."""
+    try:
+        with np.load(io.BytesIO(file.content), allow_pickle=False) as arrays:
+            found: dict[str, Any] = {name: arrays[name] for name in arrays.files if name in ("x", "y", "lengths")}
+            names = list(arrays.files)
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile):
+        problem = f"`{file.path}` is no .npz file of plain arrays; write it by `numpy.savez(path, x=x, y=y)`"
+        raise file.wrong(f"{problem}, and ragged series padded, with `lengths=lengths`") from None
+    if not {"x", "y"} <= found.keys():
+        raise file.wrong(f"`{file.path}` holds {listed(names)}; expected `x` and `y`")
+    x, y = found["x"], found["y"]
+    if x.ndim not in (2, 3) or y.shape != x.shape[:1] or x.dtype.kind not in "biuf":
+        problem = f"`x` of `{file.path}` has the shape {x.shape} and `y` {y.shape}"
+        raise file.wrong(f"{problem}; expected numbers (series, time, channel) or (series, time), and (series,)")
+    values = x.reshape(*x.shape[:2], -1).astype(np.float64)
+    lengths = found.get("lengths", _until_padding(values))
+    whole = lengths.shape == (len(x),) and lengths.dtype.kind in "iu"
+    if not whole or ("lengths" in found and not ((lengths > 0) & (lengths <= x.shape[1])).all()):
+        raise file.wrong(f"`lengths` of `{file.path}`: expected a whole number from 1 to {x.shape[1]} for each series")
+    if np.isinf(values).any():
+        raise file.wrong(f"series {int(np.argwhere(np.isinf(values))[0, 0])} of `{file.path}` is not finite")
+    rows = zip(values, lengths.tolist(), y.tolist(), strict=True)
+    return [(f"series {n} of `{file.path}`", each[:length], str(label)) for n, (each, length, label) in enumerate(rows)]
+
+
+def _until_padding(values: Float64[np.ndarray, "series time channel"]) -> np.ndarray:
+    """The steps of each series before those at its end that are not a number in any channel."""
+    there = ~np.isnan(values).all(2)
+    lengths: np.ndarray = (there * np.arange(1, values.shape[1] + 1)).max(1, initial=0)
+    return lengths
+
+
+# Long tables -----------------------------------------------------------------------------------------------------
+
+
+def _is_long(text: str) -> bool:
+    first = text.lstrip().split("\n", 1)[0].lower().replace(";", ",").replace("\t", ",")
+    names = {name.strip().strip('"') for name in first.split(",")}
+    return {"id", "label"} <= names
+
+
+def _long(table: Table) -> tuple[list[Row], list[str]]:
+    """A row for each step of each series; the steps are put in the order of their times."""
+    file, named = table.file, {name.lower(): name for name in table.names}
+    if absent := [name for name in LONG if name not in named]:
+        raise file.wrong(f"`{file.path}` has no column {listed(absent)}; expected id, time, the channels, and label")
+    channels = [name for name in table.names if name.lower() not in LONG]
+    if not channels:
+        raise file.wrong(f"`{file.path}` has no channels: columns of numbers beside id, time and label")
+    ids, labels = table.column(named["id"], file.key), table.column(named["label"], file.key)
+    when = times(table, named["time"])
+    values = np.stack([table.gaps(name) for name in channels], 1)
+    lines = table.cells.index.to_numpy()
+    found = []
+    for name, places in ids.groupby(ids.to_numpy(), sort=False).indices.items():
+        order = places[np.argsort(when[places], kind="stable")]
+        _check_one(file, str(name), lines[order], when[order], labels.to_numpy()[order])
+        found.append((f"series `{name}` of `{file.path}`", values[order], str(labels.iloc[int(order[0])])))
+    return found, channels
+
+
+def _check_one(file: File, name: str, lines: Any, when: Any, labels: Any) -> None:
+    """Refuses a series with two classes, or with two rows for one time."""
+    other = np.flatnonzero(labels != labels[0])
+    if len(other):
+        problem = f"{file.line(int(lines[other[0]]))}: the series `{name}` is {labels[other[0]]!r} here"
+        raise file.wrong(f"{problem}, and {labels[0]!r} in line {int(lines[0])}; a series has one class")
+    twice = np.flatnonzero(when[1:] == when[:-1])
+    if len(twice):
+        first, second = sorted(int(lines[twice[0] + place]) for place in (0, 1))
+        raise file.wrong(f"{file.line(second)}: the series `{name}` has the time of line {first} again")

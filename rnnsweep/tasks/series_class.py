@@ -1,0 +1,223 @@
+"""Which class is a series of numbers from a sensor?"""
+
+import dataclasses
+import functools
+import hashlib
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from annotated_types import Ge
+from torch import nn
+
+from rnnsweep import rng
+from rnnsweep.data import bumps, labelled_series, splits
+from rnnsweep.data.labelled_series import LabelledSeries, Missing
+from rnnsweep.data.neighbour import nearest
+from rnnsweep.data.series import CONSTANT
+from rnnsweep.data.tables import Decimal
+from rnnsweep.errors import ConfigError, listed
+from rnnsweep.models.embedding import Features
+from rnnsweep.tasks.classification import ClassificationTask
+from rnnsweep.types import EXECUTION, Batch, Count, Metric, Name, NonNegative, Rate, Showcase, Split
+
+SUFFIXES = (".txt", ".tsv", ".csv", ".ts", ".npz")
+
+
+@dataclasses.dataclass(kw_only=True, eq=False)
+class SeriesClass(ClassificationTask):
+    """The class of a series of numbers, read step by step; one or many channels, of one length or of many.
+
+    Each channel is scaled to mean 0 and variance 1 of its training part. Training and test are as the files have them,
+    the validation is a share of each class of the training series, the same for every seed. Beside the accuracy stands
+    what one nearest neighbour reaches: the class of the training series (without those of the validation) at the
+    smallest Euclidean distance, all padded by zeros to one length.
+    """
+
+    path: Annotated[str | None, EXECUTION] = None
+    """A file of labelled series: UCR text (the class first), `.ts`, `.npz` of x and y, or a CSV of id, time, channels
+    and label; or a folder of such files for train and test. None: made up. A run is known by the content."""
+    val_path: Annotated[str | None, EXECUTION] = None
+    """The same for the validation; None: the share `val_fraction` of the training series."""
+    test_path: Annotated[str | None, EXECUTION] = None
+    """The same for the test; None: the share `test_fraction` of the training series."""
+    channels: list[Name] | None = None
+    """The channels to read: columns of a CSV, or their numbers from 0; None: all."""
+    encoding: str = "utf-8"
+    """The encoding of the files."""
+    decimal: Decimal = "."
+    """The decimal mark of a CSV's numbers."""
+    missing: Missing = "refuse"
+    """What to do where a number is missing inside of a series. refuse: stop; interpolate: draw a straight line between
+    the numbers before and after; forward: repeat the number before."""
+    examples: Count = 2000
+    """Series to make up for training where there is no path."""
+    held_out: Count = 400
+    """Series to make up for validation, and as many for the test."""
+    seq_len: Annotated[int, Ge(10)] = 60
+    """Steps of the longest made-up series."""
+    noise: NonNegative = 0.1
+    """Standard deviation of the noise in made-up series."""
+    val_fraction: Rate = 0.1
+    """Share of the training series for validation, where they come from a file."""
+    test_fraction: Rate = 0.1
+    """Share of the training series for the test, where it has no file."""
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        return *super().metrics, Metric("nearest_neighbour", "share", None)
+
+    # Files ---------------------------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def files(self) -> dict[Split, LabelledSeries]:
+        """The series of each part that has a file; empty where they are made up.
+
+        Raises:
+            ConfigError: a file cannot be used, or does not belong to that of the training.
+        """
+        inside = {} if self.path is None else splits.in_folder(self.path, "task.path", SUFFIXES)
+        given: dict[Split, str | None] = {"train": self.path, "val": self.val_path, "test": self.test_path}
+        found: dict[Split, LabelledSeries] = {}
+        for split, path in (given | inside).items():
+            key = "task.path" if split in inside or split == "train" else f"task.{split}_path"
+            if split != "train" and given[split] is not None and (split in inside or self.path is None):
+                problem = "the folder of `task.path` has this part already" if inside else "give `task.path`, too"
+                raise ConfigError(f"task.{split}_path", problem)
+            if path is not None:
+                found[split] = labelled_series.load(path, self.encoding, self.decimal, self.missing, key)
+                self._check_alike(found[split], found["train"], path, key)
+        return found
+
+    @staticmethod
+    def _check_alike(part: LabelledSeries, train: LabelledSeries, path: str, key: str) -> None:
+        if new := sorted(set(part.labels) - set(train.labels)):
+            raise ConfigError(key, f"`{path}` has classes that the training series lack: {listed(new)}")
+        if len(set(train.labels)) < 2:
+            raise ConfigError(
+                key, f"all series of `{path}` are of one class, `{train.labels[0]}`; expected two at least"
+            )
+        if part.channels != train.channels:
+            problem = f"`{path}` has the channels {listed(part.channels)}"
+            raise ConfigError(key, f"{problem}, the training series {listed(train.channels)}")
+
+    @property
+    def source_hash(self) -> str:
+        hashes = {split: self.files[split].sha256 for split in sorted(self.files)}
+        return hashlib.sha256(repr(hashes).encode()).hexdigest() if hashes else ""
+
+    @functools.cached_property
+    def _chosen(self) -> list[int]:
+        """The places of the channels that are read."""
+        names = self.files["train"].channels
+        wanted = names if self.channels is None else self.channels
+        if wrong := [name for name in wanted if name not in names]:
+            raise ConfigError("task.channels", f"there is no channel {listed(wrong)}; there are {listed(names)}")
+        if not wanted:
+            raise ConfigError("task.channels", "give one channel at least, or null for all")
+        return [names.index(name) for name in wanted]
+
+    # Examples ------------------------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def class_names(self) -> list[str]:
+        return sorted(set(self.files["train"].labels)) if self.files else bumps.CLASSES
+
+    @functools.cached_property
+    def features(self) -> int:
+        """Numbers of one step."""
+        return len(self._chosen) if self.files else 2
+
+    @functools.cached_property
+    def data(self) -> dict[Split, Batch]:
+        if not self.files:
+            sizes: dict[Split, int] = {"train": self.examples, "val": self.held_out, "test": self.held_out}
+            return {split: self._made_up(split, size) for split, size in sizes.items()}
+        mean, deviation = self.scale
+        return {split: self._examples(*part, mean, deviation) for split, part in self.parts.items()}
+
+    def _made_up(self, split: Split, count: int) -> Batch:
+        drawn = bumps.bumps(count, self.seq_len, self.noise, rng.generator(self.seed, "data", split))
+        return dict(zip(("inputs", "lengths", "labels"), drawn, strict=True))
+
+    def _examples(self, series: list[np.ndarray], labels: list[str], mean: np.ndarray, deviation: np.ndarray) -> Batch:
+        lengths = torch.tensor([len(each) for each in series], dtype=torch.int64)
+        inputs = torch.zeros(len(series), max(map(len, series), default=1), self.features)
+        for row, each in enumerate(series):
+            inputs[row, : len(each)] = torch.from_numpy((each - mean) / deviation)
+        numbers = torch.tensor([self.class_names.index(label) for label in labels], dtype=torch.int64)
+        return {"inputs": inputs, "lengths": lengths, "labels": numbers}
+
+    @functools.cached_property
+    def parts(self) -> dict[Split, tuple[list[np.ndarray], list[str]]]:
+        """The series of each split in their own unit, and their classes."""
+        made = {
+            split: ([each[:, self._chosen] for each in part.values], part.labels) for split, part in self.files.items()
+        }
+        series, labels = made["train"]
+        places = self._dealt(labels, "val" not in made, "test" not in made)
+        return {split: ([series[i] for i in own], [labels[i] for i in own]) for split, own in places.items()} | {
+            split: part for split, part in made.items() if split != "train"
+        }
+
+    def _dealt(self, labels: list[str], val: bool, test: bool) -> dict[Split, list[int]]:
+        """The training series of each split, in their order: of every class the same shares."""
+        places: dict[Split, list[int]] = {"train": [], "val": [], "test": []}
+        for name in self.class_names:
+            own = torch.tensor([place for place, label in enumerate(labels) if label == name])
+            mixed = own[torch.randperm(len(own), generator=rng.generator(0, "split", name))].tolist()
+            first = round(len(own) * self.val_fraction) if val else 0
+            second = first + (round(len(own) * self.test_fraction) if test else 0)
+            places["val"] += mixed[:first]
+            places["test"] += mixed[first:second]
+            places["train"] += mixed[second:]
+            if second == len(own) or (val and not first and len(own) == 1):
+                problem = f"the class `{name}` has {len(own)} training series, too few for a validation of its own"
+                raise ConfigError("task.val_fraction", f"{problem}; use another share, or `task.val_path`")
+        if val and not places["val"]:
+            problem = f"this share of {len(labels)} training series leaves none of any class for validation"
+            raise ConfigError("task.val_fraction", f"{problem}; use a larger share, or `task.val_path`")
+        return {split: sorted(own) for split, own in places.items()}
+
+    @functools.cached_property
+    def scale(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of each channel over all steps of the training series, in float64."""
+        steps = np.concatenate(self.parts["train"][0])
+        mean, deviation = steps.mean(0), steps.std(0)
+        constant = np.flatnonzero(deviation <= CONSTANT * np.abs(steps).max(0))
+        if len(constant):
+            names = self.files["train"].channels
+            name, value = names[self._chosen[int(constant[0])]], steps[0, constant[0]]
+            problem = f"the channel `{name}` is constant ({value:.10g}) in all training series"
+            raise ConfigError("task.channels", f"{problem}; leave it out by `task.channels`", ("task.path",))
+        return mean, deviation
+
+    # The model and what it shows -----------------------------------------------------------------------------
+
+    def embedding(self) -> Features:
+        return Features(self.features)
+
+    def texts(self, split: Split) -> list[str]:
+        if split in self.files and split != "train":
+            return self.files[split].places
+        return [f"series {number} of the {split} part" for number in range(self.size(split))]
+
+    def neighbour(self) -> float:
+        """The accuracy of one nearest neighbour on the test; NaN where there is no test."""
+        train, test = self.data["train"], self.data["test"]
+        answers = train["labels"][nearest(train["inputs"], test["inputs"])]
+        return float((answers == test["labels"]).double().mean())
+
+    def showcase(self, model: nn.Module) -> Showcase:
+        shown = super().showcase(model)
+        if not self.size("test"):
+            return shown
+        accuracy = self.neighbour()
+        line = f"One nearest neighbour (Euclidean distance) gives {accuracy:.4f} of the test its class."
+        return Showcase(shown.data, f"{shown.page}\n{line}\n", shown.metrics | {"nearest_neighbour": accuracy})
+
+    def assets(self) -> dict[str, Any]:
+        return {"classes": self.class_names, "features": self.features}
+
+    def adopt(self, assets: dict[str, Any]) -> None:
+        self.class_names, self.features = list(assets["classes"]), int(assets["features"])
