@@ -89,6 +89,42 @@ def _forecast(axes: Any, data: dict[str, list[float]]) -> None:
     _plain(axes)
 
 
+def _horizon(axes: Any, data: dict[str, Any]) -> None:
+    """The last forecast of the test after some of its past: the model's, and pale those of simple forecasts."""
+    truth, times = data["truth"], timeline(data["times"])
+    axes.plot(times, truth, color="#8a8f98", lw=2, label="truth")
+    simple = {name: values for name, values in data.items() if name not in ("name", "times", "truth", "model")}
+    for (name, values), style in zip(simple.items(), (":", "-.", "--"), strict=False):
+        label = name.replace("_", " ")
+        axes.plot(times[-len(values) :], values, color="#3d6fc8", lw=1, alpha=0.7, ls=style, label=label)
+    axes.plot(times[-len(data["model"]) :], data["model"], color=INK, label="model")
+    axes.set(ylabel=data["name"])
+    axes.tick_params(axis="x", rotation=25)
+    axes.legend(frameon=False, fontsize=7)
+    _plain(axes)
+
+
+def timeline(times: list[str]) -> Any:
+    """Times as an axis has them: dates, where all are, else the numbers of the rows."""
+    import numpy as np
+
+    try:
+        return np.array(times, "datetime64[s]") if not times[0].isdigit() else np.array(times, float)
+    except ValueError:
+        return np.arange(len(times))
+
+
+def _by_step(axes: Any, data: list[dict[str, float]]) -> None:
+    """The test's mean squared error at each step of the horizon."""
+    steps = [row["step"] for row in data]
+    for name in [name for name in data[0] if name != "step"]:
+        own = {"color": INK, "lw": 2} if name == "model" else {"lw": 1, "alpha": 0.8}
+        axes.plot(steps, [row[name] for row in data], label=name.replace("_", " "), **own)
+    axes.set(xlabel="steps ahead", ylabel="mean squared error", ylim=(0, None))
+    axes.legend(frameon=False, fontsize=7)
+    _plain(axes)
+
+
 def _roll(axes: Any, data: dict[str, Any]) -> None:
     """Keys over steps: how likely the model held each, and a dot where one sounds."""
     axes.imshow(list(zip(*data["chances"], strict=True)), cmap="Blues", vmin=0, vmax=1, aspect="auto", origin="lower")
@@ -137,7 +173,9 @@ KINDS: dict[str, Callable[..., None]] = {
     "by_length": _by_length,
     "confusion": _confusion,
     "forecast": _forecast,
+    "by_step": _by_step,
     "gradient_by_lag": _gradient_by_lag,
+    "horizon": _horizon,
     "loss_by_context": _loss_by_context,
     "forecasts": _forecasts,
     "predictions": _predictions,

@@ -71,16 +71,16 @@ class Table:
         """
         return self._filled(self._read(name), name, missing)
 
-    def gaps(self, name: str) -> Float64[np.ndarray, "row"]:
-        """The numbers of a column; NaN where one is missing.
+    def gaps(self, name: str, key: str = "task.column") -> Float64[np.ndarray, "row"]:
+        """The numbers of a column; NaN where one is missing. `key` is the setting that names the column.
 
         Raises:
             ConfigError: a field is no number, or not finite.
         """
-        return np.asarray(self._read(name), np.float64)
+        return np.asarray(self._read(name, key), np.float64)
 
-    def _read(self, name: str) -> "pandas.Series":
-        fields = self.column(name)
+    def _read(self, name: str, key: str = "task.column") -> "pandas.Series":
+        fields = self.column(name, key)
         absent = fields.str.lower().isin(ABSENT)
         written = fields.map(lambda field: NUMBERS[self.decimal].fullmatch(field) is not None).astype(bool)
         wrong = fields[~absent & ~written]

@@ -1,0 +1,171 @@
+"""Several series over the same times: columns of a CSV, arrays, or made up."""
+
+import dataclasses
+import functools
+import io
+import math
+import zipfile
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float64, Int
+
+from rnnsweep import rng
+from rnnsweep.data.files import File, read
+from rnnsweep.data.tables import Decimal, Missing, Table, parse
+from rnnsweep.data.times import dates
+from rnnsweep.errors import ConfigError, listed, tell_once
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Panel:
+    """Numbers of several columns.
+
+    Args:
+        names: the columns.
+        values: a row for each time.
+        times: the date of each row; None where there are none.
+        sha256: of the file; empty where the series are made up.
+        lines: where each row begins in the file; None where it has no lines.
+    """
+
+    names: list[str]
+    values: Float64[np.ndarray, "row column"]
+    times: list[str] | None
+    sha256: str = ""
+    lines: Int[np.ndarray, "row"] | None = None
+
+
+@functools.lru_cache(maxsize=4)
+def load(
+    path: str,
+    columns: tuple[str, ...] | None,
+    date: str | None,
+    encoding: str = "utf-8",
+    decimal: Decimal = ".",
+    missing: Missing = "refuse",
+) -> Panel:
+    """The series of a file.
+
+    Args:
+        path: a CSV with a line of names, or an `.npz` of `x` (row, column) or (row,), and `columns` and `time` at will.
+        columns: those to read; None: all but that of the dates.
+        date: the column of the dates; None: the first that holds dates, if any does.
+        encoding, decimal: of a CSV.
+        missing: what to do where a number is missing. drop: leave the row out.
+
+    Raises:
+        ConfigError: the file, a column, a number or the order of the dates is not as expected.
+    """
+    file = read(path, "task.path")
+    whole = _arrays(file, date) if path.lower().endswith(".npz") else _table(file, columns, date, encoding, decimal)
+    wanted = whole.names if columns is None else columns
+    if wrong := [name for name in wanted if name not in whole.names]:
+        hint = f"`{path}` has {listed(whole.names)}"
+        raise ConfigError("task.columns", f"there is no column {listed(wrong)}; {hint}", ("task.path",))
+    if not wanted:
+        raise file.wrong(f"`{path}` has no column of numbers", "task.columns")
+    places = [whole.names.index(name) for name in wanted]
+    return _filled(file, dataclasses.replace(whole, names=list(wanted), values=whole.values[:, places]), missing)
+
+
+def _table(file: File, columns: tuple[str, ...] | None, date: str | None, encoding: str, decimal: Decimal) -> Panel:
+    table = parse(file, encoding, decimal)
+    if not len(table.cells):
+        raise file.wrong(f"`{file.path}` has no rows")
+    found = {name: dates(table.column(name)) for name in table.names if date is None or name == date}
+    if date is not None and found.get(date) is None:
+        table.column(date, "task.date")  # raises where there is none
+        raise ConfigError("task.date", f"the column `{date}` holds no dates such as 2024-03-31 12:00", ("task.path",))
+    when = next((name for name, moments in found.items() if moments is not None), None)
+    names = [name for name in table.names if name != when] if columns is None else [*columns]
+    values = np.stack([table.gaps(name, "task.columns") for name in names], 1) if names else np.empty((0, 0))
+    times = None if when is None else _ordered(table, when, found[when])
+    return Panel(names, values, times, file.sha256, table.cells.index.to_numpy(np.int64))
+
+
+def _ordered(table: Table, name: str, moments: Any) -> list[str]:
+    """The dates as text, once they are found to go forward."""
+    steps = np.diff(moments.to_numpy("datetime64[s]").astype(np.int64))
+    back = np.flatnonzero(steps <= 0)
+    if len(back):
+        line = table.file.line(int(table.cells.index[back[0] + 1]))
+        raise table.file.wrong(f"{line}: its `{name}` is not after that of the row before; sort the rows by it")
+    uneven = np.flatnonzero(steps != steps[0]) if len(steps) else steps
+    if len(uneven) and steps.max() < 28 * 86400:  # months differ in length
+        line = table.file.line(int(table.cells.index[uneven[0] + 1]))
+        tell_once(f"{line}: the steps of `{name}` are not even; each row counts as one step")
+    return [moment.isoformat(" ") for moment in moments]
+
+
+def _arrays(file: File, date: str | None) -> Panel:
+    if date is not None:
+        raise ConfigError("task.date", "an .npz has its dates in the array `time`; leave the setting out")
+    try:
+        with np.load(io.BytesIO(file.content), allow_pickle=False) as arrays:
+            found = {name: arrays[name] for name in arrays.files}
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile):
+        raise file.wrong(
+            f"`{file.path}` is no .npz file of plain arrays; write it by `numpy.savez(path, x=x)`"
+        ) from None
+    if "x" not in found or found["x"].ndim not in (1, 2) or found["x"].dtype.kind not in "biuf":
+        shapes = ", ".join(f"`{name}` {array.shape}" for name, array in found.items()) or "nothing"
+        raise file.wrong(f"`{file.path}` holds {shapes}; expected `x` of numbers (row, column) or (row,)")
+    values = found["x"].astype(np.float64).reshape(len(found["x"]), -1)
+    names = [str(name) for name in found.get("columns", np.arange(values.shape[1])).tolist()]
+    times = [str(time) for time in found["time"].tolist()] if "time" in found else None
+    if len(names) != values.shape[1] or (times is not None and len(times) != len(values)):
+        problem = f"`{file.path}` has {values.shape} numbers, {len(names)} names in `columns`"
+        raise file.wrong(f"{problem} and {len(times or [])} entries in `time`")
+    if np.isinf(values).any():
+        raise file.wrong(f"row {int(np.argwhere(np.isinf(values))[0, 0])} of `{file.path}` is not finite")
+    return Panel(names, values, times, file.sha256)
+
+
+def _filled(file: File, panel: Panel, missing: Missing) -> Panel:
+    """The panel without gaps."""
+    import pandas
+
+    frame = pandas.DataFrame(panel.values)
+    filled = {
+        "refuse": lambda: frame,
+        "drop": lambda: frame.dropna(),
+        "interpolate": lambda: frame.interpolate(limit_area="inside"),
+        "forward": lambda: frame.ffill(),
+    }[missing]()
+    gaps = np.argwhere(filled.isna().to_numpy())
+    if len(gaps):
+        row, column = int(filled.index[gaps[0, 0]]), panel.names[gaps[0, 1]]
+        place = f"row {row} of `{file.path}`" if panel.lines is None else file.line(int(panel.lines[row]))
+        problem = f"{place} has no number in the column `{column}`"
+        hint = "say what to do: `task.missing=drop`, `task.missing=interpolate` or `task.missing=forward`"
+        if missing != "refuse":
+            hint = "there is none to fill it from; `task.missing=drop` leaves the row out"
+        raise file.wrong(f"{problem}; {hint}", "task.missing")
+    kept = filled.index.to_numpy()
+    times = None if panel.times is None else [panel.times[row] for row in kept]
+    lines = None if panel.lines is None else panel.lines[kept]
+    return dataclasses.replace(panel, values=filled.to_numpy(np.float64), times=times, lines=lines)
+
+
+def transformer(points: int, season: int, noise: float, seed: int) -> Panel:
+    """Made up: the hourly oil temperature `OT` of a transformer, and its `load`.
+
+    The load wanders (an autoregression of order 1), and so does what is left of the temperature, times `noise`. The
+    temperature follows a daily and a weekly rhythm and, six hours later, the load: power in either direction warms the
+    oil, so that least squares cannot use it.
+    """
+    import pandas
+
+    generator = rng.generator(seed, "data")
+    shocks = torch.randn(points, 2, generator=generator, dtype=torch.float64).numpy()
+    wandering = np.zeros((points, 2))
+    for step in range(1, points):
+        wandering[step] = 0.95 * wandering[step - 1] + math.sqrt(1 - 0.95**2) * shocks[step]
+    phase = 2 * math.pi * np.arange(points) / season
+    rhythm = np.sin(phase) + 0.4 * np.sin(2 * phase + 1) + 0.3 * np.sin(phase / 7)
+    later = np.abs(np.concatenate([np.zeros(min(6, points)), wandering[:-6, 0]])[:points])
+    times = pandas.date_range("2024-01-01", periods=points, freq="h")
+    values = np.stack([rhythm + 1.5 * later + noise * wandering[:, 1], wandering[:, 0]], 1)
+    return Panel(["OT", "load"], values, [time.isoformat(" ") for time in times])

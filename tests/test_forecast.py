@@ -1,0 +1,220 @@
+"""Forecasts: windows and parts worked through by hand, simple forecasts against numpy, and what is refused."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import Compose, Told
+
+from rnnsweep import figures, run
+from rnnsweep.cells.gru import GRU
+from rnnsweep.data import panel
+from rnnsweep.errors import ConfigError
+from rnnsweep.interrupt import StopRequest
+from rnnsweep.pooling import Last
+from rnnsweep.record import RunStore
+from rnnsweep.tasks.forecast import Forecast
+from rnnsweep.train import Observer
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> None:
+    panel.load.cache_clear()
+
+
+def table(folder: Path, rows: int = 60, name: str = "t.csv") -> str:
+    """Two columns of noise around 1e6 and -3, and the dates of their days."""
+    generator = np.random.default_rng(0)
+    a, b = 1e6 + generator.normal(size=rows).round(3), -3 + 2 * generator.normal(size=rows).round(3)
+    days = np.arange("2024-01-01", rows, dtype="datetime64[D]") if rows > 1 else []
+    lines = [f"{day},{x},{y}\n" for day, x, y in zip(days, a, b, strict=True)]
+    (folder / name).write_text("date,OT,load\n" + "".join(lines))
+    return str(folder / name)
+
+
+def forecast(path: str | None, **options: Any) -> Forecast:
+    small = {"seq_len": 4, "horizon": 3, "season": 5, "splits": [40, 10, 10]}
+    return Forecast(0, 2, **{"path": path} | small | options)
+
+
+def model_of(task: Forecast) -> torch.nn.Module:
+    torch.manual_seed(0)
+    return task.build(lambda width: GRU(width, hidden_size=5), Last).eval()
+
+
+# Windows and parts ---------------------------------------------------------------------------------------------
+
+
+def test_windows_of_each_part_worked_through(tmp_path: Path) -> None:
+    """40, 10 and 10 rows, windows of 4 and horizons of 3: 34, 8 and 8 origins; only windows reach back."""
+    task = forecast(table(tmp_path), targets=["load"])
+    assert [task.size(split) for split in ("train", "val", "test")] == [34, 8, 8]
+    raw = task.panel.values
+    mean, deviation = raw[:40].mean(0), raw[:40].std(0)
+    scaled = (raw - mean) / deviation
+    for split, first in (("train", 4), ("val", 40), ("test", 50)):
+        part = task.data[split]  # type: ignore[index]
+        for window in (0, -1):
+            origin = first + (0 if window == 0 else task.size(split) - 1)  # type: ignore[arg-type]
+            np.testing.assert_allclose(part["inputs"][window], scaled[origin - 4 : origin], atol=1e-5)
+            np.testing.assert_allclose(part["targets"][window], scaled[origin : origin + 3, 1:], atol=1e-5)
+    assert task.panel.times[:2] == ["2024-01-01 00:00:00", "2024-01-02 00:00:00"]  # type: ignore[index]
+
+
+def test_parts_by_fractions_cover_every_row(tmp_path: Path) -> None:
+    task = forecast(table(tmp_path), splits=None, val_fraction=0.1, test_fraction=0.2)
+    assert task.ends == {"train": 42, "val": 48, "test": 60}
+
+
+def test_a_file_of_arrays_and_a_table_give_the_same_windows(tmp_path: Path) -> None:
+    one = forecast(table(tmp_path))
+    np.savez(tmp_path / "x.npz", x=one.panel.values, columns=np.array(["OT", "load"]))
+    two = forecast(str(tmp_path / "x.npz"))
+    torch.testing.assert_close(one.data, two.data)
+    assert two.panel.times is None
+    np.savez(tmp_path / "y.npz", x=np.arange(60.0))
+    assert forecast(str(tmp_path / "y.npz")).panel.names == ["0"]
+
+
+@pytest.mark.parametrize(
+    "written", ["2024-03-31 12:00:00", "2024-03-31T12:00", "2024-03-31", "31.03.2024 12:00", "2024/03/31"]
+)
+def test_dates_in_the_usual_forms_are_recognised_and_03_04_2024_is_not(written: str, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(f"when,x\n{written},1\n")
+    found = panel.load(str(tmp_path / "t.csv"), None, None)
+    assert found.times is not None
+    assert found.times[0].startswith("2024-03-31")
+    assert found.names == ["x"]
+    (tmp_path / "u.csv").write_text("when,x\n03/04/2024,1\n")
+    with pytest.raises(ConfigError, match=r"line 2 of `.*`: expected a number, got '03/04/2024'"):
+        panel.load(str(tmp_path / "u.csv"), None, None)
+
+
+# What is computed ----------------------------------------------------------------------------------------------
+
+
+def test_simple_forecasts_are_those_of_numpy(tmp_path: Path) -> None:
+    task = forecast(table(tmp_path), targets=["load"], season=2)
+    found, y, x = task.compared(), task.values[:, 1].double().numpy(), task.values.double().numpy()
+    origins = range(50, 58)
+    np.testing.assert_allclose(found["last_value"][:, :, 0], [[y[o - 1]] * 3 for o in origins])
+    np.testing.assert_allclose(found["seasonal"][:, :, 0], [[y[o - 2], y[o - 1], y[o - 2]] for o in origins])
+    rows = [[*x[o - 4 : o].flatten(), 1.0] for o in range(4, 38)]
+    weights, *_ = np.linalg.lstsq(rows, [y[o : o + 3] for o in range(4, 38)])
+    wanted = [np.array([*x[o - 4 : o].flatten(), 1.0]) @ weights for o in origins]
+    np.testing.assert_allclose(found["autoregression"][:, :, 0], wanted, atol=1e-5)
+
+
+def test_least_squares_stand_windows_that_repeat_one_another(tmp_path: Path) -> None:
+    """A noise-free sine: its windows span two dimensions, and least squares forecast it all the same."""
+    np.savez(tmp_path / "x.npz", x=np.sin(np.arange(300) * 0.37))
+    task = forecast(str(tmp_path / "x.npz"), splits=[200, 50, 50], seq_len=20)
+    torch.testing.assert_close(task.compared()["autoregression"], task.data["test"]["targets"], atol=1e-3, rtol=0)
+
+
+def test_errors_and_mase_are_those_of_their_definitions(tmp_path: Path) -> None:
+    task = forecast(table(tmp_path))
+    model = model_of(task)
+    (batch,) = task.evaluation("test")
+    with torch.no_grad():
+        _, metrics, _ = task.loss(model, batch, ())
+        answers = task.forecast(model, batch).numpy()
+    truth = batch["targets"].numpy()
+    last = np.repeat(batch["inputs"].numpy()[:, -1:], 3, axis=1)
+    means = {name: (total / count).item() for name, (total, count) in metrics.items()}
+    assert means["loss"] == pytest.approx(np.mean((answers - truth) ** 2), rel=1e-5)
+    assert means["mae"] == pytest.approx(np.abs(answers - truth).mean(), rel=1e-5)
+    assert means["mase"] == pytest.approx(np.abs(answers - truth).mean() / np.abs(last - truth).mean(), rel=1e-5)
+    shown = task.showcase(model)
+    rows = {row["forecast"]: row for row in shown.data["simple_forecasts"]}
+    assert {*rows} == {"model", "last_value", "seasonal", "autoregression"}
+    assert rows["last_value"]["mase"] == pytest.approx(1)
+    assert rows["model"]["mse"] == pytest.approx(means["loss"], rel=1e-5)
+    assert np.mean([row["model"] for row in shown.data["by_step"]]) == pytest.approx(means["loss"], rel=1e-5)
+    last_one = shown.data["horizon"]
+    assert (last_one["name"], last_one["times"][-1], len(last_one["model"])) == ("OT", "2024-02-29 00:00:00", 3)
+    np.testing.assert_allclose(last_one["truth"], task.panel.values[-12:, 0])
+
+
+def test_free_running_reads_its_own_answers_and_trains_on_the_next_step(tmp_path: Path) -> None:
+    task = forecast(table(tmp_path), answers="free_running")
+    model = model_of(task)
+    window = task.data["test"]["inputs"][:2]
+    with torch.no_grad():
+        found = task.forecast(model, {"inputs": window, "lengths": torch.tensor([4, 4])})
+        for step in range(3):
+            answer = model(window, torch.tensor([4, 4]))
+            torch.testing.assert_close(found[:, step], answer)
+            window = torch.cat([window[:, 1:], answer[:, None]], 1)
+    model.train()
+    loss, _, _ = task.loss(model, task.batch(0), ())
+    first = model(task.batch(0)["inputs"], task.batch(0)["lengths"]) - task.batch(0)["targets"][:, 0]
+    torch.testing.assert_close(loss, first.square().mean())
+
+
+def test_what_is_missing_is_refused_by_line_or_filled(tmp_path: Path) -> None:
+    lines = Path(table(tmp_path)).read_text().splitlines()
+    lines[3] = lines[3].rsplit(",", 1)[0] + ","
+    (tmp_path / "gap.csv").write_text("\n".join(lines))
+    with pytest.raises(ConfigError, match=r"line 4 of `.*gap.csv` has no number in the column `load`; say what to do"):
+        _ = forecast(str(tmp_path / "gap.csv")).data
+    found = {how: forecast(str(tmp_path / "gap.csv"), missing=how).panel for how in ("drop", "interpolate", "forward")}
+    assert [len(each.values) for each in found.values()] == [59, 60, 60]
+    values = found["interpolate"].values[:, 1]
+    assert values[2] == pytest.approx((values[1] + values[3]) / 2)
+    assert found["forward"].values[2, 1] == values[1]
+    assert found["drop"].times is not None
+    assert "2024-01-03 00:00:00" not in found["drop"].times
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("task.splits=[40,10,2]", "the test part has 2 rows, fewer than the horizon of 3"),
+        ("task.splits=[40,2,10]", "the validation part has 2 rows, fewer than the horizon of 3"),
+        ("task.splits=[6,10,10]", "the training part has 6 rows; a window of 4 and a horizon of 3 need 7"),
+        ("task.splits=[40,20,10]", "expected the rows of training, validation and test, of 60 together, got [40, 20"),
+        ("task.splits=[40,20]", "expected the rows of training, validation and test"),
+        ("task.season=41", "a season of 41 rows is longer than the training part of 40"),
+        ("task.columns=[OT,lod]", "has no column `lod`; its first line names 'date', 'OT', 'load'"),
+        ("task.targets=[date]", "there is no column `date` among 'OT', 'load'"),
+        ("task.targets=[OT] task.answers=free_running", "it forecasts every column that it reads, 'OT', 'load'"),
+        ("task.date=load", "the column `load` holds no dates"),
+        ("task.date=day", "has no column `day`"),
+        ("task.path=none.csv", "there is no file `none.csv`"),
+    ],
+)
+def test_settings_that_do_not_fit_the_series(words: str, said: str, refused: Told, tmp_path: Path) -> None:
+    path = table(tmp_path)
+    small = ("task=forecast", f"task.path={path}", "task.seq_len=4", "task.horizon=3", "task.season=5")
+    typed = {word.split("=")[0]: word for word in (*small, "task.splits=[40,10,10]", *words.split())}
+    assert said.format(path=path) in refused(*typed.values())
+
+
+def test_series_that_cannot_be_learnt_from(tmp_path: Path) -> None:
+    path = table(tmp_path)
+    lines = Path(path).read_text().splitlines()
+    for name, changed, said in (
+        ("back", [*lines[:3], lines[2], *lines[3:]], "line 4 of `.*`: its `date` is not after that of the row before"),
+        ("constant", [lines[0], *(f"{line.rsplit(',', 1)[0]},7" for line in lines[1:])], r"`load` is constant \(7\)"),
+        ("text", [lines[0], *(f"{line}x" for line in lines[1:])], "line 2 of `.*`: expected a number, got '.*x'"),
+        ("empty", lines[:1], "has no rows"),
+    ):
+        (tmp_path / f"{name}.csv").write_text("\n".join(changed))
+        with pytest.raises(ConfigError, match=said):
+            _ = forecast(str(tmp_path / f"{name}.csv")).data
+
+
+def test_a_run_has_the_simple_forecasts_in_its_record(composed: Compose, tmp_path: Path) -> None:
+    small = ("task.seq_len=4", "task.horizon=3", "task.season=5", "task.splits=[40,10,10]", "cell.hidden_size=6")
+    words = (*small, f"task.path={table(tmp_path)}", "train.steps=20", "train.eval_every=10", "train.batch_size=8")
+    prepared = run.prepare(composed("task=forecast", *words))
+    store = RunStore(tmp_path / prepared.id)
+    assert store.claim()
+    (record,) = run.execute([(prepared, store)], Observer(), StopRequest())
+    names = {f"test/{name}" for name in ("mase", "mae", "mse", "last_value_mae", "seasonal_mse", "autoregression_mse")}
+    assert names <= {*record.best}
+    assert {"horizon.png", "by_step.png"} <= {*figures.draw(store, record.showcase)}
+    assert str(figures.timeline(record.showcase["horizon"]["times"]).dtype).startswith("datetime64")
