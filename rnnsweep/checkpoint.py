@@ -93,6 +93,14 @@ def code(store: RunStore) -> Content:
     return found
 
 
+def standing(store: RunStore) -> tuple[Content, int]:
+    """How a run stood when its checkpoint was written, and its number of parameters; empty and 0 without one."""
+    found = _glance(store)
+    if not all(isinstance(found.get(name), dict) for name in ("standing", "weights")):
+        return {}, 0
+    return found["standing"], sum(weight.numel() for weight in found["weights"].values())
+
+
 def _glance(store: RunStore) -> Content:
     """The small things of last.pt, without reading its weights; nothing where it is not there or damaged."""
     path = store.path / "last.pt"

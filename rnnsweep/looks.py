@@ -79,6 +79,13 @@ def look(differences: Values, number: int, arms: int, margin: float) -> Look:
     return Look(n, mean, mean - reach, mean + reach, p, level, verdict)
 
 
+def half_width(values: Values, level: float = 0.05) -> float:
+    """Half of the Student t interval of a mean; the interval misses the mean with a probability of `level`."""
+    every = np.asarray(values, float)
+    n = len(every)
+    return float(special.stdtrit(n - 1, 1 - level / 2) * every.std(ddof=1)) / math.sqrt(n)
+
+
 def two_sided(t: float, df: int) -> float:
     """The p value of |t|."""
     return float(2 * special.stdtr(df, -abs(t)))

@@ -156,11 +156,21 @@ def tuned(study: Path) -> list[Tuned]:
 
     The newest is the last. One of which a newer one has all the chosen trials is left out.
     """
-    paths = sorted((study / FOLDER).glob("tuned-*.json"), key=lambda path: path.stat().st_mtime)
-    every = [found for found in (files.read(path, Tuned) for path in paths) if found]
+    every = _tuned(study)
     trials = [{chosen.trial for chosen in each.chosen} for each in every]
     held = [any(trials[i] and trials[i] <= newer for newer in trials[i + 1 :]) for i in range(len(every))]
     return [each for each, within in zip(every, held, strict=True) if not within]
+
+
+def _tuned(study: Path) -> list[Tuned]:
+    paths = sorted((study / FOLDER).glob("tuned-*.json"), key=lambda path: path.stat().st_mtime)
+    return [found for found in (files.read(path, Tuned) for path in paths) if found]
+
+
+def title(plan: Path) -> str | None:
+    """Which stage of a tuned sweep a plan's file is: empty where it is one of an earlier command, None where of none."""
+    stages = (each.stages for each in reversed(_tuned(plan.parent.parent)))
+    return next((stage[plan.name] for stage in stages if plan.name in stage), None)
 
 
 def worker_file(study: Path, host: str, pid: int) -> Path:

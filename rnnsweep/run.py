@@ -234,6 +234,7 @@ def execute(
     stop: StopRequest,
     should_prune: ShouldPrune = never,
     study: Path | None = None,
+    until: int | None = None,
 ) -> list[RunRecord]:
     """Trains claimed runs of one signature as a stack and writes their records; resumes from their checkpoints.
 
@@ -250,13 +251,15 @@ def execute(
         with threads_of(first.train):
             while left := [(run, store) for run, store in runs if run.id not in records]:
                 members = [make_member(run, store) for run, store in left]
-                trainer = Trainer(members, where, observer, stop, should_prune, study)
+                trainer = Trainer(members, where, observer, stop, should_prune, study, until)
                 trainer.run()
                 trainer.test()
                 for row, (run, store) in enumerate(left):
                     if members[row].status != "running":
                         records[run.id] = _finish(trainer, row, run, store)
-        return [records[run.id] for run, _ in runs]
+                if until is not None and trainer.step >= until:
+                    break
+        return [records[run.id] for run, _ in runs if run.id in records]
     finally:
         observer.ended()
 
@@ -326,6 +329,40 @@ def fail(name: str, store: RunStore, config: Config, error: str) -> RunRecord:
 
 
 _NO_METRICS = ("step", "split")
+
+
+def prune(runs: Sequence[tuple[Run, RunStore]]) -> None:
+    """Records of runs that they do not go on from their checkpoints; those are kept, so that they can one day.
+
+    A run that is over, or in somebody's hands, is left as it is.
+    """
+    for run, store in _sharing(runs):
+        if store.record() is not None or not store.claim():
+            continue
+        try:
+            standing, parameters = checkpoint.standing(store)
+            if store.record() is None and standing:
+                store.finish(_pruned(run, store, standing, parameters))
+        finally:
+            store.release()
+
+
+def _pruned(run: Run, store: RunStore, standing: dict[str, Any], parameters: int) -> RunRecord:
+    return RunRecord(
+        run=store.path.name,
+        status="pruned",
+        metrics=standing["last"],
+        best=standing["best"],
+        parameters=parameters,
+        seconds=standing["seconds"],
+        share_seconds=standing.get("share_seconds"),
+        steps=standing["steps"],
+        config=run.written,
+        environment=_surroundings() | {"code": provenance.begun(store)},
+        metric=dataclasses.asdict(run.task.metric),
+        sizes=store.sizes(),
+        declared={name: Declaration(m.unit, m.direction, m.chance) for name, m in declared(run.task).items()},
+    )
 
 
 def _finish(trainer: Trainer, row: int, run: Run, store: RunStore) -> RunRecord:

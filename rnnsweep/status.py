@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from rnnsweep import planned
 from rnnsweep.errors import ConfigError
 from rnnsweep.terminal import Arguments, command
 
@@ -14,7 +15,8 @@ def main() -> None:
     from rnnsweep.sweep.plan import plans
     from rnnsweep.sweep.search import searches
     from rnnsweep.sweep.trials import Trials
-    from rnnsweep.sweep.view import Progress, closing_table
+    from rnnsweep.sweep.tuned_table import closing
+    from rnnsweep.sweep.view import Progress, closing_table, worker_lines
 
     found = plans(study)
     for search in searches(study):
@@ -23,11 +25,19 @@ def main() -> None:
         print(trials.closing_table())
     if not found and not searches(study):
         raise ConfigError(str(study), "not the directory of a study: it has no plan")
-    for plan in found:
+    for plan in (plan for plan in found if plan.title is None):
         progress = Progress(plan)
         progress.look()
         print("\n".join(progress.lines()))
         print(closing_table(progress))
+    for tuned in planned.tuned(study):
+        stages = [plan for plan in found if plan.path.name in tuned.stages and plan.title]
+        for plan in sorted(stages, key=lambda plan: list(tuned.stages).index(plan.path.name)):
+            progress = Progress(plan)
+            progress.look()
+            print(progress.summary())
+        print("\n".join(worker_lines(study)))
+        print(closing(tuned, study))
 
 
 if __name__ == "__main__":

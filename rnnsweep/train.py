@@ -176,12 +176,13 @@ class Trainer:
         stop: StopRequest,
         should_prune: ShouldPrune = never,
         study: Path | None = None,
+        until: int | None = None,
     ):
         first = members[0]
         tasks = {id(member.task): member.task for member in members}.values()
         if len(tasks) > 1 and len({_lengths(task) for task in tasks}) > 1:
             raise RuntimeError("the runs of a stack have data of different lengths")
-        self.should_prune = should_prune
+        self.should_prune, self.until = should_prune, until
         self.members, self.device, self.observer, self.stop = members, device, observer, stop
         self.config, self.task = first.config, first.task
         keep_freed()
@@ -211,7 +212,7 @@ class Trainer:
         if self.step == 0:
             self._glimpse()
         self.saved_at = self.clock = time.monotonic()
-        while self.step < self.steps and self._running() and not self._leaves():
+        while self.step < self.steps and self._running() and not self._leaves() and not self._waits():
             self.advance()
             stop = self.stop.signum  # read once: a signal that comes below waits for the next step
             validate = self.step % self.eval_every == 0 or self.step == self.steps
@@ -226,6 +227,9 @@ class Trainer:
                 raise Interrupted(stop)
         for member in self._running() if self.step == self.steps else ():
             member.status = "complete"
+
+    def _waits(self) -> bool:
+        return self.until is not None and self.step >= self.until
 
     def _leaves(self) -> bool:
         """Whether the members that run on have just been saved, and are no more than half of all."""

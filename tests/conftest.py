@@ -136,6 +136,7 @@ def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Prepared:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(StudySweeper, "_work", lambda _, plan: works.append(plan) or True)
     monkeypatch.setattr(StudySweeper, "_search", lambda _, search: works.append(search) or True)
+    monkeypatch.setattr(StudySweeper, "_tune", lambda _, tuned: works.append(tuned) or True)
 
     def command(*words: str) -> list[Any]:
         monkeypatch.setattr(sys, "argv", ["rnnsweep", *words])

@@ -91,7 +91,7 @@ class Grammar:
         for override in map(self.override, texts):
             key, distribution = override.get_key_element(), _distribution(override.value())
             shares = itertools.islice(rng.uniform(0, "sampling", key), count)
-            points = [f"{key}={_quantile(distribution, share)}" for share in shares]
+            points = [f"{key}={self._element(_quantile(distribution, share))}" for share in shares]
             columns.append([self._setting(self.override(point), point) for point in points])
         return list(zip(*columns, strict=True))
 

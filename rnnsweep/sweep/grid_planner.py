@@ -5,9 +5,12 @@ from pathlib import Path
 
 from rnnsweep.errors import ConfigError
 from rnnsweep.naming import names_in
+from rnnsweep.planned import Tuned
 from rnnsweep.run import Run, identify
+from rnnsweep.sweep import compared
 from rnnsweep.sweep.composer import Composer
 from rnnsweep.sweep.grid import Setting, points
+from rnnsweep.sweep.objective import objective
 from rnnsweep.sweep.plan import Plan, Planned, configs
 from rnnsweep.sweep.precheck import precheck
 from rnnsweep.sweep.settings import Sweep, of_each_run
@@ -38,11 +41,19 @@ class GridPlanner:
         precheck((run for run, _ in found.values()), self.study, self.composer.is_here)
         names = names_in(self.study, [run for run, _ in found.values()])
         runs = [
-            Planned(names[digest], run.signature, run.written, _of_a_run(overrides), own, digest)
+            Planned(names[digest], run.signature, run.written, of_a_run(overrides), own, digest)
             for digest, (run, overrides) in found.items()
         ]
         drawn = tuple(sorted(self.drawn))
-        return Plan(self.study, runs, drawn=drawn).resumed(bool(self.composer.config.get("rerun")))
+        plan = Plan(self.study, runs, drawn=drawn, declared=self._declared([run for run, _ in found.values()]))
+        return plan.resumed(bool(self.composer.config.get("rerun")))
+
+    def _declared(self, runs: Sequence[Run]) -> Tuned | None:
+        """What the grid compares, where it says so."""
+        if not self.sweep.compared:
+            return None
+        compared.check_swept(self.sweep.compared, (run.config for run in runs))
+        return compared.declaration(self.sweep, objective(self.sweep.objectives[0], runs[0]))
 
     def _points(self, words: Sequence[str]) -> Iterator[dict[str, Setting]]:
         grammar, draws = self.composer.grammar, self.sweep.draws
@@ -59,6 +70,6 @@ class GridPlanner:
         return points(blocks)
 
 
-def _of_a_run(overrides: list[str]) -> list[str]:
+def of_a_run(overrides: list[str]) -> list[str]:
     """The overrides without what is the sweep's: how its command was meant this time."""
     return [text for text in overrides if not text.lstrip("+").startswith(("rerun=", "resume_changed="))]

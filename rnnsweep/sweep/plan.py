@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from rnnsweep import files, planned
+from rnnsweep import checkpoint, files, planned
 from rnnsweep.config import Config
 from rnnsweep.errors import ConfigError
 from rnnsweep.planned import FOLDER as FOLDER  # who works on a plan finds all of it here
 from rnnsweep.planned import Planned as Planned
+from rnnsweep.planned import Tuned
 from rnnsweep.provenance import changed_since_checkpoint, changed_since_start
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.sweep.grid import Setting
@@ -65,6 +66,10 @@ class Plan:
     runs: list[Planned]
     drawn: tuple[str, ...] = dataclasses.field(default=(), compare=False)
     """The settings that the grid drew at random; they stand in a file of their own."""
+    declared: Tuned | None = dataclasses.field(default=None, compare=False)
+    """What the grid compares, where it says so; it stands in a file of its own, too."""
+    title: str | None = dataclasses.field(default=None, compare=False)
+    """Which stage of a tuned sweep it is; None for a plain plan."""
 
     def store(self, run: Planned) -> RunStore:
         return RunStore(self.study / run.id)
@@ -78,9 +83,13 @@ class Plan:
         return run.generation > 0 and self.store(run).generation() < run.generation
 
     def is_over(self, run: Planned) -> bool:
-        """Whether a run needs no more training; one that a search pruned does."""
+        """Whether a run needs no more training here. One that was pruned does, unless it has come to where it waits."""
         record = self.record(run)
-        return record is not None and record.status != "pruned"
+        return (record is not None and record.status != "pruned") or self.has_come(run)
+
+    def has_come(self, run: Planned) -> bool:
+        """Whether a run has come to the step at which it is to wait."""
+        return run.until is not None and not self.waits(run) and checkpoint.step(self.store(run)) >= run.until
 
     def interrupted(self) -> list[RunStore]:
         """The directories of the runs that are to go on, if they have a checkpoint."""
@@ -98,7 +107,7 @@ class Plan:
     @property
     def path(self) -> Path:
         """The plan's file; its name covers the runs, not their generation: the same command is the same file."""
-        content = json.dumps([{name: getattr(run, name) for name in NAMING} for run in self.runs])
+        content = json.dumps([{name: getattr(run, name) for name in NAMING} | _stop(run) for run in self.runs])
         return self.study / FOLDER / f"plan-{hashlib.sha256(content.encode()).hexdigest()[:12]}.json"
 
     def save(self) -> Path:
@@ -155,10 +164,15 @@ class Plan:
         runs = planned.read(path)
         if runs is None:
             raise ConfigError(str(path), "not a plan; run the sweep's command again, which writes it anew")
-        return cls(path.parent.parent, runs)
+        return cls(path.parent.parent, runs, title=planned.title(path))
+
+
+def _stop(run: Planned) -> dict[str, int]:
+    """What the name of a plan's file covers besides, where there is such a thing."""
+    return {} if run.until is None else {"until": run.until}
 
 
 def plans(study: Path) -> list[Plan]:
     """All plans that were made in a study's directory, oldest first; a damaged one is left out, which is said."""
-    found = [planned.read(file) for file in planned.plans(study)]
-    return [Plan(study, runs) for runs in found if runs is not None]
+    found = [(planned.read(file), planned.title(file)) for file in planned.plans(study)]
+    return [Plan(study, runs, title=title) for runs, title in found if runs is not None]

@@ -52,7 +52,7 @@ class SearchPlanner:
         return Search(
             study=self.study,
             sampler=self.sweep.search,
-            pruner=self.sweep.pruner,
+            pruner=self.sweep.pruner or "none",
             n_trials=self.sweep.n_trials,
             metrics=tuple(map(str, objectives(self.sweep, list(firsts.values())))),
             seeds=self._seeds(seeds),
@@ -127,7 +127,7 @@ def objectives(sweep: Sweep, firsts: Sequence[Run]) -> tuple[Objective, ...]:
         raise ConfigError("hydra.sweeper.metrics", f"{problem}; search over one task")
     (chosen,) = found
     for each in chosen:
-        if sweep.pruner != "none" and not each.known_on_the_way:
+        if sweep.pruner not in (None, "none") and not each.known_on_the_way:
             problem = f"a pruner judges by values on the way, and `{each.name}` is known at the end of a run"
             raise ConfigError("hydra.sweeper.pruner", f"{problem}; use `none`, or a metric such as `val/loss`")
     return chosen

@@ -15,7 +15,7 @@ from rnnsweep.places import name_below
 from rnnsweep.sweep import published
 from rnnsweep.sweep.grid import Params
 from rnnsweep.sweep.samplers import Pruner, Sampler
-from rnnsweep.types import Count
+from rnnsweep.types import Count, Positive
 
 KEY = "hydra.sweeper"
 
@@ -56,8 +56,19 @@ class Sweep:
     metrics: str | list[str] = "val/loss"
     """What a search makes better, in the direction that the task declares; several make it multi-objective. A leading
     `-` says that a metric is maximised, and has to agree with the declaration."""
-    pruner: Pruner = "none"
-    """Of a search."""
+    pruner: Pruner | None = None
+    """Of a search, null: none; of a tuned sweep none or asha, null: asha."""
+    compare: str | list[str] = dataclasses.field(default_factory=list)
+    """The swept settings that the study compares; the report begins with them."""
+    tune: Params = dataclasses.field(default_factory=dict)
+    """Key -> the range from which trials take it, for each compared arm. What is neither compared nor tuned is a fixed
+    condition."""
+    tune_trials: Count = 16
+    """Tuning trials of each arm, at the same points."""
+    seeds_max: Count | None = None
+    """Fresh seeds are added at planned looks, up to so many; null: all fresh seeds are run at once."""
+    margin: Positive | None = None
+    """A difference below it does not matter, in the unit of the metric: a comparison may end as equivalent."""
     storage: str | None = None
     """Of a search: an SQLAlchemy URL; null: a journal file in the study's directory."""
     published: Config | None = None
@@ -76,6 +87,10 @@ class Sweep:
     @property
     def objectives(self) -> list[str]:
         return [self.metrics] if isinstance(self.metrics, str) else self.metrics
+
+    @property
+    def compared(self) -> list[str]:
+        return [self.compare] if isinstance(self.compare, str) else self.compare
 
     @property
     def seeds_text(self) -> str:
@@ -97,7 +112,7 @@ def of_each_run(study: Path) -> Config:
     return {"out": str(study), "rerun": False, "resume_changed": False}
 
 
-DESCRIBED = ("params", "small", "blocks", "paired", "studies")
+DESCRIBED = ("params", "small", "blocks", "paired", "studies", "tune")
 """Settings that describe runs: an interpolation in them is for the config of each run."""
 
 
@@ -113,8 +128,9 @@ def read(settings: Mapping[str, Any], **changes: Any) -> Sweep:
     if known["published"]:
         known["published"] = published.read(known["published"])
     sweep = Sweep(**known | {"name": name_below(f"{KEY}.name", str(known["name"]))})
-    if not sweep.objectives or (sweep.pruner != "none" and len(sweep.objectives) > 1):
-        raise ConfigError(f"{KEY}.metrics", "expected at least one, and exactly one where trials are pruned")
+    pruned = sweep.tune or sweep.pruner not in (None, "none")
+    if not sweep.objectives or (pruned and len(sweep.objectives) > 1):
+        raise ConfigError(f"{KEY}.metrics", "expected at least one, and exactly one where trials are pruned or tuned")
     return sweep
 
 

@@ -20,9 +20,11 @@ from rnnsweep.interpolation import said
 from rnnsweep.interrupt import Interrupted
 from rnnsweep.places import directory
 from rnnsweep.planned import drawn_file
-from rnnsweep.sweep import published, settings
+from rnnsweep.sweep import compared, published, settings, tuned_cost, tuned_table
 from rnnsweep.sweep.changes import OF_A_SEARCH, refuse_interrupted, retry_failed, tell_finished
+from rnnsweep.sweep.compared import Declared
 from rnnsweep.sweep.composer import Composer
+from rnnsweep.sweep.failures import failure_lines
 from rnnsweep.sweep.grid_planner import GridPlanner
 from rnnsweep.sweep.machine import cores, visible_gpus
 from rnnsweep.sweep.plan import FOLDER, Plan
@@ -30,13 +32,18 @@ from rnnsweep.sweep.search import Search, counted
 from rnnsweep.sweep.search_planner import SearchPlanner
 from rnnsweep.sweep.settings import Sweep
 from rnnsweep.sweep.task import WorkTask
+from rnnsweep.sweep.tuned import TunedSweep
+from rnnsweep.sweep.tuned_planner import TunedPlanner
 from rnnsweep.sweep.watch import raise_from, watch
 
 if TYPE_CHECKING:
+    from rnnsweep.sweep.view import Progress
     from rnnsweep.sweep.worker import WorkOptions
 
 Words = list[str]
 """What the command line says of a sweep's runs."""
+
+Work = Plan | Search | TunedSweep
 
 
 class StudySweeper:
@@ -44,6 +51,7 @@ class StudySweeper:
 
     def __init__(self, settings: Sweep):
         self.settings = settings
+        self.told: set[Path] = set()  # runs of which it was said that their code has changed: stages share them
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """As Hydra calls it; the task function is for single runs."""
@@ -79,12 +87,13 @@ class StudySweeper:
             self._tell(works)
             return
         if not self._resume_changed:
-            refuse_interrupted(store for work in works if isinstance(work, Plan) for store in work.interrupted())
+            grids = [work for work in works if isinstance(work, Plan)]
+            refuse_interrupted(store for work in grids for store in work.interrupted())
         well = True
         for whole, parts in wholes:
             for part, work in parts:
                 if well or self.settings.on_error == "continue":
-                    well = (part._search(work) if isinstance(work, Search) else part._work(work)) and well
+                    well = part._done(work) and well
             if whole.settings.report:
                 well = whole._write_report() and well
         if not well:
@@ -129,15 +138,20 @@ class StudySweeper:
         study.composer = self.composer
         return study
 
-    def _prepared(self, words: Words) -> Plan | Search:
-        planner = SearchPlanner if self.settings.search else GridPlanner
-        return planner(self.settings, self.composer, self.study).prepared(words)
+    def _prepared(self, words: Words) -> Work:
+        compared.check(self.settings)
+        chosen = SearchPlanner if self.settings.search else TunedPlanner if self.settings.tune else GridPlanner
+        planner: SearchPlanner | TunedPlanner | GridPlanner = chosen(self.settings, self.composer, self.study)
+        return planner.prepared(words)
 
-    def _tell(self, works: Sequence[Plan | Search]) -> None:
+    def _tell(self, works: Sequence[Work]) -> None:
         """What would be done."""
         from rnnsweep.sweep.forecast import forecast
         from rnnsweep.sweep.trials import Trials
 
+        for tuned in (work for work in works if isinstance(work, TunedSweep)):
+            for line in tuned_cost.forecast(tuned, self._count(), self.settings.stack):
+                print(line, flush=True)
         for search in (work for work in works if isinstance(work, Search)):
             print(f"{search.study}: {Trials(search).summary()}", flush=True)
         for line in forecast([work for work in works if isinstance(work, Plan)], self._count(), self.settings.stack):
@@ -152,9 +166,41 @@ class StudySweeper:
 
     # The work ------------------------------------------------------------------------------------------------
 
+    def _done(self, work: Work) -> bool:
+        """Does the work; whether no run failed and none is left."""
+        match work:
+            case Plan():
+                return self._work(work)
+            case Search():
+                return self._search(work)
+            case TunedSweep():
+                return self._tune(work)
+
     def _work(self, plan: Plan) -> bool:
         """Works on the runs that are left; whether none failed."""
-        from rnnsweep.sweep.view import Progress, closing_table
+        from rnnsweep.sweep.view import closing_table
+
+        progress = self._trained(plan)
+        print(closing_table(progress), flush=True)
+        return not (progress.failures() or progress.left)
+
+    def _tune(self, tuned: TunedSweep) -> bool:
+        """Works on the stages that are left; whether no run failed."""
+        well = tuned.swept(self._stage)
+        print(tuned_table.closing(tuned.tuned, tuned.study), flush=True)
+        return well
+
+    def _stage(self, plan: Plan) -> "Progress":
+        if not self._resume_changed:
+            refuse_interrupted(plan.interrupted())
+        progress = self._trained(plan)
+        lines = failure_lines(progress.failures(), lambda _: "the same command tries it again")
+        print("\n".join(lines), end="\n" * bool(lines), flush=True)
+        return progress
+
+    def _trained(self, plan: Plan) -> "Progress":
+        """Works on the runs of a plan that are left."""
+        from rnnsweep.sweep.view import Progress
 
         count = self._count()
         plan = self._saved(plan)
@@ -162,16 +208,19 @@ class StudySweeper:
         progress = Progress(plan)
         progress.look()
         print(f"{plan.study}: {progress.summary()}", flush=True)
-        tell_finished(plan.finished())
+        tell_finished(store for store in plan.finished() if store.path not in self.told)
+        self.told |= {plan.store(run).path for run in plan.runs}
         task = WorkTask(plan.path.resolve(), self._options(count))
         if self.settings.published:
             published.tell(self.settings.published, plan.study)
         if plan.drawn:
             files.write(drawn_file(plan.study), json.dumps(plan.drawn))
+        if plan.declared:
+            Declared(plan.study, [], plan.declared).begin()
         if progress.left:
             self._launch(task, min(count, progress.left), plan.study)
-        print(closing_table(progress), flush=True)
-        return not (progress.failures() or progress.left)
+        progress.look()
+        return progress
 
     def _saved(self, plan: Plan) -> Plan:
         """The plan in its generation, written; with `rerun=true` a second command joins the first one's."""

@@ -38,6 +38,7 @@ class Progress:
     def __init__(self, plan: Plan):
         self.plan = plan
         self.records: dict[str, RunRecord] = {}
+        self.waiting: set[str] = set()
         self.started, self.done_before = time.monotonic(), -1
 
     def look(self) -> None:
@@ -45,21 +46,29 @@ class Progress:
         for run in self.plan.runs:
             if run.id not in self.records:
                 record = self.plan.record(run)
-                if record is not None and record.status != "pruned":  # by a search; a grid wants it whole
+                if record is not None and record.status != "pruned":  # a grid wants whole what a search pruned
                     self.records[run.id] = record
+                elif run.id not in self.waiting and self.plan.has_come(run):
+                    self.waiting.add(run.id)
+        self.waiting -= self.records.keys()
         if self.done_before < 0:
-            self.done_before = len(self.records)
+            self.done_before = self.done
+
+    @property
+    def done(self) -> int:
+        """Runs that need no more training here."""
+        return len(self.records) + len(self.waiting)
 
     @property
     def left(self) -> int:
-        """Runs without a record."""
-        return len(self.plan.runs) - len(self.records)
+        """Runs that need training."""
+        return len(self.plan.runs) - self.done
 
     @property
     def counts(self) -> dict[str, int]:
-        """Runs by status, `to do` for those without a record."""
+        """Runs by status, `at the rung` for those that wait there, `to do` for those that need training."""
         counts = collections.Counter(record.status for record in self.records.values())
-        return dict(counts) | {"to do": self.left}
+        return dict(counts) | {"at the rung": len(self.waiting), "to do": self.left}
 
     @property
     def best(self) -> RunRecord | None:
@@ -70,7 +79,7 @@ class Progress:
     @property
     def seconds_left(self) -> float | None:
         """From the rate since the first look; None before a run has ended."""
-        ended = len(self.records) - self.done_before
+        ended = self.done - self.done_before
         elapsed = time.monotonic() - self.started
         return self.left * elapsed / ended if ended else None
 
@@ -79,7 +88,8 @@ class Progress:
         counts = "  ".join(f"{count} {name}" for name, count in self.counts.items() if count)
         left = "" if self.seconds_left is None else f"  about {duration(self.seconds_left)} left"
         best = "" if self.best is None else f"  best {number(self.best.best['val/loss'] or 0.0)} {self.best.run}"
-        return f"{len(self.records)}/{len(self.plan.runs)} runs  {counts}{left}{best}"
+        title = f"{self.plan.title}: " if self.plan.title else ""
+        return f"{title}{self.done}/{len(self.plan.runs)} runs  {counts}{left}{best}"
 
     def lines(self) -> list[str]:
         """The summary and a line for each worker."""

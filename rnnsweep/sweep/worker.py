@@ -90,6 +90,7 @@ class Worker:
         self.board = Board(plan.study)
         self.should_prune: ShouldPrune = never
         self.left = list(plan.runs)
+        self._stops = {planned.id: planned.until for planned in plan.runs}
         self.stop_file = plan.study / FOLDER / "stop"  # a run failed of which on_error=stop made the last
 
     def work(self) -> None:
@@ -130,7 +131,7 @@ class Worker:
         try:
             limit = 1
             for planned in list(self.left):
-                if claimed and planned.signature != claimed[0][0].signature:
+                if claimed and not self._is_like(planned, claimed[0][0]):
                     continue
                 taken = self._take(planned)
                 if taken is None:
@@ -204,7 +205,8 @@ class Worker:
         self.board.write(runs=[member.id for member, _ in claimed], step=0, steps=0, train=None)
         try:
             observer, study = self._observer(claimed[0][0]), self.plan.study / FOLDER
-            run.execute(claimed, observer, self.stop, self.should_prune, study)
+            until = self._until(claimed[0][0].id)
+            run.execute(claimed, observer, self.stop, self.should_prune, study, until=until)
         except MachineError:  # no fault of the runs: they stay as they are, interrupted
             raise
         except Exception as error:
@@ -217,6 +219,14 @@ class Worker:
             ((failed, store),) = claimed
             said = str(error) if isinstance(error, ConfigError) else traceback.format_exc()
             self._fail(failed.id, store, failed.written, said)
+
+    def _is_like(self, planned: Planned, first: Run) -> bool:
+        """Whether a run can be trained with another one as a stack."""
+        return planned.signature == first.signature and planned.until == self._until(first.id)
+
+    def _until(self, name: str) -> int | None:
+        """The step at which a run of the plan is to wait."""
+        return self._stops.get(name)
 
     def _observer(self, first: Run) -> Observer:
         try:

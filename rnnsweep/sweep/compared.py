@@ -1,0 +1,142 @@
+"""What a sweep compares: settings that contradict each other are refused, and the comparison is written down."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from rnnsweep import files
+from rnnsweep.config import Config
+from rnnsweep.errors import ConfigError
+from rnnsweep.planned import FOLDER, Tuned
+from rnnsweep.sweep.objective import Objective
+from rnnsweep.sweep.settings import KEY, Sweep
+
+
+def check(sweep: Sweep) -> None:
+    """Looks whether the settings of a comparison agree.
+
+    Raises:
+        ConfigError: two of them contradict each other, or one lacks another.
+    """
+    both = ", ".join(f"`{key}`" for key in sweep.compared if key in sweep.tune)
+    needs_tune = "belongs to a tuned sweep; say what is tuned, as in 'hydra.sweeper.tune={optimizer.lr: \"1e-3,1e-2\"}'"
+    wrong_pruner = sweep.pruner not in (None, "none", "asha")
+    for wrong, name, problem in (
+        (both, "tune", f"{both} cannot be compared and tuned at once; leave it out in one of the two"),
+        ("seed" in sweep.compared, "compare", "seeds are not compared; leave `seed` out"),
+        ("seed" in sweep.tune, "tune", "the seed is not tuned; leave `seed` out"),
+        (sweep.tune and not sweep.compared, "tune", f"tunes each compared arm; add {KEY}.compare=cell"),
+        (sweep.search and sweep.tune, "search", f"a search tunes by itself; leave out {KEY}.search or {KEY}.tune"),
+        (sweep.search and sweep.compared, "search", f"a search does not compare; leave it or {KEY}.compare out"),
+        (sweep.seeds_max and not sweep.tune, "seeds_max", needs_tune),
+        (sweep.margin and not sweep.tune, "margin", needs_tune),
+        (sweep.margin and not sweep.seeds_max, "margin", f"is judged at planned looks; add {KEY}.seeds_max=18"),
+        (sweep.tune and wrong_pruner, "pruner", "a tuned sweep prunes by `asha` or by `none`"),
+    ):  # fmt: skip
+        if wrong:
+            raise ConfigError(f"{KEY}.{name}", problem)
+
+
+def check_swept(keys: Iterable[str], configs: Iterable[Config]) -> None:
+    """Looks whether the compared settings have more than one value.
+
+    Raises:
+        ConfigError: one has not.
+    """
+    every = list(configs)
+    for key in keys:
+        if len({json.dumps(value(config, key), sort_keys=True) for config in every}) < 2:
+            raise ConfigError(f"{KEY}.compare", f"`{key}` has one value in this sweep; sweep it, as in `{key}=A,B`")
+
+
+def value(config: Config, key: str) -> Any:
+    """The value of a setting, or the choice of a group; None where there is none."""
+    if key in config["choices"]:
+        return config["choices"][key]
+    for name in key.split("."):
+        config = config.get(name, {}) if isinstance(config, dict) else {}
+    return config
+
+
+def declaration(sweep: Sweep, chosen_by: Objective) -> Tuned:
+    """Of a plain grid: what it compares."""
+    return Tuned(
+        compare=sweep.compared,
+        tune={},
+        conditions=[],
+        trials=0,
+        tuning_seed=None,
+        rungs=[],
+        metric=chosen_by.name,
+        maximised=chosen_by.maximised,
+        seeds=[],
+        looks=[],
+        levels=[],
+        margin=None,
+    )
+
+
+@dataclasses.dataclass
+class Declared:
+    """The file in which a study says what it compares.
+
+    Args:
+        study: the study's directory.
+        fixed: settings that all runs have in common, as they were typed: with others it is another comparison.
+        content: what the file is to hold.
+    """
+
+    study: Path
+    fixed: list[str]
+    content: Tuned
+
+    @property
+    def path(self) -> Path:
+        """The same comparison is the same file, also with more arms, conditions or trials."""
+        same = (sorted(self.content.compare), self.content.tune, sorted(self.fixed), self.content.metric)
+        digest = hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()[:12]
+        return self.study / FOLDER / f"tuned-{digest}.json"
+
+    def begin(self) -> None:
+        """Writes the file, or adds to what an earlier command wrote."""
+        self.check()
+        before = files.read(self.path, Tuned)
+        if before:
+            self.content = dataclasses.replace(
+                self.content, chosen=before.chosen, stages=dict.fromkeys(before.stages, "")
+            )
+        files.make(self.path.parent)
+        self._write()
+
+    def check(self) -> None:
+        """Looks whether the study began with these seeds, looks and this margin.
+
+        Raises:
+            ConfigError: it began with others; who changes them after a look has no error rate any more.
+        """
+        before = files.read(self.path, Tuned)
+        for name, key in LOCKED.items() if before and (before.looks or self.content.looks) else ():
+            then, now = getattr(before, name), getattr(self.content, name)
+            if then != now:
+                problem = f"this study began with {_said(then)} as its {name}, and {_said(now)} was asked for now"
+                reason = "they are planned before the first run, for the error rate rests on them"
+                raise ConfigError(key, f"{problem}; {reason}. Take another hydra.sweeper.name, or the same {name}")
+
+    def update(self, **changes: Any) -> None:
+        """Writes what became known."""
+        self.content = dataclasses.replace(self.content, **changes)
+        self._write()
+
+    def _write(self) -> None:
+        files.write(self.path, json.dumps(dataclasses.asdict(self.content), indent=1))
+
+
+LOCKED = {"seeds": "seed", "looks": f"{KEY}.seeds_max", "margin": f"{KEY}.margin"}
+"""What cannot be changed when a study with planned looks has begun, and the setting that says it."""
+
+
+def _said(value: Any) -> str:
+    return ("no value" if value is None else str(value)) if value != [] else "none"
