@@ -168,7 +168,7 @@ def _tuned(study: Path) -> list[Tuned]:
 
 
 def title(plan: Path) -> str | None:
-    """Which stage of a tuned sweep a plan's file is: empty where it is one of an earlier command, None where of none."""
+    """Which stage of a tuned sweep a plan's file is; empty where an earlier command made it, None where it is none."""
     stages = (each.stages for each in reversed(_tuned(plan.parent.parent)))
     return next((stage[plan.name] for stage in stages if plan.name in stage), None)
 

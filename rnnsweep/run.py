@@ -239,7 +239,8 @@ def execute(
     """Trains claimed runs of one signature as a stack and writes their records; resumes from their checkpoints.
 
     When half of a stack's members have ended, they are recorded and leave it; the others go on as a smaller stack.
-    `study` is the folder in which a study keeps which kernel a shape gets.
+    `study` is the folder in which a study keeps which kernel a shape gets. Runs that come to the step `until` wait
+    there: they have a checkpoint and no record, and the next call goes on from it.
     """
     first = runs[0][0]
     where = device(first.train)
@@ -257,7 +258,7 @@ def execute(
                 for row, (run, store) in enumerate(left):
                     if members[row].status != "running":
                         records[run.id] = _finish(trainer, row, run, store)
-                if until is not None and trainer.step >= until:
+                if trainer.waits:
                     break
         return [records[run.id] for run, _ in runs if run.id in records]
     finally:

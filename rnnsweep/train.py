@@ -212,7 +212,7 @@ class Trainer:
         if self.step == 0:
             self._glimpse()
         self.saved_at = self.clock = time.monotonic()
-        while self.step < self.steps and self._running() and not self._leaves() and not self._waits():
+        while self.step < self.steps and self._running() and not self._leaves() and not self.waits:
             self.advance()
             stop = self.stop.signum  # read once: a signal that comes below waits for the next step
             validate = self.step % self.eval_every == 0 or self.step == self.steps
@@ -221,14 +221,16 @@ class Trainer:
             if validate:
                 self._validate()
                 self._checkpoint()
-            elif stop or time.monotonic() - self.saved_at >= self.config.checkpoint_seconds:
+            elif stop or self.waits or time.monotonic() - self.saved_at >= self.config.checkpoint_seconds:
                 self._checkpoint()
             if stop:
                 raise Interrupted(stop)
         for member in self._running() if self.step == self.steps else ():
             member.status = "complete"
 
-    def _waits(self) -> bool:
+    @property
+    def waits(self) -> bool:
+        """Whether the step has come at which the members are to wait."""
         return self.until is not None and self.step >= self.until
 
     def _leaves(self) -> bool:
@@ -482,6 +484,8 @@ class Trainer:
 
     def test(self) -> None:
         """Gives every complete member the weights of its best validation and logs the test metrics."""
+        if not any(member.status == "complete" for member in self.members):
+            return
         self.stack.parameters.copy_(self.best)
         for row, means in enumerate(self.evaluate("test")):
             member = self.members[row]

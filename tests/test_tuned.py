@@ -2,11 +2,24 @@
 
 import dataclasses
 import json
+import math
 import os
 from pathlib import Path
+from typing import Any
 
-from rnnsweep import planned
+import numpy as np
+import pytest
+import records
+from conftest import Told
+
+from rnnsweep import looks, planned
+from rnnsweep.errors import ConfigError
 from rnnsweep.planned import Chosen, Tuned
+from rnnsweep.record import RunStore
+from rnnsweep.sweep import compared, halving
+from rnnsweep.sweep.fresh import Contest
+from rnnsweep.sweep.objective import Objective
+from rnnsweep.sweep.settings import Sweep
 
 TUNED = Tuned(
     compare=["cell"],
@@ -60,3 +73,134 @@ def test_fresh_seeds_follow_those_of_the_first_look_and_leave_the_tuning_seed_ou
     assert TUNED.fresh(2) == [0, 1]
     assert TUNED.fresh(5) == [0, 1, 2, 3, 4]
     assert dataclasses.replace(TUNED, seeds=[9_999, 7]).fresh(4) == [9_999, 7, 10_001, 10_002]
+
+
+# Halving ---------------------------------------------------------------------------------------------------------
+
+
+def test_rungs_are_validations_at_a_ninth_and_a_third() -> None:
+    assert halving.rungs(90, 10) == [10, 30]
+    assert halving.rungs(2000, 250) == [250, 750]
+    assert halving.rungs(300, 100) == [100]
+    assert halving.rungs(500, 250) == [250]
+    assert halving.rungs(300, 300) == halving.rungs(300, 1000) == []
+
+
+def test_the_best_third_goes_on_in_both_directions() -> None:
+    values = [5.0, 1.0, 4.0, 2.0, 3.0, 6.0, 7.0]
+    assert halving.kept(values, maximised=False) == [1, 3, 4]
+    assert halving.kept(values, maximised=True) == [0, 5, 6]
+    assert halving.kept([2.0, 1.0, 1.0, 1.0], maximised=False) == [1, 2]  # of equal ones the earlier
+    assert halving.kept([math.inf, math.inf, 3.0, math.inf], maximised=False) == [2]  # what diverged never goes on
+    assert halving.kept([math.inf] * 3, maximised=False) == []
+    assert halving.kept([1.0], maximised=True) == [0]
+
+
+def test_a_trial_is_judged_as_it_stood_at_the_rung(tmp_path: Path) -> None:
+    loss, accuracy = Objective("val/loss"), Objective("val/accuracy", maximised=True)
+    store = RunStore(tmp_path / "run")
+    store.path.mkdir()
+    for step, value in ((10, 3.0), (20, 2.0), (30, math.nan)):
+        store.log(step, "val", {"loss": value, "accuracy": 1 / step})
+    assert [halving.value_at(store, step, loss) for step in (10, 20, 30)] == [3.0, 2.0, math.inf]
+    assert [halving.value_at(store, step, accuracy) for step in (10, 20, 30)] == [0.1, 0.05, 1 / 30]
+    over = RunStore(records.run(tmp_path, 1.5, status="diverged"))
+    assert halving.value_at(over, 100, loss) == halving.final_value(over, loss) == math.inf
+    patient = RunStore(records.run(tmp_path, 1.5, seed=1))  # complete at step 100
+    assert halving.value_at(patient, 200, loss) == halving.final_value(patient, loss) == 1.5
+
+
+# Looks -----------------------------------------------------------------------------------------------------------
+
+
+def test_more_seeds_go_to_open_comparisons_alone() -> None:
+    spread = np.random.default_rng(0).normal(0, 0.1, 5)
+    tuned = dataclasses.replace(TUNED, margin=0.05)
+    contest = Contest({0: 1.0, 1: 1.2, 2: 1.1, 3: 1.05}, tuned)
+    assert contest.leader == 0
+    first = {0: [0.0] * 3, 1: [2.0, 2.01, 1.99], 2: [0.001, -0.001, 0.0], 3: list(spread[:3])}
+    contest.look(0, first)
+    assert [contest.standing(n) for n in range(4)] == ["leader", "differs", "equivalent", "open"]
+    assert contest.entrants == [0, 3]
+    contest.look(1, {0: [0.0] * 5, 3: list(spread)})
+    assert contest.seeds == {0: 5, 1: 3, 2: 3, 3: 5}
+    assert contest.standing(3) == "open"
+
+
+def test_the_leader_is_the_best_in_the_direction_of_the_metric() -> None:
+    tuned = dataclasses.replace(TUNED, maximised=True)
+    assert Contest({0: 0.5, 1: 0.9, 2: 0.9}, tuned).leader == 1
+
+
+def test_a_comparison_with_a_diverged_seed_stays_open_and_gets_no_more_seeds() -> None:
+    contest = Contest({0: 1.0, 1: 1.2}, TUNED)
+    contest.look(0, {0: [0.0, 0.1, 0.2], 1: [5.0, math.nan, 5.1]})
+    assert contest.standing(1) == "open"
+    assert contest.entrants == []
+
+
+@pytest.mark.parametrize("arms", [2, 4, 8])
+def test_a_leader_that_is_known_before_keeps_the_error_rate(arms: int) -> None:
+    draw, wrong = np.random.default_rng(arms), 0
+    tuned = dataclasses.replace(TUNED, looks=list(looks.SEEDS), levels=list(looks.ALPHAS), margin=0.01)
+    for _ in range(300):
+        values = draw.normal(size=(arms, 18)) + draw.normal(size=18)  # seeds are easy or hard for all arms
+        contest = Contest(dict(enumerate(draw.normal(size=arms))), tuned)
+        for number, count in enumerate(tuned.looks):
+            if contest.entrants:
+                contest.look(number, {n: list(values[n, :count]) for n in contest.entrants})
+        wrong += "differs" in contest.verdicts.values()
+    assert wrong / 300 <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / 300)
+
+
+# What is refused -------------------------------------------------------------------------------------------------
+
+TASK = ("task=parity", "task.examples=200", "task.held_out=40", "train.batch_size=20", "cell.hidden_size=8")
+SHORT = (*TASK, "train.steps=18", "train.eval_every=2", "train.log_every=2")
+TUNE = 'hydra.sweeper.tune={optimizer.lr: "tag(log, interval(1e-3, 1e-1))"}'
+RATES = 'hydra.sweeper.tune={optimizer.lr: "1e-4,1e-3,1e-2"}'
+COMPARE = ("-m", *SHORT, "cell=gru,rnn", "hydra.sweeper.compare=cell")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"tune": {"optimizer.lr": "1,2"}}, "tune: tunes each compared arm"),
+        ({"tune": {"cell": "gru,rnn"}, "compare": "cell"}, "tune: `cell` cannot be compared and tuned"),
+        ({"tune": {"seed": "1,2"}, "compare": "cell"}, "tune: the seed is not tuned"),
+        ({"compare": ["cell", "seed"]}, "compare: seeds are not compared"),
+        ({"compare": "cell", "search": "tpe"}, "search: a search does not compare"),
+        ({"compare": "cell", "tune": {"optimizer.lr": "1,2"}, "search": "tpe"}, "search: a search tunes by itself"),
+        ({"compare": "cell", "seeds_max": 18}, "seeds_max: belongs to a tuned sweep"),
+        ({"compare": "cell", "margin": 0.1}, "margin: belongs to a tuned sweep"),
+        ({"compare": "cell", "tune": {"optimizer.lr": "1,2"}, "margin": 0.1}, "margin: is judged at planned looks"),
+        ({"compare": "cell", "tune": {"optimizer.lr": "1,2"}, "pruner": "median"}, "pruner: a tuned sweep prunes by"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        compared.check(Sweep(name="x", **settings))
+    assert str(error.value).startswith(f"hydra.sweeper.{said}")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((*COMPARE, "cell=gru", TUNE), "`hydra.sweeper.compare=cell`: `cell` has one value"),
+        ((*COMPARE, "cell=gru"), "`hydra.sweeper.compare=cell`: `cell` has one value"),
+        ((*COMPARE, TUNE, "optimizer.lr=1e-3"), "`optimizer.lr=1e-3`: it is tuned; leave this out"),
+        ((*COMPARE, TUNE, "hydra.sweeper.seeds_max=2"), "`hydra.sweeper.seeds_max=2`: expected 3 to 18 seeds, got 2"),
+        ((*COMPARE, TUNE, "hydra.sweeper.seeds_max=8", "seed=range(4)"), "the first planned look is at 3 seeds"),
+        ((*COMPARE, TUNE, "seed=1,10000"), "`seed=1,10000`: 10000 is the seed of the tuning trials"),
+        ((*COMPARE, TUNE, "hydra.sweeper.draws=3"), "`hydra.sweeper.draws=3`: belongs to a grid"),
+        ((*COMPARE, TUNE, "rerun=true"), "a tuned sweep is not trained anew"),
+        ((*COMPARE, TUNE, "hydra.sweeper.metrics=test/loss"), "trials are chosen by the validation part"),
+        ((*COMPARE, 'hydra.sweeper.tune={train.clip: "1.0"}'), "holds one point"),
+        ((*COMPARE, 'hydra.sweeper.tune={cell.clip: "1.0,2.0"}'), "A tuned setting must exist in every arm"),
+        ((*COMPARE, 'hydra.sweeper.tune={train.threads: "1,2"}'), "two trials are the same run"),
+    ],
+)
+def test_what_cannot_be_tuned_is_refused_by_name(words: tuple[str, ...], said: str, refused: Told) -> None:
+    told = refused(*words)
+    print(told)
+    assert said in told

@@ -2,12 +2,13 @@
 
 import dataclasses
 import hashlib
+import itertools
 import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from rnnsweep import files
+from rnnsweep import files, planned
 from rnnsweep.config import Config
 from rnnsweep.errors import ConfigError
 from rnnsweep.planned import FOLDER, Tuned
@@ -117,13 +118,13 @@ class Declared:
         Raises:
             ConfigError: it began with others; who changes them after a look has no error rate any more.
         """
-        before = files.read(self.path, Tuned)
-        for name, key in LOCKED.items() if before and (before.looks or self.content.looks) else ():
+        begun = planned.tuned(self.study)
+        for before, (name, key) in itertools.product(begun, LOCKED.items()):
             then, now = getattr(before, name), getattr(self.content, name)
-            if then != now:
-                problem = f"this study began with {_said(then)} as its {name}, and {_said(now)} was asked for now"
-                reason = "they are planned before the first run, for the error rate rests on them"
-                raise ConfigError(key, f"{problem}; {reason}. Take another hydra.sweeper.name, or the same {name}")
+            if then != now and (before.looks or self.content.looks):
+                problem = f"the study began with {_said(then)} and cannot go on with {_said(now)}"
+                reason = "what the looks are is planned before the first run, for their error rate rests on it"
+                raise ConfigError(key, f"{problem}: {reason}. Use the former, or another hydra.sweeper.name")
 
     def update(self, **changes: Any) -> None:
         """Writes what became known."""
@@ -134,9 +135,10 @@ class Declared:
         files.write(self.path, json.dumps(dataclasses.asdict(self.content), indent=1))
 
 
-LOCKED = {"seeds": "seed", "looks": f"{KEY}.seeds_max", "margin": f"{KEY}.margin"}
+LOCKED = {"looks": f"{KEY}.seeds_max", "seeds": "seed", "margin": f"{KEY}.margin"}
 """What cannot be changed when a study with planned looks has begun, and the setting that says it."""
 
 
 def _said(value: Any) -> str:
-    return ("no value" if value is None else str(value)) if value != [] else "none"
+    named = {int: "", float: "a margin of "}.get(type(value), "")
+    return "none" if value in (None, []) else f"{named}{value}"

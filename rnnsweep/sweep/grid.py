@@ -44,6 +44,7 @@ class Grammar:
     def __init__(self, loader: ConfigLoader, config: DictConfig | None = None):
         self.loader, self.config = loader, config
         self.parser = OverridesParser.create(config_loader=loader)
+        _allow_null(self.parser)
         self.groups = set(loader.list_groups(""))
 
     def axis(self, text: str) -> Axis:
@@ -185,6 +186,13 @@ class Grammar:
             lengths = ", ".join(f"{key}: {len(axis)}" for key, axis in zip(params, axes, strict=True))
             raise ConfigError("hydra.sweeper.paired", f"values that move together must be as many ({lengths})")
         return [tuple(itertools.chain(*together)) for together in zip(*axes, strict=True)]
+
+
+def _allow_null(parser: OverridesParser) -> None:
+    """Lets `choice(null, 1.0)` be what `null,1.0` is; Hydra's own `choice` refuses null."""
+    signature = parser.functions.definitions["choice"]
+    free = [parameter.replace(annotation=Any) for parameter in signature.parameters.values()]
+    parser.functions.definitions["choice"] = signature.replace(parameters=free)
 
 
 def _distribution(sweep: Any) -> Any:

@@ -93,7 +93,7 @@ class TunedPlanner:
         typed.pop("study", None)  # it has been composed
         for key in self.sweep.tune:
             if key in typed:
-                problem = f"it is tuned; leave out `{typed[key]}`, or leave it out of {KEY}.tune"
+                problem = f"it is tuned; leave this out, or leave `{key}` out of {KEY}.tune"
                 raise ConfigError(key, problem, (f"{KEY}.tune",))
         return typed
 

@@ -206,7 +206,7 @@ class Worker:
         try:
             observer, study = self._observer(claimed[0][0]), self.plan.study / FOLDER
             until = self._until(claimed[0][0].id)
-            run.execute(claimed, observer, self.stop, self.should_prune, study, until=until)
+            run.execute(claimed, observer, self.stop, self.should_prune, study, until)
         except MachineError:  # no fault of the runs: they stay as they are, interrupted
             raise
         except Exception as error:
