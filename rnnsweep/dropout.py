@@ -1,7 +1,8 @@
 """Dropout, zoneout and noise that are functions of (key, position): the same alone, in a stack, after a resume."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -91,6 +92,30 @@ class Dropout(RandomMask):
         if self.over_time:
             self.drawn = 0  # the same features in every piece of a sequence
         return x * (~dropped * (1 / (1 - self.rate))).to(x.dtype)
+
+
+class DropConnect(RandomMask):
+    """In training, drops single weights (Wan et al. 2013; of recurrent matrices, Merity et al. 2018, section 3).
+
+    The others are scaled up. The same ones are dropped at all steps of a sequence, and in every piece of it.
+    """
+
+    def forward(self, weight: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+        dropped, self.drawn = self.hits(weight.shape), 0
+        return weight * (~dropped * (1 / (1 - self.rate))).to(weight.dtype)
+
+    @contextmanager
+    def on(self, module: nn.Module, name: str) -> Iterator[None]:
+        """A block in which a module's weight of that name is the one with dropped entries."""
+        whole = module._parameters[name]
+        if not (self.training and self.active) or whole is None:
+            yield
+            return
+        module._parameters[name] = self(whole)
+        try:
+            yield
+        finally:
+            module._parameters[name] = whole
 
 
 class Noise(RandomMask):

@@ -22,6 +22,8 @@ class Vocabulary(abc.ABC):
 
     unit: ClassVar[str]
     """What a symbol is, in the plural."""
+    lacking: ClassVar[str] = "do not occur in the training part"
+    """What is said of symbols of another part that are not known here."""
     symbols: Sequence[str]
     """The symbols by their numbers, from 1."""
 
@@ -131,6 +133,47 @@ class Bytes(Vocab):
     def decode(self, numbers: list[int]) -> str:
         content = b"".join(b"\xef\xbf\xbd" if n == UNKNOWN else self.symbols[n - 1].encode("latin-1") for n in numbers)
         return content.decode("utf-8", "replace")
+
+
+EOS, UNK = "<eos>", "<unk>"
+
+
+class WordVocab(Vocabulary):
+    """Words and the end of a line, the most frequent first, numbered from 1; what is not in it is `<unk>`, 0.
+
+    A word is what stands between blanks; nothing is lowered or cut. `<unk>` in a text is the unknown word itself.
+
+    Args:
+        words: in the order of their numbers.
+    """
+
+    unit: ClassVar[str] = "words"
+    lacking: ClassVar[str] = "are not in the vocabulary"
+
+    def __init__(self, words: Sequence[str]):
+        self.symbols: list[str] = list(words)
+        self._numbers = {word: number for number, word in enumerate(self.symbols, 1)} | {UNK: UNKNOWN}
+
+    @staticmethod
+    def split(text: str) -> list[str]:
+        """The words of a text, with `<eos>` for each line end."""
+        return [word for line in text.split("\n") for word in (*line.split(), EOS)][:-1]
+
+    def encode(self, text: str) -> Int[Tensor, "time"]:
+        return torch.tensor([self._numbers.get(word, UNKNOWN) for word in self.split(text)], dtype=torch.int32)
+
+    def decode(self, numbers: list[int]) -> str:
+        """The words with a blank before each that does not begin a line."""
+        names = (UNK if number == UNKNOWN else self.symbols[number - 1] for number in numbers)
+        return "".join("\n" if name == EOS else f" {name}" for name in names).replace("\n ", "\n")
+
+    def unknown(self, text: str) -> collections.Counter[str]:
+        found = collections.Counter(self.split(text))
+        return collections.Counter({word: found[word] for word in sorted(found) if word not in self._numbers})
+
+    @property
+    def shown(self) -> str:
+        return listed(self.symbols)
 
 
 class Words:

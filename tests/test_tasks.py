@@ -16,7 +16,8 @@ from rnnsweep.tasks.examples import ExampleTask
 from rnnsweep.types import Batch, Showcase
 
 SMALL = {"examples": 300, "held_out": 60, "seq_len": 12, "samples": 3, "max_len": 12, "min_len": 2}
-TASKS = [name for name in choices("task") if name != "charlm"]
+LANGUAGE = ("charlm", "wordlm")
+TASKS = [name for name in choices("task") if name not in LANGUAGE]
 
 
 def small(composed: Compose, name: str, *overrides: str, seed: int = 0) -> run.Run:
@@ -29,7 +30,7 @@ def small(composed: Compose, name: str, *overrides: str, seed: int = 0) -> run.R
 @functools.cache
 def shown(composed: Compose, name: str) -> tuple[run.Run, nn.Module, Showcase]:
     """A run, its model before training, and what this model shows."""
-    made = small(composed, name, *(("task.sample_length=1",) if name == "charlm" else ()))
+    made = small(composed, name, *(("task.sample_length=1",) if name in LANGUAGE else ()))
     model = run.make_model(made.config, made.classes, made.task).eval()
     return made, model, made.task.showcase(model)
 

@@ -3,20 +3,21 @@
 import abc
 import dataclasses
 from collections.abc import Callable
-from typing import ClassVar, Literal
+from contextlib import ExitStack
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from rnnsweep import kernels
-from rnnsweep.dropout import Dropout, Zoneout
+from rnnsweep.dropout import DropConnect, Dropout, Zoneout
 from rnnsweep.errors import ConfigError
 from rnnsweep.kernels import fused
 from rnnsweep.kernels.dense import linear
 from rnnsweep.kernels.library import LibraryKernel
 from rnnsweep.kernels.pointwise import Normalised, Pointwise
-from rnnsweep.types import Count, DropoutRate, State
+from rnnsweep.types import LATER, Count, DropoutRate, State
 
 CellFactory = Callable[[int], "AbstractCell"]
 """From the number of input features to a cell."""
@@ -273,6 +274,23 @@ class RecurrentCell(LayeredCell):
     """How each gate's recurrent matrix starts."""
     zoneout: DropoutRate = 0.0
     """Share of the state's features that training keeps from the step before (Krueger et al. 2017)."""
+    weight_dropout: Annotated[DropoutRate, LATER] = 0.0
+    """Share of the recurrent weights that training drops, the same ones at all steps (Merity et al. 2018)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.drop_connect = nn.ModuleList(DropConnect(self.weight_dropout) for _ in self.layers)
+        if self.weight_dropout and any(layer._parameters.get("weight_hh") is None for layer in self.layers):
+            raise ConfigError("cell.weight_dropout", "this cell has no recurrent matrix `weight_hh`; use 0")
+
+    def forward(
+        self, x: Float[Tensor, "batch time in"], state: State = ()
+    ) -> tuple[Float[Tensor, "batch time hidden"], State]:
+        with ExitStack() as blocks:
+            for layer, drop in zip(self.layers, self.drop_connect, strict=True):
+                assert isinstance(drop, DropConnect)
+                blocks.enter_context(drop.on(layer, "weight_hh"))
+            return super().forward(x, state)
 
     def make_layer(self, input_size: int) -> Layer:
         return Layer(self.gates, input_size, self.hidden_size, self.recurrent_init, self.make_zoneout())

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from rnnsweep.dropout import Dropout, Noise
+from rnnsweep.dropout import DropConnect, Dropout, Noise
 from rnnsweep.kernels.dense import embedding
 
 
@@ -33,14 +33,24 @@ class TokenEmbedding(nn.Module):
         symbols: how many there are.
         size: features of a vector.
         dropout: share of the embedded features that training drops.
+        over_time: drop a feature at all steps of a sequence or at none.
+        word_dropout: share of the symbols whose vectors training drops, wherever they stand in a batch (Gal and
+            Ghahramani 2016, section 4.3); the others are scaled up.
     """
 
-    def __init__(self, symbols: int, size: int, dropout: float = 0.0):
+    def __init__(
+        self, symbols: int, size: int, dropout: float = 0.0, over_time: bool = False, word_dropout: float = 0.0
+    ):
         super().__init__()
         self.size = size
         self.weight = nn.Parameter(torch.randn(symbols, size))
-        self.dropout = Dropout(dropout)
+        self.dropout = Dropout(dropout, over_time)
+        self.word_dropout = DropConnect(word_dropout)
 
     def forward(self, tokens: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time in"]:
-        embedded: Tensor = self.dropout(embedding(tokens, self.weight))
-        return embedded
+        embedded = embedding(tokens, self.weight)
+        if self.training and self.word_dropout.active:
+            kept = self.word_dropout(torch.ones_like(self.weight[:, :1]))
+            embedded = embedded * embedding(tokens, kept.detach())
+        dropped: Tensor = self.dropout(embedded)
+        return dropped

@@ -1,37 +1,13 @@
 """An output at every step: embedding, cell, linear head."""
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from rnnsweep.cells.base import CellFactory, causal
 from rnnsweep.dropout import Dropout
-from rnnsweep.kernels.dense import Linear, linear
 from rnnsweep.models.embedding import Features, TokenEmbedding
+from rnnsweep.models.heads import ScoreHead, TiedHead
 from rnnsweep.types import State
-
-
-class TiedHead(nn.Module):
-    """Scores against the vectors of the embedding (Press and Wolf 2017; Inan et al. 2017).
-
-    Where the cell has another size than the embedding, a linear map without bias stands between.
-
-    Args:
-        hidden_size: features of the cell's output.
-        embedding: its weights start smaller, so that the first scores are of the order of 1.
-    """
-
-    def __init__(self, hidden_size: int, embedding: TokenEmbedding):
-        super().__init__()
-        symbols, size = embedding.weight.shape
-        nn.init.normal_(embedding.weight, std=size**-0.5)  # so that the first scores are of the order of 1
-        self.project = nn.Identity() if hidden_size == size else Linear(hidden_size, size, bias=False)
-        self.bias = nn.Parameter(torch.zeros(symbols))
-
-    def forward(
-        self, h: Float[Tensor, "*batch hidden"], vectors: Float[Tensor, "vocab in"]
-    ) -> Float[Tensor, "*batch vocab"]:
-        return linear(self.project(h), vectors, self.bias)
 
 
 class ManyToMany(nn.Module):
@@ -43,6 +19,7 @@ class ManyToMany(nn.Module):
         outputs: how many classes there are; with tied weights, the symbols.
         output_dropout: share of the cell's outputs that training drops before the head.
         tie_weights: the head scores against the embedding's vectors.
+        over_time: that dropout drops a feature at all steps of a sequence or at none.
     """
 
     def __init__(
@@ -53,21 +30,38 @@ class ManyToMany(nn.Module):
         outputs: int,
         output_dropout: float = 0.0,
         tie_weights: bool = False,
+        over_time: bool = False,
     ):
         super().__init__()
         self.embedding = embedding
         self.cell = causal(cell(embedding.size))
-        self.output_dropout = Dropout(output_dropout)
+        self.output_dropout = Dropout(output_dropout, over_time)
         width = self.cell.hidden_size
         if tie_weights and isinstance(embedding, TokenEmbedding):
-            self.head: nn.Module = TiedHead(width, embedding)
+            self.head: TiedHead | ScoreHead = TiedHead(width, embedding)
         else:
-            self.head = Linear(width, outputs)
+            self.head = ScoreHead(width, outputs)
 
     def forward(
         self, steps: Int[Tensor, "batch time"] | Float[Tensor, "batch time in"], state: State = ()
     ) -> tuple[Float[Tensor, "batch time classes"], State]:
-        h, state = self.cell(self.embedding(steps), state)  # (batch, time, hidden)
-        h = self.output_dropout(h)
-        tied = (self.embedding.weight,) if isinstance(self.head, TiedHead) else ()
-        return self.head(h, *tied), state
+        h, state = self._hidden(steps, state)
+        return self.head(h, *self._vectors), state
+
+    def total_loss(
+        self, steps: Int[Tensor, "batch time"], targets: Int[Tensor, "batch time"], state: State
+    ) -> tuple[Float[Tensor, ""], State]:
+        """The cross-entropies of all steps together, in nats, and the state; for many classes."""
+        h, state = self._hidden(steps, state)
+        return self.head.total_loss(h, targets, *self._vectors), state
+
+    def _hidden(self, steps: Tensor, state: State) -> tuple[Float[Tensor, "batch time hidden"], State]:
+        h, state = self.cell(self.embedding(steps), state)
+        return self.output_dropout(h), state
+
+    @property
+    def _vectors(self) -> tuple[Tensor, ...]:
+        """The embedding's vectors, where the head scores against them."""
+        if isinstance(self.head, TiedHead) and isinstance(self.embedding, TokenEmbedding):
+            return (self.embedding.weight,)
+        return ()

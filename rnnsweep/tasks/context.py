@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 WINDOWS = 32  # windows of the validation part
 FINAL = 16  # every length of context predicts the same characters, the last ones of each window
+SCORES = 2**24  # at a time: a matter of memory
 LENGTHS = (8, 16, 32, 64, 128, 256)
 
 
@@ -41,5 +42,10 @@ def reach(model: nn.Module, tokens: Int[Tensor, "section time"]) -> dict[str, An
 
 def _losses(model: nn.Module, windows: Int[Tensor, "batch window"]) -> Tensor:
     """The loss of each prediction, read from the initial state: (batch, window - 1)."""
-    scores, _ = model(windows[:, :-1], ())
-    return F.cross_entropy(scores.transpose(1, 2), windows[:, 1:], reduction="none")
+    classes = model(windows[:1, :1], ())[0].shape[-1]
+    size, losses = max(1, SCORES // (windows.shape[1] * classes)), []
+    for start in range(0, len(windows), size):
+        piece = windows[start : start + size]
+        scores, _ = model(piece[:, :-1], ())
+        losses.append(F.cross_entropy(scores.transpose(1, 2), piece[:, 1:], reduction="none"))
+    return torch.cat(losses)

@@ -182,11 +182,15 @@ class LanguageModel(AbstractTask):
 
     # What a person sees --------------------------------------------------------------------------------------
 
+    def openings(self) -> list[str]:
+        """What samples begin with where nothing is asked for."""
+        return samples.openings(self.data.parts["val"][0])
+
     def showcase(self, model: nn.Module) -> Showcase:
         assert isinstance(model, ManyToMany)
         words = samples.words("".join(self.data.parts["train"]))
         generator = rng.generator(self.seed, "sampling")
-        prompts = self.prompts or samples.openings(self.data.parts["val"][0])
+        prompts = self.prompts or self.openings()
         drawn = samples.draw(model, self.vocab, prompts, self.sample_length, generator)
         shown = samples.showcase(drawn, frozenset(words))
         reach = context.reach(model, self.data.tokens["val"])

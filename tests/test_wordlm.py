@@ -1,0 +1,252 @@
+"""Word-level language modelling: the data by hand, and each part of the recipe against an independent reference."""
+
+import argparse
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import CONF, Compose, Told, choices
+from omegaconf import OmegaConf
+from torch import nn
+from torch.nn import functional as F
+
+from rnnsweep import run
+from rnnsweep.cells.lstm import LSTM
+from rnnsweep.errors import ConfigError
+from rnnsweep.interrupt import StopRequest
+from rnnsweep.kernels import chunked
+from rnnsweep.kernels.chunked import total_cross_entropy
+from rnnsweep.models.embedding import TokenEmbedding
+from rnnsweep.models.many_to_many import ManyToMany
+from rnnsweep.pooling import Last
+from rnnsweep.record import RunStore
+from rnnsweep.sample import _written
+from rnnsweep.stack import Stack
+from rnnsweep.tasks.wordlm import WordLM
+from rnnsweep.train import Observer
+from rnnsweep.vocab import UNKNOWN, WordVocab
+
+TEXT = "the cat sat\non the mat <unk>\n\nthe end\n"
+
+
+def task(folder: Path, **options: Any) -> WordLM:
+    """A task on three files; the training text is TEXT ten times."""
+    for name, content in (("train", TEXT * 10), ("valid", "the dog sat\n"), ("test", "the cat\n")):
+        (folder / f"{name}.txt").write_text(content)
+    return WordLM(0, 2, **{"text": str(folder), "seq_len": 5, "embedding_size": 6} | options)
+
+
+def model_of(made: WordLM, **options: Any) -> ManyToMany:
+    torch.manual_seed(0)
+    return made.build(lambda width: LSTM(width, **{"hidden_size": 7} | options), Last)
+
+
+# The data ------------------------------------------------------------------------------------------------------
+
+
+def test_words_line_ends_and_the_unknown_word(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = task(tmp_path)
+    assert made.vocab.symbols == ["<eos>", "the", "cat", "end", "mat", "on", "sat"]  # by frequency, then the alphabet
+    assert made.data.tokens["train"][0][:13].tolist() == [2, 3, 7, 1, 6, 2, 5, UNKNOWN, 1, 1, 2, 4, 1]
+    assert made.data.tokens["val"].tolist() == [[2, UNKNOWN, 7, 1]]
+    assert "25% of the words in the validation part are not in the vocabulary ('dog')" in capsys.readouterr().err
+    assert made.vocab.decode([2, 3, 1, 2, 0]) == " the cat\nthe <unk>"
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"), [({"max_words": 2}, ["<eos>", "the"]), ({"min_count": 11}, ["<eos>", "the"]), ({}, None)]
+)
+def test_rare_words_become_the_unknown_word(limits: Any, words: list[str] | None, tmp_path: Path) -> None:
+    made = task(tmp_path, **limits)
+    assert len(made.vocab) == (8 if words is None else 3)
+    if words:
+        assert made.vocab.symbols == words
+        assert made.data.tokens["train"][0][:4].tolist() == [2, UNKNOWN, UNKNOWN, 1]
+
+
+def test_what_cannot_be_a_vocabulary(tmp_path: Path, refused: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    task(tmp_path)
+    (tmp_path / "valid.txt").write_text("the cat sat\n")
+    words = ("task=wordlm", f"task.text={tmp_path}", "task.seq_len=5", "train.batch_size=2")
+    assert "the most frequent one occurs 40 times" in refused(*words, "task.min_count=41")
+    assert "the vocabulary lacks 'dog', 'no'" in refused(*words, "task.prompts=[no dog]")
+    monkeypatch.setattr("rnnsweep.data.wordlists.MOST", 5)
+    (tmp_path / "train.txt").write_text("a b c d e f g\n" * 9)
+    (tmp_path / "valid.txt").write_text("a b\n")
+    with pytest.raises(ConfigError, match=r"task.max_words: .* has 8 different words and no `<unk>`; say how many"):
+        _ = WordLM(0, 2, text=str(tmp_path)).data
+    assert len(WordLM(0, 2, text=str(tmp_path), max_words=5).vocab) == 6
+
+
+# The loss ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tie", [False, True])
+def test_the_perplexity_is_exact_over_the_whole_part(
+    tie: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Against torch's cross-entropy of all scores at once, with the state carried over every batch and piece."""
+    made = task(tmp_path, tie_weights=tie)
+    (tmp_path / "valid.txt").write_text("the cat sat on the mat\nthe end\n" * 7)
+    made = WordLM(0, 2, text=str(tmp_path), seq_len=5, embedding_size=6, tie_weights=tie)
+    model = model_of(made).eval()
+    stream = made.data.tokens["val"][0].long()
+    scores, _ = model(stream[None, :-1])
+    wanted = F.cross_entropy(scores[0], stream[1:]).item()
+    monkeypatch.setattr("rnnsweep.tasks.language.EVALUATION_TOKENS", 13)
+    monkeypatch.setattr(chunked, "SCORES", 40)
+    total, count, state = 0.0, 0.0, ()
+    with torch.no_grad():
+        for batch in made.evaluation("val"):
+            _, metrics, state = made.loss(model, batch, state)
+            total, count = total + metrics["loss"][0].item(), count + metrics["loss"][1].item()
+    assert count == len(stream) - 1
+    assert total / count == pytest.approx(wanted, rel=1e-6)
+    assert made.derive({"loss": wanted})["ppl"] == pytest.approx(math.exp(wanted))
+
+
+@pytest.mark.parametrize("scores", [2**22, 30])
+def test_the_chunked_loss_and_its_gradients_are_torchs(scores: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunked, "SCORES", scores)
+    torch.manual_seed(0)
+    leaves = [torch.randn(*shape, dtype=torch.float64, requires_grad=True) for shape in ((3, 5, 4), (9, 4), (9,))]
+    h, weight, bias = leaves
+    targets = torch.randint(9, (3, 5))
+    wanted = F.cross_entropy(F.linear(h, weight, bias).flatten(0, 1), targets.flatten(), reduction="sum")
+    found = total_cross_entropy(h, weight, bias, targets)
+    torch.testing.assert_close(found, wanted)
+    for own, theirs in zip(*(torch.autograd.grad(loss * 0.3, leaves) for loss in (found, wanted)), strict=True):
+        torch.testing.assert_close(own, theirs)
+    with torch.no_grad():
+        torch.testing.assert_close(total_cross_entropy(h, weight, bias, targets), wanted)
+
+
+def test_the_loss_over_many_words_takes_little_memory() -> None:
+    """12,000 steps of 5,000 words would be 240 MB of scores, and as much again of their gradient."""
+    before = run.resident_peak()
+    h, weight = torch.zeros(12_000, 8, requires_grad=True), torch.zeros(5_000, 8, requires_grad=True)
+    total_cross_entropy(h, weight, torch.zeros(5_000), torch.zeros(12_000, dtype=torch.int64)).backward()
+    assert run.resident_peak() - before < 1e8
+
+
+@pytest.mark.parametrize("options", [{}, {"tie_weights": True, "variational": True, "word_dropout": 0.3}])
+def test_a_stack_equals_its_members_alone(options: Any, composed: Compose, tmp_path: Path) -> None:
+    """Losses and gradients of two seeds, with all kinds of dropout."""
+    task(tmp_path)
+    words = [f"task.{name}={value}" for name, value in options.items()]
+    small = ("task.embedding_size=6", "task.seq_len=5", "cell=lstm", "cell.hidden_size=6", "train.batch_size=2")
+    drops = ("cell.weight_dropout=0.4", "cell.num_layers=2", "cell.dropout=0.2")
+    runs = [
+        run.prepare(composed("task=wordlm", f"task.text={tmp_path}", *small, *drops, *words, f"seed={seed}"))
+        for seed in (0, 1)
+    ]
+
+    def gradients(members: list[run.Run], kernel: Any) -> torch.Tensor:
+        models = [run.make_model(each.config, each.classes, each.task) for each in members]
+        stack = Stack(models, torch.device("cpu"))
+        stack.run_with(kernel, together=kernel != "library")
+        stack.set_keys([each.seed for each in members], 3)
+        batches = [each.task.batch(1) for each in members]
+        stack.differentiate(members[0].task.loss, {k: torch.stack([b[k] for b in batches]) for k in batches[0]}, ())
+        return stack.gradients.clone()
+
+    alone = torch.cat([gradients([each], "scan") for each in runs])
+    for kernel in ("scan", "library", "fused"):
+        torch.testing.assert_close(gradients(runs, kernel), alone, atol=1e-6, rtol=1e-4)
+
+
+# The model -----------------------------------------------------------------------------------------------------
+
+
+def test_the_model_is_the_well_known_one_of_torchs_modules(tmp_path: Path) -> None:
+    """Embedding, two layers of nn.LSTM and a linear head, tied; the weights are copied."""
+    made = task(tmp_path, embedding_size=7, tie_weights=True)
+    model = model_of(made, num_layers=2, forget_bias=None, recurrent_init="uniform").eval()
+    reference = nn.LSTM(7, 7, 2, batch_first=True)
+    own = dict(model.cell.layers.named_parameters())
+    for layer in (0, 1):
+        for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+            getattr(reference, f"{name}_l{layer}").data.copy_(own[f"{layer}.{name}"])
+    tokens = torch.randint(8, (2, 9), generator=torch.Generator().manual_seed(1))
+    vectors, bias = model.embedding.weight, model.head.bias
+    h, _ = reference(F.embedding(tokens, vectors))
+    torch.testing.assert_close(model(tokens)[0], F.linear(h, vectors, bias))
+    assert vectors.abs().max() <= 0.1
+    assert not bias.any()
+    assert sum(p.numel() for p in model.parameters()) == 8 * 7 + 8 + 2 * 4 * 7 * (7 + 7 + 2)
+
+
+def test_word_dropout_drops_whole_words_wherever_they_stand() -> None:
+    embedding = TokenEmbedding(50, 4, word_dropout=0.4).train()
+    embedding.word_dropout.start(5)
+    tokens = torch.arange(50).repeat(2, 3)  # every word six times
+    ratio = (embedding(tokens) / embedding.weight[tokens]).detach()
+    assert ((ratio == 0) | (ratio - 1 / 0.6).abs().lt(1e-5)).all()
+    kept = ratio[0, :50, 0] > 0
+    assert torch.equal(ratio[:, :, 0] > 0, kept.repeat(2, 3))
+    assert 20 <= kept.sum() <= 40
+    torch.testing.assert_close(embedding.eval()(tokens), embedding.weight[tokens])
+
+
+def recurrent_cells() -> list[Any]:
+    """The cells with the setting; most are for the slow pass."""
+    files = {name: OmegaConf.load(CONF / "cell" / f"{name}.yaml") for name in choices("cell")}
+    found = [name for name, content in files.items() if "recurrent@_here_" in str(content.get("defaults"))]
+    return [pytest.param(name, marks=[pytest.mark.slow] * (name not in ("lstm", "gru", "indrnn"))) for name in found]
+
+
+@pytest.mark.parametrize("name", recurrent_cells())
+def test_dropped_recurrent_weights_are_a_cell_with_other_weights(name: str, composed: Compose) -> None:
+    """In training the outputs are those of the cell whose weights are the masked ones; in pieces, too; else nothing."""
+    words = ("task=parity", f"cell={name}", "cell.hidden_size=8", "cell.weight_dropout=0.5")
+    made = run.prepare(composed(*words))
+    cells = [
+        module
+        for module in run.make_model(made.config, made.classes, made.task).modules()
+        if hasattr(module, "drop_connect")
+    ]
+    cell, x = cells[0].train(), torch.randn(2, 6, cells[0].input_size, generator=torch.Generator().manual_seed(0))
+    plain = cell.eval()(x, ())[0]
+    cell.train()
+    dropped, _ = cell(x, ())
+    first, between = cell(x[:, :2], ())
+    torch.testing.assert_close(torch.cat([first, cell(x[:, 2:], between)[0]], 1), dropped)
+    assert not torch.allclose(plain, dropped)
+    for layer, drop in zip(cell.layers, cell.drop_connect, strict=True):
+        masked = drop(layer.weight_hh)
+        ratio = masked / layer.weight_hh
+        assert {round(float(value), 3) for value in ratio.detach().flatten()} <= {0.0, 2.0}
+        layer.weight_hh.data.copy_(masked.detach())
+    torch.testing.assert_close(cell.eval()(x, ())[0], dropped)
+
+
+# A run ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_is_trained_and_sampled_from(composed: Compose, tmp_path: Path) -> None:
+    task(tmp_path)
+    small = (
+        "task.embedding_size=6",
+        "task.seq_len=5",
+        "task.sample_length=5",
+        "cell.hidden_size=6",
+        "train.batch_size=2",
+    )
+    prepared = run.prepare(
+        composed("task=wordlm", f"task.text={tmp_path}", *small, "train.steps=20", "train.eval_every=10")
+    )
+    store = RunStore(tmp_path / prepared.id)
+    assert store.claim()
+    (record,) = run.execute([(prepared, store)], Observer(), StopRequest())
+    assert record.best["test/ppl"] == pytest.approx(math.exp(record.best["test/loss"]))
+    assert len(record.showcase["samples"][0]["text"].split()) <= 5
+    saved, model = run.saved(store.path)
+    assert isinstance(saved.task.vocab, WordVocab)  # type: ignore[attr-defined]
+    options = argparse.Namespace(
+        run=store.path, label=None, prompt="the cat", temperature=1.0, top_k=0, length=6, seed=0
+    )
+    written = _written(saved.task, model, options)
+    assert written.startswith("the cat")
+    assert "<unk>" not in written
