@@ -6,6 +6,7 @@ import shlex
 import sys
 from pathlib import Path
 
+import numpy
 import pytest
 from conftest import CONF, ROOT, choices
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -117,6 +118,8 @@ def test_a_command_is_composed_and_its_settings_are_right(
         rows = "".join(f"a{n},x\nb{n},y\n" for n in range(200))
         (tmp_path / "my_folder" / name).write_text(f"text,label\n{rows}")
     (tmp_path / "my_labels.csv").write_text("text,label\n" + "".join(f"a{n},x\nb{n},y\n" for n in range(200)))
+    numpy.savez(tmp_path / "mine.npz", x=numpy.arange(4000.0).reshape(200, 20), y=numpy.arange(200) % 2)
+    (tmp_path / "mine.csv").write_text("day,price\n" + "".join(f"{n},{n % 7}\n" for n in range(400)))
     (tmp_path / "my_series.csv").write_text("day,price\n" + "".join(f"{n},{n % 7}\n" for n in range(400)))
     arguments = shlex.split(command, comments=True)
     if "-m" not in arguments and not arguments[0].startswith("+study="):
@@ -136,6 +139,7 @@ def test_an_example_of_your_own_trains(
     folder: str, group: str, choice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = PAGES[folder]
+    text = text[text.index("\n## Your own " + group) :]
     (yaml,) = blocks(text, "yaml")
     assert yaml.startswith(f"# conf/{group}/{choice}.yaml\n")
     (tmp_path / "mine.py").write_text("".join(blocks(text, "python")))
@@ -151,3 +155,28 @@ def test_an_example_of_your_own_trains(
     assert record is not None
     assert record.status == "complete"
     assert record.config[group]["_target_"].startswith("mine.")
+
+
+QUICK = ("train.steps=10", "train.eval_every=5", "cell.hidden_size=8", "train.kernel=scan", "train.progress=false")
+
+
+@pytest.mark.parametrize("name", ["arrays", "frames", "sets"])
+def test_own_data_in_ten_lines_train(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The code of the page is run as it stands, and its command trains."""
+    text = PAGES["rnnsweep/tasks"]
+    (code,) = [block for block in blocks(text, "python") if block.startswith(f"# {name}.py\n")]
+    (command,) = [line for line in shell(text) if "rnnsweep" in line and name in line]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / f"{name}.py").write_text(code)
+    overrides = shlex.split(command.split("python -m rnnsweep ")[1])
+    if name == "sets":
+        monkeypatch.syspath_prepend(tmp_path)
+        (tmp_path / "conf" / "task").mkdir(parents=True)
+        (tmp_path / "conf" / "task" / "sets.yaml").write_text("_target_: sets.Sets\n")
+        overrides = [f"hydra.searchpath=[file://{tmp_path}/{overrides[1]}]", *overrides[2:]]
+    else:
+        exec(compile(code, f"{name}.py", "exec"), {})
+    record = train(*overrides, *QUICK, f"out={tmp_path}").record()
+    assert record is not None
+    assert record.status == "complete"
+    assert record.best["test/loss"] > 0

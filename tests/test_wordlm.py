@@ -73,11 +73,12 @@ def test_what_cannot_be_a_vocabulary(tmp_path: Path, refused: Told, monkeypatch:
     assert "the most frequent one occurs 40 times" in refused(*words, "task.min_count=41")
     assert "the vocabulary lacks 'dog', 'no'" in refused(*words, "task.prompts=[no dog]")
     monkeypatch.setattr("rnnsweep.data.wordlists.MOST", 5)
-    (tmp_path / "train.txt").write_text("a b c d e f g\n" * 9)
-    (tmp_path / "valid.txt").write_text("a b\n")
+    many = tmp_path / "many"
+    many.mkdir()
+    (many / "train.txt").write_text("a b c d e f g\n" * 9)
     with pytest.raises(ConfigError, match=r"task.max_words: .* has 8 different words and no `<unk>`; say how many"):
-        _ = WordLM(0, 2, text=str(tmp_path)).data
-    assert len(WordLM(0, 2, text=str(tmp_path), max_words=5).vocab) == 6
+        _ = WordLM(0, 2, text=str(many)).data
+    assert len(WordLM(0, 2, text=str(many), max_words=5).vocab) == 6
 
 
 # The loss ------------------------------------------------------------------------------------------------------
