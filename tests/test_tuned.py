@@ -4,22 +4,29 @@ import dataclasses
 import json
 import math
 import os
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import records
-from conftest import Told
+from conftest import Prepared, Told
 
-from rnnsweep import looks, planned
+from rnnsweep import checkpoint, looks, planned
 from rnnsweep.errors import ConfigError
-from rnnsweep.planned import Chosen, Tuned
-from rnnsweep.record import RunStore
+from rnnsweep.planned import FOLDER, Chosen, Planned, Tuned
+from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.sweep import compared, halving
 from rnnsweep.sweep.fresh import Contest
 from rnnsweep.sweep.objective import Objective
+from rnnsweep.sweep.plan import Plan
 from rnnsweep.sweep.settings import Sweep
+from rnnsweep.sweep.tuned import TunedSweep
+from rnnsweep.sweep.tuned_planner import TUNING_SEED
+from rnnsweep.sweep.tuned_table import closing
+from rnnsweep.sweep.view import Progress
 
 TUNED = Tuned(
     compare=["cell"],
@@ -204,3 +211,217 @@ def test_what_cannot_be_tuned_is_refused_by_name(words: tuple[str, ...], said: s
     told = refused(*words)
     print(told)
     assert said in told
+
+
+# Stages ----------------------------------------------------------------------------------------------------------
+
+Loss = Callable[[dict[str, Any], int], float]
+"""From a run's config and a step to what it would have reached there; infinite where it would diverge."""
+
+
+class Trainer:
+    """Trains nothing: leaves the rows, checkpoints and records that runs with such losses would leave.
+
+    Args:
+        loss: of each run at each step.
+        dies_after: so many runs, as if somebody killed the sweep then.
+    """
+
+    def __init__(self, loss: Loss, dies_after: int = 10**9):
+        self.loss, self.dies_after = loss, dies_after
+        self.stages: list[int] = []
+        self.trained: list[tuple[str, int | None]] = []
+
+    def __call__(self, plan: Plan) -> Progress:
+        plan.save()
+        self.stages.append(len(plan.runs))
+        for run in plan.runs:
+            if not plan.is_over(run):
+                if self.dies_after == len(self.trained):
+                    raise KeyboardInterrupt
+                self.trained.append((run.id, run.until))
+                self._train(plan.store(run), run)
+        progress = Progress(plan)
+        progress.look()
+        return progress
+
+    def _train(self, store: RunStore, run: Planned) -> None:
+        store.path.mkdir(parents=True, exist_ok=True)
+        store.begin(run.config)
+        begun, end = checkpoint.step(store), run.until or 18
+        losses = {step: self.loss(run.config, step) for step in range(begun + 2, end + 1, 2)}
+        for step, loss in losses.items():
+            store.log(step, "val", {"loss": loss, "accuracy": -loss})
+        best = {"step": end, "val/loss": loss, "val/accuracy": -loss, "test/loss": loss, "test/accuracy": -loss}
+        standing = {"last": {}, "best": {}, "seconds": 1.0, "steps": end}
+        checkpoint.save(store, "last.pt", {"step": end, "code": {}, "standing": standing, "weights": {}})
+        store.release()
+        if math.isinf(loss) or run.until is None:
+            status = "diverged" if math.isinf(loss) else "complete"
+            store.finish(RunRecord(run.id, status, {}, best, 1, 1.0, end, run.config, {}))  # type: ignore[arg-type]
+
+
+def rate(config: dict[str, Any]) -> float:
+    return float(math.log10(config["optimizer"]["lr"]))
+
+
+def near(config: dict[str, Any], step: int = 0) -> float:
+    """A loss that is lowest at a rate of 0.01; the GRU is better."""
+    return abs(rate(config) + 2) + 1 + (config["choices"]["cell"] == "rnn") - step / 1000
+
+
+def statuses(sweep: TunedSweep) -> Counter[str]:
+    found = [RunStore(sweep.study / path.parent.name).record() for path in sweep.study.glob("*/record.json")]
+    return Counter(record.status for record in found if record)
+
+
+def tuned_sweep(prepared: Prepared, *words: str) -> TunedSweep:
+    (sweep,) = prepared(*COMPARE, *words)
+    assert isinstance(sweep, TunedSweep)
+    return sweep
+
+
+def test_the_best_third_of_each_arm_goes_on_and_the_best_setting_meets_fresh_seeds(prepared: Prepared) -> None:
+    sweep = tuned_sweep(prepared, TUNE, "hydra.sweeper.tune_trials=9")
+    train = Trainer(near)
+    assert sweep.swept(train)
+    assert train.stages == [18, 6, 2, 6]
+    assert statuses(sweep) == {"complete": 2 + 6, "pruned": 16}
+    gru, rnn = sweep.tuned.chosen
+    rates = [rate(run.config) for run in planned.read(sweep.study / FOLDER / next(iter(sweep.tuned.stages))) or []]
+    assert math.log10(gru.setting["optimizer.lr"]) == min(rates, key=lambda each: abs(each + 2))
+    assert gru.setting == rnn.setting
+    assert (gru.configurations, gru.finished, gru.pruned, gru.verdict) == (9, 1, 8, None)
+    assert planned.tuned(sweep.study) == [sweep.tuned]
+    said = closing(sweep.tuned, sweep.study)
+    assert "best on validation" in said
+    assert "difference to gru" in said
+
+
+def test_what_diverged_is_not_chosen_whatever_the_direction(prepared: Prepared) -> None:
+    words = (TUNE, "hydra.sweeper.tune_trials=6", "hydra.sweeper.metrics=val/accuracy")
+    sweep = tuned_sweep(prepared, *words)
+
+    def loss(config: dict[str, Any], step: int) -> float:
+        late = step > 4 and rate(config) > -2.5  # of the arm rnn all that pass the first rung
+        return math.inf if config["choices"]["cell"] == "rnn" and late else near(config, step)
+
+    assert sweep.swept(Trainer(loss))
+    assert sweep.tuned.maximised
+    by_cell = {chosen.arm["cell"]: chosen for chosen in sweep.tuned.chosen}
+    assert by_cell["gru"].value == pytest.approx(
+        -near({"choices": {"cell": "gru"}, "optimizer": {"lr": by_cell["gru"].setting["optimizer.lr"]}}, 18)
+    )
+    assert "rnn" not in by_cell or by_cell["rnn"].diverged
+
+
+@pytest.mark.parametrize(
+    "kills", [(1, 19, 3), *(pytest.param(kills, marks=pytest.mark.slow) for kills in ((5, 18, 1), (24, 1, 1)))]
+)
+def test_killed_anywhere_it_chooses_the_same(kills: tuple[int, ...], prepared: Prepared) -> None:
+    words = (TUNE, "hydra.sweeper.tune_trials=9")
+    whole = tuned_sweep(prepared, *words, "hydra.sweeper.name=whole")
+    assert whole.swept(Trainer(near))
+    for after in kills:
+        with pytest.raises(KeyboardInterrupt):
+            tuned_sweep(prepared, *words).swept(Trainer(near, after))
+    sweep = tuned_sweep(prepared, *words)
+    assert sweep.swept(Trainer(near))
+    assert sweep.tuned.chosen == whole.tuned.chosen
+    assert statuses(sweep) == statuses(whole)
+    again = Trainer(near)
+    assert tuned_sweep(prepared, *words).swept(again)
+    assert again.trained == []
+
+
+def test_more_trials_and_arms_extend_a_study(prepared: Prepared) -> None:
+    few, many = (f"hydra.sweeper.tune_trials={count}" for count in (4, 12))
+    whole = tuned_sweep(prepared, TUNE, many, "cell=gru,rnn,lstm", "hydra.sweeper.name=whole")
+    rates = [point["optimizer.lr"] for point in points(whole)]
+
+    def loss(config: dict[str, Any], _: int) -> float:  # the first points are the best
+        return 1.0 + rates.index(config["optimizer"]["lr"])
+
+    assert whole.swept(Trainer(loss))
+    assert tuned_sweep(prepared, TUNE, few).swept(before := Trainer(loss))
+    sweep = tuned_sweep(prepared, TUNE, many, "cell=gru,rnn,lstm")
+    assert sweep.swept(train := Trainer(loss))
+    one, other = ([(each.arm, each.trial, each.value) for each in made.tuned.chosen] for made in (sweep, whole))
+    assert one == other
+    assert not set(train.trained) & set(before.trained)
+    assert {name for name, _ in train.trained} & {name for name, _ in before.trained}  # what was pruned goes on
+    assert [text for text in sweep.tuned.stages.values() if not text]  # those of the first command
+    assert planned.tuned(sweep.study) == [sweep.tuned]
+
+
+def test_fresh_seeds_are_added_until_it_is_decided(prepared: Prepared) -> None:
+    looks_at = ("hydra.sweeper.seeds_max=8", "hydra.sweeper.margin=0.05")
+    words = (TUNE, "hydra.sweeper.tune_trials=3", "cell=gru,rnn,lstm,minlstm", *looks_at)
+
+    def loss(config: dict[str, Any], step: int) -> float:
+        chance = np.random.default_rng([config["seed"], len(config["choices"]["cell"])]).normal()
+        spread = {"gru": 0.0, "rnn": 0.01, "lstm": 0.5, "minlstm": 1e-3}[config["choices"]["cell"]]
+        return near(config, step) + spread * chance * (config["seed"] != TUNING_SEED)
+
+    sweep = tuned_sweep(prepared, *words)
+    assert sweep.swept(train := Trainer(loss))
+    found = {chosen.arm["cell"]: (chosen.verdict, chosen.seeds) for chosen in sweep.tuned.chosen}
+    assert found == {"gru": ("leader", 8), "rnn": ("differs", 3), "lstm": ("open", 8), "minlstm": ("equivalent", 3)}
+    assert train.stages[-3:] == [12, 10, 16]
+    seeds = {RunStore(path.parent).config()["seed"] for path in sweep.study.glob("*lstm*/record.json")}  # type: ignore[index]
+    assert seeds == {*range(8), TUNING_SEED}
+    assert "(99.67%)" in closing(sweep.tuned, sweep.study)  # 1 - .01 / 3
+
+
+def test_a_study_that_has_begun_keeps_its_looks(prepared: Prepared, refused: Told) -> None:
+    words = (*COMPARE, TUNE, "hydra.sweeper.tune_trials=2")
+    with pytest.raises(KeyboardInterrupt):
+        tuned_sweep(prepared, *words[len(COMPARE) :], "hydra.sweeper.seeds_max=8").swept(Trainer(near, 0))
+    for other in ("hydra.sweeper.seeds_max=12", "hydra.sweeper.seeds_max=null"):
+        assert "another hydra.sweeper.name" in refused(*words, other)
+    wide = refused(*words, "hydra.sweeper.seeds_max=8", "hydra.sweeper.margin=0.2")
+    assert wide.startswith(
+        "`hydra.sweeper.margin=0.2`: the study began with none and cannot go on with a margin of 0.2"
+    )
+    assert "`seed=1,2,3`" in refused(*words, "hydra.sweeper.seeds_max=8", "seed=1,2,3")
+    assert isinstance(prepared(*words, "hydra.sweeper.seeds_max=8", "hydra.sweeper.tune_trials=4")[0], TunedSweep)
+
+
+# Points ----------------------------------------------------------------------------------------------------------
+
+
+def points(sweep: TunedSweep) -> list[dict[str, Any]]:
+    first, *others = [[trial.setting for trial in arm.trials] for arm in sweep.arms]
+    assert all(other == first for other in others)  # the same for all arms
+    return first
+
+
+def test_points_are_a_small_grid_whole_or_distinct_draws(prepared: Prepared) -> None:
+    grid = 'hydra.sweeper.tune={optimizer.lr: [1e-3,1e-2], train.clip: "choice(null, 1.0)"}'
+    whole = [{"optimizer.lr": lr, "train.clip": clip} for lr in (1e-3, 1e-2) for clip in (None, 1.0)]
+    assert points(tuned_sweep(prepared, grid)) == whole
+    three = points(tuned_sweep(prepared, grid, "hydra.sweeper.tune_trials=3"))
+    assert len(three) == 3
+    assert all(point in whole for point in three)
+    assert len({str(point) for point in three}) == 3
+    few, many = (points(tuned_sweep(prepared, TUNE, f"hydra.sweeper.tune_trials={count}")) for count in (4, 7))
+    assert many[:4] == few
+    assert len({point["optimizer.lr"] for point in many}) == 7
+
+
+def test_conditions_are_tuned_for_themselves_and_groups_can_be_tuned(prepared: Prepared) -> None:
+    tune = 'hydra.sweeper.tune={optimizer: "adam,sgd"}'
+    sweep = tuned_sweep(prepared, tune, "cell.hidden_size=4,8", "hydra.sweeper.skip='cell.hidden_size == 4'")
+    assert [(arm.condition, arm.arm) for arm in sweep.arms] == [
+        ({"cell.hidden_size": 8}, {"cell": "gru"}),
+        ({"cell.hidden_size": 8}, {"cell": "rnn"}),
+    ]
+    assert points(sweep) == [{"optimizer": "adam"}, {"optimizer": "sgd"}]
+    assert sweep.tuned.conditions == ["cell.hidden_size"]
+
+
+def test_a_grid_can_say_what_it_compares(prepared: Prepared) -> None:
+    (plan,) = prepared(*COMPARE, "optimizer.lr=1e-3,1e-2")
+    assert isinstance(plan, Plan)
+    assert plan.declared is not None
+    assert (plan.declared.compare, plan.declared.tune, plan.declared.metric) == (["cell"], {}, "val/loss")

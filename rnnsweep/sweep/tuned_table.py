@@ -71,7 +71,7 @@ def _table(tuned: Tuned, arms: Sequence[Chosen], tests: Sequence[Values]) -> lis
     places = sorted(range(len(arms)), key=lambda i: (-1 if tuned.maximised else 1) * (arms[i].value or 0.0))
     leader = arms[places[0]]
     test = tuned.metric.replace("val/", "test/", 1)
-    less = f"less {' '.join(map(shown, leader.arm.values()))}"
+    less = f"difference to {' '.join(map(shown, leader.arm.values()))}"
     head = [*tuned.compare, *tuned.tune, tuned.metric, f"{test} (95%)", "seeds", less, "verdict"]
     rows = [
         [
