@@ -19,6 +19,7 @@ from rnnsweep.interrupt import StopRequest
 from rnnsweep.kernels import chunked
 from rnnsweep.kernels.chunked import total_cross_entropy
 from rnnsweep.models.embedding import TokenEmbedding
+from rnnsweep.models.heads import AdaptiveHead
 from rnnsweep.models.many_to_many import ManyToMany
 from rnnsweep.pooling import Last
 from rnnsweep.record import RunStore
@@ -132,7 +133,9 @@ def test_the_loss_over_many_words_takes_little_memory() -> None:
     assert run.resident_peak() - before < 1e8
 
 
-@pytest.mark.parametrize("options", [{}, {"tie_weights": True, "variational": True, "word_dropout": 0.3}])
+@pytest.mark.parametrize(
+    "options", [{}, {"tie_weights": True, "variational": True, "word_dropout": 0.3}, {"cutoffs": [2, 4]}]
+)
 def test_a_stack_equals_its_members_alone(options: Any, composed: Compose, tmp_path: Path) -> None:
     """Losses and gradients of two seeds, with all kinds of dropout."""
     task(tmp_path)
@@ -221,6 +224,59 @@ def test_dropped_recurrent_weights_are_a_cell_with_other_weights(name: str, comp
         assert {round(float(value), 3) for value in ratio.detach().flatten()} <= {0.0, 2.0}
         layer.weight_hh.data.copy_(masked.detach())
     torch.testing.assert_close(cell.eval()(x, ())[0], dropped)
+
+
+# Windows of random lengths, adaptive softmax ---------------------------------------------------------------------
+
+
+def test_windows_of_random_lengths_are_contiguous_and_of_the_papers_distribution(tmp_path: Path) -> None:
+    task(tmp_path)
+    (tmp_path / "train.txt").write_text(" ".join(f"w{n % 997}" for n in range(40_000)))
+    tasks = [WordLM(seed, 2, text=str(tmp_path), seq_len=30, vary_len=True) for seed in (0, 1)]
+    made, steps = tasks[0], tasks[0].steps_per_epoch
+    lengths = torch.tensor([made.batch(step)["inputs"].shape[1] for step in range(steps)]).double()
+    assert lengths.tolist() == [tasks[1].batch(step)["inputs"].shape[1] for step in range(steps)]
+    assert (lengths.min() >= 5) & (lengths.max() <= 40)
+    assert 0.01 < (lengths < 22).double().mean() < 0.1
+    assert lengths[lengths >= 22].mean() == pytest.approx(30, abs=1)
+    assert lengths[lengths >= 22].std() == pytest.approx(5, abs=0.7)
+    for step in range(steps - 1):
+        assert torch.equal(made.batch(step)["targets"][:, -1], made.batch(step + 1)["inputs"][:, 0])
+    assert made.batch(steps)["inputs"].shape[0] == 2
+    again = [made.batch(step)["inputs"].shape[1] for step in range(steps, 2 * steps)]
+    assert sorted(again) == sorted(lengths.tolist())
+    assert again != lengths.tolist()
+
+
+def test_a_window_counts_by_its_length(tmp_path: Path) -> None:
+    """As in the paper, where the learning rate is scaled: steps in a short window do not count more than in a long."""
+    made = task(tmp_path, vary_len=True)
+    model = model_of(made).train()
+    batch = {name: values[:, :3] for name, values in made.batch(0).items()}
+    loss, metrics, _ = made.loss(model, batch, ())
+    torch.testing.assert_close(loss, metrics["loss"][0] / metrics["loss"][1] * 3 / 5)
+    torch.testing.assert_close(made.loss(model.eval(), batch, ())[0], metrics["loss"][0] / metrics["loss"][1])
+
+
+def test_the_adaptive_softmax_is_torchs() -> None:
+    torch.manual_seed(0)
+    head, reference = AdaptiveHead(16, 50, [5, 20]).double(), nn.AdaptiveLogSoftmaxWithLoss(16, 50, [5, 20]).double()
+    reference.head.weight.data.copy_(head.first)
+    for part, (narrow, rare) in enumerate(zip(head.narrow, head.rare, strict=True)):
+        reference.tail[part][0].weight.data.copy_(narrow)  # type: ignore[index]
+        reference.tail[part][1].weight.data.copy_(rare)  # type: ignore[index]
+    h, targets = torch.randn(4, 9, 16, dtype=torch.float64), torch.randint(50, (4, 9))
+    torch.testing.assert_close(head(h).flatten(0, 1), reference.log_prob(h.flatten(0, 1)))
+    torch.testing.assert_close(head.total_loss(h, targets) / 36, reference(h.flatten(0, 1), targets.flatten()).loss)
+    torch.testing.assert_close(head(h).exp().sum(-1), torch.ones(4, 9, dtype=torch.float64))
+
+
+def test_cutoffs_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    for cutoffs, said in (([3, 8], "below the 8 symbols"), ([4, 2], "numbers that rise"), ([], "numbers that rise")):
+        with pytest.raises(ConfigError, match=said):
+            model_of(task(tmp_path, cutoffs=cutoffs))
+    with pytest.raises(ConfigError, match="cannot be tied"):
+        model_of(task(tmp_path, cutoffs=[2], tie_weights=True))
 
 
 # A run ---------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from rnnsweep.cells.base import CellFactory, causal
 from rnnsweep.dropout import Dropout
 from rnnsweep.models.embedding import Features, TokenEmbedding
-from rnnsweep.models.heads import ScoreHead, TiedHead
+from rnnsweep.models.heads import AdaptiveHead, ScoreHead, TiedHead
 from rnnsweep.types import State
 
 
@@ -20,6 +20,7 @@ class ManyToMany(nn.Module):
         output_dropout: share of the cell's outputs that training drops before the head.
         tie_weights: the head scores against the embedding's vectors.
         over_time: that dropout drops a feature at all steps of a sequence or at none.
+        cutoffs: of an adaptive softmax; None: a full one.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class ManyToMany(nn.Module):
         output_dropout: float = 0.0,
         tie_weights: bool = False,
         over_time: bool = False,
+        cutoffs: list[int] | None = None,
     ):
         super().__init__()
         self.embedding = embedding
@@ -38,7 +40,9 @@ class ManyToMany(nn.Module):
         self.output_dropout = Dropout(output_dropout, over_time)
         width = self.cell.hidden_size
         if tie_weights and isinstance(embedding, TokenEmbedding):
-            self.head: TiedHead | ScoreHead = TiedHead(width, embedding)
+            self.head: TiedHead | ScoreHead | AdaptiveHead = TiedHead(width, embedding)
+        elif cutoffs is not None:
+            self.head = AdaptiveHead(width, outputs, cutoffs)
         else:
             self.head = ScoreHead(width, outputs)
 

@@ -107,17 +107,21 @@ class LanguageModel(AbstractTask):
     def vocab(self) -> Vocabulary:
         return self.data.vocab
 
+    @property
+    def longest(self) -> int:
+        """Steps of the longest training window."""
+        return self.seq_len
+
     @functools.cached_property
     def train_windows(self) -> Int[Tensor, "start window"]:
-        """A view: the `seq_len + 1` symbols from each place of the training part."""
+        """A view: the `longest + 1` symbols from each place of the training part."""
         tokens = self.data.tokens["train"].flatten()
-        if len(tokens) <= self.seq_len:
-            problem = (
-                f"the training part has {len(tokens)} {self.vocab.unit}, too few for a window of {self.seq_len} + 1"
-            )
+        if len(tokens) <= self.longest:
+            size = f"{len(tokens)} {self.vocab.unit}"
+            problem = f"the training part has {size}, too few for a window of {self.longest} + 1"
             problem = f"{problem}; shorten `task.seq_len` or use a longer text"
             raise ConfigError("task.seq_len", problem, ("task.text",))
-        return tokens.unfold(0, self.seq_len + 1, 1)
+        return tokens.unfold(0, self.longest + 1, 1)
 
     @property
     def stream_len(self) -> int:
@@ -135,8 +139,13 @@ class LanguageModel(AbstractTask):
         return steps
 
     def batch(self, step: int) -> Batch:
-        windows = self.train_windows[self._starts(step)].long()  # (batch, time + 1)
+        _, length = self.cut(*divmod(step, self.steps_per_epoch))
+        windows = self.train_windows[self._starts(step), : length + 1].long()  # (batch, time + 1)
         return {"inputs": windows[:, :-1], "targets": windows[:, 1:]}
+
+    def cut(self, epoch: int, window: int) -> tuple[int, int]:
+        """Where a window begins in its stream, and its steps."""
+        return window * self.seq_len, self.seq_len
 
     def _starts(self, step: int) -> Int[Tensor, "batch"]:
         if not self.carry_state:
@@ -145,7 +154,7 @@ class LanguageModel(AbstractTask):
         epoch, window = divmod(step, self.steps_per_epoch)
         # each epoch cuts the streams at other places, so that no symbol is always the first of a window
         shift = rng.key(self.seed, "data", epoch) % self.seq_len
-        return torch.arange(self.batch_size) * self.stream_len + shift + window * self.seq_len
+        return torch.arange(self.batch_size) * self.stream_len + shift + self.cut(epoch, window)[0]
 
     def begins(self, step: int) -> bool:
         return not self.carry_state or step % self.steps_per_epoch == 0
