@@ -25,8 +25,9 @@ from rnnsweep.cells.lstm_layernorm import LSTMLayerNorm
 from rnnsweep.cells.lstm_vanilla import LSTMVanilla
 from rnnsweep.cells.mut import MUT1, MUT2, MUT3
 from rnnsweep.cells.rnn import RNN
-from rnnsweep.kernels import choice, dense, fused, threads
-from rnnsweep.kernels.pointwise import Pointwise, Values, complement, sigmoid, sigmoid_slope, tanh, tanh_slope, zero
+from rnnsweep.kernels import choice, dense, fused, stages, threads
+from rnnsweep.kernels.functions import complement, sigmoid, sigmoid_slope, tanh, tanh_slope, zero
+from rnnsweep.kernels.pointwise import Pointwise, Step, StepGrads, Values
 
 CELLS = [(GRU, {}), (LSTM, {}), (RNN, {}), (RNN, {"nonlinearity": "relu"})]
 MORE = [  # a second product, also one that is apart or two; a vector for a matrix; peepholes and gates that feed gates
@@ -182,8 +183,8 @@ def test_threads_share_the_work_and_change_no_number(cls, options, members, monk
     small = results(1)
     for got, wanted in zip(results(2), small, strict=True):
         assert torch.equal(got, wanted)
-    monkeypatch.setattr(fused, "SHARED_WORK", 1)
-    assert fused.Size(40, 7, 4, 24).pieces == 2
+    monkeypatch.setattr(stages, "SHARED_WORK", 1)
+    assert stages.Size(40, 7, 4, 24).pieces == 2
     big = results(1)
     for got, wanted in zip(results(3), big, strict=True):
         assert torch.equal(got, wanted)
@@ -199,9 +200,9 @@ def test_a_units_derivative_is_that_of_its_step(unit: Pointwise, data: st.DataOb
     counts = (unit.gates, unit.apart, unit.leaves, unit.parameters)
     arguments = [tuple(data.draw(number) for _ in range(count)) for count in counts]
     d = tuple(data.draw(number) for _ in range(unit.leaves))
-    new, kept = unit.forward(*arguments)
-    assert len(kept) == unit.kept
-    slopes = unit.backward(d, kept, arguments[2], new, arguments[3])
+    new, saved = unit.forward(*arguments)
+    assert len(saved) == unit.saved
+    slopes = unit.backward(d, saved, arguments[2], new, arguments[3])
     assert [len(slope) for slope in slopes] == list(counts)
     for place, (argument, slope) in enumerate(zip(arguments, slopes, strict=True)):
         for i in range(len(argument)):
@@ -222,9 +223,9 @@ def test_the_derivative_of_the_first_half_of_a_step(unit: Pointwise, data: st.Da
     assert unit.inner_forward is not None
     assert unit.inner_backward is not None
     x, s, d = (tuple(data.draw(number) for _ in range(count)) for count in (unit.gates - unit.inner, 1, unit.inner))
-    read, kept = unit.inner_forward(x, s)
-    assert (len(read), len(kept)) == (unit.inner, unit.inner_kept)
-    slopes = unit.inner_backward(d, kept, s)
+    vectors, saved = unit.inner_forward(x, s)
+    assert (len(vectors), len(saved)) == (unit.inner, unit.inner_saved)
+    slopes = unit.inner_backward(d, saved, s)
     assert [len(slope) for slope in slopes] == [len(x), 1]
     both, flat = (*x, *s), (*slopes[0], *slopes[1])
     for i in range(len(both)):
@@ -246,29 +247,32 @@ def test_the_scalar_functions() -> None:
 # A cell that needs all of the interface: peepholes, coupled gates that feed one another, several leaves that feed. --
 
 
-def peephole_unit(x: Values, u: Values, s: Values, p: Values) -> tuple[Values, Values]:
+def peephole_forward(gates: Values, recurrent: Values, state: Values, parameters: Values) -> Step:
     """f = σ(x_f + p_0 c), c' = f c + (1 - f) tanh(x_g + f u_g), o = σ(p_1 c'), h' = o tanh(c'); f feeds as h does."""
-    (x_f, x_g), (u_g,), (_, _, c), (p_f, p_o) = x, u, s, p
+    (x_f, x_g), (u_g,), (_, _, c), (p_f, p_o) = gates, recurrent, state, parameters
     f = sigmoid(x_f + p_f * c)
     g = tanh(x_g + f * u_g)
     new = f * c + complement(f) * g
     o = sigmoid(p_o * new)
-    return (o * tanh(new), f, new), (g, o, u_g)
+    return Step(state=(o * tanh(new), f, new), saved=(g, o, u_g))
 
 
-def peephole_unit_slope(
-    d: Values, kept: Values, s: Values, new: Values, p: Values
-) -> tuple[Values, Values, Values, Values]:
-    (d_h, d_f, d_c), (g, o, u_g), (_, _, c), (_, f, after), (p_f, p_o) = d, kept, s, new, p
+def peephole_backward(grad: Values, saved: Values, state: Values, new: Values, parameters: Values) -> StepGrads:
+    (d_h, d_f, d_c), (g, o, u_g), (_, _, c), (_, f, after), (p_f, p_o) = grad, saved, state, new, parameters
     d_o = d_h * tanh(after) * sigmoid_slope(o)
     d_c = d_c + d_h * o * tanh_slope(tanh(after)) + d_o * p_o
     d_g = d_c * complement(f) * tanh_slope(g)
     d_f = (d_f + d_c * (c - g) + d_g * u_g) * sigmoid_slope(f)
-    return (d_f, d_g), (d_g * f,), (zero(c), zero(c), d_c * f + d_f * p_f), (d_f * c, d_o * after)
+    return StepGrads(
+        gates=(d_f, d_g),
+        recurrent=(d_g * f,),
+        state=(zero(c), zero(c), d_c * f + d_f * p_f),
+        parameters=(d_f * c, d_o * after),
+    )
 
 
 PEEPHOLE = Pointwise(
-    forward=peephole_unit, backward=peephole_unit_slope, gates=2, apart=1, leaves=3, feeds=2, parameters=2, kept=3
+    forward=peephole_forward, backward=peephole_backward, gates=2, apart=1, leaves=3, feeds=2, parameters=2, saved=3
 )
 
 
@@ -304,24 +308,18 @@ def test_peepholes_gates_that_feed_and_a_share_apart(hidden: int) -> None:
     )
 
 
-def independent_unit(x: Values, u: Values, s: Values, p: Values) -> tuple[Values, Values]:
+def independent_forward(gates: Values, recurrent: Values, state: Values, parameters: Values) -> Step:
     """h' = tanh(x + p h): no product, a unit sees itself alone (Li et al. 2018, with tanh)."""
-    return (tanh(x[0] + p[0] * s[0]),), ()
+    return Step(state=(tanh(gates[0] + parameters[0] * state[0]),), saved=())
 
 
-def independent_unit_slope(
-    d: Values,
-    kept: Values,
-    s: Values,
-    new: Values,
-    p: Values,
-) -> tuple[Values, Values, Values, Values]:
-    slope = d[0] * tanh_slope(new[0])
-    return (slope,), (), (slope * p[0],), (slope * s[0],)
+def independent_backward(grad: Values, saved: Values, state: Values, new: Values, parameters: Values) -> StepGrads:
+    slope = grad[0] * tanh_slope(new[0])
+    return StepGrads(gates=(slope,), recurrent=(), state=(slope * parameters[0],), parameters=(slope * state[0],))
 
 
 INDEPENDENT = Pointwise(
-    forward=independent_unit, backward=independent_unit_slope, gates=1, parameters=1, kept=0, product=False
+    forward=independent_forward, backward=independent_backward, gates=1, parameters=1, saved=0, product=False
 )
 
 
@@ -463,8 +461,8 @@ def test_compiled_code_is_shared_between_processes(tmp_path: Path) -> None:
         "import sys, torch; from rnnsweep.cells.rnn import RNN; from rnnsweep import kernels\n"
         "assert 'numba' not in sys.modules\n"
         "with kernels.executing('fused'): RNN(3, hidden_size=4)(torch.zeros(2, 5, 3))\n"
-        "from rnnsweep.kernels import fused; from rnnsweep.cells.rnn import TANH\n"
-        "code = fused.program(TANH, False); print(sum(code.advance.stats.cache_hits.values()))\n"
+        "from rnnsweep.kernels.program import program; from rnnsweep.cells.rnn import TANH\n"
+        "code = program(TANH, False); print(sum(code.advance.stats.cache_hits.values()))\n"
     )
     surroundings = os.environ | {
         "NUMBA_CACHE_DIR": str(tmp_path),

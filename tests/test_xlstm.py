@@ -146,14 +146,15 @@ def test_the_compiled_exponentials() -> None:
     """Over all of float32's range, to a unit or two in the argument's last place."""
     from numba import njit
 
-    from rnnsweep.kernels import jit, pointwise
+    from rnnsweep.kernels import compiled_functions, functions, jit
 
+    assert compiled_functions
     assert jit.OPTIONS["nogil"]
 
     @njit(**jit.OPTIONS)
     def both(x, powers, logs):  # type: ignore[no-untyped-def]
         for i in range(len(x)):
-            powers[i], logs[i] = pointwise.exp(x[i]), pointwise.log_sigmoid(x[i])
+            powers[i], logs[i] = functions.exp(x[i]), functions.log_sigmoid(x[i])
 
     x = np.concatenate([np.linspace(-87, 88, 100_001), np.linspace(-1, 1, 10_001), [-3e38, -1e4, 200]]).astype(
         np.float32

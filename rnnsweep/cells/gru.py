@@ -8,28 +8,29 @@ from torch import Tensor
 
 from rnnsweep.cells.base import Layer, RecurrentCell
 from rnnsweep.kernels import library
+from rnnsweep.kernels.functions import complement, sigmoid, sigmoid_slope, tanh, tanh_slope
 from rnnsweep.kernels.library import LibraryKernel
-from rnnsweep.kernels.pointwise import Pointwise, Slopes, Values, complement, sigmoid, sigmoid_slope, tanh, tanh_slope
+from rnnsweep.kernels.pointwise import Pointwise, Step, StepGrads, Values
 from rnnsweep.types import State
 
 
-def unit(x: Values, u: Values, s: Values, p: Values) -> tuple[Values, Values]:
+def forward(gates: Values, recurrent: Values, state: Values, parameters: Values) -> Step:
     """A unit's step, as in the class below."""
-    (x_r, x_z, x_n), (u_n,), (h,) = x, u, s
+    (x_r, x_z, x_n), (u_n,), (h,) = gates, recurrent, state
     r, z = sigmoid(x_r), sigmoid(x_z)
     n = tanh(x_n + r * u_n)
-    return (n + z * (h - n),), (r, z, n, u_n)
+    return Step(state=(n + z * (h - n),), saved=(r, z, n, u_n))
 
 
-def unit_slope(d: Values, kept: Values, s: Values, new: Values, p: Values) -> Slopes:
-    (d_h,), (r, z, n, u_n), (h,) = d, kept, s
+def backward(grad: Values, saved: Values, state: Values, new: Values, parameters: Values) -> StepGrads:
+    (d_h,), (r, z, n, u_n), (h,) = grad, saved, state
     d_n = d_h * complement(z) * tanh_slope(n)
     d_z = d_h * (h - n) * sigmoid_slope(z)
     d_r = d_n * u_n * sigmoid_slope(r)
-    return (d_r, d_z, d_n), (d_n * r,), (d_h * z,), ()
+    return StepGrads(gates=(d_r, d_z, d_n), recurrent=(d_n * r,), state=(d_h * z,), parameters=())
 
 
-POINTWISE = Pointwise(forward=unit, backward=unit_slope, gates=3, apart=1, kept=4)
+POINTWISE = Pointwise(forward=forward, backward=backward, gates=3, apart=1, saved=4)
 
 
 class GRU(RecurrentCell):

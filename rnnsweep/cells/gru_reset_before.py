@@ -7,47 +7,38 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rnnsweep.cells.base import Layer, RecurrentCell
-from rnnsweep.kernels.pointwise import (
-    Pointwise,
-    Slopes,
-    Values,
-    complement,
-    sigmoid,
-    sigmoid_slope,
-    tanh,
-    tanh_slope,
-    zero,
-)
+from rnnsweep.kernels.functions import complement, sigmoid, sigmoid_slope, tanh, tanh_slope, zero
+from rnnsweep.kernels.pointwise import Half, HalfGrads, Pointwise, Step, StepGrads, Values
 from rnnsweep.types import State
 
 
-def reset(x: Values, s: Values) -> tuple[Values, Values]:
+def reset(gates: Values, state: Values) -> Half:
     """What U_n multiplies: r h."""
-    r = sigmoid(x[0])
-    return (r * s[0],), (r,)
+    r = sigmoid(gates[0])
+    return Half(vectors=(r * state[0],), saved=(r,))
 
 
-def reset_slope(d: Values, kept: Values, s: Values) -> tuple[Values, Values]:
-    (d_v,), (r,), (h,) = d, kept, s
-    return (d_v * h * sigmoid_slope(r), zero(d_v)), (d_v * r,)
+def reset_backward(grad: Values, saved: Values, state: Values) -> HalfGrads:
+    (d_v,), (r,), (h,) = grad, saved, state
+    return HalfGrads(gates=(d_v * h * sigmoid_slope(r), zero(d_v)), state=(d_v * r,))
 
 
-def unit(x: Values, u: Values, s: Values, p: Values) -> tuple[Values, Values]:
+def forward(gates: Values, recurrent: Values, state: Values, parameters: Values) -> Step:
     """A unit's step, as in the class below."""
-    (_, x_z, x_n), (h,) = x, s
+    (_, x_z, x_n), (h,) = gates, state
     z, n = sigmoid(x_z), tanh(x_n)
-    return (n + z * (h - n),), (z, n)
+    return Step(state=(n + z * (h - n),), saved=(z, n))
 
 
-def unit_slope(d: Values, kept: Values, s: Values, new: Values, p: Values) -> Slopes:
-    (d_h,), (z, n), (h,) = d, kept, s
+def backward(grad: Values, saved: Values, state: Values, new: Values, parameters: Values) -> StepGrads:
+    (d_h,), (z, n), (h,) = grad, saved, state
     d_z, d_n = d_h * (h - n) * sigmoid_slope(z), d_h * complement(z) * tanh_slope(n)
-    return (zero(d_h), d_z, d_n), (), (d_h * z,), ()
+    return StepGrads(gates=(zero(d_h), d_z, d_n), recurrent=(), state=(d_h * z,), parameters=())
 
 
 POINTWISE = Pointwise(
-    forward=unit, backward=unit_slope, gates=3, kept=2,
-    inner=1, inner_forward=reset, inner_backward=reset_slope, inner_kept=1,
+    forward=forward, backward=backward, gates=3, saved=2,
+    inner=1, inner_forward=reset, inner_backward=reset_backward, inner_saved=1,
 )  # fmt: skip
 
 

@@ -9,20 +9,21 @@ from torch import Tensor, nn
 
 from rnnsweep.cells.base import Layer, RecurrentCell
 from rnnsweep.dropout import Zoneout
-from rnnsweep.kernels.pointwise import Pointwise, Slopes, Values, relu, relu_slope
+from rnnsweep.kernels.functions import relu, relu_slope
+from rnnsweep.kernels.pointwise import Pointwise, Step, StepGrads, Values
 from rnnsweep.types import Count, State
 
 
-def unit(x: Values, u: Values, s: Values, p: Values) -> tuple[Values, Values]:
-    return (relu(x[0] + p[0] * s[0]),), ()
+def forward(gates: Values, recurrent: Values, state: Values, parameters: Values) -> Step:
+    return Step(state=(relu(gates[0] + parameters[0] * state[0]),), saved=())
 
 
-def unit_slope(d: Values, kept: Values, s: Values, new: Values, p: Values) -> Slopes:
-    slope = d[0] * relu_slope(new[0])
-    return (slope,), (), (slope * p[0],), (slope * s[0],)
+def backward(grad: Values, saved: Values, state: Values, new: Values, parameters: Values) -> StepGrads:
+    slope = grad[0] * relu_slope(new[0])
+    return StepGrads(gates=(slope,), recurrent=(), state=(slope * parameters[0],), parameters=(slope * state[0],))
 
 
-POINTWISE = Pointwise(forward=unit, backward=unit_slope, gates=1, kept=0, parameters=1, product=False)
+POINTWISE = Pointwise(forward=forward, backward=backward, gates=1, saved=0, parameters=1, product=False)
 
 
 class IndependentLayer(Layer):

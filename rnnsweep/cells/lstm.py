@@ -9,29 +9,30 @@ from torch import Tensor
 
 from rnnsweep.cells.base import Layer, RecurrentCell
 from rnnsweep.kernels import library
+from rnnsweep.kernels.functions import sigmoid, sigmoid_slope, tanh, tanh_slope, zero
 from rnnsweep.kernels.library import LibraryKernel
-from rnnsweep.kernels.pointwise import Pointwise, Slopes, Values, sigmoid, sigmoid_slope, tanh, tanh_slope, zero
+from rnnsweep.kernels.pointwise import Pointwise, Step, StepGrads, Values
 from rnnsweep.types import State
 
 
-def unit(x: Values, u: Values, s: Values, p: Values) -> tuple[Values, Values]:
+def forward(gates: Values, recurrent: Values, state: Values, parameters: Values) -> Step:
     """A unit's step, as in the class below."""
-    (x_i, x_f, x_g, x_o), (_, c) = x, s
+    (x_i, x_f, x_g, x_o), (_, c) = gates, state
     i, f, g, o = sigmoid(x_i), sigmoid(x_f), tanh(x_g), sigmoid(x_o)
     c = f * c + i * g
-    return (o * tanh(c), c), (i, f, g, o)
+    return Step(state=(o * tanh(c), c), saved=(i, f, g, o))
 
 
-def unit_slope(d: Values, kept: Values, s: Values, new: Values, p: Values) -> Slopes:
-    (d_h, d_c), (i, f, g, o), (_, c) = d, kept, s
+def backward(grad: Values, saved: Values, state: Values, new: Values, parameters: Values) -> StepGrads:
+    (d_h, d_c), (i, f, g, o), (_, c) = grad, saved, state
     squashed = tanh(new[1])
     d_c = d_c + d_h * o * tanh_slope(squashed)
     d_i, d_f = d_c * g * sigmoid_slope(i), d_c * c * sigmoid_slope(f)
     d_g, d_o = d_c * i * tanh_slope(g), d_h * squashed * sigmoid_slope(o)
-    return (d_i, d_f, d_g, d_o), (), (zero(d_h), d_c * f), ()
+    return StepGrads(gates=(d_i, d_f, d_g, d_o), recurrent=(), state=(zero(d_h), d_c * f), parameters=())
 
 
-POINTWISE = Pointwise(forward=unit, backward=unit_slope, gates=4, leaves=2, kept=4)
+POINTWISE = Pointwise(forward=forward, backward=backward, gates=4, leaves=2, saved=4)
 
 
 @dataclasses.dataclass(kw_only=True, eq=False, repr=False)

@@ -11,37 +11,44 @@ from torch.nn import functional as F
 from rnnsweep.cells.base import Layer, RecurrentCell, RecurrentInit
 from rnnsweep.dropout import Zoneout
 from rnnsweep.kernels.dense import linear
-from rnnsweep.kernels.pointwise import Normalised, Values, sigmoid, sigmoid_slope, tanh, tanh_slope, zero
+from rnnsweep.kernels.functions import sigmoid, sigmoid_slope, tanh, tanh_slope, zero
+from rnnsweep.kernels.pointwise import HalfGrads, Normalised, Values
 from rnnsweep.types import State
 
 
-def memorise(x: Values, s: Values) -> Values:
+def memorise(gates: Values, state: Values) -> Values:
     """The new memory and the gates, as in the class below."""
-    (x_i, x_f, x_g, x_o), (_, c) = x, s
+    (x_i, x_f, x_g, x_o), (_, c) = gates, state
     i, f, g, o = sigmoid(x_i), sigmoid(x_f), tanh(x_g), sigmoid(x_o)
     return (f * c + i * g, i, f, g, o)
 
 
-def memorise_slope(d: Values, between: Values, s: Values) -> tuple[Values, Values]:
-    (d_c, _, _, _, d_o), (_, i, f, g, o), (_, c) = d, between, s
+def memorise_backward(grad: Values, middle: Values, state: Values) -> HalfGrads:
+    (d_c, _, _, _, d_o), (_, i, f, g, o), (_, c) = grad, middle, state
     d_i, d_f = d_c * g * sigmoid_slope(i), d_c * c * sigmoid_slope(f)
-    return (d_i, d_f, d_c * i * tanh_slope(g), d_o * sigmoid_slope(o)), (zero(c), d_c * f)
+    return HalfGrads(gates=(d_i, d_f, d_c * i * tanh_slope(g), d_o * sigmoid_slope(o)), state=(zero(c), d_c * f))
 
 
-def recall(n: float, between: Values) -> Values:
+def recall(normal: float, middle: Values) -> Values:
     """The output and the new memory."""
-    c, _, _, _, o = between
-    return (o * tanh(n), c)
+    c, _, _, _, o = middle
+    return (o * tanh(normal), c)
 
 
-def recall_slope(d: Values, n: float, between: Values) -> tuple[float, Values]:
-    (d_h, d_c), (_, _, _, _, o), no = d, between, zero(n)
-    y = tanh(n)
+def recall_backward(grad: Values, normal: float, middle: Values) -> tuple[float, Values]:
+    (d_h, d_c), (_, _, _, _, o), no = grad, middle, zero(normal)
+    y = tanh(normal)
     return d_h * o * tanh_slope(y), (d_c, no, no, no, d_h * y)
 
 
 POINTWISE = Normalised(
-    early=memorise, early_slope=memorise_slope, late=recall, late_slope=recall_slope, gates=4, leaves=2, middle=5
+    early=memorise,
+    early_backward=memorise_backward,
+    late=recall,
+    late_backward=recall_backward,
+    gates=4,
+    leaves=2,
+    middle=5,
 )
 
 

@@ -12,18 +12,9 @@ from rnnsweep.cells.base import Layer, RecurrentCell, RecurrentInit
 from rnnsweep.dropout import Zoneout
 from rnnsweep.kernels import library
 from rnnsweep.kernels.dense import linear
+from rnnsweep.kernels.functions import complement, sigmoid, sigmoid_slope, tanh, tanh_slope, zero
 from rnnsweep.kernels.library import LibraryKernel
-from rnnsweep.kernels.pointwise import (
-    Pointwise,
-    Slopes,
-    Values,
-    complement,
-    sigmoid,
-    sigmoid_slope,
-    tanh,
-    tanh_slope,
-    zero,
-)
+from rnnsweep.kernels.pointwise import Pointwise, Step, StepGrads, Values
 from rnnsweep.types import State
 
 ForgetGate = Literal["own", "coupled", "none"]
@@ -42,43 +33,43 @@ def pointwise(
     seen, back = gates * peepholes, gates * fed  # peepholes; gates that are fed back, between the output and the memory
     last, feeds_i, feeds_f, feeds_o = 1 + back, fed and inputs, fed and own, fed and outputs
 
-    def unit(x: Values, u: Values, s: Values, p: Values) -> tuple[Values, Values]:
-        c = s[last]
-        i = sigmoid(x[0] + p[0] * c if sees_i else x[0]) if inputs else complement(zero(c))
+    def forward(gates: Values, recurrent: Values, state: Values, parameters: Values) -> Step:
+        c = state[last]
+        i = sigmoid(gates[0] + parameters[0] * c if sees_i else gates[0]) if inputs else complement(zero(c))
         f = complement(i) if coupled else complement(zero(c))
         if own:
-            f = sigmoid(x[f_at] + p[f_to] * c if sees_f else x[f_at])
-        g = tanh(x[g_at]) if squash_in else x[g_at]
+            f = sigmoid(gates[f_at] + parameters[f_to] * c if sees_f else gates[f_at])
+        g = tanh(gates[g_at]) if squash_in else gates[g_at]
         new = f * c + i * g
         o = complement(zero(c))
         if outputs:
-            o = sigmoid(x[o_at] + p[o_to] * new if sees_o else x[o_at])
+            o = sigmoid(gates[o_at] + parameters[o_to] * new if sees_o else gates[o_at])
         h = o * tanh(new) if squash_out else o * new
         open_gates = (i,)[:has_i] + (f,)[:has_f] + (o,)[:has_o]
-        return (h,) + open_gates[:back] + (new,), (i, f, g, o)  # noqa: RUF005
+        return Step(state=(h,) + open_gates[:back] + (new,), saved=(i, f, g, o))  # noqa: RUF005
 
-    def unit_slope(d: Values, kept: Values, s: Values, new: Values, p: Values) -> Slopes:
-        (i, f, g, o), c, after = kept, s[last], new[last]
-        d_h, d_c, no = d[0], d[last], zero(c)
+    def backward(grad: Values, saved: Values, state: Values, new: Values, parameters: Values) -> StepGrads:
+        (i, f, g, o), c, after = saved, state[last], new[last]
+        d_h, d_c, no = grad[0], grad[last], zero(c)
         squashed = tanh(after) if squash_out else after
-        d_o = d_h * squashed + d[1 + o_to] if feeds_o else d_h * squashed
+        d_o = d_h * squashed + grad[1 + o_to] if feeds_o else d_h * squashed
         d_o = d_o * sigmoid_slope(o)
         d_c = d_c + (d_h * o * tanh_slope(squashed) if squash_out else d_h * o)
-        d_c = d_c + d_o * p[o_to] if sees_o else d_c
+        d_c = d_c + d_o * parameters[o_to] if sees_o else d_c
         d_g = d_c * i * tanh_slope(g) if squash_in else d_c * i
-        d_f = d_c * c + d[1 + f_to] if feeds_f else d_c * c
+        d_f = d_c * c + grad[1 + f_to] if feeds_f else d_c * c
         d_f = d_f * sigmoid_slope(f)
         d_i = d_c * (g - c) if coupled else d_c * g
-        d_i = (d_i + d[1] if feeds_i else d_i) * sigmoid_slope(i)
+        d_i = (d_i + grad[1] if feeds_i else d_i) * sigmoid_slope(i)
         d_s = d_c * f
-        d_s = d_s + d_i * p[0] if sees_i else d_s
-        d_s = d_s + d_f * p[f_to] if sees_f else d_s
+        d_s = d_s + d_i * parameters[0] if sees_i else d_s
+        d_s = d_s + d_f * parameters[f_to] if sees_f else d_s
         d_x = (d_i,)[:has_i] + (d_f,)[:has_f] + (d_g,) + (d_o,)[:has_o]
         d_p = (d_i * c,)[:has_i] + (d_f * c,)[:has_f] + (d_o * after,)[:has_o]
-        return d_x, (), (no,) + (no, no, no)[:back] + (d_s,), d_p[:seen]  # noqa: RUF005
+        return StepGrads(gates=d_x, recurrent=(), state=(no,) + (no, no, no)[:back] + (d_s,), parameters=d_p[:seen])  # noqa: RUF005
 
     return Pointwise(
-        forward=unit, backward=unit_slope, gates=1 + gates, kept=4, leaves=2 + back, feeds=1 + back, parameters=seen
+        forward=forward, backward=backward, gates=1 + gates, saved=4, leaves=2 + back, feeds=1 + back, parameters=seen
     )
 
 

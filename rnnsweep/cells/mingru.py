@@ -8,25 +8,28 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rnnsweep.cells.scan import Coefficients, ScanCell
-from rnnsweep.kernels import pointwise
-from rnnsweep.kernels.pointwise import Pointwise, Slopes, Values, complement, exp, positive_slope
+from rnnsweep.kernels import functions
+from rnnsweep.kernels.functions import complement, exp, positive_slope
+from rnnsweep.kernels.pointwise import Pointwise, Step, StepGrads, Values
 
 
-def unit(x: Values, u: Values, s: Values, p: Values) -> tuple[Values, Values]:
+def forward(gates: Values, recurrent: Values, state: Values, parameters: Values) -> Step:
     """A unit's step, as in the class below; 1 / (1 + e^-x) keeps the digits of a gate that is nearly shut."""
-    (x_z, x_n), (h,) = x, s
+    (x_z, x_n), (h,) = gates, state
     shut = exp(-x_z)
-    keep, n = shut / complement(-shut), pointwise.positive(x_n)
+    keep, n = shut / complement(-shut), functions.positive(x_n)
     z = keep / shut
-    return (keep * h + z * n,), (keep, z, n)
+    return Step(state=(keep * h + z * n,), saved=(keep, z, n))
 
 
-def unit_slope(d: Values, kept: Values, s: Values, new: Values, p: Values) -> Slopes:
-    (d_h,), (keep, z, n), (h,) = d, kept, s
-    return (d_h * (n - h) * z * keep, d_h * z * positive_slope(n)), (), (d_h * keep,), ()
+def backward(grad: Values, saved: Values, state: Values, new: Values, parameters: Values) -> StepGrads:
+    (d_h,), (keep, z, n), (h,) = grad, saved, state
+    return StepGrads(
+        gates=(d_h * (n - h) * z * keep, d_h * z * positive_slope(n)), recurrent=(), state=(d_h * keep,), parameters=()
+    )
 
 
-POINTWISE = Pointwise(forward=unit, backward=unit_slope, gates=2, kept=3, product=False)
+POINTWISE = Pointwise(forward=forward, backward=backward, gates=2, saved=3, product=False)
 
 
 def positive(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:

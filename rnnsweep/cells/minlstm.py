@@ -10,27 +10,29 @@ from torch.nn import functional as F
 
 from rnnsweep.cells.mingru import positive
 from rnnsweep.cells.scan import Coefficients, ScanCell, ScanLayer
-from rnnsweep.kernels import pointwise
-from rnnsweep.kernels.pointwise import Pointwise, Slopes, Values, exp, positive_slope, relu
+from rnnsweep.kernels import functions
+from rnnsweep.kernels.functions import exp, positive_slope, relu
+from rnnsweep.kernels.pointwise import Pointwise, Step, StepGrads, Values
 
 
-def unit(x: Values, u: Values, s: Values, p: Values) -> tuple[Values, Values]:
+def forward(gates: Values, recurrent: Values, state: Values, parameters: Values) -> Step:
     """A unit's step, as in the class below, from 1 / f and 1 / i, both over the larger power of e that is in them."""
-    (x_f, x_i, x_n), (h,) = x, s
+    (x_f, x_i, x_n), (h,) = gates, state
     largest = relu(relu(x_f - x_i) - x_f)  # max(0, -x_f, -x_i)
     one, shut_f, shut_i = exp(-largest), exp(-x_f - largest), exp(-x_i - largest)
-    over_f, over_i, n = one + shut_f, one + shut_i, pointwise.positive(x_n)
+    over_f, over_i, n = one + shut_f, one + shut_i, functions.positive(x_n)
     keep, take = over_i / (over_f + over_i), over_f / (over_f + over_i)
-    return (keep * h + take * n,), (keep, take, n, shut_f / over_f, shut_i / over_i)
+    return Step(state=(keep * h + take * n,), saved=(keep, take, n, shut_f / over_f, shut_i / over_i))
 
 
-def unit_slope(d: Values, kept: Values, s: Values, new: Values, p: Values) -> Slopes:
-    (d_h,), (keep, take, n, not_f, not_i), (h,) = d, kept, s
+def backward(grad: Values, saved: Values, state: Values, new: Values, parameters: Values) -> StepGrads:
+    (d_h,), (keep, take, n, not_f, not_i), (h,) = grad, saved, state
     d_lead = d_h * (h - n) * keep * take  # of ln f - ln i
-    return (d_lead * not_f, -d_lead * not_i, d_h * take * positive_slope(n)), (), (d_h * keep,), ()
+    d_gates = (d_lead * not_f, -d_lead * not_i, d_h * take * positive_slope(n))
+    return StepGrads(gates=d_gates, recurrent=(), state=(d_h * keep,), parameters=())
 
 
-POINTWISE = Pointwise(forward=unit, backward=unit_slope, gates=3, kept=5, product=False)
+POINTWISE = Pointwise(forward=forward, backward=backward, gates=3, saved=5, product=False)
 
 
 @dataclasses.dataclass(kw_only=True, eq=False, repr=False)

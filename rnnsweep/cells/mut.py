@@ -7,20 +7,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rnnsweep.cells.base import Layer, RecurrentCell, RecurrentInit
-from rnnsweep.cells.gru_reset_before import reset, reset_slope, update_and_candidate
+from rnnsweep.cells.gru_reset_before import reset, reset_backward, update_and_candidate
 from rnnsweep.dropout import Zoneout
 from rnnsweep.kernels.dense import linear
-from rnnsweep.kernels.pointwise import (
-    Pointwise,
-    Slopes,
-    Values,
-    complement,
-    sigmoid,
-    sigmoid_slope,
-    tanh,
-    tanh_slope,
-    zero,
-)
+from rnnsweep.kernels.functions import complement, sigmoid, sigmoid_slope, tanh, tanh_slope, zero
+from rnnsweep.kernels.pointwise import Half, HalfGrads, Pointwise, Step, StepGrads, Values
 from rnnsweep.types import State
 
 R, Z, N = range(3)  # the gates' places
@@ -85,54 +76,55 @@ class Mutated(RecurrentCell):
         return MutatedLayer(*parts, plain=self.plain, unfed=self.unfed)
 
 
-def unit(x: Values, u: Values, s: Values, p: Values) -> tuple[Values, Values]:
+def forward(gates: Values, recurrent: Values, state: Values, parameters: Values) -> Step:
     """A unit's step in MUT2 and MUT3, as in the classes below."""
-    (_, x_z, x_n), (h,) = x, s
+    (_, x_z, x_n), (h,) = gates, state
     z, n = sigmoid(x_z), tanh(x_n)
-    return (h + z * (n - h),), (z, n)
+    return Step(state=(h + z * (n - h),), saved=(z, n))
 
 
-def unit_slope(d: Values, kept: Values, s: Values, new: Values, p: Values) -> Slopes:
-    (d_h,), (z, n), (h,) = d, kept, s
+def backward(grad: Values, saved: Values, state: Values, new: Values, parameters: Values) -> StepGrads:
+    (d_h,), (z, n), (h,) = grad, saved, state
     d_z, d_n = d_h * (n - h) * sigmoid_slope(z), d_h * z * tanh_slope(n)
-    return (zero(d_h), d_z, d_n), (), (d_h * complement(z),), ()
+    return StepGrads(gates=(zero(d_h), d_z, d_n), recurrent=(), state=(d_h * complement(z),), parameters=())
 
 
-def unit_of_mut1(x: Values, u: Values, s: Values, p: Values) -> tuple[Values, Values]:
-    (_, x_z, x_n), (u_n,), (h,) = x, u, s
+def forward_of_mut1(gates: Values, recurrent: Values, state: Values, parameters: Values) -> Step:
+    (_, x_z, x_n), (u_n,), (h,) = gates, recurrent, state
     z, squashed = sigmoid(x_z), tanh(x_n)
     n = tanh(u_n + squashed)
-    return (h + z * (n - h),), (z, n, squashed)
+    return Step(state=(h + z * (n - h),), saved=(z, n, squashed))
 
 
-def unit_of_mut1_slope(d: Values, kept: Values, s: Values, new: Values, p: Values) -> Slopes:
-    (d_h,), (z, n, squashed), (h,) = d, kept, s
+def backward_of_mut1(grad: Values, saved: Values, state: Values, new: Values, parameters: Values) -> StepGrads:
+    (d_h,), (z, n, squashed), (h,) = grad, saved, state
     d_z, d_n = d_h * (n - h) * sigmoid_slope(z), d_h * z * tanh_slope(n)
-    return (zero(d_h), d_z, d_n * tanh_slope(squashed)), (d_n,), (d_h * complement(z),), ()
+    d_x = (zero(d_h), d_z, d_n * tanh_slope(squashed))
+    return StepGrads(gates=d_x, recurrent=(d_n,), state=(d_h * complement(z),), parameters=())
 
 
-def reset_and_squash(x: Values, s: Values) -> tuple[Values, Values]:
+def reset_and_squash(gates: Values, state: Values) -> Half:
     """What U_z and U_n of MUT3 multiply: tanh(h) and r h."""
-    r, squashed = sigmoid(x[0]), tanh(s[0])
-    return (squashed, r * s[0]), (r,)
+    r, squashed = sigmoid(gates[0]), tanh(state[0])
+    return Half(vectors=(squashed, r * state[0]), saved=(r,))
 
 
-def reset_and_squash_slope(d: Values, kept: Values, s: Values) -> tuple[Values, Values]:
-    (d_z, d_n), (r,), (h,) = d, kept, s
-    return (d_n * h * sigmoid_slope(r),), (d_z * tanh_slope(tanh(h)) + d_n * r,)
+def reset_and_squash_backward(grad: Values, saved: Values, state: Values) -> HalfGrads:
+    (d_z, d_n), (r,), (h,) = grad, saved, state
+    return HalfGrads(gates=(d_n * h * sigmoid_slope(r),), state=(d_z * tanh_slope(tanh(h)) + d_n * r,))
 
 
 FIRST = Pointwise(
-    forward=unit_of_mut1, backward=unit_of_mut1_slope, gates=3, apart=1, kept=3, unfed=1,
-    inner=1, inner_forward=reset, inner_backward=reset_slope, inner_kept=1,
+    forward=forward_of_mut1, backward=backward_of_mut1, gates=3, apart=1, saved=3, unreached=1,
+    inner=1, inner_forward=reset, inner_backward=reset_backward, inner_saved=1,
 )  # fmt: skip
 SECOND = Pointwise(
-    forward=unit, backward=unit_slope, gates=3, kept=2,
-    inner=1, inner_forward=reset, inner_backward=reset_slope, inner_kept=1,
+    forward=forward, backward=backward, gates=3, saved=2,
+    inner=1, inner_forward=reset, inner_backward=reset_backward, inner_saved=1,
 )  # fmt: skip
 THIRD = Pointwise(
-    forward=unit, backward=unit_slope, gates=3, kept=2,
-    inner=2, inner_forward=reset_and_squash, inner_backward=reset_and_squash_slope, inner_kept=1,
+    forward=forward, backward=backward, gates=3, saved=2,
+    inner=2, inner_forward=reset_and_squash, inner_backward=reset_and_squash_backward, inner_saved=1,
 )  # fmt: skip
 
 

@@ -9,39 +9,29 @@ from torch import Tensor, nn
 
 from rnnsweep.cells.base import windows
 from rnnsweep.cells.scan import Coefficients, ScanCell, ScanLayer
-from rnnsweep.kernels.pointwise import (
-    Pointwise,
-    Slopes,
-    Values,
-    complement,
-    exp,
-    sigmoid,
-    sigmoid_slope,
-    tanh,
-    tanh_slope,
-    zero,
-)
+from rnnsweep.kernels.functions import complement, exp, sigmoid, sigmoid_slope, tanh, tanh_slope, zero
+from rnnsweep.kernels.pointwise import Pointwise, Step, StepGrads, Values
 from rnnsweep.types import Count, State
 
 
-def unit(x: Values, u: Values, s: Values, p: Values) -> tuple[Values, Values]:
+def forward(gates: Values, recurrent: Values, state: Values, parameters: Values) -> Step:
     """A unit's step, as in the class below."""
-    (x_f, x_z, x_o), (_, c) = x, s
+    (x_f, x_z, x_o), (_, c) = gates, state
     shut = exp(-x_f)
     take, z, o = shut / complement(-shut), tanh(x_z), sigmoid(x_o)
     keep = take / shut
     c = keep * c + take * z
-    return (o * c, c), (keep, take, z, o)
+    return Step(state=(o * c, c), saved=(keep, take, z, o))
 
 
-def unit_slope(d: Values, kept: Values, s: Values, new: Values, p: Values) -> Slopes:
-    (d_h, d_c), (keep, take, z, o), (_, c), (_, after) = d, kept, s, new
+def backward(grad: Values, saved: Values, state: Values, new: Values, parameters: Values) -> StepGrads:
+    (d_h, d_c), (keep, take, z, o), (_, c), (_, after) = grad, saved, state, new
     d_c = d_c + d_h * o
     d_x = (d_c * (c - z) * keep * take, d_c * take * tanh_slope(z), d_h * after * sigmoid_slope(o))
-    return d_x, (), (zero(d_h), d_c * keep), ()
+    return StepGrads(gates=d_x, recurrent=(), state=(zero(d_h), d_c * keep), parameters=())
 
 
-POINTWISE = Pointwise(forward=unit, backward=unit_slope, gates=3, kept=4, leaves=2, product=False)
+POINTWISE = Pointwise(forward=forward, backward=backward, gates=3, saved=4, leaves=2, product=False)
 
 
 @dataclasses.dataclass(kw_only=True, eq=False, repr=False)

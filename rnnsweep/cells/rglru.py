@@ -10,42 +10,32 @@ from torch.nn import functional as F
 
 from rnnsweep.cells.scan import Coefficients, ScanCell, ScanLayer
 from rnnsweep.kernels.dense import Linear, linear
-from rnnsweep.kernels.pointwise import (
-    LEAST,
-    Pointwise,
-    Slopes,
-    Values,
-    complement,
-    exp,
-    root,
-    sigmoid,
-    sigmoid_slope,
-    tanh,
-)
+from rnnsweep.kernels.functions import LEAST, complement, exp, root, sigmoid, sigmoid_slope, tanh
+from rnnsweep.kernels.pointwise import Pointwise, Step, StepGrads, Values
 
 SHARPNESS = 8.0  # c of their equation 3
 SLOWEST, FASTEST = 0.999, 0.9  # a^c at the start is uniform between these
 
 
-def unit(x: Values, u: Values, s: Values, p: Values) -> tuple[Values, Values]:
+def forward(gates: Values, recurrent: Values, state: Values, parameters: Values) -> Step:
     """A unit's step, as in the class below; p is 8 ln σ(Λ), and 1 - a² is tanh(-ln a) (1 + a²)."""
-    (v, x_r, x_i), (h,), (slowest,) = x, s, p
+    (v, x_r, x_i), (h,), (slowest,) = gates, state, parameters
     shut = exp(-x_r)
     rest = shut / complement(-shut)
     r, i = rest / shut, sigmoid(x_i)
     a = exp(slowest * r)
     scale = root(tanh(-slowest * r) * complement(-a * a))
-    return (a * h + scale * i * v,), (v, r, rest, i, a, scale)
+    return Step(state=(a * h + scale * i * v,), saved=(v, r, rest, i, a, scale))
 
 
-def unit_slope(d: Values, kept: Values, s: Values, new: Values, p: Values) -> Slopes:
-    (d_h,), (v, r, rest, i, a, scale), (h,), (slowest,) = d, kept, s, p
+def backward(grad: Values, saved: Values, state: Values, new: Values, parameters: Values) -> StepGrads:
+    (d_h,), (v, r, rest, i, a, scale), (h,), (slowest,) = grad, saved, state, parameters
     d_r = d_h * (a * h - a * a / scale * i * v) * r  # times r: of ln a / (8 ln σ(Λ))
     d_x = (d_h * scale * i, d_r * slowest * rest, d_h * scale * v * sigmoid_slope(i))
-    return d_x, (), (d_h * a,), (d_r,)
+    return StepGrads(gates=d_x, recurrent=(), state=(d_h * a,), parameters=(d_r,))
 
 
-POINTWISE = Pointwise(forward=unit, backward=unit_slope, gates=3, kept=6, parameters=1, product=False)
+POINTWISE = Pointwise(forward=forward, backward=backward, gates=3, saved=6, parameters=1, product=False)
 
 
 class RGLRULayer(ScanLayer):

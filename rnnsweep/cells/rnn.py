@@ -9,29 +9,30 @@ from torch import Tensor, nn
 
 from rnnsweep.cells.base import Layer, RecurrentCell
 from rnnsweep.kernels import library
+from rnnsweep.kernels.functions import relu, relu_slope, tanh, tanh_slope, zero
 from rnnsweep.kernels.library import LibraryKernel
-from rnnsweep.kernels.pointwise import Pointwise, Slopes, Values, relu, relu_slope, tanh, tanh_slope, zero
+from rnnsweep.kernels.pointwise import Pointwise, Step, StepGrads, Values
 from rnnsweep.types import Positive, State
 
 
-def tanh_unit(x: Values, u: Values, s: Values, p: Values) -> tuple[Values, Values]:
-    return (tanh(x[0]),), ()
+def tanh_forward(gates: Values, recurrent: Values, state: Values, parameters: Values) -> Step:
+    return Step(state=(tanh(gates[0]),), saved=())
 
 
-def tanh_unit_slope(d: Values, kept: Values, s: Values, new: Values, p: Values) -> Slopes:
-    return (d[0] * tanh_slope(new[0]),), (), (zero(d[0]),), ()
+def tanh_backward(grad: Values, saved: Values, state: Values, new: Values, parameters: Values) -> StepGrads:
+    return StepGrads(gates=(grad[0] * tanh_slope(new[0]),), recurrent=(), state=(zero(grad[0]),), parameters=())
 
 
-def relu_unit(x: Values, u: Values, s: Values, p: Values) -> tuple[Values, Values]:
-    return (relu(x[0]),), ()
+def relu_forward(gates: Values, recurrent: Values, state: Values, parameters: Values) -> Step:
+    return Step(state=(relu(gates[0]),), saved=())
 
 
-def relu_unit_slope(d: Values, kept: Values, s: Values, new: Values, p: Values) -> Slopes:
-    return (d[0] * relu_slope(new[0]),), (), (zero(d[0]),), ()
+def relu_backward(grad: Values, saved: Values, state: Values, new: Values, parameters: Values) -> StepGrads:
+    return StepGrads(gates=(grad[0] * relu_slope(new[0]),), recurrent=(), state=(zero(grad[0]),), parameters=())
 
 
-TANH = Pointwise(forward=tanh_unit, backward=tanh_unit_slope, gates=1, kept=0)
-RELU = Pointwise(forward=relu_unit, backward=relu_unit_slope, gates=1, kept=0)
+TANH = Pointwise(forward=tanh_forward, backward=tanh_backward, gates=1, saved=0)
+RELU = Pointwise(forward=relu_forward, backward=relu_backward, gates=1, saved=0)
 
 
 @dataclasses.dataclass(kw_only=True, eq=False, repr=False)

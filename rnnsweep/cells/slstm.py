@@ -11,10 +11,7 @@ from torch.nn import functional as F
 
 from rnnsweep.cells.base import Layer, RecurrentCell, RecurrentInit, head_size
 from rnnsweep.dropout import Zoneout
-from rnnsweep.kernels.pointwise import (
-    Pointwise,
-    Slopes,
-    Values,
+from rnnsweep.kernels.functions import (
     at_least,
     complement,
     exp,
@@ -26,23 +23,24 @@ from rnnsweep.kernels.pointwise import (
     tanh_slope,
     zero,
 )
+from rnnsweep.kernels.pointwise import Pointwise, Step, StepGrads, Values
 from rnnsweep.types import Count, State
 
 
-def unit(x: Values, u: Values, s: Values, p: Values) -> tuple[Values, Values]:
+def forward(gates: Values, recurrent: Values, state: Values, parameters: Values) -> Step:
     """A unit's step with the sigmoid forget gate, as in the class below."""
-    (x_i, x_f, x_z, x_o), (_, c, n, m) = x, s
+    (x_i, x_f, x_z, x_o), (_, c, n, m) = gates, state
     log_f = log_sigmoid(x_f) + m
     m = larger(log_f, x_i)
     forget, write = exp(log_f - m), exp(x_i - m)
     z, o = tanh(x_z), sigmoid(x_o)
     c = forget * c + write * z
     n = forget * n + write
-    return (o * c / n, c, n, m), (forget, write, z, o, complement(sigmoid(x_f)))
+    return Step(state=(o * c / n, c, n, m), saved=(forget, write, z, o, complement(sigmoid(x_f))))
 
 
-def unit_slope(d: Values, kept: Values, s: Values, new: Values, p: Values) -> Slopes:
-    (d_h, d_c, d_n, d_m), (forget, write, z, o, slope_f), (_, c, n, _) = d, kept, s
+def backward(grad: Values, saved: Values, state: Values, new: Values, parameters: Values) -> StepGrads:
+    (d_h, d_c, d_n, d_m), (forget, write, z, o, slope_f), (_, c, n, _) = grad, saved, state
     ratio = new[1] / new[2]
     d_ratio = d_h * o / new[2]
     d_c, d_n = d_c + d_ratio, d_n - d_ratio * ratio
@@ -51,10 +49,11 @@ def unit_slope(d: Values, kept: Values, s: Values, new: Values, p: Values) -> Sl
     first = at_least(forget, write)  # the larger one is m, and its factor 1
     d_f, d_i = d_forget + first * d_m, d_write + complement(first) * d_m
     d_z, d_o = d_c * write * tanh_slope(z), d_h * ratio * sigmoid_slope(o)
-    return (d_i, d_f * slope_f, d_z, d_o), (), (zero(d_h), d_c * forget, d_n * forget, d_f), ()
+    d_gates, d_state = (d_i, d_f * slope_f, d_z, d_o), (zero(d_h), d_c * forget, d_n * forget, d_f)
+    return StepGrads(gates=d_gates, recurrent=(), state=d_state, parameters=())
 
 
-POINTWISE = Pointwise(forward=unit, backward=unit_slope, gates=4, leaves=4, kept=5)
+POINTWISE = Pointwise(forward=forward, backward=backward, gates=4, leaves=4, saved=5)
 
 
 class HeadLayer(Layer):

@@ -22,8 +22,8 @@ def linear(x: Float[Tensor, "*batch in"], weight: Float[Tensor, "out in"], bias:
 
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor]:
-    turned = _lies_time_first(x)
-    x = x.transpose(1, 2) if turned else x
+    time_first = _lies_time_first(x)
+    x = x.transpose(1, 2) if time_first else x
     flat = x.flatten(1, -2)  # (member, rows, in)
     if _compiled(x):
         out = _Affine.apply(flat, weight, bias)  # type: ignore[no-untyped-call]
@@ -32,7 +32,7 @@ def _linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor]:
     else:
         out = torch.baddbmm(bias[:, None], flat, weight.mT)
     out = out.view(*x.shape[:-1], -1)
-    return (out.transpose(1, 2) if turned else out,)
+    return (out.transpose(1, 2) if time_first else out,)
 
 
 class Linear(nn.Linear):
@@ -75,11 +75,11 @@ def mean_cross_entropy(scores: Float[Tensor, "*batch classes"], targets: Int[Ten
 
 
 def _cross_entropy(scores: Tensor, targets: Tensor) -> tuple[Tensor]:
-    turned = _lies_time_first(scores)
-    scores, targets = (scores.transpose(1, 2), targets.transpose(1, 2)) if turned else (scores, targets)
+    time_first = _lies_time_first(scores)
+    scores, targets = (scores.transpose(1, 2), targets.transpose(1, 2)) if time_first else (scores, targets)
     each = F.cross_entropy(scores.reshape(-1, scores.shape[-1]), targets.reshape(-1), reduction="none")
     each = each.view(targets.shape)
-    return (each.transpose(1, 2).contiguous() if turned else each,)
+    return (each.transpose(1, 2).contiguous() if time_first else each,)
 
 
 def attention(
@@ -134,7 +134,7 @@ class _Affine(torch.autograd.Function):
         before, after = [_array(t) for t in (dy, x, weight)], [_array(t) for t in (dx, dweight, dbias)]
         wanted = bool(ctx.needs_input_grad[0])
         with blas.one_thread():
-            rows.AFFINE_SLOPES(blas.address(x.dtype == torch.float64), *before, wanted, *after)
+            rows.AFFINE_BACK(blas.address(x.dtype == torch.float64), *before, wanted, *after)
         return dx if wanted else None, dweight, dbias if ctx.biased else None
 
 

@@ -1,30 +1,35 @@
-"""A recurrent layer as one call over (member, time, batch), with gradients: compiled from a cell's `Pointwise`.
+"""A recurrent layer as one operation of torch over (member, time, batch), compiled from the cell's `Pointwise`.
 
-Compiled once for each cell and precision, kept on disk by Numba (beside `sequence.py`, or in NUMBA_CACHE_DIR), and
-shared by all processes. A member's arithmetic is the same whatever stands beside it: under torch.vmap the member
-axis goes into the kernel, so that a run alone and in a stack agree bit for bit.
+It is compiled once for each cell and precision, and kept on disk by Numba (beside `sequence.py`, or in
+NUMBA_CACHE_DIR) for all processes. Under torch.vmap the kernel takes the member axis, and computes each member as if it
+were alone. So a run has the same numbers alone and in a stack, bit for bit.
 """
 
-import dataclasses
 import functools
 import importlib.util
-import inspect
-import threading
-import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from rnnsweep.kernels import blas, threads
-from rnnsweep.kernels.cache import locked
+from rnnsweep.kernels import blas
 from rnnsweep.kernels.members import in_stack, over_members
-from rnnsweep.kernels.pointwise import Normalised, Pointwise
+from rnnsweep.kernels.program import Unit, program
+from rnnsweep.kernels.stages import Scratch, Size, work_off
+from rnnsweep.kernels.structures import (
+    BackwardScratch,
+    ForwardScratch,
+    Grads,
+    History,
+    Inputs,
+    OutputGrads,
+    Part,
+    Weights,
+)
 from rnnsweep.types import State
 
 PRECISIONS = (torch.float32, torch.float64)
-Unit = Pointwise | Normalised
 
 
 @functools.cache
@@ -34,17 +39,25 @@ def available() -> bool:
 
 
 def serves(x: Tensor) -> bool:
-    """Whether the kernel can run where `x` is, in its precision."""
+    """Whether the kernel can run on the device of `x` and in its precision."""
     return x.device.type == "cpu" and x.dtype in PRECISIONS and available()
 
 
 def layer(
     cell: Unit, x: Tensor, state: State, weights: Sequence[Tensor | None], units: Sequence[Tensor]
 ) -> tuple[Tensor, State]:
-    """The outputs (batch, time, hidden) and the last state of one layer.
+    """Runs one layer.
 
-    `weights` are those of torch.gru, None for a bias or, in a cell without a product, a recurrent matrix that is
-    not there; `units` the vectors of one number a unit.
+    Args:
+        cell: the mathematics of one unit.
+        x: the inputs (batch, time, in).
+        state: the state before the first step, each tensor (batch, hidden).
+        weights: weight_ih, weight_hh, bias_ih and bias_hh as torch.gru takes them. None for a bias that is not there,
+            and for weight_hh in a cell without a product.
+        units: the parameters that have one number for each unit, each (hidden,).
+
+    Returns:
+        The outputs (batch, time, hidden) and the last state.
     """
     tensors = (x, *weights, *units, *state)
     if in_stack(*tensors):
@@ -54,78 +67,11 @@ def layer(
     return y, tuple(leaves)
 
 
-# Compiled code ---------------------------------------------------------------------------------------------------
-
-
-@dataclasses.dataclass(frozen=True)
-class Program:
-    """The compiled functions of `sequence`, for one cell and precision."""
-
-    blas: int
-    advance: Callable[..., None]
-    retreat: Callable[..., None]
-
-
-@functools.cache
-def program(cell: Unit, double: bool) -> Program:
-    """Compiles what no process of this user has compiled before; one at a time, so that workers share the work."""
-    from numba import boolean, int64, njit, types
-    from numba import float32 as f32
-    from numba import float64 as f64
-
-    from rnnsweep.kernels import jit
-
-    number = f64 if double else f32
-    array, matrix = types.Array(number, 3, "C"), types.Array(number, 2, "C")
-    part = (int64,) * 4
-    advance = (int64, array, boolean, *[array] * 7, *[matrix] * 3, int64, *part)
-    retreat = (int64, array, boolean, *[array] * 7, *[matrix] * 3, int64, array, boolean, array, matrix)
-    retreat += (*[array] * 3, *[matrix] * 2, *part, int64)
-    with locked("compile"):
-        options = {"cache": True, **jit.OPTIONS}
-        functions = _specialised(cell)
-        return Program(
-            blas.address(double),
-            njit(types.void(*advance), **options)(functions["advance"]),
-            njit(types.void(*retreat), **options)(functions["retreat"]),
-        )
-
-
-def _specialised(cell: Unit) -> dict[str, Callable[..., None]]:
-    """Copies of the cell's templates in which the names of the cell's numbers and functions mean this cell's.
-
-    Numba knows compiled code by a function's name and bytes, so the name says what else the code depends on.
-    """
-    from numba.extending import register_jitable
-
-    from rnnsweep.kernels import jit, normalised, sequence
-
-    templates = normalised if isinstance(cell, Normalised) else sequence
-    own = {name: inspect.unwrap(value) for name, value in vars(cell).items() if callable(value)}
-    numbers = cell.numbers()
-    held = [place.cell_contents for function in own.values() for place in function.__closure__ or ()]
-    says = repr([sorted(numbers.items()), [function.__name__ for function in own.values()], held])
-    first, *_ = own.values()
-    name = f"{first.__name__}_{jit.digest(*(f.__code__.co_filename for f in own.values()), text=says)}"
-    for function in own.values():
-        register_jitable(**jit.SCALAR)(function)
-    names: dict[str, Any] = vars(templates) | numbers | own
-    for part in (*templates.PARTS, "advance", "retreat"):
-        template = inspect.unwrap(getattr(templates, part))
-        copy = types.FunctionType(template.__code__, names, part)
-        copy.__module__ = templates.__name__
-        copy.__qualname__ = f"{part}_{name}"
-        names[part] = jit.compiled(copy) if part in templates.PARTS else copy
-    return {part: names[part] for part in ("advance", "retreat")}
-
-
-# One layer with gradients ----------------------------------------------------------------------------------------
-#
-# A small layer's call is bound by the Python around the kernel, so there is no more of it here than must be.
-
-
 class _Layer(torch.autograd.Function):
-    """The layer on tensors that lead with the member axis, or that are `alone` and lack it, and its derivative."""
+    """The layer and its derivative. The tensors have a leading member axis, or lack it where the model is `alone`.
+
+    The time of a small layer's call goes mostly to the Python around the kernel, so there is little of it here.
+    """
 
     @staticmethod
     def forward(ctx: Any, cell: Unit, alone: bool, *tensors: Tensor | None) -> tuple[Tensor, ...]:
@@ -133,191 +79,117 @@ class _Layer(torch.autograd.Function):
         x, weight_ih, weight_hh, bias_ih, bias_hh, *more = lead
         units, state = more[: cell.parameters], more[cell.parameters :]
         members, batch, time, width = x.shape
-        hidden, code = state[0].shape[2], program(cell, x.dtype == torch.float64)
-        size = Size(batch, time, width, hidden)
-        rows, nothing = time * batch, x.new_empty(members, 0, 0)
-        x, batch_first = _rows(x)
-        fed = x.new_empty(members, rows + batch, cell.feeds * hidden)
-        own = x.new_empty(members, rows + batch, (cell.leaves - cell.feeds) * hidden)
-        kept = x.new_empty(members, rows, cell.keeps(hidden))
-        past = fed.numpy(), own.numpy()
-        for leaf, place in zip(state, _leaves(*past, slice(batch), hidden), strict=True):
-            place[:] = leaf.numpy()
+        size = Size(batch, time, width, state[0].shape[2])
+        ctx.cell, ctx.alone, ctx.size, ctx.biased = cell, alone, size, (bias_ih is not None, bias_hh is not None)
+        x, ctx.batch_first = _rows(x)
+        nothing = x.new_empty(members, 0, 0)
         vectors = torch.cat(units, 1)[:, None] if units else nothing
-        matrices = weight_ih.mT, nothing if weight_hh is None else weight_hh.mT
-        biases = (x.new_zeros(members, cell.gates * hidden) if bias is None else bias for bias in (bias_ih, bias_hh))
-        arrays = (_array(tensor) for tensor in (*matrices, _biases(cell, *biases), vectors))
-        before = (code.blas, x.numpy(), batch_first, *arrays, *past, kept.numpy())
-
-        def bind(room: Room) -> Callable[..., None]:
-            turned, gates = room.take(0, rows, width), room.take(1, rows, cell.gates * hidden)
-            share = room.take(2, batch, cell.gates * hidden)
-            return lambda stage, *part: code.advance(*before, turned, gates, share, stage, *part[:4])
-
-        _work_off(members, x.dtype, bind, size.forward)
-        ctx.cell, ctx.alone, ctx.size, ctx.batch_first = cell, alone, size, batch_first
-        ctx.biased = bias_ih is not None, bias_hh is not None
-        ctx.save_for_backward(x, fed, own, kept, weight_ih, weight_hh, vectors)
-        y = fed.view(members, time + 1, batch, -1)[:, 1:, :, :hidden].transpose(1, 2)
-        last = (torch.from_numpy(leaf.copy()) for leaf in _leaves(*past, slice(rows, None), hidden))
+        biases = (b if b is not None else x.new_zeros(members, cell.gates * size.hidden) for b in (bias_ih, bias_hh))
+        recurrent = nothing if weight_hh is None else weight_hh.mT.contiguous()
+        weights = Weights(weight_ih.mT.contiguous(), recurrent, _biases(cell, *biases), vectors)
+        history, last = _advance(cell, size, Inputs(x, ctx.batch_first), weights, state)
+        ctx.save_for_backward(x, *history, weight_ih, weight_hh, vectors)
+        y = history.fed.view(members, time + 1, batch, -1)[:, 1:, :, : size.hidden].transpose(1, 2)
         return tuple(t[0] for t in (y, *last)) if alone else (y, *last)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         dy, *dlast = (grad.unsqueeze(0) for grad in grads) if ctx.alone else grads
-        x, fed, own, kept, weight_ih, weight_hh, units = ctx.saved_tensors
+        x, fed, unfed, saved, weight_ih, weight_hh, units = ctx.saved_tensors
         cell, size, members = ctx.cell, ctx.size, len(x)
-        rows, hidden = size.time * size.batch, size.hidden
-        code, nothing = program(cell, x.dtype == torch.float64), x.new_empty(members, 0, 0)
         dy, dy_batch_first = _rows(dy)
-        dstate = torch.cat(dlast, 2)
-        dunits = x.new_zeros(members, size.pieces, cell.parameters * hidden)
-        recurrent = nothing if weight_hh is None else weight_hh
-        dx = x.new_empty(members, rows, size.width) if ctx.needs_input_grad[2] else nothing
-        dweight_ih, dweight_hh = (x.new_empty(weight.shape) for weight in (weight_ih, recurrent))
-        dbias_ih, dbias_hh = (x.new_empty(members, cell.gates * hidden) for _ in range(2))
-        past = dstate.numpy(), dunits.numpy(), fed.numpy(), own.numpy(), kept.numpy()
-        before = (code.blas, dy.numpy(), dy_batch_first, *past, _array(recurrent), _array(units))
-        inputs = x.numpy(), ctx.batch_first, _array(weight_ih)
-        after = [tensor.numpy() for tensor in (dx, dweight_ih, dweight_hh, dbias_ih, dbias_hh)]
-
-        def bind(room: Room) -> Callable[..., None]:
-            turned, dgates = room.take(0, rows, size.width), room.take(1, rows, cell.gates * hidden)
-            dapart, dinner = room.take(2, rows, cell.apart * hidden), room.take(3, size.batch, cell.between * hidden)
-            given = (*before, dgates, dapart, dinner)
-            return lambda stage, *part: code.retreat(*given, stage, *inputs, turned, *after, *part)
-
-        _work_off(members, kept.dtype, bind, size.backward)
+        above = OutputGrads(dy, dy_batch_first, torch.cat(dlast, 2))
+        nothing = x.new_empty(members, 0, 0)
+        recurrent = nothing if weight_hh is None else weight_hh.contiguous()
+        weights = Weights(weight_ih.contiguous(), recurrent, nothing, units)
+        wanted = ctx.needs_input_grad[2]
+        ours = Grads(
+            x.new_empty(members, size.time * size.batch if wanted else 0, size.width),
+            x.new_empty(weight_ih.shape),
+            x.new_empty(recurrent.shape),
+            x.new_empty(members, cell.gates * size.hidden),
+            x.new_empty(members, cell.gates * size.hidden),
+            x.new_zeros(members, size.pieces, cell.parameters * size.hidden),
+        )
+        _retreat(cell, size, Inputs(x, ctx.batch_first), weights, History(fed, unfed, saved), above, ours)
         results = [
-            dx.view(members, size.time, size.batch, -1).transpose(1, 2) if dx is not nothing else None,
-            dweight_ih,
-            dweight_hh if weight_hh is not None else None,
-            *(grad if there else None for grad, there in zip((dbias_ih, dbias_hh), ctx.biased, strict=True)),
+            ours.x.view(members, size.time, size.batch, -1).transpose(1, 2) if wanted else None,
+            ours.weight_ih,
+            None if weight_hh is None else ours.weight_hh,
+            *(grad if there else None for grad, there in zip((ours.bias_ih, ours.bias_hh), ctx.biased, strict=True)),
         ]
         if cell.parameters:  # one piece after another: the same order in every stack
-            results += functools.reduce(torch.add, dunits.unbind(1)).split(hidden, 1)
-        results += [dstate[:, :, start : start + hidden] for start in range(0, dstate.shape[2], hidden)]
+            results += functools.reduce(torch.add, ours.units.unbind(1)).split(size.hidden, 1)
+        results += above.state.split(size.hidden, 2)
         return None, None, *(t[0] if t is not None and ctx.alone else t for t in results)
 
 
-def _array(tensor: Tensor) -> Any:
-    return tensor.contiguous().numpy()
+def _advance(
+    cell: Unit, size: Size, inputs: Inputs, weights: Weights, state: Sequence[Tensor]
+) -> tuple[History, list[Tensor]]:
+    """Runs the compiled `advance`; also returns the last state."""
+    members, rows, hidden = len(inputs.x), size.time * size.batch, size.hidden
+    dtype, code = inputs.x.dtype, program(cell, inputs.x.dtype == torch.float64)
+    widths = cell.feeds * hidden, (cell.leaves - cell.feeds) * hidden
+    fed, unfed = (inputs.x.new_empty(members, rows + size.batch, width) for width in widths)
+    history = History(fed, unfed, inputs.x.new_empty(members, rows, cell.saved_columns(hidden)))
+    past = _arrays(history)
+    for leaf, place in zip(state, _leaves(past, slice(size.batch), hidden), strict=True):
+        place[:] = leaf.numpy()
+    arguments = code.blas, _arrays(inputs), _arrays(weights), past
+
+    def bind(scratch: Scratch) -> Callable[..., None]:
+        wide = cell.gates * hidden
+        gates, share = scratch.take(1, rows, wide), scratch.take(2, size.batch, wide)
+        room = ForwardScratch(scratch.take(0, rows, size.width), gates, share)
+        return lambda *part: code.advance(*arguments, room, Part(*part))
+
+    work_off(members, dtype, bind, size.forward)
+    return history, [torch.from_numpy(leaf.copy()) for leaf in _leaves(past, slice(rows, None), hidden)]
+
+
+def _retreat(
+    cell: Unit, size: Size, inputs: Inputs, weights: Weights, history: History, above: OutputGrads, ours: Grads
+) -> None:
+    """Runs the compiled `retreat`, which fills `ours` and `above.state`."""
+    rows, hidden, code = size.time * size.batch, size.hidden, program(cell, inputs.x.dtype == torch.float64)
+    arguments = code.blas, *map(_arrays, (inputs, weights, history, above, ours))
+
+    def bind(scratch: Scratch) -> Callable[..., None]:
+        gates, apart = scratch.take(1, rows, cell.gates * hidden), scratch.take(2, rows, cell.apart * hidden)
+        inner = scratch.take(3, size.batch, cell.between * hidden)
+        room = BackwardScratch(scratch.take(0, rows, size.width), gates, apart, inner)
+        return lambda *part: code.retreat(*arguments, room, Part(*part))
+
+    work_off(len(inputs.x), inputs.x.dtype, bind, size.backward)
+
+
+def _arrays(structure: Any) -> Any:
+    """The structure with NumPy arrays for its tensors, which are contiguous."""
+    return structure._make([t if type(t) is bool else t.numpy() for t in structure])
 
 
 def _rows(x: Tensor) -> tuple[Tensor, bool]:
-    """(member, batch, time, features) as (member, rows, features), and whether the rows are in that order.
+    """(member, batch, time, features) as (member, rows, features), and whether a row follows its sequence's last step.
 
-    What comes from a layer lies in memory with time before batch, and is taken as it is. A member's own layout decides,
-    not the stack's: whose rows are summed in another order has other last digits.
+    A layer's outputs lie in memory with time before batch, and are taken so. Each member's own layout decides, not the
+    stack's: the order of the rows is the order of sums over them, and so the last digits.
     """
     if x[0].transpose(0, 1).is_contiguous():
         return x.transpose(1, 2).flatten(1, 2).contiguous(), False
     return x.contiguous().flatten(1, 2), True
 
 
-def _leaves(fed: Any, own: Any, rows: slice, hidden: int) -> list[Any]:
-    """The leaves of the state in some rows, each (member, rows, hidden)."""
-    return [part[:, rows, at : at + hidden] for part in (fed, own) for at in range(0, part.shape[2], hidden)]
+def _leaves(past: History, rows: slice, hidden: int) -> list[Any]:
+    """The leaves of the state in some rows, (member, rows, hidden)."""
+    both = past.fed, past.unfed
+    return [part[:, rows, at : at + hidden] for part in both for at in range(0, part.shape[2], hidden)]
 
 
 def _biases(cell: Unit, bias_ih: Tensor, bias_hh: Tensor) -> Tensor:
-    """(member, 1, (gates + apart) hidden): what is added to the gates, then to the shares that are apart."""
+    """(member, 1, (gates + apart) hidden): what is added to the gates, then what is added to the shares apart."""
     if not cell.apart:
         return (bias_ih + bias_hh)[:, None]
     summed = bias_ih.shape[1] // cell.gates * (cell.gates - cell.apart)
     both = bias_ih[:, :summed] + bias_hh[:, :summed]
     return torch.cat([both, bias_ih[:, summed:], bias_hh[:, summed:]], 1)[:, None]
-
-
-# Threads and memory ----------------------------------------------------------------------------------------------
-
-SHARED_WORK = 2**18  # numbers of a member's outputs from which threads may share its work
-ROWS, MOST = 16, 8  # of a batch in a piece at least, and pieces at most
-
-Piece = tuple[int, int, int]
-"""The first row, the one after the last, and the number of the piece."""
-Stages = list[tuple[int, list[Piece]]]
-"""What the compiled functions call a stage, and its pieces, which may be worked off side by side."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Size:
-    """Of one member's layer. It alone decides the pieces, so that the threads do not matter to the numbers."""
-
-    batch: int
-    time: int
-    width: int
-    hidden: int
-
-    @property
-    def pieces(self) -> int:
-        """Of the steps of a sequence."""
-        big = self.batch * self.time * self.hidden >= SHARED_WORK
-        return max(1, min(MOST, self.batch // ROWS)) if big else 1
-
-    @property
-    def forward(self) -> Stages:
-        """The products of all steps' inputs, then the steps; a small layer's in one go."""
-        if self.pieces == 1:
-            return [(0, [(0, self.batch, 0)])]
-        return [(1, self._pieces(self.batch * self.time)), (2, self._pieces(self.batch))]
-
-    @property
-    def backward(self) -> Stages:
-        """The steps, what needs them all, then three products over all steps; a small layer's in one go."""
-        if self.pieces == 1:
-            return [(0, [(0, self.batch, 0)])]
-        products = [(0, self.batch, number) for number in range(3)]
-        return [(1, self._pieces(self.batch)), (2, [(0, self.batch, 0)]), (3, products)]
-
-    def _pieces(self, rows: int) -> list[Piece]:
-        count = self.pieces
-        return [(rows * i // count, rows * (i + 1) // count, i) for i in range(count)]
-
-
-class Room:
-    """Memory for numbers that do not outlive a member: the same again as long as the size is."""
-
-    def __init__(self, dtype: torch.dtype):
-        self.dtype = dtype
-        self.taken: dict[int, Tensor] = {}
-
-    def take(self, number: int, rows: int, width: int) -> Any:
-        if number not in self.taken or self.taken[number].shape != (rows, width):
-            self.taken[number] = torch.empty(rows, width, dtype=self.dtype)
-        return self.taken[number].numpy()
-
-
-_thread = threading.local()
-
-
-def _room(dtype: torch.dtype) -> Room:
-    """The calling thread's own."""
-    rooms: dict[torch.dtype, Room] = _thread.__dict__.setdefault("rooms", {})
-    return rooms.setdefault(dtype, Room(dtype))
-
-
-def _work_off(members: int, dtype: torch.dtype, bind: Callable[[Room], Callable[..., None]], stages: Stages) -> None:
-    """Calls bind(room)(stage, first member, last, first row, last, piece) until all is done.
-
-    Threads share the members; where these are fewer and big, the pieces of one member after the other.
-    """
-    many = threads.count()
-    if many == 1 and len(stages) == 1:
-        ((stage, (piece,)),) = stages
-        with blas.one_thread():
-            bind(_room(dtype))(stage, 0, members, *piece)
-    elif members >= many or len(stages) == 1:
-
-        def whole(member: int) -> None:
-            run = bind(_room(dtype))
-            for stage, pieces in stages:
-                for piece in pieces:
-                    run(stage, member, member + 1, *piece)
-
-        threads.work_off(functools.partial(whole, member) for member in range(members))
-    else:
-        run = bind(_room(dtype))
-        for member in range(members):
-            for stage, pieces in stages:
-                threads.work_off(functools.partial(run, stage, member, member + 1, *piece) for piece in pieces)

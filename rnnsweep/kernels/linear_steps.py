@@ -1,19 +1,18 @@
 """Compiled: h_t = a_t h_{t-1} + b_t from the first step to the last, and its derivative.
 
-a, b, h (row, time, width), first (row, width); all C-contiguous. Each number of `width` goes its own way, so that the
-work may be split among threads at will: `begin` and `end` are of the rows, `left` and `right` of the width.
+a, b, h (row, time, width), first (row, width); all C-contiguous. Columns do not
+interact, so threads may share the work at will: rows begin..end, columns left..right.
 """
 
-import inspect
 from typing import Any
 
-from numba import float32, float64, int64, njit, types, void
+from numba import int64
 
 from rnnsweep.kernels.cache import locked
-from rnnsweep.kernels.jit import OPTIONS, digest
+from rnnsweep.kernels.jit import in_both_precisions, matrix
 
 
-def advance(a, b, first, h, begin, end, left, right):  # type: ignore[no-untyped-def]
+def advance(a, b, first, h, begin, end, left, right):
     """Fills h."""
     for row in range(begin, end):
         for j in range(left, right):
@@ -23,7 +22,7 @@ def advance(a, b, first, h, begin, end, left, right):  # type: ignore[no-untyped
                 h[row, t, j] = a[row, t, j] * h[row, t - 1, j] + b[row, t, j]
 
 
-def retreat(a, first, h, dh, da, db, dfirst, begin, end, left, right):  # type: ignore[no-untyped-def]
+def retreat(a, first, h, dh, da, db, dfirst, begin, end, left, right):
     """The gradients of a, b and first from dh, which reaches each h otherwise than through the next."""
     last = h.shape[1] - 1
     for row in range(begin, end):
@@ -39,16 +38,14 @@ def retreat(a, first, h, dh, da, db, dfirst, begin, end, left, right):  # type: 
             dfirst[row, j] = db[row, 0, j] * a[row, 0, j]
 
 
-def _compiled(function: Any, *dimensions: int) -> Any:
-    """In both precisions, for arrays of these dimensions and four whole numbers."""
-    plain = inspect.unwrap(function)
-    plain.__qualname__ = f"{plain.__name__}_{digest(__file__)}"
-    signatures = [
-        void(*(types.Array(number, count, "C") for count in dimensions), *[int64] * 4) for number in (float32, float64)
-    ]
-    return njit(signatures, cache=True, **OPTIONS)(plain)
+def _of_advance(number: Any) -> list[Any]:
+    return [*(matrix(number, dimensions) for dimensions in (3, 3, 2, 3)), *[int64] * 4]
+
+
+def _of_retreat(number: Any) -> list[Any]:
+    return [*(matrix(number, dimensions) for dimensions in (3, 2, 3, 3, 3, 3, 2)), *[int64] * 4]
 
 
 with locked("compile"):
-    ADVANCE = _compiled(advance, 3, 3, 2, 3)
-    RETREAT = _compiled(retreat, 3, 2, 3, 3, 3, 3, 2)
+    ADVANCE = in_both_precisions(advance, __file__, _of_advance)
+    RETREAT = in_both_precisions(retreat, __file__, _of_retreat)

@@ -3,37 +3,40 @@
 x (member, rows, in), weight (member, out, in), bias (member, out), y (member, rows, out); all C-contiguous
 """
 
-import inspect
 from typing import Any
 
-from numba import boolean, float32, float64, int64, njit, types, void
+from numba import boolean, int64
 
 from rnnsweep.kernels.cache import locked
-from rnnsweep.kernels.jit import OPTIONS, digest, product
-from rnnsweep.kernels.sequence import total
+from rnnsweep.kernels.intrinsics import product
+from rnnsweep.kernels.jit import in_both_precisions, matrix
+from rnnsweep.kernels.sequence_back import total
+from rnnsweep.kernels.structures import Block
 
 
-def affine(blas, x, weight, bias, y):  # type: ignore[no-untyped-def]
+def affine(blas, x, weight, bias, y):
     """y = x weight + bias; weight (member, in, out)."""
     for m in range(len(x)):
         out = y[m]
         for row in range(len(out)):
             for j in range(out.shape[1]):
                 out[row, j] = bias[m, j]
-        product(blas, x[m], 0, 0, False, weight[m], 0, 0, x.shape[1], x.shape[2], out.shape[1], out, 0, 0, True)
+        size = (x.shape[1], x.shape[2], out.shape[1])
+        product(blas, Block(x[m], 0, 0), Block(weight[m], 0, 0), Block(out, 0, 0), size, False, True)
 
 
-def affine_slopes(blas, dy, x, weight, wanted, dx, dweight, dbias):  # type: ignore[no-untyped-def]
+def affine_back(blas, dy, x, weight, wanted, dx, dweight, dbias):
     """The gradients of `affine`'s arguments; that of x only where it is `wanted`. weight (member, out, in)."""
     for m in range(len(x)):
         rows, inner, columns = x.shape[1], x.shape[2], dy.shape[2]
-        product(blas, dy[m], 0, 0, True, x[m], 0, 0, columns, rows, inner, dweight[m], 0, 0, False)
+        grad = Block(dy[m], 0, 0)
+        product(blas, grad, Block(x[m], 0, 0), Block(dweight[m], 0, 0), (columns, rows, inner), True, False)
         if wanted:
-            product(blas, dy[m], 0, 0, False, weight[m], 0, 0, rows, columns, inner, dx[m], 0, 0, False)
+            product(blas, grad, Block(weight[m], 0, 0), Block(dx[m], 0, 0), (rows, columns, inner), False, False)
         total(dy[m], 64, dbias[m])
 
 
-def scatter(tokens, dy, dweight):  # type: ignore[no-untyped-def]
+def scatter(tokens, dy, dweight):
     """dweight[member, token] += dy[member, row] for the token of each row; tokens (member, rows)."""
     for m in range(len(dy)):
         for row in range(dy.shape[1]):
@@ -42,26 +45,21 @@ def scatter(tokens, dy, dweight):  # type: ignore[no-untyped-def]
                 dweight[m, token, j] += dy[m, row, j]
 
 
-def _compiled(function: Any, *arguments: Any) -> Any:
-    """In both precisions; what of `arguments` depends on the precision is a function of it."""
-    plain = inspect.unwrap(function)
-    plain.__qualname__ = f"{plain.__name__}_{digest(__file__)}"
-    signatures = [
-        void(*(argument(number) if inspect.isfunction(argument) else argument for argument in arguments))
-        for number in (float32, float64)
-    ]
-    return njit(signatures, cache=True, **OPTIONS)(plain)
+def _of_affine(number: Any) -> list[Any]:
+    stack = matrix(number, 3)
+    return [int64, stack, stack, matrix(number), stack]
 
 
-def _matrix(number: Any) -> Any:
-    return types.Array(number, 2, "C")
+def _of_affine_back(number: Any) -> list[Any]:
+    stack = matrix(number, 3)
+    return [int64, stack, stack, stack, boolean, stack, stack, matrix(number)]
 
 
-def _stack(number: Any) -> Any:
-    return types.Array(number, 3, "C")
+def _of_scatter(number: Any) -> list[Any]:
+    return [matrix(int64), matrix(number, 3), matrix(number, 3)]
 
 
 with locked("compile"):
-    AFFINE = _compiled(affine, int64, _stack, _stack, _matrix, _stack)
-    AFFINE_SLOPES = _compiled(affine_slopes, int64, _stack, _stack, _stack, boolean, _stack, _stack, _matrix)
-    SCATTER = _compiled(scatter, types.Array(int64, 2, "C"), _stack, _stack)
+    AFFINE = in_both_precisions(affine, __file__, _of_affine)
+    AFFINE_BACK = in_both_precisions(affine_back, __file__, _of_affine_back)
+    SCATTER = in_both_precisions(scatter, __file__, _of_scatter)

@@ -1,230 +1,134 @@
-"""One layer of any recurrent cell over (member, time, batch), forward and backward, compiled for one cell.
+"""One layer of a recurrent cell over (member, time, batch), forward: the templates that are compiled for each cell.
 
-The functions below are templates: `fused` compiles a copy of each for a cell, in which the names under
-"Of the cell" stand for its numbers and functions. Members are worked off one after another, each as if it were
-alone, through the same scratch memory, which so stays in the cache. Time comes before batch, so that a step is a
-block of rows:
+`program` compiles a copy of each template for a cell, in which the names below "Of the cell" are the cell's numbers and
+functions. `sequence_back` has the derivatives. The arrays are described in `structures`. Members are computed one after
+another, each as if it were alone, in the same scratch memory, which so stays in the processor's cache.
 
-    x, y    (member, time * batch, features), or with `batch_first` (member, batch * time, features)
-    fed     (member, (time + 1) * batch, K hidden)   the leaves that feed the product: first the initial state
-    own     (member, (time + 1) * batch, (L - K) hidden)   the other leaves
-    kept    (member, time * batch, (KEPT + EARLY + N) hidden)   what the derivative needs: of the step, of its first
-            half, and the vectors that the inner gates' products read
-    gates, dgates (time * batch, G hidden), dapart (time * batch, A hidden), share (batch, G hidden),
-    dinner (batch, N hidden), turned (time * batch, in): scratch
+`History.saved` has (SAVED + INNER_SAVED + INNER) hidden columns: what the step saves, what its first half saves, and
+the vectors that the inner gates' products read.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from rnnsweep.kernels.jit import added, barrier, compiled, load, product, store
+from rnnsweep.kernels.intrinsics import added, barrier, load, product, store
+from rnnsweep.kernels.jit import compiled, inlined
+from rnnsweep.kernels.structures import PROJECTION, WHOLE, Block, History, Weights
 
-# Of the cell: gates, those among them whose recurrent share is summed and is apart, that the product of the state
-# reaches, that an inner one does and all others, leaves, leaves that feed the product and that do not, parameters
-# of a unit, numbers kept of the step and of its first half; whether there is a product.
-G = S = A = R = N = B = L = K = Q = P = KEPT = EARLY = 1
+# Of the cell: see Pointwise.numbers.
+GATES = SUMMED = APART = REACHED = INNER = OUTER = LEAVES = FED = UNFED = PARAMETERS = SAVED = INNER_SAVED = 1
 PRODUCT = True
 forward: Callable[..., Any] = NotImplemented
-backward: Callable[..., Any] = NotImplemented
 inner_forward: Callable[..., Any] = NotImplemented
-inner_backward: Callable[..., Any] = NotImplemented
 
-PARTS = ("gather", "halfway", "halfway_back")  # that the two others call
-ALL = -1  # of gather's products
+PARTS = ("halfway", "recur", "step")  # the templates that `advance` calls, each after those that it calls itself
+
+
+@inlined
+def member_weights(weights, m):
+    """The weights of member m."""
+    return Weights(weights.inputs[m], weights.recurrent[m], weights.bias[m], weights.units[m])
+
+
+@inlined
+def member_history(history, m):
+    """The history of member m."""
+    return History(history.fed[m], history.unfed[m], history.saved[m])
 
 
 @compiled
-def turn(rows, batch, turned, begin, end):  # type: ignore[no-untyped-def]
-    """The rows of (batch, time) in the order of (time, batch): those that become begin..end."""
+def put_time_first(rows, batch, time_first, begin, end):
+    """Copies the rows of (batch, time) in the order of (time, batch): those that become begin..end."""
     time = len(rows) // batch
     for row in range(begin, end):
         t, b = row // batch, row % batch
         for j in range(rows.shape[1]):
-            turned[row, j] = rows[b * time + t, j]
+            time_first[row, j] = rows[b * time + t, j]
 
 
 @compiled
-def project(blas, x, batch_first, weight, batch, turned, gates, begin, end):  # type: ignore[no-untyped-def]
-    """gates = x weight, the inputs' share in rows begin..end of all steps, in one product; weight (in, G hidden)."""
-    rows, width, wide = end - begin, x.shape[1], gates.shape[1]
+def project(blas, x, batch_first, weight, scratch, begin, end):
+    """gates = x weight in rows begin..end of all steps, in one product; weight (in, gates hidden)."""
     if batch_first:
-        turn(x, batch, turned, begin, end)
-        product(blas, turned, begin, 0, False, weight, 0, 0, rows, width, wide, gates, begin, 0, False)
+        put_time_first(x, len(scratch.share), scratch.time_first, begin, end)
+    source = scratch.time_first if batch_first else x
+    size = (end - begin, x.shape[1], scratch.gates.shape[1])
+    product(blas, Block(source, begin, 0), Block(weight, 0, 0), Block(scratch.gates, begin, 0), size, False, False)
+
+
+def advance(blas, inputs, weights, history, scratch, part):
+    """Computes the steps of some members and rows of each batch; fills `history`.
+
+    Stages: WHOLE; PROJECTION alone, of rows begin..end of all steps; STEPS, after that.
+    """
+    rows, batch = len(scratch.gates), len(scratch.share)
+    for m in range(part.first, part.last):
+        weight, past = member_weights(weights, m), member_history(history, m)
+        if part.stage == WHOLE:
+            project(blas, inputs.x[m], inputs.batch_first, weight.inputs, scratch, 0, rows)
+        if part.stage == PROJECTION:
+            project(blas, inputs.x[m], inputs.batch_first, weight.inputs, scratch, part.begin, part.end)
+        for t in range(rows // batch if part.stage != PROJECTION else 0):
+            if PRODUCT:
+                recur(blas, weight, past, scratch, t * batch, part)
+            barrier()
+            if INNER:
+                halfway(blas, weight, past, scratch, t * batch, part)
+            step(weight, past, scratch, t * batch, part)
+            barrier()
+
+
+def recur(blas, weights, past, scratch, now, part):
+    """U h, added to the gates; into `share` where some gates take their share apart. `now` is the step's first row."""
+    begin, rows, hidden = part.begin, part.end - part.begin, past.fed.shape[1] // FED
+    state, matrix = Block(past.fed, now + begin, 0), Block(weights.recurrent, 0, 0)
+    if APART and not INNER:
+        size = (rows, FED * hidden, GATES * hidden)
+        product(blas, state, matrix, Block(scratch.share, begin, 0), size, False, False)
     else:
-        product(blas, x, begin, 0, False, weight, 0, 0, rows, width, wide, gates, begin, 0, False)
+        size = (rows, FED * hidden, REACHED * hidden)
+        product(blas, state, matrix, Block(scratch.gates, now + begin, 0), size, False, True)
 
 
-def advance(  # type: ignore[no-untyped-def]
-    blas, x, batch_first, weight_ih, weight_hh, bias, units, fed, own, kept, turned, gates, share, stage, first, last,
-    begin, end,
-):  # fmt: skip
-    """The steps of members first..last and of rows begin..end of each batch; fills fed, own and kept.
-
-    weight_ih (member, in, G hidden), weight_hh (member, K hidden, (R + N) hidden), bias (member, 1, (G + A) hidden),
-    units (member, 1, P hidden). stage 0: all of it; 1: the projection alone, of rows begin..end of all steps; 2:
-    without it.
-    """
-    batch, hidden = len(share), bias.shape[2] // (G + A)
-    rows, width, wide = end - begin, K * hidden, G * hidden
-    for m in range(first, last):
-        if stage == 0:
-            project(blas, x[m], batch_first, weight_ih[m], batch, turned, gates, 0, len(gates))
-        if stage == 1:
-            project(blas, x[m], batch_first, weight_ih[m], batch, turned, gates, begin, end)
-        f, o, k, w, c, p = fed[m], own[m], kept[m], weight_hh[m], bias[m], units[m]
-        for t in range(len(gates) // batch if stage != 1 else 0):
-            now, after = t * batch, (t + 1) * batch
-            if PRODUCT:
-                if A and not N:
-                    product(blas, f, now + begin, 0, False, w, 0, 0, rows, width, wide, share, begin, 0, False)
-                else:
-                    product(blas, f, now + begin, 0, False, w, 0, 0, rows, width, R * hidden, gates, now + begin, 0,
-                            True)  # fmt: skip
-            barrier()
-            if N:
-                halfway(blas, w, c, f, o, k, gates, share, now, begin, end)
-            for b in range(begin, end):
-                for j in range(hidden):
-                    before = added(load(gates, now + b, j, hidden, G), load(c, 0, j, hidden, G))
-                    apart = load(share, b, S * hidden + j, hidden, A)
-                    if A and not N:
-                        before = added(before, load(share, b, j, hidden, S))
-                    if A:
-                        apart = added(apart, load(c, 0, wide + j, hidden, A))
-                    s = load(f, now + b, j, hidden, K) + load(o, now + b, j, hidden, Q)
-                    new, keep = forward(before, apart, s, load(p, 0, j, hidden, P))
-                    store(f, after + b, j, hidden, new, 0, K, 0)
-                    store(o, after + b, j, hidden, new, K, Q, 8)
-                    store(k, now + b, j, hidden, keep, 0, KEPT, 16)
-            barrier()
-
-
-def halfway(blas, weight, bias, fed, own, kept, gates, share, now, begin, end):  # type: ignore[no-untyped-def]
-    """What the inner gates' products read, and these products: to the gates, or to `share` where they are apart."""
-    hidden, rows = fed.shape[1] // K, end - begin
-    for b in range(begin, end):
+def step(weights, past, scratch, now, part):
+    """The cell's function `forward` for each unit of one step."""
+    fed, unfed, saved, bias, units = past.fed, past.unfed, past.saved, weights.bias, weights.units
+    gates, share = scratch.gates, scratch.share
+    hidden, after = fed.shape[1] // FED, now + len(share)
+    for b in range(part.begin, part.end):
         for j in range(hidden):
-            before = added(load(gates, now + b, j, hidden, B), load(bias, 0, j, hidden, B))
-            s = load(fed, now + b, j, hidden, K) + load(own, now + b, j, hidden, Q)
-            read, keep = inner_forward(before, s)
-            store(kept, now + b, KEPT * hidden + j, hidden, keep, 0, EARLY, 0)
-            store(kept, now + b, (KEPT + EARLY) * hidden + j, hidden, read, 0, N, 8)
+            before = added(load(gates, now + b, j, hidden, GATES), load(bias, 0, j, hidden, GATES))
+            recurrent = load(share, b, SUMMED * hidden + j, hidden, APART)
+            if APART and not INNER:
+                before = added(before, load(share, b, j, hidden, SUMMED))
+            if APART:
+                recurrent = added(recurrent, load(bias, 0, GATES * hidden + j, hidden, APART))
+            state = load(fed, now + b, j, hidden, FED) + load(unfed, now + b, j, hidden, UNFED)
+            new = forward(before, recurrent, state, load(units, 0, j, hidden, PARAMETERS))
+            store(fed, after + b, j, hidden, new.state, 0, FED, 0)
+            store(unfed, after + b, j, hidden, new.state, FED, UNFED, 8)
+            store(saved, now + b, j, hidden, new.saved, 0, SAVED, 16)
+
+
+def halfway(blas, weights, past, scratch, now, part):
+    """The cell's function `inner_forward`, and the products that read its vectors: into the gates or into `share`."""
+    fed, unfed, saved, bias, gates = past.fed, past.unfed, past.saved, weights.bias, scratch.gates
+    begin, rows, hidden = part.begin, part.end - part.begin, fed.shape[1] // FED
+    for b in range(begin, part.end):
+        for j in range(hidden):
+            before = added(load(gates, now + b, j, hidden, OUTER), load(bias, 0, j, hidden, OUTER))
+            state = load(fed, now + b, j, hidden, FED) + load(unfed, now + b, j, hidden, UNFED)
+            half = inner_forward(before, state)
+            store(saved, now + b, SAVED * hidden + j, hidden, half.saved, 0, INNER_SAVED, 0)
+            store(saved, now + b, (SAVED + INNER_SAVED) * hidden + j, hidden, half.vectors, 0, INNER, 8)
     barrier()
-    for i in range(N):
-        at, gate, to = (KEPT + EARLY + i) * hidden, (B + i) * hidden, (R + i) * hidden
-        if A:
-            product(blas, kept, now + begin, at, False, weight, 0, to, rows, hidden, hidden, share, begin, gate, False)
+    for i in range(INNER):
+        vector = Block(saved, now + begin, (SAVED + INNER_SAVED + i) * hidden)
+        matrix, gate = Block(weights.recurrent, 0, (REACHED + i) * hidden), (OUTER + i) * hidden
+        if APART:
+            out = Block(scratch.share, begin, gate)
+            product(blas, vector, matrix, out, (rows, hidden, hidden), False, False)
         else:
-            product(blas, kept, now + begin, at, False, weight, 0, to, rows, hidden, hidden, gates, now + begin, gate,
-                    True)  # fmt: skip
+            out = Block(gates, now + begin, gate)
+            product(blas, vector, matrix, out, (rows, hidden, hidden), False, True)
     barrier()
-
-
-def retreat(  # type: ignore[no-untyped-def]
-    blas, dy, dy_batch_first, dstate, dunits, fed, own, kept, weight_hh, units, dgates, dapart, dinner, stage,
-    x, batch_first, weight_ih, turned, dx, dweight_ih, dweight_hh, dbias_ih, dbias_hh, first, last, begin, end, piece,
-):  # fmt: skip
-    """The derivatives of `advance`: from the last step to the first, then those of the weights and inputs.
-
-    dy (member, time * batch, hidden) reaches the outputs; dstate (member, batch, L hidden) the last state, and
-    becomes that of the initial one. dgates reaches the recurrent shares, dapart the inputs' share of the gates that
-    are apart; dunits (member, pieces, P hidden). weight_hh (member, (R + N) hidden, K hidden), weight_ih (member, G
-    hidden, in). stage 0: all of it; 1: the steps alone; 2: the inputs in the order of time; 3: one of the products
-    over all steps, `piece`, as in `gather`.
-    """
-    batch, hidden = dstate.shape[1], dstate.shape[2] // L
-    time = len(dgates) // batch
-    row_step, step = (time, 1) if dy_batch_first else (1, batch)
-    for m in range(first, last):
-        y, d, e = dy[m], dstate[m], dunits[m]
-        f, o, k, w, p = fed[m], own[m], kept[m], weight_hh[m], units[m]
-        for back in range(time if stage < 2 else 0):
-            t = time - 1 - back
-            now, after = t * batch, (t + 1) * batch
-            for b in range(begin, end):
-                for j in range(hidden):
-                    grads = added(load(d, b, j, hidden, L), load(y, b * row_step + t * step, j, hidden, 1))
-                    s = load(f, now + b, j, hidden, K) + load(o, now + b, j, hidden, Q)
-                    new = load(f, after + b, j, hidden, K) + load(o, after + b, j, hidden, Q)
-                    keep = load(k, now + b, j, hidden, KEPT)
-                    dx_, du, ds, dp = backward(grads, keep, s, new, load(p, 0, j, hidden, P))
-                    store(dgates, now + b, j, hidden, dx_, 0, S, 0)
-                    store(dgates, now + b, S * hidden + j, hidden, du, 0, A, 8)
-                    store(dapart, now + b, j, hidden, dx_, S, A, 16)
-                    store(d, b, j, hidden, ds, 0, L, 24)
-                    if P:
-                        store(e, piece, j, hidden, added(load(e, piece, j, hidden, P), dp), 0, P, 32)
-                barrier()
-            if N:
-                halfway_back(blas, w, f, o, k, d, dgates, dinner, now, begin, end)
-            if PRODUCT:
-                rows, wide, width = end - begin, R * hidden, K * hidden
-                product(blas, dgates, now + begin, 0, False, w, 0, 0, rows, wide, width, d, begin, 0, True)
-        if batch_first and (stage == 0 or stage == 2):
-            turn(x[m], batch, turned, 0, len(turned))
-        if stage == 0 or stage == 3:
-            gather(blas, dgates, dapart, turned if batch_first else x[m], f, k, weight_ih[m], batch, dx[m],
-                   dweight_ih[m], dweight_hh[m], dbias_ih[m], dbias_hh[m], piece if stage == 3 else ALL)  # fmt: skip
-
-
-def halfway_back(blas, weight, fed, own, kept, dstate, dgates, dinner, now, begin, end):  # type: ignore[no-untyped-def]
-    """The derivatives of `halfway`: from the inner gates to the others and the state."""
-    hidden, rows = fed.shape[1] // K, end - begin
-    for i in range(N):
-        gate, to = (B + i) * hidden, (R + i) * hidden
-        product(blas, dgates, now + begin, gate, False, weight, to, 0, rows, hidden, hidden, dinner, begin, i * hidden,
-                False)  # fmt: skip
-    barrier()
-    for b in range(begin, end):
-        for j in range(hidden):
-            s = load(fed, now + b, j, hidden, K) + load(own, now + b, j, hidden, Q)
-            keep = load(kept, now + b, KEPT * hidden + j, hidden, EARLY)
-            dx, ds = inner_backward(load(dinner, b, j, hidden, N), keep, s)
-            dx = added(load(dgates, now + b, j, hidden, B), dx)
-            store(dgates, now + b, j, hidden, dx, 0, B, 0)
-            store(dstate, b, j, hidden, added(load(dstate, b, j, hidden, L), ds), 0, L, 8)
-    barrier()
-
-
-def gather(  # type: ignore[no-untyped-def]
-    blas, dgates, dapart, x, fed, kept, weight, batch, dx, dweight_ih, dweight_hh, dbias_ih, dbias_hh, which,
-):  # fmt: skip
-    """The gradients of the inputs and the weights from those of the gates at all steps, one product each.
-
-    which: ALL, or 0: those of weight_ih and the biases; 1: that of weight_hh; 2: that of the inputs. Where dx has no
-    rows it is not wanted.
-    """
-    rows, wide, hidden = len(x), x.shape[1], dgates.shape[1] // G
-    if which == ALL or which == 0:
-        product(blas, dgates, 0, 0, True, x, 0, 0, S * hidden, rows, wide, dweight_ih, 0, 0, False)
-        if A:
-            product(blas, dapart, 0, 0, True, x, 0, 0, A * hidden, rows, wide, dweight_ih, S * hidden, 0, False)
-        total(dgates, batch, dbias_hh)
-        dbias_ih[: S * hidden] = dbias_hh[: S * hidden]
-        if A:
-            total(dapart, batch, dbias_ih[S * hidden :])
-    if which == ALL or which == 1:
-        if PRODUCT:
-            product(blas, dgates, 0, 0, True, fed, 0, 0, R * hidden, rows, K * hidden, dweight_hh, 0, 0, False)
-        for i in range(N):
-            gate, at = (B + i) * hidden, (KEPT + EARLY + i) * hidden
-            product(blas, dgates, 0, gate, True, kept, 0, at, hidden, rows, hidden, dweight_hh, (R + i) * hidden, 0,
-                    False)  # fmt: skip
-    if len(dx) and (which == ALL or which == 2):
-        product(blas, dgates, 0, 0, False, weight, 0, 0, rows, S * hidden, wide, dx, 0, 0, False)
-        if A:
-            product(blas, dapart, 0, 0, False, weight, S * hidden, 0, rows, A * hidden, wide, dx, 0, 0, True)
-
-
-@compiled
-def total(values, block, out):  # type: ignore[no-untyped-def]
-    """The sums over rows, block by block and then over the blocks, for precision."""
-    out[:] = 0
-    part = out.copy()
-    for start in range(0, len(values), block):
-        part[:] = 0
-        for row in range(start, min(start + block, len(values))):
-            for j in range(len(out)):
-                part[j] += values[row, j]
-        for j in range(len(out)):
-            out[j] += part[j]
