@@ -93,8 +93,7 @@ def _horizon(axes: Any, data: dict[str, Any]) -> None:
     """The last forecast of the test after some of its past: the model's, and pale those of simple forecasts."""
     truth, times = data["truth"], timeline(data["times"])
     axes.plot(times, truth, color="#8a8f98", lw=2, label="truth")
-    simple = {name: values for name, values in data.items() if name not in ("name", "times", "truth", "model")}
-    for (name, values), style in zip(simple.items(), (":", "-.", "--"), strict=False):
+    for (name, values), style in zip(data["simple"].items(), (":", "-.", "--"), strict=False):
         label = name.replace("_", " ")
         axes.plot(times[-len(values) :], values, color="#3d6fc8", lw=1, alpha=0.7, ls=style, label=label)
     axes.plot(times[-len(data["model"]) :], data["model"], color=INK, label="model")

@@ -59,6 +59,10 @@ class Declared:
         """Whether the records declare one direction of a metric."""
         return {each.direction for each in self._found(_plain(name))} in ({"min"}, {"max"})
 
+    def reference(self, name: str) -> bool:
+        """Whether the records declare a metric as a reference value, by which nothing is compared."""
+        return {each.direction for each in self._found(_plain(name))} == {None}
+
     def lower(self, name: str) -> bool:
         """Whether a lower value is better.
 

@@ -64,6 +64,21 @@ class Forecast(TypedDict):
     free: list[Number]
 
 
+class Horizon(TypedDict):
+    name: str
+    times: list[str]
+    truth: list[Number]
+    model: list[Number]
+    simple: dict[str, list[Number]]
+
+
+def _as_long(view: Horizon) -> Horizon:
+    lengths = {len(values) for values in view["simple"].values()} | {len(view["model"])}
+    if len(lengths) != 1 or not 0 < lengths.pop() <= len(view["truth"]) == len(view["times"]):
+        raise ValueError("a time is needed for each truth, and forecasts of one length")
+    return view
+
+
 class Cut(TypedDict):
     length: float
     loss: Number
@@ -106,6 +121,8 @@ VIEWS: dict[str, Any] = {
     "attention": Annotated[Attention, AfterValidator(_covered)],
     "predictions": Annotated[Predictions, AfterValidator(_as_many)],
     "forecast": Forecast,
+    "horizon": Annotated[Horizon, AfterValidator(_as_long)],
+    "by_step": list[dict[str, Number]],
     "forecasts": dict[str, list[Number]],
     "by_length": list[dict[str, Number]],
     "samples": list[Sample],

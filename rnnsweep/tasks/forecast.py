@@ -289,9 +289,10 @@ class Forecast(ExampleTask):
         start = max(0, origin - PAST * self.horizon)
         mean, deviation = (float(numbers[place]) for numbers in self.scale)
         times = self.panel.times or [str(row) for row in range(len(self.panel.values))]
-        own = {name: (each[:, 0].double() * deviation + mean).tolist() for name, each in answers.items()}
-        truth = self.panel.values[start:end, place].tolist()
-        return {"name": self.panel.names[place], "times": times[start:end], "truth": truth} | own
+        simple = {name: (each[:, 0].double() * deviation + mean).tolist() for name, each in answers.items()}
+        truth, model = self.panel.values[start:end, place].tolist(), simple.pop("model")
+        shown = {"name": self.panel.names[place], "times": times[start:end], "truth": truth, "model": model}
+        return shown | {"simple": simple}
 
     def assets(self) -> dict[str, Any]:
         return {"sizes": list(self.sizes)}

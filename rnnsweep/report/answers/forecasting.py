@@ -1,0 +1,22 @@
+"""How the forecasts of the selected model are: at each step ahead, and an example over the dates."""
+
+from collections.abc import Iterator
+
+from rnnsweep.report.section import Answer, Section
+from rnnsweep.report.shown import showcase
+from rnnsweep.report.tables import anchor
+from rnnsweep.report.view import Subject, pictures
+
+RANK = 25
+ASKS = "How far ahead are the forecasts good?"
+
+
+def answers(section: Section) -> Iterator[Answer]:
+    """The pictures of the selected setting's best seed."""
+    seeds = section.seeds()
+    if not seeds or not section.shows("horizon"):
+        return
+    shown = showcase(str(section.runs.frame["path"].iloc[seeds[0]]))
+    answer = Answer(anchor(section.task, "forecasting"), "Forecasts", ASKS)
+    answer.pictures = pictures(["by_step", "horizon"], Subject(section.runs, section.metric, row=seeds[0], shown=shown))
+    yield answer

@@ -1,0 +1,52 @@
+"""The selected models beside the reference values of their tasks, such as a repeated last value."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from rnnsweep.report import stats
+from rnnsweep.report.effects import FEW
+from rnnsweep.report.leaderboard import Standing, standings
+from rnnsweep.report.numbers import spread
+from rnnsweep.report.section import Answer, Section
+from rnnsweep.report.tables import Cell, Table, anchor, estimate, rows_of
+from rnnsweep.report.view import Subject
+
+RANK = 15
+ASKS = "Do the models beat methods that need no training of a network?"
+
+
+def answers(section: Section) -> Iterator[Answer]:
+    """The test's metrics of each cell's best setting, and the reference values that their records have."""
+    frame, declared = section.runs.frame, section.runs.declared
+    tested = [str(name) for name in frame if str(name).startswith("test/") and frame[name].notna().any()]
+    references = [name for name in tested if declared.reference(name)]
+    metrics = [name for name in tested if declared.says(name)]
+    found = _standings(section)
+    if not references or not found:
+        return
+    lines = [(label, name, best) for label, best in found for name in metrics]
+    lines += [("reference", name, found[0][1]) for name in references]
+    rows = [(label, name.removeprefix("test/"), _mean(section, name, best)) for label, name, best in lines]
+    note = f"Means over seeds with 95% t intervals. Of each cell the setting that is best {section.metric.where}."
+    columns = ("model", "on the test", "value")
+    table = Table(f"references-{anchor(section.task)}", "Models and references", columns, rows_of(*rows), (note,))
+    yield Answer(anchor(section.task, "references"), "Beside simple methods", ASKS, tables=[table])
+
+
+def _standings(section: Section) -> list[tuple[str, Standing]]:
+    """The best setting of each cell, or of all."""
+    cells = section.factor("cell")
+    if cells is None:
+        found = [("the selected setting", each) for each in standings(section.runs, section.metric)[:1]]
+    else:
+        of = Subject(section.runs, section.metric, cells)
+        found = [(of.label(level), each) for level, each in of.best()]
+    return [(label, each) for label, each in found if each.values]
+
+
+def _mean(section: Section, name: str, of: Standing) -> Cell:
+    values = section.runs.frame[name].to_numpy(float)[of.rows]
+    known = values[np.isfinite(values)]
+    interval = stats.t_interval(known, least=FEW)
+    return Cell(spread(interval, tuple(known)), estimate(interval))

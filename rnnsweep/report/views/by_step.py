@@ -1,0 +1,37 @@
+"""The test's mean squared error at each step ahead: the model's, and those of simple forecasts."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from rnnsweep.report.draw import COLORS, MUTED, canvas, legend
+from rnnsweep.report.view import Subject
+
+STYLES = (":", "-.", "--")
+
+
+def data(of: Subject) -> pd.DataFrame:
+    """A row for each step of the horizon; empty where there is one step alone."""
+    found = of.shown.get("by_step", [])
+    return pd.DataFrame(found) if len(found) > 1 else pd.DataFrame()
+
+
+def title(of: Subject) -> str:
+    return "Error by step ahead"
+
+
+def caption(frame: pd.DataFrame, of: Subject) -> str:
+    return f"Mean over all origins of the test, of scaled numbers; the selected setting's best seed ({of.run})."
+
+
+def draw(frame: pd.DataFrame, of: Subject) -> Figure:
+    """A line for the model, thinner ones for the simple forecasts."""
+    figure, (axes,) = canvas(1, 5.2, 3.0)
+    simple = [name for name in frame if name not in ("step", "model")]
+    for index, name in enumerate(simple):
+        label = str(name).replace("_", " ")
+        axes.plot(frame["step"], frame[name], color=MUTED, linestyle=STYLES[index % 3], linewidth=1.2, label=label)
+    axes.plot(frame["step"], frame["model"], color=COLORS[0], linewidth=2, label="model")
+    axes.set(xlabel="steps ahead", ylabel="mean squared error")
+    axes.set_ylim(bottom=0)
+    legend(figure, axes)
+    return figure

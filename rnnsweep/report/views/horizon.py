@@ -1,0 +1,54 @@
+"""The last forecast of the test over its dates, after some of the past."""
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from rnnsweep.report.draw import COLORS, GRID, MUTED, canvas, legend
+from rnnsweep.report.view import Subject
+
+STYLES = (":", "-.", "--")
+
+
+def data(of: Subject) -> pd.DataFrame:
+    """A row for each time: the truth, and from the origin on what each forecast says."""
+    found = of.shown.get("horizon", {})
+    if not found:
+        return pd.DataFrame()
+    columns, rows = {"truth": found["truth"], "model": found["model"]} | found["simple"], len(found["truth"])
+    padded = {name: [None] * (rows - len(values)) + list(values) for name, values in columns.items()}
+    return pd.DataFrame({"time": found["times"], **padded}).astype(dict.fromkeys(padded, float))
+
+
+def title(of: Subject) -> str:
+    return f"The last forecast of {of.shown['horizon']['name']}"
+
+
+def caption(frame: pd.DataFrame, of: Subject) -> str:
+    origin = frame["time"][frame["model"].notna()].iloc[0]
+    return f"Made before {origin}, in the column's own unit; the selected setting's best seed ({of.run})."
+
+
+def _axis(times: "pd.Series[str]") -> "pd.Series[Any]":
+    """Dates where all times are dates; else the numbers of the rows."""
+    if times.str.isdigit().all():
+        return times.astype(float)
+    dates = pd.to_datetime(times, format="ISO8601", errors="coerce")
+    return dates if dates.notna().all() else pd.Series(range(len(times)))
+
+
+def draw(frame: pd.DataFrame, of: Subject) -> Figure:
+    """The truth broad and pale, the model's forecast, and thin ones beside it."""
+    figure, (axes,) = canvas(1, 6.2, 3.0)
+    times = _axis(frame["time"])
+    axes.plot(times, frame["truth"], color=GRID, linewidth=3, label="truth")
+    simple = [name for name in frame if name not in ("time", "truth", "model")]
+    for index, name in enumerate(simple):
+        label = str(name).replace("_", " ")
+        axes.plot(times, frame[name], color=MUTED, linestyle=STYLES[index % 3], linewidth=1, label=label)
+    axes.plot(times, frame["model"], color=COLORS[0], linewidth=1.8, label="model")
+    axes.set_ylabel(of.shown["horizon"]["name"])
+    axes.tick_params(axis="x", rotation=25)
+    legend(figure, axes)
+    return figure
