@@ -1,10 +1,14 @@
 """From the runs of one task to its section of the report."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
 from rnnsweep import planned
-from rnnsweep.report import ablations, leaderboard, listings
+from rnnsweep.report import ablations, contests, leaderboard, listings, tuned_table
+from rnnsweep.report.arms import Tuning
+from rnnsweep.report.contests import Tuned
+from rnnsweep.report.design import design
 from rnnsweep.report.found import modules
 from rnnsweep.report.headline import headline
 from rnnsweep.report.runs import Runs
@@ -13,7 +17,13 @@ from rnnsweep.report.section import Section, baselines, default_margin
 
 
 def analyse(
-    runs: Runs, by: Sequence[str], metric: str | None, asked: dict[str, str], margin: float | None, out: Path
+    runs: Runs,
+    by: Sequence[str],
+    metric: str | None,
+    asked: dict[str, str],
+    margin: float | None,
+    out: Path,
+    tuned: Tuned | None = None,
 ) -> Section:
     """Everything about one task.
 
@@ -24,6 +34,7 @@ def analyse(
         asked: The levels that the others are compared with, by factor.
         margin: Below it a difference is small.
         out: The report's directory, from which the links to the runs lead.
+        tuned: The tuned comparison, corrected over all of the report.
 
     Raises:
         ReportError: a factor, level or metric that these runs do not have.
@@ -32,6 +43,8 @@ def analyse(
     factors = [runs.factor(key) for key in by] if by else runs.factors
     least = margin if margin is not None else default_margin(runs, chosen)
     section = Section(runs, chosen, least, baselines(runs, factors, asked), factors)
+    section.tuned = tuned
+    section.summary = [tuned_table.comparison(tuned), tuned_table.fairness(tuned)] if tuned else []
     section.leaderboard = leaderboard.leaderboard(runs, chosen, section.baselines)
     for chapter in sorted(modules("answers", runs.packages).values(), key=lambda module: module.RANK):
         section.answers += filter(None, chapter.answers(section))
@@ -46,6 +59,43 @@ def analyse(
     section.samples = samples(section)
     section.headline = headline(section)
     return section
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What the report's user says of the design."""
+
+    compare: Sequence[str] = ()
+    tune: Sequence[str] = ()
+
+
+def compared(tasks: Sequence[Runs], metric: str | None, levels: dict[str, str], asked: Asked) -> list[Tuned | None]:
+    """The tuned comparison of each task, under one correction.
+
+    Args:
+        tasks: The runs of each task.
+        metric: What the user compares by; the settings are chosen by it on validation.
+        levels: The baselines that the user names.
+        asked: What the user says of the design.
+
+    Raises:
+        ReportError: a factor, level or metric that these runs do not have.
+    """
+    return contests.adjusted([_compared(runs, metric, levels, asked) for runs in tasks])
+
+
+def _compared(runs: Runs, metric: str | None, levels: dict[str, str], asked: Asked) -> Tuned | None:
+    known = {key for factor in runs.factors for key in (factor.key, *factor.together)}
+    named = ([key for key in keys if key in known] for keys in (asked.compare, asked.tune))
+    found = design(runs, *named)
+    if found is None:
+        return None
+    chosen = found.plan.metric if found.plan and metric is None else runs.metric(metric).name
+    chosen = f"val/{chosen.removeprefix('test/')}" if chosen.startswith("test/") else chosen
+    if not chosen.startswith("val/") or chosen not in runs.metrics:
+        return None
+    mine = {key: level for key, level in levels.items() if key in known}
+    return contests.tuned(runs, Tuning(runs, found, runs.metric(chosen)), baselines(runs, runs.factors, mine))
 
 
 def searched(studies: Sequence[str]) -> dict[str, list[str]]:

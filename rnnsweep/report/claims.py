@@ -29,7 +29,7 @@ def ablation(runs: Runs, metric: Metric, spec: Claim, claim: Claim, name: str) -
         return None
     inside = _best(runs, Comparison(runs, factor, metric).table, metric, claim["best"])
     judged = runs.metric(spec["metric"])
-    effects = {e.level: e for e in Comparison(runs, factor, judged, inside).against(claim["baseline"])}
+    effects = {e.level: e for e in Comparison(runs, factor, judged, inside, settings=True).against(claim["baseline"])}
     rows: list[list[str | Cell]] = []
     for kind in ("hurts", "harmless"):
         for level in claim[kind]:

@@ -50,6 +50,19 @@ def parser() -> Arguments:
         metavar="KEY=LEVEL",
         help="compare the levels of KEY with this one, as in cell=gru; may be repeated",
     )
+    made.add_argument("--compare", default="", metavar="KEY,KEY", help="the factors whose levels are compared; cell")
+    made.add_argument(
+        "--tune",
+        default="",
+        metavar="KEY,KEY",
+        help="the factors that are tuned for each of these; the optimizer's settings, clipping and the schedule",
+    )
+    made.add_argument(
+        "--random",
+        default="",
+        metavar="KEY",
+        help="a factor whose levels stand for others of their kind: intervals are over its levels, not over seeds",
+    )
     made.add_argument(
         "--margin", type=_positive, help="a difference below it is small; 0.01 of a loss in nats or of a share"
     )
@@ -87,7 +100,7 @@ def report(options: argparse.Namespace) -> list[Path]:
         sys.path.append(os.getcwd())  # where a user's package is found by the command that trains, too
     import numpy as np
 
-    from rnnsweep.report.analysis import analyse, searched
+    from rnnsweep.report.analysis import Asked, analyse, compared, searched
     from rnnsweep.report.collect import UNSET, collect
     from rnnsweep.report.listings import not_reproduced
     from rnnsweep.report.page import Report, publish
@@ -95,7 +108,7 @@ def report(options: argparse.Namespace) -> list[Path]:
     from rnnsweep.report.runs import Runs
 
     baselines = dict(_baseline(text) for text in options.baseline)
-    by = [key for key in options.by.split(",") if key]
+    by, compare, tune, random = map(_keys, (options.by, options.compare, options.tune, options.random))
     apart = options.sections == "study"
     frame = collect(options.paths, apart)
     unknown = int((frame["task"] == UNSET).sum())
@@ -109,15 +122,17 @@ def report(options: argparse.Namespace) -> list[Path]:
         drawn = searched(studies)
         mixed = bool(drawn) and not all(searched([study]) for study in studies)
         keys = [key for keys in drawn.values() for key in keys]
-        found.append(Runs(part, keys, set(drawn) <= {"random", "qmc"}, mixed, name))
+        found.append(Runs(part, keys, set(drawn) <= {"random", "qmc"}, mixed, name, random))
     by_task = [[key for key in by if len(found) == 1 or key in runs.keys] for runs in found]
-    for key in by:
-        if not any(key in runs.keys for runs in found):
-            found[0].factor(key)
+    for option, keys in (("--by", by), ("--compare", compare), ("--tune", tune), ("--random", random)):
+        for key in keys:
+            if not any(_varies(runs, key) for runs in found):
+                found[0].factor(key, option)
     with np.errstate(all="ignore"):
+        answers = compared(found, options.metric, baselines, Asked(compare, tune))
         sections = [
-            analyse(runs, keys, options.metric, _known(baselines, runs, len(found)), options.margin, options.out)
-            for runs, keys in zip(found, by_task, strict=True)
+            analyse(runs, keys, options.metric, _known(baselines, runs, len(found)), options.margin, options.out, tuned)
+            for runs, keys, tuned in zip(found, by_task, answers, strict=True)
         ]
     warnings = _warnings(frame, unknown)
     states = ", ".join(str(path) for path in options.paths)
@@ -127,6 +142,14 @@ def report(options: argparse.Namespace) -> list[Path]:
     subtitle = f"{len(frame)} planned runs of {states}."
     differing = not_reproduced(frame.attrs["differing"])
     return publish(Report(title, subtitle, sections, command, warnings, differing, tidy(frame)), options.out)
+
+
+def _keys(text: str) -> list[str]:
+    return [key for key in text.split(",") if key]
+
+
+def _varies(runs: "Runs", key: str) -> bool:
+    return any(key in (factor.key, *factor.together) for factor in runs.factors)
 
 
 def _baseline(text: str) -> tuple[str, str]:

@@ -51,13 +51,13 @@ class Declared:
 
     def unit(self, name: str) -> str:
         """The unit of a metric; empty where it is not known, or not the same in all runs."""
-        plain = _plain(name)
+        plain = plain_name(name)
         units = {each.unit for each in self._found("loss" if plain in ("gap", "overfit") else plain)}
         return units.pop() if len(units) == 1 else ""
 
     def says(self, name: str) -> bool:
         """Whether the records declare one direction of a metric."""
-        return {each.direction for each in self._found(_plain(name))} in ({"min"}, {"max"})
+        return {each.direction for each in self._found(plain_name(name))} in ({"min"}, {"max"})
 
     def reference(self, name: str) -> bool:
         """Whether the records declare a metric as a reference value, by which nothing is compared."""
@@ -69,7 +69,7 @@ class Declared:
         Raises:
             ReportError: no record declares a direction, or they declare both.
         """
-        plain, directions = _plain(name), {each.direction for each in self._found(_plain(name))}
+        plain, directions = plain_name(name), {each.direction for each in self._found(plain_name(name))}
         if not directions:
             hint = f'a task declares it as `Metric("{plain}", unit, "min" or "max")` in its `metrics`'
             raise ReportError(f"{name}: no record says which way `{plain}` is better; {hint}")
@@ -90,6 +90,6 @@ class Declared:
         return {known} if known else set()
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """A metric's name without what the column says beside it: `last:val/loss` is a loss."""
     return name.split("/", 1)[-1]

@@ -107,13 +107,18 @@ class Effect:
 
 
 class Comparison:
-    """The runs of one factor laid out for pairing; `blocks` are all other settings."""
+    """The runs of one factor laid out for pairing; `blocks` are all other settings.
 
-    def __init__(self, runs: Runs, factor: Factor, metric: Metric, rows: Any = None):
+    `settings`: these are a random sample, over which an interval is taken where there are too few seeds.
+    """
+
+    def __init__(self, runs: Runs, factor: Factor, metric: Metric, rows: Any = None, settings: bool = False):
+        self.drawn = settings or (runs.random and bool(runs.searched - {factor.key}))
         self.runs, self.factor, self.metric = runs, factor, metric
         self.table = pd.DataFrame(
             {
                 "block": runs.blocks(factor),
+                "sampled": runs.codes([key for key in runs.sampled if key != factor.key]),
                 "seed": pd.to_numeric(runs.frame["seed"], errors="coerce").to_numpy(float),
                 "level": factor.column,
                 "value": runs.values(metric.name),
@@ -145,7 +150,7 @@ class Comparison:
         pairs = mine.merge(theirs, on=["block", "seed"], suffixes=("", "_base"))
         done = pairs[np.isfinite(pairs["value"]) & np.isfinite(pairs["value_base"])]
         done = done.assign(difference=done["value"] - done["value_base"])
-        values, unit = _units(done)
+        values, unit = self._units(done)
         sides = [stats.t_interval(done[f"value{side}"].to_numpy(), least=2) for side in ("", "_base")]
         scale = float(done[["value", "value_base"]].abs().to_numpy().mean()) if len(done) else 0.0
         signed = np.array(values) * self.metric.sign
@@ -171,6 +176,15 @@ class Comparison:
             pairs=done[["block", "seed", "row", "row_base", "difference"]].rename(columns={"row_base": "base"}),
         )
 
+    def _units(self, done: pd.DataFrame) -> tuple[list[float], Literal["setting", "seed"]]:
+        """What the interval is over: seeds, or the values of settings that stand for others as the user says."""
+        if self.runs.sampled:
+            return [float(value) for value in done.groupby("sampled")["difference"].mean()], "setting"
+        values, unit = _units(done)
+        if self.drawn and unit == "seed" and len(values) < FEW <= done["block"].nunique():
+            return [float(value) for value in done.groupby("block")["difference"].mean()], "setting"
+        return values, unit
+
     def _ranked(self, pairs: pd.DataFrame) -> tuple[int, int]:
         """Settings (or seeds, where settings are few) won and lost when a diverged run ranks last."""
         ended = _ended(pairs)
@@ -186,13 +200,35 @@ class Comparison:
 
 
 def _units(done: pd.DataFrame) -> tuple[list[float], Literal["setting", "seed"]]:
-    """What the interval is over: settings where there are enough or they share no seed, else their common seeds."""
-    settings = done.groupby("block")["difference"].mean()
-    by_seed = done.groupby("seed")["difference"]
-    common = by_seed.mean()[by_seed.count() == len(settings)]
-    if len(settings) >= FEW or common.empty:
-        return [float(value) for value in settings], "setting"
-    return [float(value) for value in common], "seed"
+    """What the interval is over: seeds, each with its mean over the settings; settings where they share no seed.
+
+    Seeds do alike in all settings, so that settings of the same seeds are no independent repetitions.
+    """
+    kept = grid(done)
+    if done["block"].nunique() > 1 and not _share_seeds(done):
+        return [float(value) for value in done.groupby("block")["difference"].mean()], "setting"
+    return [float(value) for value in kept.groupby("seed")["difference"].mean()], "seed"
+
+
+def _share_seeds(pairs: pd.DataFrame) -> bool:
+    return bool(pairs.groupby("seed")["block"].nunique().gt(1).any())
+
+
+def grid(pairs: pd.DataFrame) -> pd.DataFrame:
+    """The largest part of these pairs in which each setting has each seed: with FEW seeds or more if there is one.
+
+    A seed's mean over the settings can be compared with another seed's only if both have the same settings.
+    """
+    has = pairs.pivot_table(index="block", columns="seed", values="difference", aggfunc="size").notna()
+    if has.to_numpy().all():
+        return pairs
+    order = has.sum().sort_values(ascending=False, kind="stable").index
+    found = []
+    for n in range(1, len(order) + 1):
+        whole = has.index[has[order[:n]].all(axis=1)]
+        found.append((n >= FEW and len(whole) > 0, n * len(whole), list(order[:n]), list(whole)))
+    _, _, seeds, blocks = max(found, key=lambda each: each[:2])
+    return pairs[pairs["seed"].isin(seeds) & pairs["block"].isin(blocks)]
 
 
 def _seeds(done: pd.DataFrame) -> tuple[int, int]:
@@ -242,7 +278,8 @@ def _unit(pairs: pd.DataFrame) -> Literal["setting", "seed"]:
 def _times(done: pd.DataFrame) -> stats.Interval:
     alike = done[(done["timed"] == done["timed_base"]) & (done["seconds"] > 0) & (done["seconds_base"] > 0)]
     logs = np.log(alike["seconds"].to_numpy(float)) - np.log(alike["seconds_base"].to_numpy(float))
-    return stats.t_interval(_units(alike.assign(difference=logs))[0], least=FEW)
+    by_setting = alike.assign(difference=logs).groupby("block")["difference"].mean().to_numpy()
+    return stats.t_interval(by_setting if len(by_setting) >= FEW else logs, least=FEW)  # seeds do not time alike
 
 
 def _ratio(done: pd.DataFrame, name: str) -> float:

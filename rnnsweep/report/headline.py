@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rnnsweep.report import stats
+from rnnsweep.report import stats, tuned_said
 from rnnsweep.report.effects import Effect
 from rnnsweep.report.leaderboard import Standing, standings
 from rnnsweep.report.numbers import number, share, spread, with_unit
@@ -22,7 +22,8 @@ def headline(section: Section) -> list[str]:
     runs, metric = section.runs, section.metric
     counts = runs.counts()
     told = ", ".join(f"{count} {state}" for state, count in counts.items())
-    said = [f"{len(runs.frame)} runs were planned: {told}."]
+    said = tuned_said.sentences(section.tuned) if section.tuned else []
+    said += [f"{len(runs.frame)} runs were planned: {told}."]
     ended = counts["complete"] + counts["diverged"]
     if counts["diverged"]:
         said.append(
@@ -32,8 +33,8 @@ def headline(section: Section) -> list[str]:
     ranked = [s for s in standings(runs, metric) if s.values]
     if ranked:
         said.append(_selected(section, ranked))
-    known = strongest([e for e in section.effects if e.settings or e.divergence.pairs], section.margin)
-    said += [comparison(effect, metric, section.margin) for effect in _first_of_each(known)[:EFFECTS]]
+    known = strongest([e for e in section.beside if e.settings or e.divergence.pairs], section.margin)
+    said += [f"Exploratory: {comparison(e, metric, section.margin)}" for e in _first_of_each(known)[:EFFECTS]]
     return said
 
 

@@ -86,7 +86,8 @@ def _clear(out: Path, written: set[str]) -> None:
 
 def _tables(section: Section) -> list[Table]:
     board = [section.leaderboard] if section.leaderboard else []
-    return [*board, *(t for a in section.answers for t in a.tables), *section.listings, *section.appendix]
+    answers = [table for answer in section.answers for table in answer.tables]
+    return [*section.summary, *board, *answers, *section.listings, *section.appendix]
 
 
 # HTML ------------------------------------------------------------------------------------------------------------
@@ -110,6 +111,7 @@ def _html(report: Report, drawn: dict[str, Drawn], counted: Table, made: Table, 
         reproducibility=made,
         differing=report.differing,
         headlines=report.headlines,
+        summary=[(section.task, section.summary) for section in report.sections if section.summary],
         warnings=warnings,
         anchors={row.anchor for section in report.sections for table in _tables(section) for row in table.page_rows}
         | {anchor("task", section.task) for section in report.sections},
@@ -156,10 +158,10 @@ def _markdown(report: Report, counted: Table, made: Table, warnings: Sequence[st
         "",
         "## Summary",
         "",
-        write.markdown(counted),
     ]
-    for task, said in report.headlines:
-        lines += [f"### {write.escape(task)}", "", *_says(said)]
+    for (task, said), section in zip(report.headlines, report.sections, strict=True):
+        lines += [f"### {write.escape(task)}", "", *_says(said), *map(write.markdown, section.summary)]
+    lines += [write.markdown(counted)]
     lines += [f"> {write.escape(warning)}\n" for warning in warnings]
     for section in report.sections:
         lines += [f"## {write.escape(section.task)}", ""]

@@ -79,6 +79,7 @@ class Runs:
         random: bool = True,
         mixed: bool = False,
         study: str = "",
+        sampled: Sequence[str] = (),
     ):
         self.frame = frame.reset_index(drop=True)
         self.random = random  # whether all searches drew at random
@@ -86,6 +87,8 @@ class Runs:
         self.learned = str(frame["task"].iloc[0])
         self.task = f"{study}: {self.learned}" if study not in ("", self.learned) else self.learned  # by this name here
         self.searched = set(searched)
+        self.sampled = tuple(key for key in sampled if key in frame)
+        """Settings whose values stand for others of their kind, as the user says."""
         self.declared = Declared(frame)
         self.complete = (self.frame["state"] == "complete").to_numpy()
         self.ranked: dict[str, Any] = {}
@@ -98,7 +101,7 @@ class Runs:
         self._derive()
         self.keys = [name for name in frame.columns if is_setting(name) and name not in hidden | {"seed"}]
         self.varying = [key for key in self.keys if self._levels(key) > 1]
-        self.frame["setting"] = self._codes(self.varying)
+        self.frame["setting"] = self.codes(self.varying)
         self.factors = self._factors()
 
     def _execution(self) -> set[str]:
@@ -123,7 +126,7 @@ class Runs:
         values = self.frame[key]
         return int(values[(values != UNSET) & self.begun].nunique(dropna=False))
 
-    def _codes(self, keys: Sequence[str]) -> NDArray[Any]:
+    def codes(self, keys: Sequence[str]) -> NDArray[Any]:
         """A number for each combination of values, in order of first appearance; runs without a config have -1."""
         codes = np.zeros(len(self.frame), np.int64)
         for key in keys:
@@ -137,7 +140,7 @@ class Runs:
     # What varies -------------------------------------------------------------------------------------------------
 
     def _factors(self) -> list[Factor]:
-        codes = {key: self._codes([key]) for key in self.varying}
+        codes = {key: self.codes([key]) for key in self.varying}
         found: list[Factor] = []
         aside: set[str] = set()
         for key in sorted(self.varying, key=_preference):
@@ -184,8 +187,8 @@ class Runs:
         numbers = tuple(float(raw[level]) for level in levels) if numeric else None
         return Factor(key, tuple(levels), numbers, column, together, derived)
 
-    def factor(self, key: str) -> Factor:
-        """The factor of a key.
+    def factor(self, key: str, option: str = "--by") -> Factor:
+        """The factor of a key, which the user named by an option.
 
         Raises:
             ReportError: the key does not vary among these runs, or moves with another.
@@ -196,8 +199,8 @@ class Runs:
         names = ", ".join(factor.key for factor in self.factors) or "nothing"
         if key in self.keys:
             said = "has one value in all these runs" if key not in self.varying else "belongs to one choice alone"
-            raise ReportError(f"--by {key}: {said} (task {self.task}); what varies: {names}")
-        raise ReportError(f"--by {key}: no run has this setting (task {self.task}); what varies: {names}")
+            raise ReportError(f"{option} {key}: {said} (task {self.task}); what varies: {names}")
+        raise ReportError(f"{option} {key}: no run has this setting (task {self.task}); what varies: {names}")
 
     def blocks(self, factor: Factor, *without: str) -> NDArray[Any]:
         """A number for each combination of all other settings: runs of one block and seed differ in the factor alone.
@@ -206,8 +209,11 @@ class Runs:
         block; so are those that follow from it.
         """
         aside = {factor.key, *factor.together, *factor.derived, *without}
-        own = {key for key in self.varying if key.startswith(f"{factor.key}.") and self._own(key)}
-        return self._codes([key for key in self.varying if key not in aside | own])
+        return self.codes([key for key in self.varying if key not in aside | self.own(factor)])
+
+    def own(self, factor: Factor) -> set[str]:
+        """The settings that a single level of a factor has."""
+        return {key for key in self.varying if key.startswith(f"{factor.key}.") and self._own(key)}
 
     # How they came out -------------------------------------------------------------------------------------------
 
@@ -285,6 +291,10 @@ class Runs:
                 first[settings[row]] = row
         columns = [(key, self._shown(key).to_numpy(object)[first]) for key in self.varying]
         return [[(key, values[i]) for key, values in columns if values[i] != UNSET] for i in range(len(first))]
+
+    def named(self, setting: int) -> list[tuple[str, str]]:
+        """A setting by what varies: key and value, as they are shown."""
+        return self._named[setting]
 
     def describe(self, setting: int, without: Sequence[str] = ()) -> str:
         """A setting by the values of what varies."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rnnsweep.report.contests import Tuned
 from rnnsweep.report.draw import Picture
 from rnnsweep.report.effects import Effect
 from rnnsweep.report.errors import ReportError
@@ -54,6 +55,10 @@ class Section:
     baselines: dict[str, str]
     factors: list[Factor] = dataclasses.field(default_factory=list)
     """Those that are reported."""
+    tuned: Tuned | None = None
+    """The tuned comparison; None where nothing is compared or nothing tuned."""
+    summary: list[Table] = dataclasses.field(default_factory=list)
+    """The tables at the top of the report."""
     headline: list[str] = dataclasses.field(default_factory=list)
     leaderboard: Table | None = None
     answers: list[Answer] = dataclasses.field(default_factory=list)
@@ -70,6 +75,17 @@ class Section:
     def factor(self, *keys: str) -> Factor | None:
         """The first factor of the runs that has one of these keys."""
         return next((factor for factor in self.runs.factors if factor.key in keys), None)
+
+    def averaged(self, key: str) -> str:
+        """What the effect of a compared factor is an average over: the tuned settings; empty for other factors."""
+        if self.tuned is None or key not in {factor.key for factor in self.tuned.tuning.design.compared}:
+            return ""
+        return ", ".join(factor.key for factor in self.tuned.tuning.design.tuned)
+
+    @property
+    def beside(self) -> list[Effect]:
+        """The effects of factors about which the tuned comparison says nothing."""
+        return [effect for effect in self.effects if not self.averaged(effect.factor)]
 
     def shows(self, view: str) -> bool:
         """Whether some run's record shows a view of its model."""

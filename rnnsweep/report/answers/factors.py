@@ -18,6 +18,10 @@ RANK = 10
 SAID = 10  # sentences about the levels of one factor
 PAIRWISE = (3, 8)  # levels between which a pairwise matrix is worth reading
 WHERE = 12  # a factor with more levels is not asked where an effect holds
+AVERAGED = (
+    "The answer is the tuned comparison at the top of this report. The differences here are averages over {}, also "
+    "over its bad values; they are exploratory."
+)
 ARMS = 6  # a group with more choices is not told apart by colour
 
 
@@ -37,7 +41,7 @@ def _answer(section: Section, question: Question, factors: Sequence[Factor]) -> 
     if own := question.judged in runs.metrics and runs.declared.says(question.judged):
         metric = runs.metric(question.judged)
         margin = default_margin(runs, metric)
-    answer = Answer(anchor(runs.task, question.name), question.title, question.asks)
+    answer = Answer(anchor(runs.task, question.name), question.title, f"{question.asks} (Exploratory.)")
     for factor in factors:
         effects = Comparison(runs, factor, metric).against(section.baselines[factor.key])
         answer.sentences += [said for said in [confounded(factor)] if said]
@@ -48,12 +52,21 @@ def _answer(section: Section, question: Question, factors: Sequence[Factor]) -> 
             answer.pictures += pictures(["levels"], dataclasses.replace(subject, metrics=(metric.name,)))
             continue
         section.effects += [] if own else effects
-        answer.sentences += [*_told(factor, effects, metric, margin), *_where(section, factor, effects)]
-        answer.tables += _tables(section, factor, effects, metric, margin)
+        over = "" if own else section.averaged(factor.key)
+        answer.sentences += [AVERAGED.format(over)] if over else _told(factor, effects, metric, margin)
+        answer.sentences += _where(section, factor, effects)
+        tables = list(_tables(section, factor, effects, metric, margin))
+        answer.tables += [_averaged(table, over) if over else table for table in tables]
         beside = tuple(question.beside(runs, metric.name))
         answer.pictures += pictures(["levels", "effect"], dataclasses.replace(subject, metrics=beside))
         answer.pictures += pictures(question.views, subject)
     return answer
+
+
+def _averaged(table: Table, over: str) -> Table:
+    """A table whose differences are averages over tuned settings: it judges nothing."""
+    told = f"{table.title}, averaged over {over}"
+    return dataclasses.replace(table.without("finding"), title=told)
 
 
 def _told(factor: Factor, effects: list[Effect], metric: Metric, margin: float) -> Iterator[str]:

@@ -1,0 +1,177 @@
+"""The compared arms, each at its best setting: chosen on validation, over the seeds that all its settings share."""
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from rnnsweep.report import stats
+from rnnsweep.report.design import Design
+from rnnsweep.report.leaderboard import ENOUGH
+from rnnsweep.report.runs import Factor, Metric, Runs
+from rnnsweep.report.sentences import named
+
+Seeds = dict[float, int]
+"""Seed -> the row of the run."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """The best setting of one arm under one condition."""
+
+    setting: int
+    chosen_on: Seeds
+    """The runs that the choice was made by."""
+    fresh: Seeds
+    """Finished runs of the setting whose seeds took no part in the choice."""
+    configurations: int
+    """Settings that the choice was among."""
+    edges: tuple[tuple[Factor, str], ...]
+    """Tuned numbers of which the best is the smallest or the largest that was tried, and which of these."""
+
+    @property
+    def runs(self) -> Seeds:
+        """All finished runs of the setting."""
+        return self.chosen_on | self.fresh
+
+
+@dataclasses.dataclass(frozen=True)
+class Arm:
+    """What is compared: one level of each compared factor, with its best setting for each condition."""
+
+    levels: tuple[str, ...]
+    name: str
+    choices: dict[int, Choice]
+    """By condition; a condition in which too few seeds finished is missing."""
+    tried: int
+    """Configurations over all conditions."""
+    rows: NDArray[Any] = dataclasses.field(compare=False, repr=False)
+
+    @property
+    def edges(self) -> tuple[tuple[Factor, str], ...]:
+        return tuple({(f.key, end): (f, end) for c in self.choices.values() for f, end in c.edges}.values())
+
+
+class Tuning:
+    """The arms of one task. `equal`: whether all of them had the same number of configurations.
+
+    Args:
+        runs: The runs of the task.
+        design: What is compared and what is tuned.
+        metric: What the choice is made by: a validation metric.
+    """
+
+    def __init__(self, runs: Runs, design: Design, metric: Metric):
+        self.runs, self.design, self.metric = runs, design, metric
+        self.values = runs.values(metric.name)
+        self.seeds = pd.to_numeric(runs.frame["seed"], errors="coerce").to_numpy(float)
+        self.settings = runs.frame["setting"].to_numpy()
+        self.condition = runs.codes(design.conditions)
+        self.trials = {each.trial for each in design.plan.chosen} if design.plan else set()
+        self.names = runs.frame["run"].to_numpy(object)
+        groups = self._groups()
+        tried = {key: _count(self.settings[rows]) for key, rows in groups.items()}
+        levels = list(dict.fromkeys(level for level, _ in groups))
+        self.equal = all(len({tried.get((level, condition), 0) for level in levels}) == 1 for _, condition in groups)
+        least = {c: min(n for (_, other), n in tried.items() if other == c) for _, c in groups}
+        self.arms = [self._arm(level, groups, least) for level in levels]
+
+    def _groups(self) -> dict[tuple[tuple[str, ...], int], NDArray[Any]]:
+        """The rows of each arm under each condition, the arms in the order of their levels."""
+        factors, inside = self.design.compared, self.settings >= 0
+        for factor in factors:
+            inside = inside & (factor.column >= 0)
+        keys = np.stack([*(factor.column for factor in factors), self.condition], 1)[inside]
+        rows = np.flatnonzero(inside)
+        found: dict[tuple[tuple[str, ...], int], NDArray[Any]] = {}
+        for code in np.unique(keys, axis=0):
+            levels = tuple(factor.levels[index] for factor, index in zip(factors, code, strict=False))
+            found[levels, int(code[-1])] = rows[(keys == code).all(1)]
+        return found
+
+    def _arm(
+        self,
+        levels: tuple[str, ...],
+        groups: dict[tuple[tuple[str, ...], int], NDArray[Any]],
+        least: dict[int, int],
+    ) -> Arm:
+        mine = {condition: rows for (level, condition), rows in groups.items() if level == levels}
+        found = {condition: self._choice(rows, least[condition]) for condition, rows in mine.items()}
+        choices = {condition: choice for condition, choice in found.items() if choice is not None}
+        name = ", ".join(named(f.key, level) for f, level in zip(self.design.compared, levels, strict=True))
+        every = np.concatenate(list(mine.values()))
+        return Arm(levels, name, choices, sum(_count(self.settings[rows]) for rows in mine.values()), every)
+
+    def _choice(self, rows: NDArray[Any], most: int) -> Choice | None:
+        """The best of the first `most` settings of an arm; None where too few of their seeds finished."""
+        by_setting = {int(code): rows[self.settings[rows] == code] for code in dict.fromkeys(self.settings[rows])}
+        by_setting = dict(list(by_setting.items())[:most])
+        chosen = self._of_the_plan(by_setting)
+        common = self._common(by_setting)
+        done = {code: self._finished(mine, common) for code, mine in by_setting.items()}
+        wanted = {code: len(common) or len(set(self.seeds[mine])) for code, mine in by_setting.items()}
+        able = {code: runs for code, runs in done.items() if runs and len(runs) >= ENOUGH * wanted[code]}
+        if chosen is None and able:
+            shared = set.intersection(*({*runs} for runs in able.values()))
+            means = {c: np.mean([self.values[r] for s, r in runs.items() if s in shared or not shared])
+                     for c, runs in able.items()}  # fmt: skip
+            chosen = min(means, key=lambda code: float(means[code]) * self.metric.sign)
+        if chosen is None:
+            return None
+        every = self._finished(by_setting[chosen], set())
+        fresh = {seed: row for seed, row in every.items() if common and seed not in common}
+        used = {seed: row for seed, row in every.items() if seed not in fresh}
+        return Choice(int(chosen), used, fresh, len(by_setting), self._edges(chosen, by_setting))
+
+    def _of_the_plan(self, by_setting: dict[int, NDArray[Any]]) -> int | None:
+        """The setting that a tuned sweep chose itself."""
+        return next((c for c, rows in by_setting.items() if self.trials & set(self.names[rows])), None)
+
+    def _common(self, by_setting: dict[int, NDArray[Any]]) -> set[float]:
+        """The seeds that all settings have, finished or not; of a tuned sweep that of its trials."""
+        if self.design.plan is not None and self.design.plan.tuning_seed is not None:
+            return {float(self.design.plan.tuning_seed)}
+        return set.intersection(*({*self.seeds[rows]} for rows in by_setting.values()))
+
+    def _finished(self, rows: NDArray[Any], seeds: set[float]) -> Seeds:
+        """The runs that have a value, by seed; of these seeds only, where there are any."""
+        return {
+            float(self.seeds[row]): int(row)
+            for row in rows
+            if math.isfinite(self.values[row]) and (not seeds or self.seeds[row] in seeds)
+        }
+
+    def _edges(self, chosen: int, by_setting: dict[int, NDArray[Any]]) -> tuple[tuple[Factor, str], ...]:
+        found = []
+        for factor in self.design.tuned:
+            if factor.numbers is None:
+                continue
+            codes = {code: int(factor.column[rows[0]]) for code, rows in by_setting.items()}
+            tried = {index for index in codes.values() if index >= 0}
+            if len(tried) > 1 and codes[chosen] in (min(tried), max(tried)):
+                found.append((factor, "low" if codes[chosen] == min(tried) else "high"))
+        return tuple(found)
+
+    # What a choice came to ---------------------------------------------------------------------------------------
+
+    def validation(self, choice: Choice) -> stats.Interval:
+        """The metric of the choice, over the seeds that it was made by."""
+        return stats.t_interval(self.values[list(choice.chosen_on.values())])
+
+    @property
+    def ranked(self) -> list[Arm]:
+        """The arms that have a choice for every condition that some arm has one for, the best on validation first."""
+        conditions = {condition for arm in self.arms for condition in arm.choices}
+        whole = [arm for arm in self.arms if arm.choices and set(arm.choices) == conditions]
+
+        def mean(arm: Arm) -> float:
+            return float(np.mean([self.validation(choice).mean for choice in arm.choices.values()]))
+
+        return sorted(whole, key=lambda arm: mean(arm) * self.metric.sign)
+
+
+def _count(settings: NDArray[Any]) -> int:
+    return len(np.unique(settings))

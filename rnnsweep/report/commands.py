@@ -1,0 +1,78 @@
+"""Commands that a report hands to its reader: more seeds for the best settings, a wider range for what is tuned."""
+
+import math
+import shlex
+from collections.abc import Iterator, Sequence
+
+from rnnsweep.report.arms import Arm
+from rnnsweep.report.contests import Tuned
+from rnnsweep.report.runs import Factor
+
+FRESH = 5
+"""Fresh seeds that a confirmation asks for."""
+
+
+def confirmation(of: Tuned, count: int = FRESH) -> str:
+    """Trains the best settings with seeds that took no part in the choice; one command for arms of equal settings."""
+    used = {int(seed) for arm in of.tuning.arms for c in arm.choices.values() for seed in c.runs}
+    start = max(used, default=-1) + 1
+    return added(of, of.tuning.ranked, start, start + count)
+
+
+def added(of: Tuned, arms: Sequence[Arm], start: int, end: int) -> str:
+    """The commands that train the best settings of these arms with the seeds of a range."""
+    groups: dict[tuple[str, ...], list[Arm]] = {}
+    for arm in arms:
+        for choice in arm.choices.values():
+            words = _words(of, choice.setting)
+            if arm not in groups.setdefault(words, []):
+                groups[words].append(arm)
+    lines = []
+    for words, mine in groups.items():
+        levels = zip(*(arm.levels for arm in mine), strict=True)
+        compared = [
+            f"{factor.key}={','.join(dict.fromkeys(level.split(' (')[0] for level in each))}"
+            for factor, each in zip(of.tuning.design.compared, levels, strict=True)
+        ]
+        lines.append(_command(of, [*compared, *words, f"seed=range({start},{end})"]))
+    return "; ".join(f"`{line}`" for line in lines)
+
+
+def _words(of: Tuned, setting: int) -> tuple[str, ...]:
+    """What is tuned, and the conditions, of one setting."""
+    design = of.tuning.design
+    keys = {*design.conditions, *(factor.key for factor in design.tuned)}
+    return tuple(f"{key}={value}" for key, value in of.runs.named(setting) if key in keys)
+
+
+def _command(of: Tuned, overrides: Sequence[str]) -> str:
+    """The sweep's own command with other overrides."""
+    sweeps = of.runs.frame["sweep"].dropna()
+    typed = shlex.split(sweeps.mode()[0]) if len(sweeps) else ["python", "-m", "rnnsweep", "-m"]
+    keys = {override.split("=")[0] for override in overrides}
+    kept = [word for word in typed if word.split("=")[0] not in keys and "hydra.sweeper.tune" not in word]
+    return " ".join([*kept[:3], *(shlex.quote(word) for word in [*kept[3:], *overrides])])
+
+
+def wider(of: Tuned) -> Iterator[tuple[str, str, str]]:
+    """For each setting that is best at an end of its range: its key, the end, and the command that extends it."""
+    for factor, end in {(f.key, end): (f, end) for arm in of.tuning.arms for f, end in arm.edges}.values():
+        value = beyond(factor, end)
+        plan = of.tuning.design.plan
+        if plan is not None and factor.key in plan.tune:
+            yield factor.key, end, f"Extend {plan.tune[factor.key]} in hydra.sweeper.tune to {value}."
+        else:
+            levels = [*factor.levels, value] if end == "high" else [value, *factor.levels]
+            yield factor.key, end, f"Extend it: `{_command(of, [factor.key + '=' + ','.join(levels)])}`"
+
+
+def beyond(factor: Factor, end: str) -> str:
+    """The next value: as far from the last, as a ratio, as that from its neighbour; one digit of it."""
+    assert factor.numbers is not None
+    last, before = factor.numbers[::-1][:2] if end == "high" else factor.numbers[:2]
+    whole = all(float(n).is_integer() for n in factor.numbers)
+    value = last * last / before if last > 0 and before > 0 else last + (last - before)
+    if whole:
+        return str(max(0, round(value)))
+    digits = -math.floor(math.log10(abs(value))) if value else 0
+    return f"{round(value, digits):g}"

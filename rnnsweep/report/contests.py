@@ -1,0 +1,146 @@
+"""Differences between tuned arms, paired by seed: with the baseline and with the leader, under one correction."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from rnnsweep import looks
+from rnnsweep.report import stats
+from rnnsweep.report.arms import Arm, Choice, Tuning
+from rnnsweep.report.effects import FEW, grid
+from rnnsweep.report.runs import Metric, Runs
+
+
+@dataclasses.dataclass(frozen=True)
+class Contest:
+    """One arm against another, on the test part where there is one."""
+
+    arm: Arm
+    other: Arm
+    values: tuple[float, ...]
+    """Arm less other: the mean over conditions for each paired seed, or for each level of a random condition."""
+    unit: str
+    """`seed`, or the key of a random condition."""
+    seeds: tuple[float, ...]
+    interval: stats.Interval
+    confirmed: bool
+    """Whether no seed of it took part in the choice of the settings."""
+    by_condition: dict[int, float]
+    """The mean difference under each condition: how it varies is an interaction, and no error."""
+    look: looks.Look | None = None
+    """What the planned look says, where the study planned looks."""
+    adjusted: float = math.nan
+    """Holm's p, over all tuned comparisons of the report."""
+    family: int = 0
+
+    @property
+    def clear(self) -> bool:
+        """Whether the test tells the two apart: by Holm, or by the level of a planned look."""
+        return self.look.verdict == "differs" if self.look else self.adjusted < stats.ALPHA
+
+    @property
+    def holds_zero(self) -> bool:
+        """Whether its interval leaves open which of the two is better; also where there is none."""
+        return not self.interval.flat and not (self.interval.low > 0 or self.interval.high < 0)
+
+    @property
+    def spread(self) -> tuple[float, float] | None:
+        """The smallest and the largest difference over the conditions."""
+        found = list(self.by_condition.values())
+        return (min(found), max(found)) if len(found) > 1 else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Tuned:
+    """The tuned comparison of one task."""
+
+    runs: Runs
+    tuning: Tuning
+    metric: Metric
+    """By which the arms are compared: that of the selection, on the test part."""
+    leader: Arm
+    """The best on validation."""
+    baseline: Arm | None
+    contests: tuple[Contest, ...]
+
+    def find(self, arm: Arm, other: Arm) -> Contest | None:
+        return next((c for c in self.contests if c.arm is arm and c.other is other), None)
+
+
+def tuned(runs: Runs, tuning: Tuning, baselines: dict[str, str]) -> Tuned | None:
+    """The tuned comparison of one task, not corrected yet; None where fewer than two arms have a best setting."""
+    ranked = tuning.ranked
+    if len(ranked) < 2:
+        return None
+    chosen, leader = tuning.metric, ranked[0]
+    judged = chosen.tested if chosen.tested in runs.metrics else chosen.name
+    metric = dataclasses.replace(chosen, name=str(judged), unit=runs.unit(str(judged)))
+    wanted = tuple(baselines.get(factor.key, "") for factor in tuning.design.compared)
+    baseline = next((arm for arm in ranked if arm.levels == wanted), None)
+    pairs = [(arm, baseline) for arm in ranked if baseline and arm is not baseline]
+    pairs += [(arm, leader) for arm in ranked if leader not in (arm, baseline) and arm is not baseline]
+    found = [_contest(runs, tuning, metric, arm, other) for arm, other in pairs]
+    return Tuned(runs, tuning, metric, leader, baseline, tuple(found))
+
+
+def _contest(runs: Runs, tuning: Tuning, metric: Metric, arm: Arm, other: Arm) -> Contest:
+    fresh = _pairs(runs, metric, arm, other, fresh=True)
+    confirmed = fresh["seed"].nunique() >= FEW
+    pairs = fresh if confirmed else _pairs(runs, metric, arm, other, fresh=False)
+    random = tuning.design.random
+    kept, unit = grid(pairs), "seed"
+    values = kept.groupby("seed")["difference"].mean()
+    if random:
+        level = runs.codes(random)[kept["row"].to_numpy(int)] if len(kept) else []
+        values, unit = kept.groupby(np.asarray(level))["difference"].mean(), random[0]
+    scale = float(np.abs(runs.values(metric.name)[pairs["row"].to_numpy(int)]).mean()) if len(pairs) else 0.0
+    interval = stats.t_interval(values.to_numpy(), least=FEW, scale=scale)
+    seeds = tuple(sorted(kept["seed"].unique()))
+    by_condition = kept.groupby("block")["difference"].mean().to_dict()
+    look = _look(tuning, values.to_numpy()) if confirmed and not random and interval.known else None
+    if look is not None:
+        interval = dataclasses.replace(interval, low=look.low, high=look.high)
+    return Contest(arm, other, tuple(map(float, values)), unit, seeds, interval, confirmed, by_condition, look)
+
+
+def _pairs(runs: Runs, metric: Metric, arm: Arm, other: Arm, fresh: bool) -> pd.DataFrame:
+    """`block seed row difference`: the choices of both arms under each condition that both have."""
+    values = runs.values(metric.name)
+
+    def seeds(choice: Choice) -> dict[float, int]:
+        return choice.fresh if fresh else choice.runs
+
+    found = [
+        (condition, seed, row, values[row] - values[seeds(other.choices[condition])[seed]])
+        for condition, choice in arm.choices.items()
+        if condition in other.choices
+        for seed, row in seeds(choice).items()
+        if seed in seeds(other.choices[condition])
+    ]
+    return pd.DataFrame(found, columns=["block", "seed", "row", "difference"]).dropna()
+
+
+def _look(tuning: Tuning, values: NDArray[Any]) -> looks.Look | None:
+    """The planned look that these seeds are of; None where no look is planned at so many."""
+    plan = tuning.design.plan
+    if plan is None or len(values) not in plan.looks:
+        return None
+    margin = plan.margin if plan.margin is not None else 0.0
+    return looks.look(values, plan.looks.index(len(values)), len(tuning.arms), margin)
+
+
+def adjusted(comparisons: Sequence[Tuned | None]) -> list[Tuned | None]:
+    """The comparisons of a report with Holm's p over all of them that no planned look judges."""
+    every = [c for each in comparisons if each for c in each.contests]
+    corrected = stats.holm([math.nan if c.look else c.interval.p for c in every])
+    family = sum(math.isfinite(p) for p in corrected)
+    found = iter([dataclasses.replace(c, adjusted=p, family=family) for c, p in zip(every, corrected, strict=True)])
+    return [
+        dataclasses.replace(each, contests=tuple(next(found) for _ in each.contests)) if each else None
+        for each in comparisons
+    ]

@@ -1,0 +1,181 @@
+"""The tables of the tuned comparison: the arms at their best settings, and what each got to be tuned with."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from rnnsweep.report import stats
+from rnnsweep.report.arms import Arm
+from rnnsweep.report.commands import confirmation, wider
+from rnnsweep.report.contests import Contest, Tuned
+from rnnsweep.report.effects import counted
+from rnnsweep.report.numbers import interval_of, number, p_value, plus, share, signed, size, spread
+from rnnsweep.report.tables import Cell, Row, Table, anchor, estimate, setting_link
+
+SHOWN = 4
+"""Conditions whose best settings stand in one cell."""
+
+
+def comparison(of: Tuned) -> Table:
+    """A row for each arm, the best on validation first."""
+    others = [of.leader] if of.baseline in (of.leader, None) else [of.baseline, of.leader]
+    columns = ["arm", "best setting", "configurations", of.tuning.metric.name]
+    columns += [of.metric.name, *(f"Δ to {other.name}" for other in others if other), "status"]
+    columns += ["diverged", "parameters", "compute"]
+    rows = []
+    for arm in of.tuning.ranked:
+        cells = [Cell(arm.name, bold=arm is of.leader), _best(of, arm), _tried(arm)]
+        cells += [_validation(of, arm), _tested(of, arm)]
+        cells += [_difference(of, arm, other) for other in others if other]
+        rows.append(Row((*cells, _status(of, arm), *_costs(of, arm))))
+    title = f"Tuned comparison: {', '.join(factor.key for factor in of.tuning.design.compared)}"
+    used = sorted({row for arm in of.tuning.ranked for c in arm.choices.values() for row in c.runs.values()})
+    notes = [str(counted(of.runs, used, of.metric.name)), *_notes(of)]
+    return Table(f"tuned-{anchor(of.runs.task)}", title, tuple(columns), tuple(rows), tuple(notes))
+
+
+def _best(of: Tuned, arm: Arm) -> Cell:
+    keys = [key for factor in of.tuning.design.tuned for key in (factor.key, *factor.together)]
+    told = [_described(of, choice.setting, keys) for choice in arm.choices.values()]
+    if len(set(told)) == 1:
+        return Cell(told[0], link=setting_link(of.runs, next(iter(arm.choices.values())).setting))
+    return Cell("; ".join(told) if len(told) <= SHOWN else f"one for each of {len(told)} conditions")
+
+
+def _described(of: Tuned, setting: int, keys: Sequence[str]) -> str:
+    without = [key for key in of.runs.varying if key not in keys]
+    return of.runs.describe(setting, without)
+
+
+def _tried(arm: Arm) -> Cell:
+    used = sum(choice.configurations for choice in arm.choices.values())
+    return Cell(str(arm.tried) if used == arm.tried else f"{used} of {arm.tried}", arm.tried)
+
+
+def _validation(of: Tuned, arm: Arm) -> Cell:
+    if len(arm.choices) == 1:
+        (choice,) = arm.choices.values()
+        values = tuple(of.tuning.values[list(choice.chosen_on.values())])
+        return Cell(spread(of.tuning.validation(choice), values), estimate(of.tuning.validation(choice)))
+    mean = float(np.mean([of.tuning.validation(choice).mean for choice in arm.choices.values()]))
+    return Cell(number(mean), mean)
+
+
+def _tested(of: Tuned, arm: Arm) -> Cell:
+    """On the fresh seeds where there are any, else on those of the choice; over the conditions that share them."""
+    values = of.runs.values(of.metric.name)
+    found: dict[float, list[float]] = {}
+    for choice in arm.choices.values():
+        for seed, row in (choice.fresh or choice.chosen_on).items():
+            found.setdefault(seed, []).append(float(values[row]))
+    whole = [float(np.mean(each)) for each in found.values() if len(each) == len(arm.choices)]
+    known = [value for value in whole if math.isfinite(value)]
+    return Cell(spread(stats.t_interval(known), tuple(known)), estimate(stats.t_interval(known)))
+
+
+def _difference(of: Tuned, arm: Arm, other: Arm) -> Cell:
+    contest = of.find(arm, other)
+    if contest is not None:
+        return Cell(shown(contest), _plain(contest), bold=contest.clear and better(of, contest))
+    mirrored = of.find(other, arm)
+    if mirrored is None:
+        return Cell("·", math.nan)
+    return Cell(f"see {other.name}", math.nan)
+
+
+def better(of: Tuned, contest: Contest) -> bool:
+    return contest.interval.mean * of.metric.sign < 0
+
+
+def shown(contest: Contest) -> str:
+    """`−0.106 [−0.151, −0.061], p .03`."""
+    interval = contest.interval
+    if interval.known:
+        mean, ends = interval_of(interval)
+        p = contest.look.p if contest.look else contest.adjusted
+        return f"{plus(mean)} {ends}, p {p_value(p)}"
+    if interval.flat:
+        return f"{signed(interval.mean)} in all {len(contest.values)}"
+    return " and ".join(signed(value) for value in contest.values) if contest.values else "—"
+
+
+def _plain(contest: Contest) -> dict[str, float]:
+    p = contest.look.p if contest.look else contest.adjusted
+    return estimate(contest.interval) | {"p": p}
+
+
+def _status(of: Tuned, arm: Arm) -> Cell:
+    contests = [c for c in of.contests if arm in (c.arm, c.other)]
+    confirmed = bool(contests) and all(c.confirmed for c in contests)
+    told = "confirmed" if confirmed else "chosen on these seeds"
+    if arm is of.leader:
+        return Cell(f"leader, {told}")
+    look = next((c.look for c in contests if c.look and of.leader in (c.arm, c.other)), None)
+    return Cell(f"{look.verdict}, {told}" if look else told)
+
+
+def _costs(of: Tuned, arm: Arm) -> tuple[Cell, Cell, Cell]:
+    """The diverged share, the parameters of the best, and the time of all runs of the arm."""
+    states = of.runs.frame["state"].to_numpy(object)[arm.rows]
+    diverged, ended = int((states == "diverged").sum()), int(np.isin(states, ["complete", "diverged"]).sum())
+    best = [row for choice in arm.choices.values() for row in choice.runs.values()]
+    parameters = float(np.median(of.runs.column("parameters")[best]))
+    seconds = float(np.nansum(of.runs.column("seconds")[arm.rows]))
+    told = Cell(share(diverged, ended) if diverged else "none", diverged / ended if ended else math.nan)
+    return told, Cell(size(parameters), parameters), Cell(duration(seconds), seconds)
+
+
+def duration(seconds: float) -> str:
+    """As in `12 s`, `3.5 min`, `2.1 h`."""
+    for limit, name in ((3600, "h"), (60, "min")):
+        if seconds >= limit:
+            return f"{seconds / limit:.3g} {name}"
+    return f"{seconds:.3g} s"
+
+
+def _notes(of: Tuned) -> list[str]:
+    design, tuning = of.tuning.design, of.tuning
+    said = [
+        f"Each arm at its best {design.one}: {design.said}. Best by {tuning.metric.name} over the seeds that all "
+        "settings of an arm share, among settings of which 80% of the seeds finished. Differences by "
+        f"{of.metric.name}, paired by seed, with the 95% Student t interval over seeds."
+    ]
+    looked = next((c.look for c in of.contests if c.look), None)
+    if looked and design.plan:
+        plan = design.plan
+        levels = ", ".join(f"{level:g}" for level in plan.levels)
+        margin = f"margin {plan.margin:g}, " if plan.margin is not None else ""
+        said.append(
+            f"Planned before the first run: looks at {', '.join(map(str, plan.looks))} fresh seeds, {margin}levels "
+            f"{levels}, each over {max(1, len(tuning.arms) - 1)} comparisons. p is not adjusted; its level is "
+            f"{looked.level:.4g} at this look, and so is that of the intervals."
+        )
+    family = max((c.family for c in of.contests), default=0)
+    said += [f"p by Holm over all {family} tuned comparisons of the report."] if family else []
+    if not all(contest.confirmed for contest in of.contests):
+        said.append(f"Exploratory until fresh seeds confirm it: {confirmation(of)}")
+    said += [f"The best is at the edge of its range ({key}, {end} end). {to}" for key, end, to in wider(of)]
+    if not tuning.equal:
+        said.append("Arms with more configurations are compared at the smaller number: the first ones of the plan.")
+    return said
+
+
+def fairness(of: Tuned) -> Table:
+    """What each arm had to be tuned with."""
+    columns = ("arm", "configurations", "compared at", "runs", "edge of range", "parameters", "diverged", "compute")
+    rows = []
+    for arm in of.tuning.arms:
+        edges = ", ".join(f"{factor.key} ({end})" for factor, end in arm.edges) or "none"
+        used = sum(choice.configurations for choice in arm.choices.values())
+        cells = [
+            Cell(arm.name),
+            Cell(str(arm.tried), arm.tried),
+            Cell(str(used) if used else "no setting finished", used),
+        ]
+        cells += [Cell(str(len(arm.rows)), len(arm.rows)), Cell(edges if arm.choices else "—")]
+        diverged, parameters, compute = _costs(of, arm) if arm.choices else (Cell("—"),) * 3
+        rows.append(Row((*cells, parameters, diverged, compute)))
+    note = "compute: the time of all runs of the arm, each its share of its stack's."
+    note += "" if of.runs.timed_alike else " It was not taken on one host with equal threads and kernels."
+    return Table(f"fairness-{anchor(of.runs.task)}", "Was each arm tuned as well?", columns, tuple(rows), (note,))

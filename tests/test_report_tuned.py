@@ -1,0 +1,217 @@
+"""The tuned comparison: what is compared and tuned, which setting is chosen on what, and what is said of the arms."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import records
+
+from rnnsweep import planned
+from rnnsweep.report import cli
+from rnnsweep.report.analysis import Asked, analyse, compared
+from rnnsweep.report.arms import Tuning
+from rnnsweep.report.collect import collect
+from rnnsweep.report.commands import beyond
+from rnnsweep.report.contests import Tuned
+from rnnsweep.report.design import design
+from rnnsweep.report.effects import Comparison, grid
+from rnnsweep.report.runs import Runs
+from rnnsweep.report.tuned_said import numbered, sentences
+from rnnsweep.report.tuned_table import comparison, fairness
+
+RATES = (1e-3, 3e-3, 1e-2)
+
+
+def noisy(study: Path, seeds: range = range(3), rates: tuple[float, ...] = RATES, **settings: Any) -> None:
+    """As the README's first example: cells at learning rates. The GRU gains most by a high rate."""
+    cells = {"rnn": (2.4, 0.5), "gru": (2.4, 0.62), "lstm": (2.6, 0.66)}
+    for seed in seeds:
+        noise = np.random.default_rng(seed)
+        shared = noise.normal(0, 0.01)
+        for cell, (start, gain) in cells.items():
+            for rate in rates:
+                loss = start - gain * np.log10(rate / 1e-3) + shared + noise.normal(0, 0.004)
+                records.run(study, float(loss), cell=cell, seed=seed, optimizer__lr=rate, **settings)
+
+
+def found(study: Path, asked: Asked | None = None, sampled: tuple[str, ...] = ()) -> Tuned:
+    (tuned,) = compared([Runs(collect([study]), sampled=sampled)], None, {}, asked or Asked())
+    assert tuned is not None
+    return tuned
+
+
+def test_the_headline_is_the_tuned_comparison_and_nothing_contradicts_it(tmp_path: Path) -> None:
+    noisy(tmp_path)
+    of = found(tmp_path)
+    section = analyse(of.runs, [], None, {}, None, tmp_path / "report", of)
+    first, *_ = section.headline
+    assert first.startswith("Tuned over 3 learning rates each (chosen on validation, seeds 0–2), GRU reaches 0.1")
+    assert "nats lower test loss than RNN, 95% interval 0.1" in first
+    assert first.endswith(
+        ", 3 paired seeds; exploratory: these seeds chose the rates; the best rate is at the edge of the grid for both."
+    )
+    notes = " ".join(section.summary[0].notes)
+    assert "optimizer.lr is taken as tuned, cell as compared; nobody declared it" in notes
+    assert "Extend it: `python -m rnnsweep -m seed=0 optimizer.lr=0.001,0.003,0.01,0.03`" in notes
+    assert "'seed=range(3,8)'" in notes
+    (cells,) = [answer for answer in section.answers if answer.title == "The choice of the cell"]
+    said = " ".join([*section.headline, *cells.sentences])
+    assert "No difference shown between GRU and RNN" not in said
+    assert "averages over optimizer.lr" in cells.sentences[0]
+    assert "finding" not in cells.tables[0].columns
+
+
+def test_fresh_seeds_confirm_and_the_others_only_choose(tmp_path: Path) -> None:
+    noisy(tmp_path)
+    noisy(tmp_path, range(3, 7), rates=(1e-2,))
+    of = found(tmp_path)
+    gru = next(contest for contest in of.contests if contest.arm.name == "GRU")
+    assert gru.confirmed
+    assert gru.seeds == (3, 4, 5, 6)
+    assert "confirmed on fresh seeds 3–6" in sentences(of)[0]
+    assert "chosen on validation, seeds 0–2" in sentences(of)[0]
+    values = of.runs.frame.set_index(["cell", "optimizer.lr", "seed"])["test/loss"]
+    gaps = [values["gru", 1e-2, seed] - values["rnn", 1e-2, seed] for seed in range(3, 7)]
+    assert gru.values == pytest.approx(gaps)
+
+
+def test_a_setting_that_too_few_seeds_finished_is_not_chosen(tmp_path: Path) -> None:
+    for cell in ("gru", "rnn"):
+        for rate in RATES:
+            for seed in range(5):
+                status = "diverged" if rate == 1e-2 and seed > 2 else "complete"
+                records.run(tmp_path, 3 - 100 * rate + seed / 50, status, cell=cell, seed=seed, optimizer__lr=rate)
+    of = found(tmp_path)
+    assert {cell.text for cell in (row.cells[1] for row in comparison(of).rows)} == {"optimizer.lr=0.003"}
+    assert comparison(of).rows[0].cells[-3].text == "13% (2 of 15)"
+    assert not of.leader.edges
+
+
+def test_unequal_numbers_of_configurations_are_compared_at_the_smaller(tmp_path: Path) -> None:
+    for cell, rates in (("gru", (1e-3, 3e-3, 1e-2, 3e-2)), ("rnn", (1e-3, 3e-3))):
+        for index, rate in enumerate(rates):
+            for seed in range(3):
+                records.run(tmp_path, 3.0 - index / 5 + seed / 50, cell=cell, seed=seed, optimizer__lr=rate)
+    of = found(tmp_path)
+    assert not of.tuning.equal
+    assert [row.cells[2].text for row in comparison(of).rows if row.cells[0].text == "GRU"] == ["2 of 4"]
+    assert "nothing is clear without fresh seeds" in sentences(of)[0]
+    assert not any(contest.clear for contest in of.contests)
+    assert [row.cells[2].text for row in fairness(of).rows] == ["2", "2"]
+
+
+def test_fixed_conditions_are_averaged_before_the_seeds_are_compared(tmp_path: Path) -> None:
+    """The GRU is better at one size and worse at the other: an interaction, and no error of the mean."""
+    for size, gain in ((16, 0.3), (32, -0.1), (64, 0.1)):
+        for seed in range(3):
+            for rate in RATES[:2]:
+                noise = np.random.default_rng([size, seed]).normal(0, 0.01)
+                common = {"cell__hidden_size": size, "seed": seed, "optimizer__lr": rate}
+                records.run(tmp_path, 2.0 + rate, cell="rnn", **common)
+                records.run(tmp_path, 2.0 + rate - gain + noise, cell="gru", **common)
+    of = found(tmp_path)
+    (contest,) = of.contests
+    assert of.tuning.design.conditions == ("cell.hidden_size",)
+    assert len(contest.values) == 3
+    assert contest.interval.mean == pytest.approx(-0.1, abs=0.02)
+    assert contest.interval.high < 0
+    assert contest.spread == pytest.approx((-0.3, 0.1), abs=0.03)
+    assert "mean over 3 conditions, in which the difference goes from −0.3" in sentences(of)[0]
+    (contest,) = found(tmp_path, sampled=("cell.hidden_size",)).contests
+    assert contest.unit == "cell.hidden_size"
+    assert contest.interval.low < 0 < contest.interval.high
+
+
+def test_compare_and_tune_override_and_are_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    noisy(tmp_path / "study")
+    of = found(tmp_path / "study", Asked(["optimizer.lr"], ["cell"]))
+    assert [factor.key for factor in of.tuning.design.compared] == ["optimizer.lr"]
+    assert of.leader.name == "optimizer.lr=0.01"
+    assert of.tuning.design.said == "as declared"
+    with pytest.raises(SystemExit):
+        cli.main([str(tmp_path / "study"), "--out", str(tmp_path / "report"), "--tune", "optimizer.rate"])
+    assert "--tune optimizer.rate: no run has this setting" in capsys.readouterr().err
+
+
+def declared(study: Path, **changes: Any) -> None:
+    """The file of a tuned sweep."""
+    told = planned.Tuned(["cell"], {"optimizer.lr": "1e-3,3e-3,1e-2"}, [], 3, 99, [], "val/loss", False, [0, 1, 2],
+                         [3, 5, 8], [0.005, 0.01, 0.01], 0.01)  # fmt: skip
+    (study / ".study").mkdir(exist_ok=True)
+    text = json.dumps(dataclasses.asdict(dataclasses.replace(told, **changes)))
+    (study / ".study" / "tuned-0.json").write_text(text)
+
+
+def test_a_tuned_sweep_is_read_as_it_was_planned(tmp_path: Path) -> None:
+    noisy(tmp_path, range(99, 100))
+    noisy(tmp_path, range(3), rates=(1e-2,))
+    config = records.config(cell="gru", seed=99, optimizer__lr=1e-2)
+    trial = records.name(config)
+    declared(tmp_path, chosen=[planned.Chosen({"cell": "gru"}, {}, {"optimizer.lr": 0.01}, trial, 1.8, 3, 3, 0, 0)])
+    of = found(tmp_path)
+    contest = next(c for c in of.contests if {c.arm.name, c.other.name} == {"GRU", "RNN"})
+    assert contest.confirmed
+    assert contest.look is not None
+    assert contest.look.level == pytest.approx(0.005 / 2)
+    assert contest.interval.low == contest.look.low
+    notes = " ".join(comparison(of).notes)
+    assert "Planned before the first run: looks at 3, 5, 8 fresh seeds, margin 0.01" in notes
+    assert of.tuning.design.said == "as declared"
+
+
+def test_one_correction_holds_over_all_tasks(tmp_path: Path) -> None:
+    for task in ("charlm", "parity"):
+        noisy(tmp_path / task, task=task)
+    frame = collect([tmp_path])
+    both = compared([Runs(part) for _, part in frame.groupby("task")], None, {}, Asked())
+    assert all(tuned is not None and {c.family for c in tuned.contests} == {6} for tuned in both)
+    (alone,) = compared([Runs(frame[frame["task"] == "charlm"])], None, {}, Asked())
+    assert alone is not None
+    assert {contest.family for contest in alone.contests} == {3}
+
+
+def test_nothing_tuned_is_no_tuned_comparison(tmp_path: Path) -> None:
+    for cell in ("gru", "rnn"):
+        for seed in range(3):
+            records.run(tmp_path, 2.0 + seed / 50, cell=cell, seed=seed)
+    assert compared([Runs(collect([tmp_path]))], None, {}, Asked()) == [None]
+
+
+def test_settings_of_the_same_seeds_are_no_sample(tmp_path: Path) -> None:
+    """The seeds' effects recur in every setting: an interval over the settings would be far too narrow."""
+    gaps = np.random.default_rng(0).normal(0.05, 0.1, 3)
+    for size in (16, 32, 48, 64, 80, 96):
+        for seed in range(3):
+            records.run(tmp_path, 2.0, cell="rnn", cell__hidden_size=size, seed=seed)
+            records.run(tmp_path, 2.0 + gaps[seed] + size / 1e5, cell="gru", cell__hidden_size=size, seed=seed)
+    runs = Runs(collect([tmp_path]))
+    (effect,) = Comparison(runs, runs.factor("cell"), runs.metric(None)).against("rnn")
+    assert (effect.unit, len(effect.values)) == ("seed", 3)
+    runs = Runs(collect([tmp_path]), sampled=["cell.hidden_size"])
+    (effect,) = Comparison(runs, runs.factor("cell"), runs.metric(None)).against("rnn")
+    assert (effect.unit, len(effect.values)) == ("setting", 6)
+
+
+def test_a_mean_over_settings_is_of_the_same_settings_for_all_seeds() -> None:
+    import pandas as pd
+
+    pairs = pd.DataFrame([(b, s, 1.0) for b in range(4) for s in range(3)], columns=["block", "seed", "difference"])
+    assert len(grid(pairs)) == 12
+    assert len(grid(pairs.drop(index=4))) == 9  # the setting that lacks a seed goes
+    assert set(grid(pairs.drop(index=[0, 3, 6]))["block"]) == {3}  # three seeds of one setting before two of four
+
+
+def test_words_of_the_sentences() -> None:
+    assert numbered("seed", [0, 1, 2, 7]) == "seeds 0–2, 7"
+    assert numbered("seed", [4]) == "seed 4"
+
+
+def test_the_next_value_beyond_an_edge(tmp_path: Path) -> None:
+    noisy(tmp_path)
+    factor = Runs(collect([tmp_path])).factor("optimizer.lr")
+    assert (beyond(factor, "high"), beyond(factor, "low")) == ("0.03", "0.0003")
+    runs = Runs(collect([tmp_path]))
+    assert isinstance(Tuning(runs, design(runs), runs.metric(None)).arms, list)  # type: ignore[arg-type]
