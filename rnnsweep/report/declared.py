@@ -61,7 +61,7 @@ class Declared:
 
     def reference(self, name: str) -> bool:
         """Whether the records declare a metric as a reference value, by which nothing is compared."""
-        return {each.direction for each in self._found(_plain(name))} == {None}
+        return {each.direction for each in self._found(plain_name(name))} == {None}
 
     def lower(self, name: str) -> bool:
         """Whether a lower value is better.
