@@ -90,7 +90,6 @@ class TunedPlanner:
         """Key -> the text that counts."""
         texts = [*self.grammar.texts(self.sweep.sized(self.composer.is_small)), *words]
         typed = {self._override(text).key_or_group: text for text in texts}
-        typed.pop("study", None)  # it has been composed
         for key in self.sweep.tune:
             if key in typed:
                 problem = f"it is tuned; leave this out, or leave `{key}` out of {KEY}.tune"
@@ -133,7 +132,7 @@ class TunedPlanner:
     def _fixed(self, typed: dict[str, str], axes: dict[str, Axis], first: Run) -> list[str]:
         """What all runs have in common, as it was typed, without what changes no result."""
         free = {f"{group}.{name}" for group, cls in first.classes.items() for name in marked(cls, EXECUTION)}
-        free |= set(schema(General).model_fields)
+        free |= {"study", *schema(General).model_fields}
         return [typed[key] for key, axis in axes.items() if len(axis) == 1 and key not in free]
 
     # The trials ----------------------------------------------------------------------------------------------

@@ -127,7 +127,7 @@ def _edges(tuned: Tuned, runs: Sequence[Planned]) -> list[str]:
         for end, name in ((min(tried), "lowest"), (max(tried), "highest")) if len(tried) > 2 else ():
             arms = [named(chosen.condition | chosen.arm) for chosen in tuned.chosen if chosen.setting[key] == end]
             if arms:
-                remedy = "a wider range in hydra.sweeper.tune may hold a better one; give it another hydra.sweeper.name"
+                remedy = "a wider range may hold a better one (try it under another hydra.sweeper.name)"
                 lines.append(f"{', '.join(arms)}: {key}={shown(end)} is the {name} value that was tried; {remedy}")
     return ["", *lines] if lines else []
 
