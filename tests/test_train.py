@@ -431,7 +431,7 @@ def test_the_kernel_is_no_part_of_a_runs_identity(composed: Compose) -> None:
 
 def test_without_numba_torch_runs_and_fused_is_refused(composed: Compose, tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("rnnsweep.kernels.fused.available", lambda: False)
+        patch.setattr("rnnsweep.kernels.fused.missing", lambda: "Numba cannot be imported")
         record = train(composed(*PARITY, "cell=gru"), tmp_path).record()
         with pytest.raises(ConfigError, match=r"needs Numba .*rnnsweep\[fused\]"):
             run.prepare(composed(*PARITY, "train.kernel=fused"))

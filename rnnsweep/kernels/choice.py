@@ -21,8 +21,8 @@ import torch
 from torch import Tensor
 
 from rnnsweep import files
-from rnnsweep.errors import MachineError
-from rnnsweep.kernels import Execution
+from rnnsweep.errors import MachineError, tell_once
+from rnnsweep.kernels import Execution, fused
 from rnnsweep.kernels.cache import folder, locked
 
 MEMBERS = 16  # of the stack that is measured beside a run alone
@@ -64,6 +64,8 @@ def decided(together: Execution, program: Any, steps: Steps, study: Path | None 
         steps: what is measured.
         study: the folder that keeps the answer for all workers of a study.
     """
+    if fused.missing() is not None:
+        tell_once(f"{fused.missing()}, so torch runs the recurrent layers, more slowly; pip install 'rnnsweep[fused]'")
     key = hashlib.sha256(json.dumps([_machine(), together, program]).encode()).hexdigest()[:24]
     if study is None:
         return _of_user(key, together, steps).kernel

@@ -6,7 +6,7 @@ were alone. So a run has the same numbers alone and in a stack, bit for bit.
 """
 
 import functools
-import importlib.util
+import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -33,9 +33,18 @@ PRECISIONS = (torch.float32, torch.float64)
 
 
 @functools.cache
+def missing() -> str | None:
+    """What the compiled kernels lack on this machine, as a sentence; None: nothing."""
+    try:
+        importlib.import_module("numba")
+    except Exception as error:  # whatever a Numba raises that does not fit this Python or this NumPy
+        return f"Numba cannot be imported ({' '.join(str(error).split())})"
+    return None if blas.address(False) else "there is no BLAS that compiled code could call"
+
+
 def available() -> bool:
-    """Whether this machine has what the kernel needs: Numba and a BLAS."""
-    return importlib.util.find_spec("numba") is not None and blas.address(False) != 0
+    """Whether this machine has what the compiled kernels need: Numba and a BLAS."""
+    return missing() is None
 
 
 def serves(x: Tensor) -> bool:

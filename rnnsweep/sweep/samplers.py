@@ -1,7 +1,8 @@
-"""What a search draws from, and by which of Optuna's samplers; and by which of its pruners trials are cut short."""
+"""The samplers and pruners of a search, which are Optuna's, and the values that they draw."""
 
 import importlib.util
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 from rnnsweep.errors import ConfigError
@@ -17,24 +18,24 @@ Space = dict[str, dict[str, Any]]
 
 
 def sampler(name: Sampler, seed: int) -> "optuna.samplers.BaseSampler":
-    """The sampler with its options spelled out: Optuna's defaults change between versions."""
+    """The sampler. All options are set here, for Optuna's defaults change between versions."""
     from optuna import samplers
 
-    if name == "tpe":
-        return samplers.TPESampler(multivariate=True, group=True, constant_liar=True, n_startup_trials=10, seed=seed)
-    if name == "random":
-        return samplers.RandomSampler(seed=seed)
-    if name == "gp":
-        return samplers.GPSampler(n_startup_trials=10, seed=seed)
-    if name == "cmaes":
-        return samplers.CmaEsSampler(n_startup_trials=1, seed=seed, warn_independent_sampling=False)
-    if name == "qmc":
-        return samplers.QMCSampler(qmc_type="sobol", scramble=True, seed=seed, warn_independent_sampling=False)
-    return samplers.NSGAIISampler(population_size=20, seed=seed)
+    makers: dict[Sampler, Callable[[], optuna.samplers.BaseSampler]] = {
+        "tpe": lambda: samplers.TPESampler(
+            multivariate=True, group=True, constant_liar=True, n_startup_trials=10, seed=seed
+        ),
+        "random": lambda: samplers.RandomSampler(seed=seed),
+        "gp": lambda: samplers.GPSampler(n_startup_trials=10, seed=seed),
+        "cmaes": lambda: samplers.CmaEsSampler(n_startup_trials=1, seed=seed, warn_independent_sampling=False),
+        "qmc": lambda: samplers.QMCSampler(qmc_type="sobol", scramble=True, seed=seed, warn_independent_sampling=False),
+        "nsgaii": lambda: samplers.NSGAIISampler(population_size=20, seed=seed),
+    }
+    return makers[name]()
 
 
 def check_sampler(name: Sampler) -> None:
-    """Raises a ConfigError where a sampler's own package is missing; Optuna would say so in the midst of a trial."""
+    """Raises a ConfigError where a package that the sampler needs is missing; Optuna would raise it within a trial."""
     for package in {"gp": ["scipy"], "qmc": ["scipy"], "cmaes": ["cmaes"]}.get(name, []):
         if importlib.util.find_spec(package) is None:
             problem = f"{name} needs {package}; pip install 'rnnsweep[search]'"
@@ -42,28 +43,37 @@ def check_sampler(name: Sampler) -> None:
 
 
 def pruner(name: Pruner, first: int, last: int) -> "optuna.pruners.BasePruner":
-    """Pruners see the tokens that a trial has read, so trials are compared at equal work.
+    """The pruner, over the tokens that a trial has read: so trials are compared at equal work.
 
-    Successive halving (Li et al. 2020) lets the better third of those that came as far go on, at `first` tokens, at
-    three times as many, and so on; Hyperband (Li et al. 2018) has brackets of it that begin later and later. A rung
-    below the first validation would be passed there together with the next, by a ninth.
+    Successive halving (Li et al. 2020): of the trials that have come to a rung the better third goes on. The rungs lie
+    at `first` tokens, at three times as many, and so on. Hyperband (Li et al. 2018) has several such brackets, which
+    begin later and later. A rung below the first validation would be passed there together with the next one, by a
+    ninth of the trials; so `first` must not lie below it.
+
+    Args:
+        name: which pruner.
+        first: tokens at the first validation.
+        last: tokens of a whole trial.
+
+    Returns:
+        The pruner; with `none` one that cuts no trial short.
     """
     from optuna import pruners
 
-    if name == "median":
-        return pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=0)
-    if name == "asha":
-        return pruners.SuccessiveHalvingPruner(min_resource=first, reduction_factor=3)
-    if name == "hyperband":
-        return pruners.HyperbandPruner(min_resource=first, max_resource=last, reduction_factor=3)
-    return pruners.NopPruner()
+    makers: dict[Pruner, Callable[[], optuna.pruners.BasePruner]] = {
+        "none": pruners.NopPruner,
+        "median": lambda: pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=0),
+        "asha": lambda: pruners.SuccessiveHalvingPruner(min_resource=first, reduction_factor=3),
+        "hyperband": lambda: pruners.HyperbandPruner(min_resource=first, max_resource=last, reduction_factor=3),
+    }
+    return makers[name]()
 
 
 # Values ----------------------------------------------------------------------------------------------------------
 
 
 def stored(space: Space) -> Space:
-    """The space as Optuna gets it: choices that are lists or mappings as JSON texts, for it stores plain values."""
+    """The space as Optuna gets it. It stores plain values, so choices that are lists or mappings become JSON texts."""
     return {key: _as_texts(distribution) for key, distribution in space.items()}
 
 
@@ -76,7 +86,7 @@ def _as_texts(distribution: dict[str, Any]) -> dict[str, Any]:
 
 
 def values(space: Space, params: dict[str, Any]) -> dict[str, Any]:
-    """The values of a trial's parameters: the lists and mappings that went to Optuna as texts."""
+    """The values of a trial's parameters, with lists and mappings in place of their texts."""
     found = {key: params[key] for key in space}
     for key, distribution in stored(space).items():
         if distribution is not space[key]:
