@@ -73,7 +73,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 LONG = ("test_gradients", "test_a_stack_equals", "test_the_executions_agree")
-ALONE = [f"test_{name}.py" for name in ("clusters", "kills", "sweep", "search", "cli", "new", "bench")]
+ALONE = [f"test_{name}.py" for name in ("clusters", "kills", "launchers", "sweep", "search", "cli", "new", "bench")]
 
 
 @pytest.fixture(autouse=True)

@@ -63,7 +63,9 @@ def test_tensorboard(composed: Compose, tmp_path: Path) -> None:
 
     store = train(composed, tmp_path, "tensorboard")
     events = EventAccumulator(str(store.path / "tensorboard")).Reload()
-    for (name, step), loss in rows(store).items():
+    wanted = rows(store)
+    assert {name for name, _ in wanted} == {"train/loss", "val/loss", "test/loss"}
+    for (name, step), loss in wanted.items():
         assert {event.step: event.value for event in events.Scalars(name)}[step] == pytest.approx(loss, rel=1e-6)
 
 

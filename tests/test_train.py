@@ -66,7 +66,7 @@ def numbers(record: RunRecord | None) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("chosen", [*(f"optimizer={name}" for name in choices("optimizer")), *cells(everyday=2)])
-def test_every_cell_and_optimizer_trains(chosen: str, composed: Compose, tmp_path: Path) -> None:
+def test_every_cell_and_optimizer_writes_the_files_of_a_run(chosen: str, composed: Compose, tmp_path: Path) -> None:
     choice = chosen if "=" in chosen else f"cell={chosen}"
     store = train(composed(*PARITY, choice, "train.patience=50"), tmp_path)
     record = store.record()
