@@ -227,6 +227,9 @@ def _quantile(distribution: Any, share: float) -> Any:
     if isinstance(distribution, CategoricalDistribution):
         return distribution.choices[int(share * len(distribution.choices))]
     whole = isinstance(distribution, IntDistribution)
+    if whole and distribution.step > 1:
+        steps = range(distribution.low, distribution.high + 1, distribution.step)
+        return steps[int(share * len(steps))]
     low, high = distribution.low, distribution.high + whole  # an integer stands for what is up to the next one
     value = low * (high / low) ** share if distribution.log else low + (high - low) * share
     return min(int(value), distribution.high) if whole else float(f"{value:.4g}")
