@@ -42,8 +42,15 @@ class Sweep:
 
 PARITY = ("task=parity", "task.examples=400", "task.held_out=50", "train.batch_size=20", "cell.hidden_size=8")
 COPY = ("task=copy", "task.examples=400", "task.held_out=50", "cell.hidden_size=16", "task.embedding_size=8")
+TUNED = (
+    "hydra.sweeper.compare=cell",
+    'hydra.sweeper.tune={optimizer.lr: "tag(log, interval(1e-3, 1e-1))", train.clip: "choice(null, 1.0)"}',
+    "hydra.sweeper.tune_trials=9",
+    "hydra.sweeper.seeds_max=8",
+)
 SWEEPS = {
     "one worker": Sweep((*PARITY, "cell=rnn,gru,lstm", "optimizer.lr=1e-3,1e-2", "seed=range(4)"), 1, 2),
+    "a tuned sweep": Sweep((*PARITY, "cell=rnn,gru", *TUNED), 2, 1),
     "two workers": Sweep((*COPY, "cell=gru,lstm,transformer", "cell.dropout=0,.1,.2", "seed=range(2)"), 2, 1),
 }
 
@@ -74,6 +81,13 @@ def outcome(folder: Path) -> dict[str, Any]:
     kept["bits"] = {key: {name: part.numpy().tobytes() for name, part in each.items()} for key, each in tensors.items()}
     kept["standing"] = {key: last["standing"][key] for key in ("status", "best", "glimpses", "stale", "first", "steps")}
     return kept
+
+
+def chosen(cwd: Path) -> Any:
+    """What a tuned sweep chose, and its verdicts."""
+    found = [json.loads(path.read_text())["chosen"] for path in cwd.glob("multirun/default/.study/tuned-*.json")]
+    assert all(found)
+    return found
 
 
 def workers(pid: int) -> list[int]:
@@ -133,6 +147,7 @@ def compare(sweep: Sweep, folder: Path, kills: int, seed: int = 0) -> list[str]:
     """Trains it disturbed and undisturbed; fails where anything differs. Returns what was hit."""
     hits = disturbed(sweep.command(kills, sweep.workers), folder / "cut", kills, seed)
     assert start(sweep.command(kills, sweep.others), folder / "whole").wait() == 0
+    assert chosen(folder / "whole") == chosen(folder / "cut")
     whole, cut = ({run.name: outcome(run) for run in runs(folder / name)} for name in ("whole", "cut"))
     assert whole.keys() == cut.keys()
     for name, wanted in whole.items():

@@ -4,6 +4,8 @@ import dataclasses
 import json
 import math
 import os
+import re
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 import records
-from conftest import Prepared, Told
+from conftest import TIMES, Prepared, Told
 
-from rnnsweep import checkpoint, looks, planned
+from rnnsweep import checkpoint, looks, planned, status
 from rnnsweep.errors import ConfigError
+from rnnsweep.interrupt import StopRequest
 from rnnsweep.planned import FOLDER, Chosen, Planned, Tuned
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.sweep import compared, halving
@@ -27,6 +30,7 @@ from rnnsweep.sweep.tuned import TunedSweep
 from rnnsweep.sweep.tuned_planner import TUNING_SEED
 from rnnsweep.sweep.tuned_table import closing
 from rnnsweep.sweep.view import Progress
+from rnnsweep.sweep.worker import Worker, WorkOptions
 
 TUNED = Tuned(
     compare=["cell"],
@@ -425,3 +429,59 @@ def test_a_grid_can_say_what_it_compares(prepared: Prepared) -> None:
     assert isinstance(plan, Plan)
     assert plan.declared is not None
     assert (plan.declared.compare, plan.declared.tune, plan.declared.metric) == (["cell"], {}, "val/loss")
+
+
+# Real runs -------------------------------------------------------------------------------------------------------
+
+
+def work(plan: Plan) -> Progress:
+    plan.save()
+    Worker(plan, WorkOptions(stack=4), StopRequest()).work()
+    progress = Progress(plan)
+    progress.look()
+    return progress
+
+
+def result(path: Path) -> tuple[Any, ...]:
+    """The outcome of a run and its rows, without times."""
+    store = RunStore(path)
+    record = store.record()
+    assert record is not None
+    rows = [{key: value for key, value in row.items() if key not in TIMES} for row in store.rows()]
+    return record.status, record.best, record.parameters, record.steps, rows
+
+
+def test_a_run_that_waited_at_its_rungs_has_the_numbers_that_it_has_alone(prepared: Prepared) -> None:
+    sweep = tuned_sweep(prepared, TUNE, "hydra.sweeper.tune_trials=4", "seed=0", "hydra.sweeper.name=whole")
+    assert sweep.swept(work)
+    for chosen in sweep.tuned.chosen:
+        config = RunStore(sweep.study / chosen.trial).config()
+        assert config is not None
+        alone = Plan(Path("alone"), [Planned(chosen.trial, "", config, [])])
+        assert work(alone).left == 0
+        assert result(alone.study / chosen.trial) == result(sweep.study / chosen.trial)
+    for path in sweep.study.glob("*/record.json"):
+        status, _, parameters, steps, rows = result(path.parent)
+        if status == "pruned":
+            assert (parameters > 0, steps, max(row["step"] for row in rows)) == (True, steps, steps)
+            assert steps in sweep.tuned.rungs
+    assert statuses(sweep) == {"complete": 4, "pruned": 6}
+
+
+def test_status_and_plan_tell_the_stages(
+    prepared: Prepared, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = (*COMPARE, TUNE, "hydra.sweeper.tune_trials=4", "hydra.sweeper.seeds_max=5")
+    prepared(*words, "hydra.sweeper.plan=true")
+    said = capsys.readouterr().out
+    assert re.search(r"rung 1 of 3 \(to step 2\) +8 +2 ", said)
+    assert re.search(r"rung 3 of 3 \(to their end\) +2 +12 ", said)
+    assert "later looks add at most 4 runs" in said
+    with pytest.raises(KeyboardInterrupt):
+        tuned_sweep(prepared, *words[len(COMPARE) :]).swept(Trainer(near, 9))
+    monkeypatch.setattr(sys, "argv", ["status", "multirun/default"])
+    status.main()
+    said = capsys.readouterr().out
+    assert "tuning, rung 1 of 3 (to step 2): 8/8 runs  8 at the rung" in said
+    assert "tuning, rung 2 of 3 (to step 6): 1/4 runs  1 at the rung  3 to do" in said
+    assert "no setting is chosen yet" in said

@@ -34,7 +34,7 @@ def forecast(sweep: TunedSweep, workers: int, stack: int | str) -> Iterator[str]
         parts = [cost.fresh(tuned.looks[-1] - first) for cost in costs]
         more = sum(seconds for _, _, seconds in parts)
         runs = sum(count for count, _, _ in parts)
-        yield f"looks 2 to {len(tuned.looks)} add at most {runs} runs, about {duration(more / workers)}"
+        yield f"later looks add at most {runs} runs, about {duration(more / workers)}"
 
 
 class Cost:
