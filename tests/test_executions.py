@@ -11,7 +11,7 @@ import torch
 from conftest import PARITY, TIMES, Compose, cells
 from torch import Tensor, nn
 
-from rnnsweep import kernels, rng, run
+from rnnsweep import checkpoint, kernels, rng, run
 from rnnsweep.cells.base import RecurrentCell
 from rnnsweep.cells.gru import GRU
 from rnnsweep.interrupt import Interrupted, StopRequest
@@ -113,6 +113,26 @@ def test_a_run_is_the_same_alone_stacked_and_resumed(
     alone, stack, resumed = in_every_way(members(config), tmp_path)
     assert alone == stack
     assert alone == resumed
+
+
+@pytest.mark.parametrize("until", [3, 4])
+def test_a_run_that_waits_at_a_step_goes_on_as_if_it_had_not(
+    until: int, composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a validation and between two. A run that waits has a checkpoint and no record; asked again, it still waits."""
+    forced(monkeypatch, "fused")
+    runs = [run.identify(config) for config in members(composed(*SHORT, "cell=gru"))]
+    whole = train(runs, tmp_path / "whole", [[0, 1, 2]])
+    stores = [RunStore(tmp_path / "waits" / prepared.id) for prepared in runs]
+    assert all(store.claim() for store in stores)
+    pairs = list(zip(runs, stores, strict=True))
+    for _ in range(2):
+        assert run.execute(pairs, Observer(), StopRequest(), until=until) == []
+    assert [checkpoint.step(store) for store in stores] == [until] * 3
+    assert [store.record() for store in stores] == [None] * 3
+    assert [(row["step"], row["split"]) for row in stores[0].rows()] == [(3, "train"), (3, "val")]
+    assert len(run.execute(pairs, Observer(), StopRequest(), until=6)) == 3  # the last step is no wait
+    assert [outcome(store) for store in stores] == [outcome(store) for store in whole]
 
 
 TASKS: list[Any] = [
