@@ -129,11 +129,22 @@ def _read(path: Path, like: Content) -> tuple[Content | None, str]:
         raise
     except Exception:  # torch.load raises whatever the bytes lead it to
         torn, found = "all of it", None
+    found = _renewed(found)
     if torn or not isinstance(found, dict) or not _fits({name: found.get(name) for name in like}, like):
         return None, DAMAGED
     if found["run"] != like["run"]:
         return None, f"is a checkpoint of another run, {found['run']}"
     return found, ""
+
+
+def _renewed(found: Any) -> Any:
+    """The content with the names of this version: earlier ones called the snapshots glimpses, and counted less."""
+    standing = found.get("standing") if isinstance(found, dict) else None
+    if not isinstance(standing, dict):
+        return found
+    standing = {"snapshots" if name == "glimpses" else name: value for name, value in standing.items()}
+    lacking = {"first": 1.0, "share_seconds": standing.get("seconds")}
+    return found | {"standing": lacking | standing}
 
 
 def _fits(found: Any, like: Any) -> bool:
@@ -156,7 +167,7 @@ def _is_sound(found: Content) -> bool:
         and shapes.holds(found, {"code": shapes.CODE})
         and all(isinstance(number, int | float) for number in numbers)
         and all(isinstance(tensor, Tensor) for tensor in tensors)
-        and all(isinstance(glimpse, dict) for glimpse in standing["glimpses"])
+        and all(isinstance(snapshot, dict) for snapshot in standing["snapshots"])
     )
 
 

@@ -137,7 +137,7 @@ def show(record: "RunRecord", store: "RunStore") -> None:
     trained = f"{record.steps:,} steps, {record.seconds:.1f} s of training and validation"
     print(f"{record.parameters:,} parameters{size}, {trained}\n")
     _table(record)
-    samples = record.showcase.get("samples")
+    samples = record.summary.get("samples")
     if samples:
         sample = next((s for s in samples if (s["temperature"], s["top_k"]) == (0.8, 0)), samples[0])
         print(f"\n--- a sample, temperature {sample['temperature']} ---\n{sample['prompt']}{sample['text']}\n---")

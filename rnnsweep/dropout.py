@@ -56,7 +56,7 @@ class RandomMask(nn.Module):
         self.register_buffer("key", torch.tensor(0, dtype=torch.int64), persistent=False)
         self.drawn = 0
 
-    def start(self, key: int) -> None:
+    def start(self, key: int | Int[Tensor, ""]) -> None:
         """Sets the key of a training step that begins."""
         self.key.fill_(key)
         self.drawn = 0

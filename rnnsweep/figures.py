@@ -1,4 +1,4 @@
-"""Figures of what a trained model shows: drawn from a record's showcase, one file for each kind that it holds."""
+"""Figures of what a trained model shows: drawn from a record's summary, one file for each kind that it holds."""
 
 import functools
 import json
@@ -12,13 +12,13 @@ from rnnsweep.record import RunStore
 INK = "#c8553d"
 
 
-def draw(store: RunStore, showcase: dict[str, Any]) -> list[str]:
+def draw(store: RunStore, summary: dict[str, Any]) -> list[str]:
     """Writes a PNG beside the record for each kind of data that there is a figure for; their names."""
     drawn = []
     for kind, draw_on in KINDS.items():
-        if kind in showcase:
-            with lettered([store.path.name, json.dumps(showcase[kind], ensure_ascii=False)]):
-                _write(store, kind, functools.partial(draw_on, data=showcase[kind]))
+        if kind in summary:
+            with lettered([store.path.name, json.dumps(summary[kind], ensure_ascii=False)]):
+                _write(store, kind, functools.partial(draw_on, data=summary[kind]))
             drawn.append(f"{kind}.png")
     return drawn
 

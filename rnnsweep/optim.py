@@ -1,7 +1,7 @@
 """Optimizers and clipping on a (member, parameter) matrix: each row is a model with its own learning rate and so on.
 
-Every rule equals torch.optim's to rounding. A class holds the settings of one member; `Numbers` puts those of all
-members into columns.
+Every rule equals torch.optim's to rounding. A class holds the settings of one member; `Hyperparameters` holds those of
+all members as columns.
 """
 
 import abc
@@ -55,41 +55,52 @@ class AbstractOptimizer(abc.ABC):
         """Makes the state before the first step."""
 
     @abc.abstractmethod
-    def update(self, parameters: Rows, gradients: Rows, slots: Slots, numbers: "Numbers", step: int) -> None:
+    def update(
+        self, parameters: Rows, gradients: Rows, slots: Slots, hyperparameters: "Hyperparameters", step: int
+    ) -> None:
         """Makes one step, in place.
 
         Args:
             parameters: a row for each member; it is changed.
             gradients: their gradients; they may be overwritten.
             slots: the state that `init` made; it is changed.
-            numbers: the settings of all members as columns; `numbers.lr` has the schedule in it.
+            hyperparameters: the settings of all members as columns; `lr` is that of this step.
             step: the number of this step, from 1.
         """
 
 
-class Numbers:
-    """The settings of all members' optimizers: `numbers["momentum"]` is a (member, 1) column in float64.
+class Hyperparameters:
+    """The settings of all members' optimizers: `hyperparameters["momentum"]` is a (member, 1) column in float64.
 
     Args:
-        optimizers: one for each member, all of one class.
-        device: where the columns are kept.
+        columns: each setting by name.
     """
 
-    def __init__(self, optimizers: Sequence[AbstractOptimizer], device: torch.device):
+    def __init__(self, columns: dict[str, Column]):
+        self._columns = columns
+
+    @classmethod
+    def of(cls, optimizers: Sequence[AbstractOptimizer], device: torch.device) -> "Hyperparameters":
+        """The settings of several optimizers of one class; the columns are kept on the device."""
         names = [f.name for f in dataclasses.fields(optimizers[0]) if f.type is not bool]
-        self._columns = {
-            name: torch.tensor([[getattr(o, name)] for o in optimizers], dtype=torch.float64, device=device)
-            for name in names
-        }
-        self.scale = 1.0
+        return cls(
+            {
+                name: torch.tensor([[getattr(o, name)] for o in optimizers], dtype=torch.float64, device=device)
+                for name in names
+            }
+        )
+
+    def scaled(self, factor: float) -> "Hyperparameters":
+        """The same with other learning rates: the base rates times the schedule's factor for a step."""
+        return Hyperparameters(self._columns | {"lr": self._columns["lr"] * factor})
 
     def __getitem__(self, name: str) -> Column:
         return self._columns[name]
 
     @property
     def lr(self) -> Column:
-        """The learning rates of this step: the base rates times the schedule's multiplier."""
-        return self._columns["lr"] * self.scale
+        """The learning rates."""
+        return self._columns["lr"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -108,12 +119,14 @@ class SGD(AbstractOptimizer):
     def init(self, parameters: Rows) -> Slots:
         return {"velocity": torch.zeros_like(parameters)}
 
-    def update(self, parameters: Rows, gradients: Rows, slots: Slots, numbers: Numbers, step: int) -> None:
-        momentum = numbers["momentum"].to(parameters)
-        gradients = gradients + numbers["weight_decay"].to(parameters) * parameters
+    def update(
+        self, parameters: Rows, gradients: Rows, slots: Slots, hyperparameters: Hyperparameters, step: int
+    ) -> None:
+        momentum = hyperparameters["momentum"].to(parameters)
+        gradients = gradients + hyperparameters["weight_decay"].to(parameters) * parameters
         velocity = slots["velocity"].mul_(momentum).add_(gradients)
         move = gradients + momentum * velocity if self.nesterov else velocity
-        parameters.sub_(numbers.lr.to(parameters) * move)
+        parameters.sub_(hyperparameters.lr.to(parameters) * move)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -127,13 +140,15 @@ class RMSprop(AbstractOptimizer):
     def init(self, parameters: Rows) -> Slots:
         return {"square": torch.zeros_like(parameters), "velocity": torch.zeros_like(parameters)}
 
-    def update(self, parameters: Rows, gradients: Rows, slots: Slots, numbers: Numbers, step: int) -> None:
-        gradients = gradients + numbers["weight_decay"].to(parameters) * parameters
-        square = slots["square"].mul_(numbers["alpha"].to(parameters))
-        square.add_((1 - numbers["alpha"]).to(parameters) * gradients.square())
-        scaled = gradients.div_(square.sqrt().add_(numbers["eps"].to(parameters)))
-        velocity = slots["velocity"].mul_(numbers["momentum"].to(parameters)).add_(scaled)
-        parameters.sub_(numbers.lr.to(parameters) * velocity)
+    def update(
+        self, parameters: Rows, gradients: Rows, slots: Slots, hyperparameters: Hyperparameters, step: int
+    ) -> None:
+        gradients = gradients + hyperparameters["weight_decay"].to(parameters) * parameters
+        square = slots["square"].mul_(hyperparameters["alpha"].to(parameters))
+        square.add_((1 - hyperparameters["alpha"]).to(parameters) * gradients.square())
+        scaled = gradients.div_(square.sqrt().add_(hyperparameters["eps"].to(parameters)))
+        velocity = slots["velocity"].mul_(hyperparameters["momentum"].to(parameters)).add_(scaled)
+        parameters.sub_(hyperparameters.lr.to(parameters) * velocity)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -147,13 +162,15 @@ class AbstractAdam(AbstractOptimizer):
     def init(self, parameters: Rows) -> Slots:
         return {"mean": torch.zeros_like(parameters), "square": torch.zeros_like(parameters)}
 
-    def descend(self, parameters: Rows, gradients: Rows, slots: Slots, numbers: Numbers, step: int) -> None:
-        beta1, beta2 = numbers["beta1"], numbers["beta2"]
+    def descend(
+        self, parameters: Rows, gradients: Rows, slots: Slots, hyperparameters: Hyperparameters, step: int
+    ) -> None:
+        beta1, beta2 = hyperparameters["beta1"], hyperparameters["beta2"]
         mean = slots["mean"].lerp_(gradients, (1 - beta1).to(parameters))
         square = slots["square"].lerp_(gradients.square(), (1 - beta2).to(parameters))
         # in float64: in float32, 1 - beta2**step keeps only four digits in the first steps
-        size, spread = numbers.lr / (1 - beta1**step), (1 - beta2**step).sqrt()
-        root = square.sqrt().div_(spread.to(parameters)).add_(numbers["eps"].to(parameters))
+        size, spread = hyperparameters.lr / (1 - beta1**step), (1 - beta2**step).sqrt()
+        root = square.sqrt().div_(spread.to(parameters)).add_(hyperparameters["eps"].to(parameters))
         parameters.sub_((mean / root).mul_(size.to(parameters)))
 
 
@@ -161,9 +178,11 @@ class AbstractAdam(AbstractOptimizer):
 class Adam(AbstractAdam):
     """Kingma and Ba 2015, with weight decay as a part of the gradient (L2); torch.optim.Adam."""
 
-    def update(self, parameters: Rows, gradients: Rows, slots: Slots, numbers: Numbers, step: int) -> None:
-        gradients = gradients + numbers["weight_decay"].to(parameters) * parameters
-        self.descend(parameters, gradients, slots, numbers, step)
+    def update(
+        self, parameters: Rows, gradients: Rows, slots: Slots, hyperparameters: Hyperparameters, step: int
+    ) -> None:
+        gradients = gradients + hyperparameters["weight_decay"].to(parameters) * parameters
+        self.descend(parameters, gradients, slots, hyperparameters, step)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -172,6 +191,8 @@ class AdamW(AbstractAdam):
 
     weight_decay: Annotated[NonNegative, PER_MEMBER] = 0.01
 
-    def update(self, parameters: Rows, gradients: Rows, slots: Slots, numbers: Numbers, step: int) -> None:
-        parameters.mul_((1 - numbers.lr * numbers["weight_decay"]).to(parameters))
-        self.descend(parameters, gradients, slots, numbers, step)
+    def update(
+        self, parameters: Rows, gradients: Rows, slots: Slots, hyperparameters: Hyperparameters, step: int
+    ) -> None:
+        parameters.mul_((1 - hyperparameters.lr * hyperparameters["weight_decay"]).to(parameters))
+        self.descend(parameters, gradients, slots, hyperparameters, step)

@@ -44,7 +44,7 @@ def train(run: Run, store: RunStore) -> RunRecord:
     finally:
         store.release()
     curves.draw(store)
-    figures.draw(store, record.showcase)
+    figures.draw(store, record.summary)
     return record
 
 

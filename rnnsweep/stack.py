@@ -5,13 +5,13 @@ import hashlib
 import math
 import sys
 import warnings
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.func import vmap
 from torch.utils import _pytree as pytree
@@ -28,6 +28,9 @@ warnings.filterwarnings("ignore", message="grad and param do not obey the gradie
 ALIGNMENT = 16  # floats: each parameter starts on a cache line, in a stack of one as in a stack of many
 
 Loss = Callable[[nn.Module, Batch, State], tuple[Tensor, Metrics, State]]
+
+Keys = dict[str, Int[Tensor, "member"]]
+"""The keys of all random masks for one training step, by the name of the mask's buffer; see `dropout.RandomMask`."""
 
 
 def _home(model: nn.Module, name: str) -> tuple[dict[str, Any], str]:
@@ -73,7 +76,7 @@ class Stack:
         kernel: kernels.Execution | None = None,
         mixed: bool = False,
     ):
-        self.models, self.size = models, len(models)
+        self.models, self.size, self.device = models, len(models), device
         self._precision = functools.partial(torch.autocast, device.type, torch.bfloat16) if mixed else nullcontext
         self.run_with(kernel or ("library" if self.size == 1 else "scan"))
         for model in models:
@@ -126,9 +129,9 @@ class Stack:
         return leaf
 
     @functools.cached_property
-    def _leaves(self) -> list[Tensor]:
+    def _leaves(self) -> dict[str, Tensor]:
         """The weights and buffers of all members, in the order of `_homes`."""
-        return [*(self._leaf(name) for name in self._places), *self._buffers.values()]
+        return {name: self._leaf(name) for name in self._places} | self._buffers
 
     def weights(self, row: int, rows: Float[Tensor, "member parameter"] | None = None) -> dict[str, Tensor]:
         """Copies of one member's weights by name, from `parameters` or from another matrix of that layout."""
@@ -172,55 +175,82 @@ class Stack:
         """Parameters of one member, without padding."""
         return sum(shape.numel() for _, shape in self._places.values())
 
-    def set_keys(self, seeds: Sequence[int], step: int) -> None:
-        """Gives every random mask of every member its own key for one training step."""
-        for name in self._masks[0]:
-            keys = [rng.key(seed, "dropout", name, step) for seed in seeds]
-            if self.together:
-                self._buffers[f"{name}.key"].copy_(torch.tensor(keys))
-                continue
-            for masks, key in zip(self._masks, keys, strict=True):
-                masks[name].start(key)
+    def keys(self, seeds: Sequence[int], step: int) -> Keys:
+        """A key for every random mask of every member in one training step: an argument of `call`."""
+        return {
+            f"{name}.key": torch.tensor([rng.key(seed, "dropout", name, step) for seed in seeds], device=self.device)
+            for name in self._masks[0]
+        }
 
-    def call(self, function: Loss, batch: Batch, state: State) -> tuple[Float[Tensor, "member"], Metrics, State]:
-        """`function(model, batch, state)` for every member; arguments and results lead with the member axis."""
+    @contextmanager
+    def holding(self, parameters: Float[Tensor, "member parameter"]) -> Iterator[None]:
+        """Within the block the models have other weights, such as their best ones."""
+        own = self.parameters.clone()
+        self.parameters.copy_(parameters)
+        try:
+            yield
+        finally:
+            self.parameters.copy_(own)
+
+    def call(
+        self, function: Loss, batch: Batch, state: State, keys: Keys | None = None
+    ) -> tuple[Float[Tensor, "member"], Metrics, State]:
+        """`function(model, batch, state)` for every member; arguments and results lead with the member axis.
+
+        Args:
+            function: such as a task's loss.
+            batch: the members' batches.
+            state: the members' states; empty at the start of a sequence.
+            keys: from `keys`, for a model in training. None: the masks have the keys that they had.
+        """
         if self.together:
-            return self._together(function, batch, state)
-        return _stacked([self._alone(row, function, batch, state) for row in range(self.size)])  # type: ignore[no-any-return]
+            return self._together(function, batch, state, keys or {})
+        results = [self._alone(row, function, batch, state, keys or {}) for row in range(self.size)]
+        return _stacked(results)  # type: ignore[no-any-return]
 
-    def _together(self, function: Loss, batch: Batch, state: State) -> tuple[Tensor, Metrics, State]:
+    def _together(self, function: Loss, batch: Batch, state: State, keys: Keys) -> tuple[Tensor, Metrics, State]:
         def one(leaves: list[Tensor], batch: Batch, state: State) -> Any:
             for (home, name), leaf in zip(self._homes, leaves, strict=True):
                 home[name] = leaf
             return self._run(0, function, batch, state)
 
+        leaves = [keys.get(name, leaf) for name, leaf in self._leaves.items()]
         before = [home[name] for home, name in self._homes]
         try:
-            return vmap(one)(self._leaves, batch, state)  # type: ignore[no-any-return]
+            return vmap(one)(leaves, batch, state)  # type: ignore[no-any-return]
         finally:
             for (home, name), own in zip(self._homes, before, strict=True):
                 home[name] = own
 
-    def _alone(self, row: int, function: Loss, batch: Batch, state: State) -> tuple[Tensor, Metrics, State]:
+    def _alone(self, row: int, function: Loss, batch: Batch, state: State, keys: Keys) -> tuple[Tensor, Metrics, State]:
+        for name, mask in self._masks[row].items():
+            if f"{name}.key" in keys:
+                mask.start(keys[f"{name}.key"][row])
         batch, state = pytree.tree_map(lambda leaf: leaf[row], (batch, state))
         return self._run(row, function, batch, state)
 
     def _run(self, row: int, function: Loss, batch: Batch, state: State) -> tuple[Tensor, Metrics, State]:
-        for module in self._masks[row].values():
-            module.drawn = 0  # a step that is called again, to be recorded, draws the same masks
+        for mask in self._masks[row].values():
+            mask.drawn = 0  # a step that is called again, to be recorded, draws the same masks
         with kernels.executing(self.kernel), self._precision():
             return function(self.models[row], batch, state)
 
-    def differentiate(self, function: Loss, batch: Batch, state: State) -> tuple[Metrics, State]:
-        """One step forward and backward, which fills `gradients`; the metrics and the state to carry on."""
+    def differentiate(
+        self, function: Loss, batch: Batch, state: State, keys: Keys | None = None
+    ) -> tuple[Metrics, State]:
+        """One step forward and backward, which fills `gradients`; the arguments are those of `call`.
+
+        Returns:
+            The metrics, and the state to carry on.
+        """
         if self.together:
-            losses, metrics, state = self.call(function, batch, state)
+            losses, metrics, state = self.call(function, batch, state, keys)
             self.backward(losses)
             return metrics, tuple(leaf.detach() for leaf in state)
         self.gradients.zero_()
         results = []
         for row in range(self.size):  # one graph at a time, which stays in the cache
-            loss, metrics, after = self._alone(row, function, batch, state)
+            loss, metrics, after = self._alone(row, function, batch, state, keys or {})
             loss.backward()  # type: ignore[no-untyped-call]
             results.append((metrics, tuple(leaf.detach() for leaf in after)))
         return _stacked(results)  # type: ignore[no-any-return]

@@ -52,7 +52,7 @@ GENERAL = (Metric("loss", "", "min"), Metric("parameters", "", "min"), Metric("s
 
 
 @dataclasses.dataclass(frozen=True)
-class Showcase:
+class Summary:
     """What a trained model can show a person: `data` goes into the record, `page` is Markdown (or empty).
 
     `metrics` are numbers that only the finished model has; they stand in the record beside the test's.

@@ -83,7 +83,7 @@ def write(study: Path, name: str, made: dict[str, Any], evaluations: int) -> Non
         config=made,
         environment={"versions": {"torch": "2.13"}, "git_commit": "abc", "host": "bench", "device": "cpu", "stack": 4}
         | {"platform": "Linux", "threads": 1, "data_hash": "d", "peak_memory_bytes": 10**9, "execution": []},
-        showcase={} if diverged else {"samples": [sample] * 20},
+        summary={} if diverged else {"samples": [sample] * 20},
         metric={"name": "loss", "unit": "nats", "direction": "min"},
     )
     (folder / "record.json").write_text(json.dumps(vars(record), indent=2))

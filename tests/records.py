@@ -42,7 +42,7 @@ def run(
     study: Path,
     loss: float,
     status: str = "complete",
-    showcase: dict[str, Any] | None = None,
+    summary: dict[str, Any] | None = None,
     rows: int = 0,
     **settings: Any,
 ) -> Path:
@@ -84,7 +84,7 @@ def run(
                 "execution": EXECUTION,
                 "command": ["python", "/x/rnnsweep/__main__.py", "-m", "seed=0"],
             },
-            showcase=showcase or {},
+            summary=summary or {},
             error="Traceback\nValueError: broken"
             if status == "failed"
             else "diverged by step 5"

@@ -116,14 +116,12 @@ def test_a_stack_equals_its_members_alone(name: str, composed: Compose) -> None:
     for member in (stack, *alone):
         member.model.train()
     batches = [r.task.batch(7) for r in runs]
-    stack.set_keys([r.seed for r in runs], 7)
-    losses, metrics, _ = stack.call(
-        runs[0].task.loss, {key: torch.stack([batch[key] for batch in batches]) for key in batches[0]}, ()
-    )
+    batch, keys = {k: torch.stack([b[k] for b in batches]) for k in batches[0]}, stack.keys([r.seed for r in runs], 7)
+    losses, metrics, _ = stack.call(runs[0].task.loss, batch, (), keys)
     stack.backward(losses)
     for row, (r, member) in enumerate(zip(runs, alone, strict=True)):
-        member.set_keys([r.seed], 7)
-        loss, single, _ = member.call(r.task.loss, {key: value[None] for key, value in batches[row].items()}, ())
+        batch, keys = {k: value[None] for k, value in batches[row].items()}, member.keys([r.seed], 7)
+        loss, single, _ = member.call(r.task.loss, batch, (), keys)
         member.backward(loss)
         torch.testing.assert_close(losses[row : row + 1], loss)
         torch.testing.assert_close(stack.gradients[row], member.gradients[0])

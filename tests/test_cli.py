@@ -133,7 +133,7 @@ def numbers(run: Path) -> tuple[object, ...]:
     timed = ("tokens_per_second", "seconds_per_epoch")
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     record = json.loads((run / "record.json").read_text())
-    return [{k: v for k, v in row.items() if k not in timed} for row in rows], record["best"], record["showcase"]
+    return [{k: v for k, v in row.items() if k not in timed} for row in rows], record["best"], record["summary"]
 
 
 @pytest.mark.slow

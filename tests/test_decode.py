@@ -62,7 +62,7 @@ def test_measures_of_known_texts() -> None:
 
 
 def test_the_page_keeps_what_a_model_writes_as_text() -> None:
-    shown = samples.showcase([Sample("a`b", 0.5, 0, "# title\n</pre>\n```\n| x |")], {"title"})
+    shown = samples.summary([Sample("a`b", 0.5, 0, "# title\n</pre>\n```\n| x |")], {"title"})
     for line in ("# title", "</pre>", "```", "| x |"):
         assert line not in shown.page.splitlines()
     assert "    </pre>" in shown.page.splitlines()

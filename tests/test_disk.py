@@ -22,6 +22,7 @@ from test_kernels import Clocked, chosen, times
 from rnnsweep import checkpoint, files, planned, run, single, status
 from rnnsweep.errors import ConfigError, MachineError, tell_once
 from rnnsweep.interrupt import StopRequest
+from rnnsweep.record import RunStore
 from rnnsweep.report.collect import collect
 from rnnsweep.report.published import named
 from rnnsweep.sweep import probe, published
@@ -108,7 +109,7 @@ def test_a_failure_that_cannot_be_recorded_is_told(
 
 def test_a_single_run_on_a_full_disk_is_left_as_an_interrupted_one(composed: Compose, tmp_path: Path) -> None:
     prepared = run.prepare(composed(*SHORT, "train.progress=false"))
-    store = run.RunStore(tmp_path / prepared.id)
+    store = RunStore(tmp_path / prepared.id)
     with full("last.pt"), pytest.raises(MachineError) as caught:
         single.train(prepared, store)
     assert caught.value.exit_code == os.EX_IOERR

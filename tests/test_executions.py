@@ -77,7 +77,7 @@ def outcome(store: RunStore) -> list[Any]:
     assert best["run"] == last["run"] == prepared
     weights = [best["weights"], last["weights"], last["best_weights"], last["slots"]]
     bits = [{name: tensor.numpy().tobytes() for name, tensor in tensors.items()} for tensors in weights]
-    return [record.status, record.steps, record.best, metrics, record.showcase, rows, bits]
+    return [record.status, record.steps, record.best, metrics, record.summary, rows, bits]
 
 
 def in_every_way(configs: Sequence[dict[str, Any]], folder: Path) -> list[list[list[Any]]]:

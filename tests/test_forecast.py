@@ -127,7 +127,7 @@ def test_errors_and_mase_are_those_of_their_definitions(tmp_path: Path) -> None:
     assert means["loss"] == pytest.approx(np.mean((answers - truth) ** 2), rel=1e-5)
     assert means["mae"] == pytest.approx(np.abs(answers - truth).mean(), rel=1e-5)
     assert means["mase"] == pytest.approx(np.abs(answers - truth).mean() / np.abs(last - truth).mean(), rel=1e-5)
-    shown = task.showcase(model)
+    shown = task.summary(model)
     rows = {row["forecast"]: row for row in shown.data["simple_forecasts"]}
     assert {*rows} == {"model", "last_value", "seasonal", "autoregression"}
     assert rows["last_value"]["mase"] == pytest.approx(1)
@@ -216,5 +216,5 @@ def test_a_run_has_the_simple_forecasts_in_its_record(composed: Compose, tmp_pat
     (record,) = run.execute([(prepared, store)], Observer(), StopRequest())
     names = {f"test/{name}" for name in ("mase", "mae", "mse", "last_value_mae", "seasonal_mse", "autoregression_mse")}
     assert names <= {*record.best}
-    assert {"horizon.png", "by_step.png"} <= {*figures.draw(store, record.showcase)}
-    assert str(figures.timeline(record.showcase["horizon"]["times"]).dtype).startswith("datetime64")
+    assert {"horizon.png", "by_step.png"} <= {*figures.draw(store, record.summary)}
+    assert str(figures.timeline(record.summary["horizon"]["times"]).dtype).startswith("datetime64")

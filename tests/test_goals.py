@@ -24,7 +24,7 @@ def small(study: str, folder: Path, *overrides: str) -> list[dict[str, Any]]:
 
 
 def exact_at(record: dict[str, Any], length: int) -> float:
-    (row,) = [row for row in record["showcase"]["by_length"] if row["length"] == length]
+    (row,) = [row for row in record["summary"]["by_length"] if row["length"] == length]
     return float(row["exact"])
 
 
@@ -33,7 +33,7 @@ def test_counting_reaches_five_times_the_length(tmp_path: Path) -> None:
     assert record["best"]["test/accuracy"] == 1.0
     assert record["best"]["test/loss"] < 1e-4
     assert exact_at(record, 100) >= 0.99
-    before, truth = (record["showcase"]["predictions"][name] for name in ("before", "truth"))
+    before, truth = (record["summary"]["predictions"][name] for name in ("before", "truth"))
     assert max(abs(a - b) for a, b in zip(before, truth, strict=True)) > 1
 
 
@@ -54,7 +54,7 @@ def test_a_sum_at_the_start_learns_the_mean_in_a_hundred_steps(tmp_path: Path) -
 def test_a_clean_sine_is_forecast_and_noise_is_not(tmp_path: Path) -> None:
     clean, noisy = sorted(small("sine", tmp_path, "cell=rnn"), key=lambda record: record["config"]["task"]["noise"])
     assert clean["best"]["test/free_mse"] < 1e-5
-    (first, *_, last) = clean["showcase"]["training"]
+    (first, *_, last) = clean["summary"]["training"]
     assert first["step"] == 0
     assert first["free_mse"] > 0.1 > 1e-4 > last["free_mse"]
     assert noisy["best"]["test/one_step_mse"] > noisy["best"]["test/noise_mse"]

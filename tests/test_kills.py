@@ -72,14 +72,16 @@ def runs(cwd: Path) -> list[Path]:
 def outcome(folder: Path) -> dict[str, Any]:
     """All that a run leaves, without its times: record, rows, weights and what its optimizer remembers."""
     record = json.loads((folder / "record.json").read_text())
-    kept = {key: record[key] for key in ("status", "steps", "best", "showcase", "parameters", "error")}
+    kept = {key: record[key] for key in ("status", "steps", "best", "summary", "parameters", "error")}
     kept["metrics"] = {key: value for key, value in record["metrics"].items() if key.split("/")[-1] not in TIMES}
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     kept["rows"] = [{key: value for key, value in row.items() if key not in TIMES} for row in rows]
     last, best = (torch.load(folder / name, weights_only=True) for name in ("last.pt", "best.pt"))
     tensors = {"best": best["weights"]} | {key: last[key] for key in ("weights", "best_weights", "slots", "tally")}
     kept["bits"] = {key: {name: part.numpy().tobytes() for name, part in each.items()} for key, each in tensors.items()}
-    kept["standing"] = {key: last["standing"][key] for key in ("status", "best", "glimpses", "stale", "first", "steps")}
+    kept["standing"] = {
+        key: last["standing"][key] for key in ("status", "best", "snapshots", "stale", "first", "steps")
+    }
     return kept
 
 

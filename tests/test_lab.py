@@ -143,9 +143,7 @@ def test_a_loss_of_numbers_is_no_nats_and_drawn_beside_the_answers(tmp_path: Pat
         for seed in range(3):
             shown = {"predictions": {"truth": [0.0, 1.0], "before": [0.5, 0.5], "answer": [0.1, 0.9 + seed / 100]}}
             loss = 10.0 ** -(2 * layers) * (1 + seed / 10)
-            records.run(
-                tmp_path / "s", loss, showcase=shown, rows=3, task="seqmean", cell__num_layers=layers, seed=seed
-            )
+            records.run(tmp_path / "s", loss, summary=shown, rows=3, task="seqmean", cell__num_layers=layers, seed=seed)
     cli.main([str(tmp_path / "s"), "--out", str(tmp_path / "report")])
     figures = tmp_path / "report" / "figures"
     data = (figures / "fit-seqmean-cell_num_layers.csv").read_text().splitlines()

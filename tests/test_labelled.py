@@ -103,7 +103,7 @@ def test_order_decides_an_opinion() -> None:
     """Logistic regression over a bag of words stays far below what the order would give it, and the record says so."""
     task = SentimentClass(0, 32, examples=3000)
     torch.manual_seed(0)
-    shown = task.showcase(task.build(lambda size: GRU(size, hidden_size=4), Last).eval())
+    shown = task.summary(task.build(lambda size: GRU(size, hidden_size=4), Last).eval())
     assert shown.metrics["bag_of_words"] < 0.62
     assert f"{shown.metrics['bag_of_words']:.4f} of the test" in shown.page
     assert sum(label == "positive" for _, label in sentiment.opinions(500, 1)) == 250

@@ -118,12 +118,12 @@ def test_a_stack_of_all_options_equals_its_members_alone(how: kernels.Execution,
         for group in (runs, *([r] for r in runs))
     ]
     batches = [r.task.batch(3) for r in runs]
-    stack.set_keys([0, 1, 2], 3)
-    losses, _, _ = stack.call(runs[0].task.loss, {k: torch.stack([b[k] for b in batches]) for k in batches[0]}, ())
+    batch, keys = {k: torch.stack([b[k] for b in batches]) for k in batches[0]}, stack.keys([0, 1, 2], 3)
+    losses, _, _ = stack.call(runs[0].task.loss, batch, (), keys)
     stack.backward(losses)
     for row, member in enumerate(single):
-        member.set_keys([row], 3)
-        loss, _, _ = member.call(runs[row].task.loss, {k: value[None] for k, value in batches[row].items()}, ())
+        batch, keys = {k: value[None] for k, value in batches[row].items()}, member.keys([row], 3)
+        loss, _, _ = member.call(runs[row].task.loss, batch, (), keys)
         member.backward(loss)
         torch.testing.assert_close(losses[row : row + 1], loss)
         torch.testing.assert_close(stack.gradients[row], member.gradients[0])

@@ -9,7 +9,7 @@ from conftest import Compose, choices
 
 from rnnsweep import optim, run
 from rnnsweep.errors import ConfigError
-from rnnsweep.optim import AbstractOptimizer, Numbers, clip_
+from rnnsweep.optim import AbstractOptimizer, Hyperparameters, clip_
 
 CPU = torch.device("cpu")
 TWINS = [
@@ -44,7 +44,7 @@ def test_equals_torch_step_by_step(ours, twin, options, dtype, tolerance) -> Non
     torches = [
         theirs(twin, row, options | {"lr": options["lr"] * k}) for row, k in zip(references, (1, 2, 5), strict=True)
     ]
-    numbers, slots = Numbers(members, CPU), members[0].init(parameters)
+    numbers, slots = Hyperparameters.of(members, CPU), members[0].init(parameters)
     for step in range(1, 31):
         moves = gradients(step, 3, dtype)
         for row, reference, optimizer in zip(moves, references, torches, strict=True):
@@ -66,8 +66,7 @@ def test_the_schedule_scales_the_rate() -> None:
     one, other = torch.ones(1, 3), torch.ones(1, 3)
     for parameters, lr, scale in ((one, 0.5, 0.2), (other, 0.1, 1.0)):
         sgd = optim.SGD(lr=lr)
-        numbers = Numbers([sgd], CPU)
-        numbers.scale = scale
+        numbers = Hyperparameters.of([sgd], CPU).scaled(scale)
         sgd.update(parameters, torch.ones(1, 3), sgd.init(parameters), numbers, 1)
     torch.testing.assert_close(one, other)
 
@@ -97,7 +96,7 @@ def test_a_members_nan_stays_with_it() -> None:
     parameters = torch.ones(2, 2)
     adam = optim.AdamW(lr=0.1)
     clip_(rows, torch.ones(2, 1))
-    adam.update(parameters, rows, adam.init(parameters), Numbers([adam, adam], CPU), 1)
+    adam.update(parameters, rows, adam.init(parameters), Hyperparameters.of([adam, adam], CPU), 1)
     assert torch.isfinite(parameters[1]).all()
     assert not torch.isfinite(parameters[0]).all()
 
@@ -112,7 +111,7 @@ def shipped(request: pytest.FixtureRequest, composed: Compose) -> AbstractOptimi
 
 def descended(optimizer: AbstractOptimizer, start: torch.Tensor, steps: range, slots: optim.Slots) -> torch.Tensor:
     """The rows after these steps of descent on half the sum of their squares, whose gradient is the row itself."""
-    rows, numbers = start.clone(), Numbers([optimizer] * len(start), CPU)
+    rows, numbers = start.clone(), Hyperparameters.of([optimizer] * len(start), CPU)
     for step in steps:
         optimizer.update(rows, rows.clone(), slots, numbers, step)
     return rows

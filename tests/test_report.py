@@ -27,7 +27,7 @@ from rnnsweep.report.leaderboard import leaderboard, standings
 from rnnsweep.report.numbers import spread
 from rnnsweep.report.runs import Runs
 from rnnsweep.report.sentences import comparison
-from rnnsweep.report.shown import showcase
+from rnnsweep.report.shown import summary
 from rnnsweep.report.stats import Interval
 from rnnsweep.report.tables import anchor
 from rnnsweep.report.values import labels
@@ -621,7 +621,7 @@ def test_what_the_best_model_shows_is_drawn(tmp_path: Path) -> None:
         "decoding": {"beam_size": 1, "exact": 0.5},
     }
     for seed in range(3):
-        best = records.run(tmp_path / "study", 2.0 - seed / 10, showcase=shown if seed == 2 else {}, seed=seed)
+        best = records.run(tmp_path / "study", 2.0 - seed / 10, summary=shown if seed == 2 else {}, seed=seed)
     (best / "attention.png").write_bytes(b"drawn anew from the data")
     out = made(tmp_path / "study")
     for name in ("confusion", "attention", "by-length", "fit"):
@@ -641,7 +641,7 @@ def hostile(tmp_path: Path) -> Path:
     for seed in range(3):
         shown = {"samples": [{"prompt": HOSTILE, "temperature": 0.8, "top_k": 0, "text": HOSTILE + "\n# title"}]}
         for cell in ("gru", HOSTILE):
-            records.run(study, 2.0 + seed / 10, showcase=shown, cell=cell, task__kind=HOSTILE, seed=seed, rows=2)
+            records.run(study, 2.0 + seed / 10, summary=shown, cell=cell, task__kind=HOSTILE, seed=seed, rows=2)
         records.run(study, 2.0, "failed", cell="lstm", task__kind="plain", seed=seed)
     return study
 
@@ -744,8 +744,8 @@ DAMAGED = [
 def test_a_damaged_view_is_left_out_and_told(
     shown: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = records.run(tmp_path, 1.0, showcase=shown | {"forecast": {"truth": [1.0, None], "free": [1, 2]}, "own": 3})
-    found = showcase(str(path))
+    path = records.run(tmp_path, 1.0, summary=shown | {"forecast": {"truth": [1.0, None], "free": [1, 2]}, "own": 3})
+    found = summary(str(path))
     assert found.keys() == {"forecast", "own"}
     assert found["forecast"]["free"] == [1, 2]
     (line,) = capsys.readouterr().err.splitlines()
@@ -886,7 +886,7 @@ def test_diagnostics_are_compared_by_cell_over_seeds(tmp_path: Path) -> None:
                 "saturation": [{"layer": 1, "gate": "z", "low": 0.1 + seed / 5, "high": 0.0}] if cell == "gru" else [],
                 "spectral_radius": [{"layer": 1, "gate": "h", "radius": 1.0 + seed}],
             }
-            records.run(tmp_path / "study", 2.0 + falls + seed / 10, showcase=shown, cell=cell, seed=seed)
+            records.run(tmp_path / "study", 2.0 + falls + seed / 10, summary=shown, cell=cell, seed=seed)
     records.run(tmp_path / "study", 2.2, cell="lstm", seed=0)  # without diagnostics
     out = made(tmp_path / "study")
     text = (out / "report.md").read_text()

@@ -170,7 +170,7 @@ def test_page_markdown_and_latex_show_class_names_and_levels(tmp_path: Path) -> 
     shown = {"confusion": {"labels": classes, "counts": np.eye(4).tolist()}}
     for seed in range(3):
         for text in texts:
-            path = records.run(tmp_path / "s", 1.0 + seed / 9, showcase=shown, seed=seed, task__text=text)
+            path = records.run(tmp_path / "s", 1.0 + seed / 9, summary=shown, seed=seed, task__text=text)
             record = json.loads((path / "record.json").read_text())
             record["environment"]["execution"] = []
             (path / "record.json").write_text(json.dumps(record))

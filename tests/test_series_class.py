@@ -226,7 +226,7 @@ def test_a_run_records_accuracy_f1_confusion_and_the_neighbour(composed: Compose
     store = RunStore(tmp_path / prepared.id)
     assert store.claim()
     (record,) = run.execute([(prepared, store)], Observer(), StopRequest())
-    counts = np.array(record.showcase["confusion"]["counts"])
+    counts = np.array(record.summary["confusion"]["counts"])
     assert counts.sum() == 60
     assert record.best["test/accuracy"] == pytest.approx(counts.trace() / 60)
     truth, answers = (np.repeat(index, counts.flatten()) for index in np.indices((3, 3)).reshape(2, -1))

@@ -10,6 +10,7 @@ from hydra.core.global_hydra import GlobalHydra
 from rnnsweep import run
 from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import StopRequest
+from rnnsweep.run import environment
 from rnnsweep.secrets import redacted
 from rnnsweep.sweep.search import Search, SearchWorker
 from rnnsweep.sweep.storage import VARIABLE, hand_over, kept, whole
@@ -57,7 +58,7 @@ def test_an_address_that_was_typed_as_a_variable_stays_one(
 def test_a_query_is_in_no_file_and_in_no_line(
     prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run._surroundings.cache_clear()
+    environment.surroundings.cache_clear()
     storage = f"hydra.sweeper.storage='sqlite:///{tmp_path}/trials.db?timeout=1234567'"
     words = (*SEARCH, storage, "hydra.sweeper.n_trials=2")
     (search,) = prepared(*words)

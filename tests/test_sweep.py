@@ -262,13 +262,16 @@ def test_only_runs_at_the_same_step_share_a_stack(composed: Compose, tmp_path: P
     assert {record.status for record in plan.records().values()} == {"complete"}
 
 
-def test_deaths_without_progress_are_counted(tmp_path: Path) -> None:
+def test_deaths_without_a_new_checkpoint_are_counted(tmp_path: Path) -> None:
+    """Rows are no progress: a run without a checkpoint that dies at another row each time has a fault of its own."""
     store = RunStore(tmp_path)
     assert store.deaths() == 0
-    assert [store.died(), store.died()] == [1, 2]
-    store.log(1, "train", {"loss": 1.0})
-    assert store.died() == 1
-    assert store.deaths() == 1
+    for times in (1, 2, 3):
+        assert store.died() == store.deaths() == times
+        store.log(times, "train", {"loss": 1.0})
+    for step in (4, 5):
+        store.write("last.pt", f"step {step}")
+        assert [store.died(), store.died()] == [1, 2]
 
 
 # The command ----------------------------------------------------------------------------------------------------

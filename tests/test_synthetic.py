@@ -228,7 +228,7 @@ def test_the_free_forecast_reads_its_own_answers() -> None:
         def forward(self, x: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
             return self.weight * x[:, -1] - x[:, -2]
 
-    (measures,) = task.showcase(Exact()).data["measures"]
+    (measures,) = task.summary(Exact()).data["measures"]
     assert measures["free_mse"] < 1e-8
     assert measures["one_step_mse"] < 1e-10
 
@@ -238,12 +238,12 @@ def test_the_forecasts_on_the_way_stand_beside_the_truth() -> None:
     task = Sine(3, 8, points=200, period=17.3)
     model = Answers(lambda x, lengths: x[:, -1])
     model.weight = torch.nn.Parameter(torch.ones(()))
-    shown = task.showcase(model)
+    shown = task.summary(model)
     constant = task.data["test"]["inputs"][0, -1].item()
-    assert task.glimpse(model)["free"] == [constant] * 40
-    assert task.remembers(0)
+    assert task.snapshot(model)["free"] == [constant] * 40
+    assert task.takes_snapshot(0)
     seen = [{"step": 5 * i, "epoch": i / 2, "free": [i / 50] * 40, "free_mse": 1 / (i + 1)} for i in range(41)]
-    data = task.looking_back(shown, seen).data
+    data = task.with_snapshots(shown, seen).data
     names = list(data["forecasts"])
     assert names[0] == "truth"
     assert names[1].startswith("step 0,")
@@ -257,13 +257,13 @@ def test_predictions_before_training_stand_beside_those_after() -> None:
     task = SeqMean(0, 8, examples=50, held_out=10)
     after = Answers(lambda x, lengths: x.mean(1))
     after.weight = torch.nn.Parameter(torch.ones(()))
-    shown = task.looking_back(task.showcase(after), [{"step": 0, "epoch": 0.0, "before": [0.5] * 10}])
+    shown = task.with_snapshots(task.summary(after), [{"step": 0, "epoch": 0.0, "before": [0.5] * 10}])
     predictions = shown.data["predictions"]
     assert predictions["truth"] == sorted(predictions["truth"])
     assert predictions["answer"] == pytest.approx(predictions["truth"])
     assert predictions["before"] == [0.5] * 10
-    assert task.remembers(0)
-    assert not task.remembers(1)
+    assert task.takes_snapshot(0)
+    assert not task.takes_snapshot(1)
 
 
 def test_noise_is_as_large_as_asked() -> None:
@@ -307,7 +307,7 @@ def test_parity_is_tested_at_longer_lengths() -> None:
             right = torch.nn.functional.one_hot(counts % 2, 2).float()
             return torch.cat([right, torch.zeros(len(bits), max(0, bits.shape[1] - 20), 2)], 1), ()
 
-    rows = task.showcase(Knows()).data["by_length"]
+    rows = task.summary(Knows()).data["by_length"]
     assert rows[0] == {"length": 4, "accuracy": 1.0, "last": 1.0, "exact": 1.0, "test": 1000}
     assert rows[1]["accuracy"] == pytest.approx(5 / 6, abs=0.02)
     assert rows[1]["exact"] < 0.02

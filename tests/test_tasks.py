@@ -13,7 +13,7 @@ from rnnsweep import run
 from rnnsweep.stack import Stack
 from rnnsweep.tasks.base import declared
 from rnnsweep.tasks.examples import ExampleTask
-from rnnsweep.types import Batch, Showcase
+from rnnsweep.types import Batch, Summary
 
 SMALL = {"examples": 300, "held_out": 60, "seq_len": 12, "samples": 3, "max_len": 12, "min_len": 2}
 LANGUAGE = ("charlm", "wordlm")
@@ -28,11 +28,11 @@ def small(composed: Compose, name: str, *overrides: str, seed: int = 0) -> run.R
 
 
 @functools.cache
-def shown(composed: Compose, name: str) -> tuple[run.Run, nn.Module, Showcase]:
+def shown(composed: Compose, name: str) -> tuple[run.Run, nn.Module, Summary]:
     """A run, its model before training, and what this model shows."""
     made = small(composed, name, *(("task.sample_length=1",) if name in LANGUAGE else ()))
     model = run.make_model(made.config, made.classes, made.task).eval()
-    return made, model, made.task.showcase(model)
+    return made, model, made.task.summary(model)
 
 
 def doubled(batch: Batch) -> Batch:
@@ -97,20 +97,19 @@ def test_a_stack_equals_its_members_alone(name: str, composed: Compose) -> None:
     """Losses and metrics of two seeds, dropout included, in training and in evaluation."""
     runs = [small(composed, name, seed=seed) for seed in (0, 1)]
 
-    def stack_of(members: list[run.Run], training: bool) -> Stack:
+    def called(members: list[run.Run], training: bool, batch: Batch) -> Any:
         models = [run.make_model(each.config, each.classes, each.task).double() for each in members]
         stack = Stack(models, torch.device("cpu"))
         stack.model.train(training)
-        stack.set_keys([each.seed for each in members], 2)
-        return stack
+        return stack.call(members[0].task.loss, batch, (), stack.keys([each.seed for each in members], 2))
 
     batches = [doubled(each.task.batch(2)) for each in runs]
     for training in (True, False):
         together = {key: torch.stack([batch[key] for batch in batches]) for key in batches[0]}
-        losses, metrics, _ = stack_of(runs, training).call(runs[0].task.loss, together, ())
+        losses, metrics, _ = called(runs, training, together)
         for row, (each, batch) in enumerate(zip(runs, batches, strict=True)):
             single = {key: values[None] for key, values in batch.items()}
-            loss, alone, _ = stack_of([each], training).call(each.task.loss, single, ())
+            loss, alone, _ = called([each], training, single)
             torch.testing.assert_close(losses[row], loss[0])
             for key, (total, count) in alone.items():
                 torch.testing.assert_close(metrics[key][0][row], total[0])
@@ -120,8 +119,8 @@ def test_a_stack_equals_its_members_alone(name: str, composed: Compose) -> None:
 @pytest.mark.parametrize("name", choices("task"))
 def test_every_metric_is_declared(name: str, composed: Compose) -> None:
     """What stands in the rows of training and validation, and what the finished model adds."""
-    made, model, showcase = shown(composed, name)
-    names = set(showcase.metrics)
+    made, model, summary = shown(composed, name)
+    names = set(summary.metrics)
     for batch, training in ((made.task.batch(0), True), (next(made.task.evaluation("val")), False)):
         _, metrics, _ = made.task.loss(model.train(training), batch, ())
         means = {name: (total / count).item() for name, (total, count) in metrics.items()}
@@ -137,9 +136,9 @@ def test_every_metric_is_declared(name: str, composed: Compose) -> None:
 
 @pytest.mark.parametrize("name", TASKS)
 def test_what_it_shows_is_json_and_a_saved_model_needs_no_data(name: str, composed: Compose) -> None:
-    made, model, showcase = shown(composed, name)
-    assert json.loads(json.dumps(showcase.data))
-    assert all(isinstance(value, float) for value in showcase.metrics.values())
+    made, model, summary = shown(composed, name)
+    assert json.loads(json.dumps(summary.data))
+    assert all(isinstance(value, float) for value in summary.metrics.values())
     bare = run.make_task(made.config, made.classes)
     bare.adopt(made.task.assets())
     again = run.make_model(made.config, made.classes, bare)

@@ -62,7 +62,7 @@ def numbers(record: RunRecord | None) -> tuple[Any, ...]:
     """What of a record must be equal bit by bit."""
     assert record is not None
     metrics = {name: value for name, value in record.metrics.items() if name.split("/")[1] not in TIMES}
-    return record.status, metrics, record.best, record.steps, record.parameters, record.showcase
+    return record.status, metrics, record.best, record.steps, record.parameters, record.summary
 
 
 @pytest.mark.parametrize("chosen", [*(f"optimizer={name}" for name in choices("optimizer")), *cells(everyday=2)])

@@ -23,6 +23,7 @@ from rnnsweep.models.heads import AdaptiveHead
 from rnnsweep.models.many_to_many import ManyToMany
 from rnnsweep.pooling import Last
 from rnnsweep.record import RunStore
+from rnnsweep.run import environment
 from rnnsweep.sample import _written
 from rnnsweep.stack import Stack
 from rnnsweep.tasks.wordlm import WordLM
@@ -127,10 +128,10 @@ def test_the_chunked_loss_and_its_gradients_are_torchs(scores: int, monkeypatch:
 
 def test_the_loss_over_many_words_takes_little_memory() -> None:
     """12,000 steps of 5,000 words would be 240 MB of scores, and as much again of their gradient."""
-    before = run.resident_peak()
+    before = environment.resident_peak()
     h, weight = torch.zeros(12_000, 8, requires_grad=True), torch.zeros(5_000, 8, requires_grad=True)
     total_cross_entropy(h, weight, torch.zeros(5_000), torch.zeros(12_000, dtype=torch.int64)).backward()
-    assert run.resident_peak() - before < 1e8
+    assert environment.resident_peak() - before < 1e8
 
 
 @pytest.mark.parametrize(
@@ -151,9 +152,10 @@ def test_a_stack_equals_its_members_alone(options: Any, composed: Compose, tmp_p
         models = [run.make_model(each.config, each.classes, each.task) for each in members]
         stack = Stack(models, torch.device("cpu"))
         stack.run_with(kernel, together=kernel != "library")
-        stack.set_keys([each.seed for each in members], 3)
+        keys = stack.keys([each.seed for each in members], 3)
         batches = [each.task.batch(1) for each in members]
-        stack.differentiate(members[0].task.loss, {k: torch.stack([b[k] for b in batches]) for k in batches[0]}, ())
+        batch = {k: torch.stack([b[k] for b in batches]) for k in batches[0]}
+        stack.differentiate(members[0].task.loss, batch, (), keys)
         return stack.gradients.clone()
 
     alone = torch.cat([gradients([each], "scan") for each in runs])
@@ -298,7 +300,7 @@ def test_a_run_is_trained_and_sampled_from(composed: Compose, tmp_path: Path) ->
     assert store.claim()
     (record,) = run.execute([(prepared, store)], Observer(), StopRequest())
     assert record.best["test/ppl"] == pytest.approx(math.exp(record.best["test/loss"]))
-    assert len(record.showcase["samples"][0]["text"].split()) <= 5
+    assert len(record.summary["samples"][0]["text"].split()) <= 5
     saved, model = run.saved(store.path)
     assert isinstance(saved.task.vocab, WordVocab)  # type: ignore[attr-defined]
     options = argparse.Namespace(

@@ -27,7 +27,7 @@ UNSET = "—"
 """A setting that a run's cell, task or optimizer does not have."""
 
 OURS = ("run", "study", "path", "state", "problem", "command", "task", "setting")
-RECORDED = ("steps", "seconds", "parameters", "error", "showcase", "metric", "declared", "step", "sweep")
+RECORDED = ("steps", "seconds", "parameters", "error", "summary", "metric", "declared", "step", "sweep")
 PLAIN = frozenset(OURS + RECORDED)
 """Columns that are neither a setting nor a metric."""
 
@@ -205,7 +205,7 @@ def _outcome(record: RunRecord) -> Json:
         "parameters": record.parameters,
         "error": redacted(record.error) if record.error else None,
         "sweep": _sweep(record),
-        "showcase": tuple(sorted(record.showcase)),
+        "summary": tuple(sorted(record.summary)),
         "metric": _judged(record.metric),
         "declared": record.declared or None,
         **record.best,

@@ -46,7 +46,7 @@ class Declared:
         for name, unit, direction in frame["metric"].dropna():
             self.said[name].add(Declaration(str(unit), direction))
         self.older = bool(older(frame).any())
-        shown = frame["showcase"].dropna()
+        shown = frame["summary"].dropna()
         self.loss = Declaration("" if any("predictions" in keys for keys in shown) else "nats", "min")
 
     def unit(self, name: str) -> str:

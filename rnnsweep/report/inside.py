@@ -4,19 +4,19 @@ from typing import Any
 
 import numpy as np
 
-from rnnsweep.report.shown import showcase
+from rnnsweep.report.shown import summary
 from rnnsweep.report.tables import Cell, Table, anchor, rows_of
 from rnnsweep.report.view import Subject
 
 VIEWS = {"gradient_by_lag", "spectral_radius"}
 
 Levels = list[tuple[str, list[dict[str, Any]]]]
-"""Each level with its runs' showcases."""
+"""Each level with its runs' summaries."""
 
 
 def diagnosed(of: Subject) -> Levels:
     """For each level what the runs of its best setting show, those without diagnostics left out."""
-    found = [(level, [showcase(of.runs.frame["path"].iloc[row]) for row in best.rows]) for level, best in of.best()]
+    found = [(level, [summary(of.runs.frame["path"].iloc[row]) for row in best.rows]) for level, best in of.best()]
     found = [(level, [each for each in views if VIEWS & each.keys()]) for level, views in found]
     return [(level, views) for level, views in found if views]
 

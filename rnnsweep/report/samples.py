@@ -3,7 +3,7 @@
 import json
 
 from rnnsweep.report.section import Samples, Section
-from rnnsweep.report.shown import showcase
+from rnnsweep.report.shown import summary
 
 
 def samples(section: Section) -> list[Samples]:
@@ -13,7 +13,7 @@ def samples(section: Section) -> list[Samples]:
         return []
     found: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for which, row in _chosen(seeds).items():
-        shown = showcase(section.runs.frame["path"].iloc[row]).get("samples", [])
+        shown = summary(section.runs.frame["path"].iloc[row]).get("samples", [])
         settings = {(s.get("temperature"), s.get("top_k")) for s in shown}
         wanted = (0.8, 0) if (0.8, 0) in settings else next(iter(settings), (None, None))
         name = f"{which} ({section.runs.frame['run'].iloc[row]})"

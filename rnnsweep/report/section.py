@@ -89,7 +89,7 @@ class Section:
 
     def shows(self, view: str) -> bool:
         """Whether some run's record shows a view of its model."""
-        shown = self.runs.frame["showcase"].dropna() if "showcase" in self.runs.frame else []
+        shown = self.runs.frame["summary"].dropna() if "summary" in self.runs.frame else []
         return any(view in views for views in shown)
 
     def seeds(self) -> list[int]:

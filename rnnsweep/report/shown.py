@@ -136,12 +136,12 @@ VIEWS: dict[str, Any] = {
 """The views that figures and tables know by name. Any other is drawn if it is series of numbers."""
 
 
-def showcase(path: str) -> Json:
+def summary(path: str) -> Json:
     """What the model of a run showed; empty where there is none."""
     record = RunStore(Path(path)).record()
     if record is None:
         return {}
-    found = {name: _view(name, view, path) for name, view in record.showcase.items()}
+    found = {name: _view(name, view, path) for name, view in record.summary.items()}
     return {name: view for name, view in found.items() if view is not None}
 
 

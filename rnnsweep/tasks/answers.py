@@ -15,7 +15,7 @@ from rnnsweep.models.embedding import TokenEmbedding
 from rnnsweep.models.many_to_many import ManyToMany
 from rnnsweep.pooling import PoolingFactory
 from rnnsweep.tasks.examples import DrawnTask
-from rnnsweep.types import Batch, Count, Metric, Metrics, Showcase, State
+from rnnsweep.types import Batch, Count, Metric, Metrics, State, Summary
 
 BLANK = 0
 """In the targets: no answer is wanted at this step."""
@@ -70,11 +70,11 @@ class AnswerTask(DrawnTask):
         }
         return total / count, metrics, ()
 
-    def showcase(self, model: nn.Module) -> Showcase:
+    def summary(self, model: nn.Module) -> Summary:
         """What the model answers in the first test sequences beside the truth."""
         rows = zip(*self.answers(model, 10), strict=True)
         shown = [{"target": target[asked].tolist(), "answer": answer[asked].tolist()} for target, answer, asked in rows]
-        return Showcase({"examples": shown})
+        return Summary({"examples": shown})
 
     @torch.no_grad()
     def answers(

@@ -14,7 +14,7 @@ from rnnsweep import rng
 from rnnsweep.errors import ConfigError
 from rnnsweep.pooling import mask
 from rnnsweep.tasks.answers import AnswerTask
-from rnnsweep.types import Batch, Count, Natural, Showcase, Split
+from rnnsweep.types import Batch, Count, Natural, Split, Summary
 from rnnsweep.vocab import Vocab
 
 END = "."
@@ -78,7 +78,7 @@ class Arithmetic(AnswerTask):
     def data(self) -> dict[Split, Batch]:
         return {split: _sequences(part, self.width) for split, part in self.equations.items()}
 
-    def showcase(self, model: nn.Module) -> Showcase:
+    def summary(self, model: nn.Module) -> Summary:
         """The first test equations with the model's answers, each symbol from the true ones before it."""
         _, found, asked = self.answers(model, SHOWN)
         rows = zip(self.equations["test"], found, asked, strict=False)
@@ -88,7 +88,7 @@ class Arithmetic(AnswerTask):
         ]
         lines = [f"| `{row['equation']}` | `{row['result']}` | `{row['answer']}` |" for row in shown]
         page = "# Samples\n\n| equation | result | answer |\n|---|---|---|\n" + "\n".join(lines) + "\n"
-        return Showcase({"equations": shown}, page)
+        return Summary({"equations": shown}, page)
 
 
 def _sequences(equations: list[tuple[str, str]], width: int) -> Batch:

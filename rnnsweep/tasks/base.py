@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from rnnsweep.cells.base import CellFactory
 from rnnsweep.pooling import PoolingFactory
-from rnnsweep.types import GENERAL, Batch, Metric, Metrics, Showcase, Split, State
+from rnnsweep.types import GENERAL, Batch, Metric, Metrics, Split, State, Summary
 
 DIVERGED = 1e6
 """A loss this many times the first one is a divergence, as one that is not finite is: tanh cells overflow slowly."""
@@ -33,7 +33,7 @@ class AbstractTask(abc.ABC):
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        """The declaration of each metric in its rows and in its showcase. May read the data, for chance levels."""
+        """The declaration of each metric in its rows and its summary. May read the data, for chance levels."""
         return (self.metric,)
 
     @property
@@ -93,20 +93,36 @@ class AbstractTask(abc.ABC):
         """The means of `loss`'s metrics with what follows from them, such as the perplexity."""
         return means
 
-    def showcase(self, model: nn.Module) -> Showcase:
-        """What a person looks at: samples, predictions, confusions; `model` is in evaluation mode."""
-        return Showcase({})
+    def summary(self, model: nn.Module) -> Summary:
+        """What a person looks at: samples, predictions, confusions.
 
-    def remembers(self, step: int) -> bool:
-        """Whether to keep a glimpse of the model at this step: asked before training (0) and at each validation."""
+        Args:
+            model: the trained model, in evaluation mode.
+        """
+        return Summary({})
+
+    def takes_snapshot(self, step: int) -> bool:
+        """Whether to take a snapshot of the model at this step. Asked before training (step 0) and at validations."""
         return False
 
-    def glimpse(self, model: nn.Module) -> dict[str, Any]:
-        """What to keep of the model as it stands in training; it is in evaluation mode."""
+    def snapshot(self, model: nn.Module) -> dict[str, Any]:
+        """What to record of the model in the midst of training.
+
+        Args:
+            model: as it is now, in evaluation mode.
+
+        Returns:
+            Plain data by name: numbers, texts and lists of them.
+        """
         return {}
 
-    def looking_back(self, shown: Showcase, glimpses: list[dict[str, Any]]) -> Showcase:
-        """What the trained model shows, with the glimpses on the way to it; each has its `step` and `epoch`."""
+    def with_snapshots(self, shown: Summary, snapshots: list[dict[str, Any]]) -> Summary:
+        """The summary of the trained model with what its snapshots add.
+
+        Args:
+            shown: what `summary` returned.
+            snapshots: what `snapshot` returned in training, each with its `step` and `epoch`.
+        """
         return shown
 
     def assets(self) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from rnnsweep.models.many_to_one import ManyToOne
 from rnnsweep.pooling import PoolingFactory
 from rnnsweep.tasks import chance
 from rnnsweep.tasks.examples import ExampleTask
-from rnnsweep.types import Batch, Count, DropoutRate, Metric, Metrics, Showcase, Split, State
+from rnnsweep.types import Batch, Count, DropoutRate, Metric, Metrics, Split, State, Summary
 
 SHOWN = 20  # mistakes on the page
 
@@ -105,7 +105,7 @@ class ClassificationTask(ExampleTask):
         return shown
 
     @torch.no_grad()
-    def showcase(self, model: nn.Module) -> Showcase:
+    def summary(self, model: nn.Module) -> Summary:
         """The confusion matrix of the test (a row for each true class), a table of the classes, and mistakes."""
         device = next(model.parameters()).device
         labels, found = self.data["test"]["labels"], []
@@ -124,7 +124,7 @@ class ClassificationTask(ExampleTask):
                 for text, label, answer in wrong[:: max(1, -(-len(wrong) // SHOWN))]  # of all the test, not its start
             ],
         }
-        return Showcase(data, _page(data))
+        return Summary(data, _page(data))
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)

@@ -16,7 +16,7 @@ from rnnsweep.models.embedding import TokenEmbedding
 from rnnsweep.models.many_to_many import ManyToMany
 from rnnsweep.pooling import PoolingFactory
 from rnnsweep.tasks.examples import DrawnTask
-from rnnsweep.types import Batch, Count, Metric, Metrics, Showcase, Split, State
+from rnnsweep.types import Batch, Count, Metric, Metrics, Split, State, Summary
 
 SYMBOLS, REMEMBERED = 8, 10
 BLANK, RECALL = 8, 9
@@ -80,13 +80,13 @@ class CopyMemory(DrawnTask):
         return means | {"memoryless": self.memoryless}
 
     @torch.no_grad()
-    def showcase(self, model: nn.Module) -> Showcase:
+    def summary(self, model: nn.Module) -> Summary:
         """What the model recalls of the first test sequences."""
         device = next(model.parameters()).device
         inputs, targets = (self.data["test"][name][:10] for name in ("inputs", "targets"))
         answers = model(inputs.to(device))[0][:, -REMEMBERED:].argmax(2)
         rows = zip(targets[:, -REMEMBERED:].tolist(), answers.tolist(), strict=True)
-        return Showcase({"examples": [{"target": _digits(t), "answer": _digits(a)} for t, a in rows]})
+        return Summary({"examples": [{"target": _digits(t), "answer": _digits(a)} for t, a in rows]})
 
 
 def _digits(symbols: list[int]) -> str:

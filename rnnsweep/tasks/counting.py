@@ -15,7 +15,7 @@ from rnnsweep.pooling import PoolingFactory
 from rnnsweep.tasks import chance
 from rnnsweep.tasks.bits import BitsTask
 from rnnsweep.tasks.predictions import PredictionTask
-from rnnsweep.types import Batch, Count, Metric, Metrics, Showcase, State
+from rnnsweep.types import Batch, Count, Metric, Metrics, State, Summary
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
@@ -23,7 +23,7 @@ class Counting(BitsTask, PredictionTask):
     """Say the number of ones: by regression (mean squared error) or as one of seq_len + 1 classes (nats).
 
     `accuracy` is the share of sequences whose answer, rounded, is right. By regression a model can count further than
-    it was trained: the showcase says how far.
+    it was trained: the summary says how far.
     """
 
     metric: ClassVar[Metric] = Metric("accuracy", "share", "max")
@@ -73,8 +73,8 @@ class Counting(BitsTask, PredictionTask):
         return answers.squeeze(1) if self.regression else answers.argmax(1)
 
     @torch.no_grad()
-    def showcase(self, model: nn.Module) -> Showcase:
+    def summary(self, model: nn.Module) -> Summary:
         """Answers beside the truth for test sequences; by regression, how often it is right on longer ones."""
-        shown = super().showcase(model)
+        shown = super().summary(model)
         lengths = {"by_length": self.by_length(model)} if self.regression and self.test_lengths else {}
-        return Showcase(shown.data | lengths)
+        return Summary(shown.data | lengths)

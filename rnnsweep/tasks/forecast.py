@@ -29,9 +29,9 @@ from rnnsweep.types import (
     Name,
     NonNegative,
     Rate,
-    Showcase,
     Split,
     State,
+    Summary,
 )
 
 PAST = 3  # of the window, as many horizons are shown before the forecast
@@ -250,10 +250,10 @@ class Forecast(ExampleTask):
     # What a person sees --------------------------------------------------------------------------------------
 
     @torch.no_grad()
-    def showcase(self, model: nn.Module) -> Showcase:
+    def summary(self, model: nn.Module) -> Summary:
         """The errors beside those of simple forecasts, by the step of the horizon, and the test's last forecast."""
         if not self.size("test"):
-            return Showcase({})
+            return Summary({})
         device = next(model.parameters()).device
         batches = ({name: part.to(device) for name, part in batch.items()} for batch in self.evaluation("test"))
         found = {"model": torch.cat([self.forecast(model, batch).cpu() for batch in batches])} | self.compared()
@@ -270,7 +270,7 @@ class Forecast(ExampleTask):
             "by_step": steps,
             "horizon": self._last({k: v[-1] for k, v in found.items()}),
         }
-        return Showcase(shown, metrics=measured)
+        return Summary(shown, metrics=measured)
 
     def compared(self) -> dict[str, Float[Tensor, "window horizon target"]]:
         """What the simple forecasts say at each origin of the test."""

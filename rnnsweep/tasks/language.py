@@ -28,9 +28,9 @@ from rnnsweep.types import (
     Metrics,
     Natural,
     Rate,
-    Showcase,
     Split,
     State,
+    Summary,
 )
 from rnnsweep.vocab import Vocabulary
 
@@ -195,12 +195,12 @@ class LanguageModel(AbstractTask):
         """What samples begin with where nothing is asked for."""
         return samples.openings(self.data.parts["val"][0])
 
-    def showcase(self, model: nn.Module) -> Showcase:
+    def summary(self, model: nn.Module) -> Summary:
         assert isinstance(model, ManyToMany)
         words = samples.words("".join(self.data.parts["train"]))
         generator = rng.generator(self.seed, "sampling")
         prompts = self.prompts or self.openings()
         drawn = samples.draw(model, self.vocab, prompts, self.sample_length, generator)
-        shown = samples.showcase(drawn, frozenset(words))
+        shown = samples.summary(drawn, frozenset(words))
         reach = context.reach(model, self.data.tokens["val"])
-        return Showcase(shown.data | ({"context": reach} if reach else {}), shown.page)
+        return Summary(shown.data | ({"context": reach} if reach else {}), shown.page)

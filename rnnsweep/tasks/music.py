@@ -18,7 +18,7 @@ from rnnsweep.models.embedding import Features
 from rnnsweep.models.many_to_many import ManyToMany
 from rnnsweep.pooling import PoolingFactory, mask
 from rnnsweep.tasks.examples import ExampleTask
-from rnnsweep.types import EXECUTION, Batch, Count, Deviation, DropoutRate, Metric, Metrics, Showcase, Split, State
+from rnnsweep.types import EXECUTION, Batch, Count, Deviation, DropoutRate, Metric, Metrics, Split, State, Summary
 
 EVALUATION_PIECES = 64  # of one evaluation batch, of like length
 HELD: tuple[Split, ...] = ("val", "test")
@@ -136,7 +136,7 @@ class Music(ExampleTask):
         return total / count, metrics, ()
 
     @torch.no_grad()
-    def showcase(self, model: nn.Module) -> Showcase:
+    def summary(self, model: nn.Module) -> Summary:
         """What sounds at each step of the shortest test piece, and how likely the model held each key before."""
         part = {name: values[-1:, :SHOWN] for name, values in self.data["test"].items() if name != "lengths"}
         first = next(model.parameters())
@@ -145,10 +145,10 @@ class Music(ExampleTask):
         sounds = part["targets"][0, :steps]
         used = torch.nonzero(sounds.any(0) | (chances > 0.2).any(0))[:, 0]
         if not len(used):
-            return Showcase({})
+            return Summary({})
         low, high = int(used[0]), int(used[-1]) + 1
         rows = [[round(chance, 2) for chance in row] for row in chances[:, low:high].tolist()]
-        return Showcase({"roll": {"lowest": low, "chances": rows, "sounds": sounds[:, low:high].tolist()}})
+        return Summary({"roll": {"lowest": low, "chances": rows, "sounds": sounds[:, low:high].tolist()}})
 
 
 def _padded(pieces: list[Roll], width: int | None) -> Batch:

@@ -19,7 +19,7 @@ from rnnsweep.pooling import PoolingFactory, mask
 from rnnsweep.tasks import chance
 from rnnsweep.tasks.labelled import NamesTask
 from rnnsweep.tasks.samples import distinct
-from rnnsweep.types import Batch, Count, DropoutRate, Metric, Metrics, Natural, Positive, Showcase, Split, State
+from rnnsweep.types import Batch, Count, DropoutRate, Metric, Metrics, Natural, Positive, Split, State, Summary
 
 SHOWN = 8  # samples of a class on the page; all are measured
 
@@ -105,10 +105,10 @@ class NamesGen(NamesTask):
         )
         return [self.vocab.ended(row) for row in drawn.tolist()]
 
-    def showcase(self, model: nn.Module) -> Showcase:
+    def summary(self, model: nn.Module) -> Summary:
         """Names for each class, judged by a classifier of its own kind; and test names continued."""
         if not self.samples:
-            return Showcase({})
+            return Summary({})
         labels = torch.arange(len(self.classes)).repeat_interleave(self.samples)
         texts = self.write(model, [""] * len(labels), labels)
         judge = NaiveBayes(self.texts("train"), self.labels("train").tolist())
@@ -133,7 +133,7 @@ class NamesGen(NamesTask):
             for at in [index * self.samples]
         ]
         data = {"measures": [measures], "by_class": by_class, "continued": self._continued(model)}
-        return Showcase(data, _page(data, self.samples), measures)
+        return Summary(data, _page(data, self.samples), measures)
 
     def _continued(self, model: nn.Module) -> list[dict[str, str]]:
         """One test name of each class that is long enough: its beginning, its end, and what the model writes."""

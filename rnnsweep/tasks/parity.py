@@ -15,7 +15,7 @@ from rnnsweep.models.many_to_one import ManyToOne
 from rnnsweep.pooling import PoolingFactory, mask
 from rnnsweep.tasks import chance
 from rnnsweep.tasks.bits import BitsTask
-from rnnsweep.types import Batch, Count, DropoutRate, Metric, Metrics, Showcase, State
+from rnnsweep.types import Batch, Count, DropoutRate, Metric, Metrics, State, Summary
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
@@ -75,7 +75,7 @@ class Parity(BitsTask):
         return self._scores(model, batch).argmax(-1)
 
     @torch.no_grad()
-    def showcase(self, model: nn.Module) -> Showcase:
+    def summary(self, model: nn.Module) -> Summary:
         """The first ten test sequences with what the model answers, and how far it extrapolates.
 
         `accuracy_256` is the share of sequences of 256 bits after which it is right.
@@ -90,7 +90,7 @@ class Parity(BitsTask):
         ]
         lengths = self.by_length(model)
         far = {f"accuracy_{row['length']}": row["last"] for row in lengths}
-        return Showcase({"examples": shown} | ({"by_length": lengths} if lengths else {}), metrics=far)
+        return Summary({"examples": shown} | ({"by_length": lengths} if lengths else {}), metrics=far)
 
 
 def _digits(labels: int | list[int]) -> str:

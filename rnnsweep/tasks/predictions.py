@@ -9,7 +9,7 @@ from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from rnnsweep.tasks.examples import ExampleTask
-from rnnsweep.types import Batch, Showcase
+from rnnsweep.types import Batch, Summary
 
 SHOWN = 200  # predictions in the record
 
@@ -30,17 +30,17 @@ class PredictionTask(ExampleTask):
         order = part["targets"].argsort(stable=True)
         return {"truth": part["targets"][order].tolist(), "answer": self.numbers(model, part)[order].tolist()}
 
-    def remembers(self, step: int) -> bool:
+    def takes_snapshot(self, step: int) -> bool:
         return step == 0
 
-    def glimpse(self, model: nn.Module) -> dict[str, Any]:
+    def snapshot(self, model: nn.Module) -> dict[str, Any]:
         return {"before": self.predictions(model)["answer"]}
 
-    def showcase(self, model: nn.Module) -> Showcase:
-        return Showcase({"predictions": self.predictions(model)})
+    def summary(self, model: nn.Module) -> Summary:
+        return Summary({"predictions": self.predictions(model)})
 
-    def looking_back(self, shown: Showcase, glimpses: list[dict[str, Any]]) -> Showcase:
+    def with_snapshots(self, shown: Summary, snapshots: list[dict[str, Any]]) -> Summary:
         """The predictions of the model as it was before training beside those of the trained one."""
-        before = {name: value for seen in glimpses for name, value in seen.items() if name == "before"}
+        before = {name: value for seen in snapshots for name, value in seen.items() if name == "before"}
         predictions = shown.data["predictions"] | before
         return dataclasses.replace(shown, data=shown.data | {"predictions": predictions})

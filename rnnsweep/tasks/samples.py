@@ -9,7 +9,7 @@ import torch
 
 from rnnsweep.models.decode import generate
 from rnnsweep.models.many_to_many import ManyToMany
-from rnnsweep.types import Showcase
+from rnnsweep.types import Summary
 from rnnsweep.vocab import Vocabulary
 
 SETTINGS = ((0.5, 0), (0.8, 0), (1.0, 0), (0.8, 20), (1.0, 5))
@@ -64,7 +64,7 @@ def known_share(tokens: list[str], known: Collection[str]) -> float:
     return sum(token in known for token in tokens) / len(tokens) if tokens else 0.0
 
 
-def showcase(drawn: list[Sample], known: Collection[str]) -> Showcase:
+def summary(drawn: list[Sample], known: Collection[str]) -> Summary:
     """The samples and, for each setting, diversity beside coherence."""
     by_setting = collections.defaultdict(list)
     for sample in drawn:
@@ -74,7 +74,7 @@ def showcase(drawn: list[Sample], known: Collection[str]) -> Showcase:
         for setting, samples in by_setting.items()
     ]
     data = {"samples": [dataclasses.asdict(sample) for sample in drawn], "measures": measures}
-    return Showcase(data, _page(by_setting, measures))
+    return Summary(data, _page(by_setting, measures))
 
 
 def _measures(samples: list[Sample], known: Collection[str]) -> dict[str, float]:

@@ -11,7 +11,7 @@ from rnnsweep.data import sentiment
 from rnnsweep.data.bag import BagOfSymbols
 from rnnsweep.tasks.classification import SymbolClassification
 from rnnsweep.tasks.labelled import LabelledTask
-from rnnsweep.types import Count, Metric, Showcase, Split
+from rnnsweep.types import Count, Metric, Split, Summary
 from rnnsweep.vocab import Words
 
 
@@ -54,14 +54,14 @@ class SentimentClass(LabelledTask, SymbolClassification):
     def numbers(self, split: Split) -> tuple[Int[Tensor, "example time"], Int[Tensor, "example"]]:
         return self.vocab.padded([text.split() for text in self.texts(split)], self.max_len)
 
-    def showcase(self, model: nn.Module) -> Showcase:
-        shown = super().showcase(model)
+    def summary(self, model: nn.Module) -> Summary:
+        shown = super().summary(model)
         if not self.size("test"):
             return shown
         parts = {split: (*self.numbers(split), self.labels(split)) for split in ("train", "test")}
         bag = BagOfSymbols(*parts["train"], self.symbols, len(self.classes)).accuracy(*parts["test"])
         line = f"Logistic regression over a bag of words gives {bag:.4f} of the test its class."
-        return Showcase(shown.data, f"{shown.page}\n{line}\n", shown.metrics | {"bag_of_words": bag})
+        return Summary(shown.data, f"{shown.page}\n{line}\n", shown.metrics | {"bag_of_words": bag})
 
     def assets(self) -> dict[str, Any]:
         return {"words": self.vocab.words, "classes": self.classes}

@@ -19,7 +19,7 @@ from rnnsweep.data.tables import Decimal
 from rnnsweep.errors import ConfigError, listed
 from rnnsweep.models.embedding import Features
 from rnnsweep.tasks.classification import ClassificationTask
-from rnnsweep.types import EXECUTION, Batch, Count, Metric, Name, NonNegative, Rate, Showcase, Split
+from rnnsweep.types import EXECUTION, Batch, Count, Metric, Name, NonNegative, Rate, Split, Summary
 
 SUFFIXES = (".txt", ".tsv", ".csv", ".ts", ".npz")
 
@@ -208,13 +208,13 @@ class SeriesClass(ClassificationTask):
         answers = train["labels"][nearest(train["inputs"], test["inputs"])]
         return float((answers == test["labels"]).double().mean())
 
-    def showcase(self, model: nn.Module) -> Showcase:
-        shown = super().showcase(model)
+    def summary(self, model: nn.Module) -> Summary:
+        shown = super().summary(model)
         if not self.size("test"):
             return shown
         accuracy = self.neighbour()
         line = f"One nearest neighbour (Euclidean distance) gives {accuracy:.4f} of the test its class."
-        return Showcase(shown.data, f"{shown.page}\n{line}\n", shown.metrics | {"nearest_neighbour": accuracy})
+        return Summary(shown.data, f"{shown.page}\n{line}\n", shown.metrics | {"nearest_neighbour": accuracy})
 
     def assets(self) -> dict[str, Any]:
         return {"classes": self.class_names, "features": self.features}

@@ -25,8 +25,8 @@ from rnnsweep.types import (
     NonNegative,
     Positive,
     Rate,
-    Showcase,
     Split,
+    Summary,
 )
 
 
@@ -148,7 +148,7 @@ class Sine(RegressionTask):
         return (answers - self.data["test"]["targets"][: len(answers)]).square().mean().item() * self.unit**2
 
     @torch.no_grad()
-    def showcase(self, model: nn.Module) -> Showcase:
+    def summary(self, model: nn.Module) -> Summary:
         """The horizon, forecast one step ahead and free-running, beside the truth."""
         part, free = self.data["test"], self.free(model, self.horizon)
         one = self.numbers(model, {k: v.to(next(model.parameters()).device) for k, v in part.items()}).cpu()
@@ -157,20 +157,20 @@ class Sine(RegressionTask):
         if self.path is None:
             clean = series.sines(self.points, self.period, self.frequencies, 0.0, self.seed)[-self.horizon :]
             measures["noise_mse"] = self.error(clean)
-        return Showcase({"forecast": forecast, "measures": [measures]}, metrics=measures)
+        return Summary({"forecast": forecast, "measures": [measures]}, metrics=measures)
 
-    def remembers(self, step: int) -> bool:
+    def takes_snapshot(self, step: int) -> bool:
         return True
 
-    def glimpse(self, model: nn.Module) -> dict[str, Any]:
+    def snapshot(self, model: nn.Module) -> dict[str, Any]:
         free = self.free(model, min(self.seen, self.horizon))
         return {"free": free.tolist(), "free_mse": self.error(free)}
 
-    def looking_back(self, shown: Showcase, glimpses: list[dict[str, Any]]) -> Showcase:
+    def with_snapshots(self, shown: Summary, snapshots: list[dict[str, Any]]) -> Summary:
         """How the free-running forecast came about: its error at each validation, and some of the forecasts."""
-        errors = [{name: seen[name] for name in ("step", "epoch", "free_mse")} for seen in glimpses]
-        every = max(1, math.ceil((len(glimpses) - 1) / (self.panels - 1)))
+        errors = [{name: seen[name] for name in ("step", "epoch", "free_mse")} for seen in snapshots]
+        every = max(1, math.ceil((len(snapshots) - 1) / (self.panels - 1)))
         forecasts = {"truth": shown.data["forecast"]["truth"][: self.seen]}
-        for seen in [*glimpses[:-1:every], *glimpses[-1:]]:
+        for seen in [*snapshots[:-1:every], *snapshots[-1:]]:
             forecasts[f"step {seen['step']}, epoch {seen['epoch']:.3g}: error {seen['free_mse']:.1e}"] = seen["free"]
         return dataclasses.replace(shown, data=shown.data | {"forecasts": forecasts, "training": errors})

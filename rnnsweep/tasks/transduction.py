@@ -28,9 +28,9 @@ from rnnsweep.types import (
     Metric,
     Metrics,
     NonNegative,
-    Showcase,
     Split,
     State,
+    Summary,
 )
 from rnnsweep.vocab import Vocab
 
@@ -173,7 +173,7 @@ class TransductionTask(ExampleTask):
     # What it shows -------------------------------------------------------------------------------------------
 
     @torch.no_grad()
-    def showcase(self, model: nn.Module) -> Showcase:
+    def summary(self, model: nn.Module) -> Summary:
         """The test decoded as `beam_size` says: exact match, by source length, with mistakes; and one attention map."""
         assert isinstance(model, EncoderDecoder)
         device = next(model.parameters()).device
@@ -192,7 +192,7 @@ class TransductionTask(ExampleTask):
         }
         if self.attention != "none":
             data["attention"] = self._map(model, part)
-        return Showcase(data, _page(data), {"decoded_exact": data["decoding"]["exact"]})
+        return Summary(data, _page(data), {"decoded_exact": data["decoding"]["exact"]})
 
     @torch.no_grad()
     def answer(self, model: nn.Module, source: str) -> str:

@@ -11,7 +11,7 @@ from torch import nn
 
 from rnnsweep import rng
 from rnnsweep.tasks.answers import AnswerTask
-from rnnsweep.types import Batch, Showcase, Split
+from rnnsweep.types import Batch, Split, Summary
 from rnnsweep.vocab import Vocab
 
 VOCAB = Vocab(string.ascii_lowercase + "</>")
@@ -64,10 +64,10 @@ class XML(AnswerTask):
         rows, lengths = VOCAB.padded(documents, self.seq_len + 1)
         return {"inputs": rows[:, :-1], "targets": rows[:, 1:], "lengths": lengths - 1}
 
-    def showcase(self, model: nn.Module) -> Showcase:
+    def summary(self, model: nn.Module) -> Summary:
         """The first test documents with what the model says in place of each symbol but the first."""
         targets, found, _ = (part.tolist() for part in self.answers(model, SHOWN))
         rows = zip(targets, found, strict=True)
         shown = [{"document": VOCAB.decode(target), "answer": VOCAB.decode(answer)} for target, answer in rows]
         page = "\n".join(f"    {row['document']}\n    {row['answer']}\n" for row in shown)
-        return Showcase({"documents": shown}, f"# Samples\n\n{page}")
+        return Summary({"documents": shown}, f"# Samples\n\n{page}")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rnnsweep.report.section import Answer, Section
-from rnnsweep.report.shown import showcase
+from rnnsweep.report.shown import summary
 from rnnsweep.report.tables import anchor
 from rnnsweep.report.view import Subject, pictures
 
@@ -20,7 +20,7 @@ def answers(section: Section) -> Iterator[Answer]:
     if not seeds:
         return
     runs, path = section.runs, Path(section.runs.frame["path"].iloc[seeds[0]])
-    data = showcase(str(path)) if runs.frame["showcase"].iloc[seeds[0]] else {}
+    data = summary(str(path)) if runs.frame["summary"].iloc[seeds[0]] else {}
     subject = Subject(runs, section.metric, row=seeds[0], shown=data)
     answer = Answer(anchor(runs.task, "shown"), "What the selected model shows", "What does it get wrong?")
     answer.pictures = pictures(["confusion", "attention", "by_length"], subject)

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from rnnsweep.report.draw import canvas, color, legend, marker, plain_log
-from rnnsweep.report.shown import showcase
+from rnnsweep.report.shown import summary
 from rnnsweep.report.view import Subject
 
 VIEWS = {"by_context": "length", "by_position": "to"}
@@ -16,7 +16,7 @@ def data(of: Subject) -> pd.DataFrame:
     """A row for each level, view and place: the mean loss over the seeds of the level's best setting."""
     rows: list[dict[str, Any]] = []
     for level, standing in of.best():
-        shown = [showcase(of.runs.frame["path"].iloc[row]).get("context", {}) for row in standing.rows]
+        shown = [summary(of.runs.frame["path"].iloc[row]).get("context", {}) for row in standing.rows]
         for view, key in VIEWS.items():
             points = [{"at": point[key], "loss": point["loss"]} for each in shown for point in each.get(view, [])]
             if points:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from rnnsweep.report.draw import MUTED, canvas, color, legend, marker
 from rnnsweep.report.leaderboard import Standing, standings
-from rnnsweep.report.shown import showcase
+from rnnsweep.report.shown import summary
 from rnnsweep.report.view import Subject, best_of_levels
 
 MEASURED = ["distinct_2", "known_words"]
@@ -19,7 +19,7 @@ def data(of: Subject) -> pd.DataFrame:
     """A row for each arm, temperature and top-k: means over the prompts and seeds of the arm's best setting."""
     tables = []
     for level, standing in _arms(of):
-        measures = [m for row in standing.rows for m in showcase(of.runs.frame["path"].iloc[row]).get("measures", [])]
+        measures = [m for row in standing.rows for m in summary(of.runs.frame["path"].iloc[row]).get("measures", [])]
         found = pd.DataFrame(measures)
         if {*SETTINGS, *MEASURED} <= set(found):
             means = found.groupby(SETTINGS)[MEASURED].mean().reset_index()

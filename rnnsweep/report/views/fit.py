@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from rnnsweep.record import Json
 from rnnsweep.report.draw import GRID, MUTED, canvas, color, legend, plain_log
 from rnnsweep.report.leaderboard import Standing, standings
-from rnnsweep.report.shown import showcase
+from rnnsweep.report.shown import summary
 from rnnsweep.report.view import Subject
 
 SHOWN = 4  # models whose answers stand side by side
@@ -113,10 +113,10 @@ def _models(of: Subject) -> list[tuple[str, Standing, Answers]]:
 def _answers(of: Subject, standing: Standing) -> Answers | None:
     values = of.runs.values(of.metric.name)[standing.rows] * of.metric.sign
     row = int(standing.rows[int(np.nanargmin(values))])
-    keys = of.runs.frame["showcase"].iloc[row] if "showcase" in of.runs.frame else ()
+    keys = of.runs.frame["summary"].iloc[row] if "summary" in of.runs.frame else ()
     if not {"predictions", "forecast"} & set(keys or ()):
         return None
-    return Answers.of(showcase(of.runs.frame["path"].iloc[row]))
+    return Answers.of(summary(of.runs.frame["path"].iloc[row]))
 
 
 def _losses(axes: Axes, losses: pd.DataFrame, levels: list[str], of: Subject) -> None:

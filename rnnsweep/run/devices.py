@@ -1,0 +1,45 @@
+"""Where a run trains, and with how many threads."""
+
+from contextlib import AbstractContextManager
+
+import torch
+
+from rnnsweep.errors import ConfigError
+from rnnsweep.kernels import fused, threads
+from rnnsweep.train import TrainConfig
+
+
+def device(train: TrainConfig) -> torch.device:
+    """The device of a run.
+
+    Raises:
+        ConfigError: CUDA is asked for, or needed, and is not there; or the fused kernel is, and cannot run.
+    """
+    cuda = torch.cuda.is_available()
+    if train.device == "cuda" and not cuda:
+        raise ConfigError("train.device", "torch finds no CUDA device here; use `train.device=auto` or `cpu`")
+    name = "cuda" if cuda and train.device != "cpu" else "cpu"
+    if train.kernel == "fused":
+        _refuse_fused(name)
+    if train.precision != "float32" and name == "cpu":
+        raise ConfigError("train.precision", "mixed precision needs CUDA; use `train.precision=float32`")
+    return torch.device(name)
+
+
+def _refuse_fused(name: str) -> None:
+    """Raises ConfigError where the fused kernel cannot run."""
+    if name == "cuda":
+        hint = "use `train.kernel=auto`, or `train.device=cpu`"
+        raise ConfigError("train.kernel", f"the fused kernel is for the CPU; {hint}")
+    if not fused.available():
+        hint = "install it with `pip install 'rnnsweep[fused]'`, or use `train.kernel=auto`"
+        raise ConfigError("train.kernel", f"the fused kernel needs Numba and a BLAS that shows its functions; {hint}")
+
+
+def threads_of(train: TrainConfig) -> AbstractContextManager[None]:
+    """A block in which runs of these settings are computed, with their threads. Threads do not change a number.
+
+    Where torch's own kernels are asked for by name, torch uses threads in its own way, which may change numbers.
+    """
+    of_torch = train.kernel in ("library", "scan") or device(train).type != "cpu"
+    return threads.using(train.threads or threads.count(), in_torch=of_torch)

@@ -1,0 +1,78 @@
+"""What a reader needs to judge and repeat a number: versions, code, machine, memory, kernel, data."""
+
+import functools
+import os
+import platform
+import resource
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rnnsweep import commits, provenance
+from rnnsweep.cells.base import AbstractCell
+from rnnsweep.config import marked
+from rnnsweep.kernels import threads
+from rnnsweep.record import RunStore
+from rnnsweep.run.identity import Run
+from rnnsweep.secrets import redacted
+from rnnsweep.train import Trainer
+from rnnsweep.types import EXECUTION
+
+PACKAGES = ("rnnsweep", "torch", "numba", "numpy", "hydra-core", "omegaconf")
+
+
+def environment(run: Run, store: RunStore, trainer: Trainer) -> dict[str, Any]:
+    """The environment of a run that was just trained."""
+    cuda = trainer.device.type == "cuda"
+    cell = next(module for module in trainer.stack.model.modules() if isinstance(module, AbstractCell))
+    code = provenance.begun(store)
+    commit = commits.main(code.get("commits", {}))
+    return surroundings() | {
+        "git_commit": commit["commit"],
+        "git_dirty": commit["dirty"],
+        "code": code,
+        "device": torch.cuda.get_device_name(trainer.device) if cuda else "cpu",
+        "threads": threads.count(),
+        "kernel": cell.runs_as(trainer.stack.kernel),
+        "hidden_size": cell.hidden_size,
+        "stack": len(trainer.members),
+        "peak_memory_bytes": torch.cuda.max_memory_allocated(trainer.device) if cuda else resident_peak(),
+        "data_hash": run.task.data_hash,
+        "execution": [
+            f"{group}.{name}" for group, cls in run.classes.items() for name in sorted(marked(cls, EXECUTION))
+        ],
+    }
+
+
+@functools.cache
+def surroundings() -> dict[str, Any]:
+    """What this process knows without a run: versions, commit, machine, command."""
+    commit = commits.main(commits.of(()))
+    return {
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES},
+        "git_commit": commit["commit"],
+        "git_dirty": commit["dirty"],
+        "host": platform.node(),
+        "platform": platform.platform(),
+        "cpus": os.cpu_count(),
+        "command": [redacted(word) for word in (sys.executable, *sys.argv)],
+    }
+
+
+def resident_peak() -> int:
+    """The largest resident set of this process so far, in bytes."""
+    status = Path("/proc/self/status")
+    if status.exists():  # getrusage there counts the parent's pages from before the exec
+        return int(status.read_text().split("VmHWM:")[1].split()[0]) * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:  # an extra that is not installed
+        return None

@@ -1,0 +1,70 @@
+"""A run before it is trained: its checked config, its name, its task."""
+
+import dataclasses
+
+from rnnsweep import interpolation
+from rnnsweep.config import Config, fingerprint, names, signature
+from rnnsweep.places import directory
+from rnnsweep.run.devices import device
+from rnnsweep.run.objects import make_model, make_optimizer, make_task
+from rnnsweep.run.validate import Classes, validated
+from rnnsweep.tasks.base import AbstractTask
+from rnnsweep.train import TrainConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A validated config with its identity and its task; nothing has been read or written yet."""
+
+    id: str
+    """The name of its directory."""
+    fingerprint: str
+    """64 digits for all that changes its result; the name holds the first of them."""
+    signature: str
+    """64 digits for what it shares with the runs that can train in one stack with it."""
+    config: Config
+    classes: Classes
+    task: AbstractTask
+    train: TrainConfig
+    texts: interpolation.Texts = dataclasses.field(default_factory=dict)
+    """The settings that files hold as they were typed, such as `${oc.env:DATA}/x.txt`."""
+
+    @property
+    def written(self) -> Config:
+        """The config as files hold it."""
+        return interpolation.written(self.config, self.texts)
+
+    @property
+    def seed(self) -> int:
+        """The seed of all its randomness."""
+        return int(self.config["seed"])
+
+
+def identify(config: Config) -> Run:
+    """Checks the settings and the files that they name; cheap enough for ten thousand runs.
+
+    Raises:
+        ConfigError: the first thing that is wrong.
+    """
+    config, texts = interpolation.resolved(config)
+    config, classes = validated(config)
+    directory("out", config["out"])
+    make_optimizer(config, classes)
+    task = make_task(config, classes)
+    identity = config, classes, task.source_hash
+    digest = fingerprint(*identity)
+    name, shape = names(config, digest)[0], signature(*identity)
+    return Run(name, digest, shape, config, classes, task, TrainConfig(**config["train"]), texts)
+
+
+def prepare(config: Config) -> Run:
+    """Checks everything that can be checked before a directory exists, the data and the device included.
+
+    Raises:
+        ConfigError: the first thing that is wrong.
+    """
+    run = identify(config)
+    run.task.steps_per_epoch  # noqa: B018  raises where the data do not fill a batch
+    device(run.train)
+    make_model(run.config, run.classes, run.task)
+    return run

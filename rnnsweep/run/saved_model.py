@@ -1,0 +1,39 @@
+"""The model of a run's directory."""
+
+from pathlib import Path
+
+from torch import nn
+
+from rnnsweep import checkpoint, interpolation
+from rnnsweep.errors import ConfigError
+from rnnsweep.record import RunStore
+from rnnsweep.run.identity import Run
+from rnnsweep.run.objects import make_model, make_task
+from rnnsweep.run.validate import validated
+from rnnsweep.train import TrainConfig
+
+
+def saved(path: Path) -> tuple[Run, nn.Module]:
+    """The model of a run's directory with its best weights, without its data.
+
+    Raises:
+        ConfigError: the directory holds no run, or no checkpoint of it.
+    """
+    store = RunStore(path)
+    config = store.config()
+    if config is None:
+        raise ConfigError(str(path), "not the directory of a run: it has no config.json that can be read")
+    config, classes = validated(interpolation.resolved(config, unset="keep")[0])
+    best = checkpoint.best(store)
+    task = make_task(config, classes)
+    try:
+        task.adopt(best["assets"])
+        model = make_model(config, classes, task)
+        shapes = {name: weight.shape for name, weight in best["weights"].items()}
+    except (KeyError, TypeError, AttributeError, ValueError, RuntimeError):
+        raise ConfigError(str(path), f"best.pt holds what this version cannot use; {checkpoint.REMEDY}") from None
+    if {name: parameter.shape for name, parameter in model.named_parameters()} != shapes:
+        problem = "the weights in best.pt are not those of the model in config.json and of the vocabulary beside them"
+        raise ConfigError(str(path), f"{problem}; {checkpoint.REMEDY}")
+    model.load_state_dict(best["weights"], strict=False)  # buffers are what the constructor makes them
+    return Run(best["run"], "", "", config, classes, task, TrainConfig(**config["train"])), model.eval()

@@ -1,0 +1,66 @@
+"""Checks every setting of a config against the constructor that it goes to."""
+
+from rnnsweep.config import GROUPS, PRIVATE, Config, General, checked, schema, suggestion, target
+from rnnsweep.errors import ConfigError
+from rnnsweep.train import TrainConfig
+
+Classes = dict[str, type]
+"""The class of each group, and `TrainConfig` for `train`."""
+
+
+def validated(config: Config) -> tuple[Config, Classes]:
+    """The config with every value checked and every default filled in, and the classes of its groups.
+
+    Raises:
+        ConfigError: the first thing that is wrong.
+    """
+    groups, general = [*GROUPS, "train"], list(schema(General).model_fields)
+    _refuse_unknown(config, groups, general)
+    filled = checked(General, {key: value for key, value in config.items() if key in general}, "")
+    for group in groups:
+        if group not in config:
+            raise ConfigError(group, f"a run needs one {group}; choose it as in `{group}=NAME`")
+    for group in ("task", "cell"):
+        if group not in filled["choices"]:
+            raise ConfigError(group, f"a run is named by its {group}; choose one, as in `{group}=NAME`")
+    classes = _classes(config)
+    for group, cls in classes.items():
+        _refuse_misplaced(config, group, cls)
+        named = {"_target_": config[group]["_target_"]} if group in GROUPS else {}
+        filled[group] = named | checked(cls, config[group], group)
+    return filled, classes
+
+
+def settings(config: Config, group: str) -> Config:
+    """A group's keywords."""
+    return {name: value for name, value in config[group].items() if name not in PRIVATE}
+
+
+def _classes(config: Config) -> Classes:
+    return {group: target(config, group) for group in GROUPS} | {"train": TrainConfig}
+
+
+def _refuse_unknown(config: Config, groups: list[str], general: list[str]) -> None:
+    for key, value in config.items():
+        if key not in groups + general:
+            hint = _elsewhere(config, key) or suggestion(key, [name for name in groups + general if name != "choices"])
+            raise ConfigError(key, f"there is no setting or group `{key}`.{hint}")
+        if key in groups and not isinstance(value, dict):
+            raise ConfigError(key, f"expected a group of settings, got {value!r}")
+
+
+def _refuse_misplaced(config: Config, group: str, cls: type) -> None:
+    """Refuses a setting that another group has; what no group has is refused later, with the nearest name."""
+    for name in settings(config, group):
+        if name not in schema(cls).model_fields and (hint := _elsewhere(config, name)):
+            raise ConfigError(f"{group}.{name}", f"{cls.__name__} has no parameter `{name}`.{hint}")
+
+
+def _elsewhere(config: Config, name: str) -> str:
+    """` Did you mean ...?` where a group has a setting of that name; empty where none has."""
+    try:
+        classes = _classes(config)
+    except (ConfigError, KeyError, AttributeError, TypeError):  # more is wrong, which is told in its turn
+        return ""
+    owners = [f"`{group}.{name}`" for group, cls in classes.items() if name in schema(cls).model_fields]
+    return f" Did you mean {' or '.join(owners)}?" if owners else ""

@@ -1,0 +1,56 @@
+"""The settings of training: the group `train` of a config."""
+
+import dataclasses
+from typing import Annotated, Literal
+
+from rnnsweep.schedules import Schedule
+from rnnsweep.types import EXECUTION, PER_MEMBER, Count, Natural, NonNegative, Positive
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainConfig(Schedule):
+    """How a run is trained."""
+
+    steps: Count = 2000
+    """Optimizer steps."""
+    epochs: Positive | None = None
+    """Passes over the training data. Where it is set, it decides the length in place of `steps`."""
+    batch_size: Count = 32
+    clip: Annotated[Positive | None, PER_MEMBER] = 1.0
+    """The largest norm of the gradient over all parameters. None: the gradient is not clipped."""
+    eval_every: Count | None = 250
+    """Steps between two validations. None: one validation an epoch. The last step is always validated."""
+    patience: Count | None = None
+    """Stop after this many validations without a lower loss. None: never."""
+    log_every: Count = 50
+    """Steps that a train row of metrics.jsonl covers."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """bfloat16: automatic mixed precision on CUDA."""
+    device: Annotated[Literal["auto", "cpu", "cuda"], EXECUTION] = "auto"
+    threads: Annotated[Natural, EXECUTION] = 0
+    """Threads on the CPU. 0: one for each core. With kernel=auto or fused only the compiled kernels use more than one,
+    in a way that changes no number; torch's own operations use one. With library or scan these use all of them."""
+    kernel: Annotated[Literal["auto", "library", "fused", "scan"], EXECUTION] = "auto"
+    """What runs a recurrent cell: torch's own kernel where there is one (library; a stack uses the scan), the kernel
+    compiled from the cell's mathematics (fused, on the CPU), or its written-out step (scan). They agree to rounding.
+    auto: the fastest on this machine for this shape, for any number of members. It is measured once and saved.
+
+    On one machine's CPU, auto gives a run the same numbers, bit for bit, alone, in any stack, resumed, with any number
+    of workers and threads; fused does so for the cells and tasks that come with rnnsweep. With library and scan a run
+    alone and the same run in a stack, or with other threads, agree to rounding; so does everything on a GPU."""
+    checkpoint_seconds: Annotated[NonNegative, EXECUTION] = 10.0
+    """A checkpoint is written at every validation, and between two after this many seconds."""
+    diagnostics: bool = False
+    """At the end, measure how the trained cell uses its past; see diagnostics.py."""
+    progress: Annotated[bool, EXECUTION] = True
+    """Show the progress while training."""
+    tracker: Annotated[Literal["tensorboard", "mlflow", "wandb"] | None, EXECUTION] = None
+    """Log the same rows there too."""
+
+    def total_steps(self, steps_per_epoch: int) -> int:
+        """Optimizer steps of a whole run."""
+        return self.steps if self.epochs is None else max(1, round(self.epochs * steps_per_epoch))
+
+    def steps_between(self, steps_per_epoch: int) -> int:
+        """Optimizer steps from one validation to the next."""
+        return self.eval_every or steps_per_epoch

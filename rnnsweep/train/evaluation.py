@@ -1,0 +1,39 @@
+"""Evaluation: the exact means of all members over a part of their data."""
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from rnnsweep.stack import Stack
+from rnnsweep.tasks.base import AbstractTask
+from rnnsweep.train.batches import collate
+from rnnsweep.types import Batch, State
+
+Means = dict[str, float]
+
+
+@torch.no_grad()
+def evaluate(stack: Stack, tasks: Sequence[AbstractTask], parts: Sequence[Iterable[Batch]]) -> list[Means]:
+    """Each member's means over its batches, without dropout; empty where there are no batches.
+
+    Args:
+        stack: the models.
+        tasks: the task of each member. The first one's loss is used for all.
+        parts: the batches of each member, as from `task.evaluation("val")`.
+
+    Returns:
+        For each member its metrics by name.
+    """
+    stack.train(False)
+    sums: dict[str, tuple[Tensor, Tensor]] = {}
+    state: State = ()
+    for batches in zip(*parts, strict=True):
+        _, metrics, state = stack.call(tasks[0].loss, collate(batches, stack.device), state)
+        for name, (total, count) in metrics.items():
+            before = sums.get(name, (0.0, 0.0))
+            sums[name] = (before[0] + total.double(), before[1] + count.double())
+    stack.train()
+    return [
+        {name: (total[row] / count[row]).item() for name, (total, count) in sums.items()} for row in range(stack.size)
+    ]
