@@ -2,7 +2,7 @@
 
     from rnnsweep.notebook import train
     store = train("task=parity", "cell=lstm_scratch", "train.steps=500")
-    store.record().best["test/accuracy"], store.rows(), store.path      # rnnsweep/record.py says what there is
+    store.record().best["test/accuracy"], store.rows(), store.path      # rnnsweep/record says what there is
     _, model = rnnsweep.run.saved(store.path)                           # the weights of the best validation
 
 A sweep is started by its command, as in a terminal: its workers are processes.

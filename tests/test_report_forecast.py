@@ -30,7 +30,7 @@ def section(folder: Path, horizon: Any) -> Section:
         for seed in range(3):
             loss = 1.0 + seed / 10 + (cell == "lstm")
             path = records.run(
-                folder / "study", loss, cell=cell, seed=seed, showcase={"horizon": horizon, "by_step": STEPS}
+                folder / "study", loss, cell=cell, seed=seed, summary={"horizon": horizon, "by_step": STEPS}
             )
             record = json.loads((path / "record.json").read_text())
             record["best"]["test/last_value_mse"] = 2.0

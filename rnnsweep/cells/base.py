@@ -183,7 +183,7 @@ class LayeredCell(AbstractCell):
     layer_norm: bool = False
     """What a layer reads from the one below is normalised first (Ba et al. 2016)."""
     match_params: Count | None = None
-    """Parameters of the whole model; run.py chooses the hidden_size that comes nearest."""
+    """Parameters of the whole model; run/objects.py chooses the hidden_size that comes nearest."""
     bidirectional: bool = False
     """A second cell reads from the end, where a task reads whole sequences; the outputs stand side by side."""
 
@@ -382,7 +382,7 @@ class WindowCell(AbstractCell):
     window: Count = 16
     """Inputs that an output sees, its own included."""
     match_params: Count | None = None
-    """Parameters of the whole model; run.py chooses the hidden_size that comes nearest."""
+    """Parameters of the whole model; run/objects.py chooses the hidden_size that comes nearest."""
 
     def __post_init__(self) -> None:
         super().__init__()

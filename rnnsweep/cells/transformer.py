@@ -85,7 +85,7 @@ class Transformer(AbstractCell):
     dropout: DropoutRate = 0.0
     """Share of the features that training drops from what a block adds to the stream."""
     match_params: Count | None = None
-    """The parameters that the whole model shall have, as near as can be: decides hidden_size (run.py does it)."""
+    """The parameters that the whole model shall have, as near as can be; run/objects.py chooses hidden_size by it."""
     bidirectional: bool = False
     """A second cell reads from the end, where a task reads whole sequences; their outputs are laid side by side."""
 

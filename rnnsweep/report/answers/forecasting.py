@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from rnnsweep.report.section import Answer, Section
-from rnnsweep.report.shown import showcase
+from rnnsweep.report.shown import summary
 from rnnsweep.report.tables import anchor
 from rnnsweep.report.view import Subject, pictures
 
@@ -16,7 +16,7 @@ def answers(section: Section) -> Iterator[Answer]:
     seeds = section.seeds()
     if not seeds or not section.shows("horizon"):
         return
-    shown = showcase(str(section.runs.frame["path"].iloc[seeds[0]]))
+    shown = summary(str(section.runs.frame["path"].iloc[seeds[0]]))
     answer = Answer(anchor(section.task, "forecasting"), "Forecasts", ASKS)
     answer.pictures = pictures(["by_step", "horizon"], Subject(section.runs, section.metric, row=seeds[0], shown=shown))
     yield answer
