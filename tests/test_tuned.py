@@ -403,7 +403,13 @@ def points(sweep: TunedSweep) -> list[dict[str, Any]]:
 def test_points_are_a_small_grid_whole_or_distinct_draws(prepared: Prepared) -> None:
     grid = 'hydra.sweeper.tune={optimizer.lr: [1e-3,1e-2], train.clip: "choice(null, 1.0)"}'
     whole = [{"optimizer.lr": lr, "train.clip": clip} for lr in (1e-3, 1e-2) for clip in (None, 1.0)]
-    assert points(tuned_sweep(prepared, grid)) == whole
+    sweep = tuned_sweep(prepared, grid, "train.eval_every=18")
+    assert points(sweep) == whole
+    assert (sweep.rungs, sweep.tuned.trials) == (0, 4)
+    assert [note.split(":")[0].split(";")[0] for note in sweep.notes] == [
+        "what is tuned has 4 points",
+        "no trial is pruned",
+    ]
     three = points(tuned_sweep(prepared, grid, "hydra.sweeper.tune_trials=3"))
     assert len(three) == 3
     assert all(point in whole for point in three)

@@ -53,7 +53,9 @@ class GridPlanner:
         if not self.sweep.compared:
             return None
         compared.check_swept(self.sweep.compared, (run.config for run in runs))
-        return compared.declaration(self.sweep, objective(self.sweep.objectives[0], runs[0]))
+        declared = compared.declaration(self.sweep, objective(self.sweep.objectives[0], runs[0]))
+        compared.Declared(self.study, [], declared).check()
+        return declared
 
     def _points(self, words: Sequence[str]) -> Iterator[dict[str, Setting]]:
         grammar, draws = self.composer.grammar, self.sweep.draws

@@ -68,7 +68,8 @@ class Sweep:
     seeds_max: Count | None = None
     """Fresh seeds are added at planned looks, up to so many; null: all fresh seeds are run at once."""
     margin: Positive | None = None
-    """A difference below it does not matter, in the unit of the metric: a comparison may end as equivalent."""
+    """A difference below it does not matter, in the unit of the metric: comparisons may end as equivalent. null: they
+    can only differ or stay open."""
     storage: str | None = None
     """Of a search: an SQLAlchemy URL; null: a journal file in the study's directory."""
     published: Config | None = None

@@ -68,10 +68,11 @@ class TunedSweep:
         declared: what is compared and tuned, and how; the file in which it stands.
         arms: each arm under each condition.
         own: the arguments that name the user's own config groups.
+        notes: what a user should know of the trials before they begin.
     """
 
-    def __init__(self, declared: Declared, arms: list[Arm], own: list[str]):
-        self.declared, self.arms, self.own = declared, arms, own
+    def __init__(self, declared: Declared, arms: list[Arm], own: list[str], notes: Sequence[str] = ()):
+        self.declared, self.arms, self.own, self.notes = declared, arms, own, notes
         self.study = declared.study
         self.objective = Objective(declared.content.metric, declared.content.maximised)
         places = [(n, trial) for n, arm in enumerate(arms) for trial in arm.trials]
@@ -88,6 +89,8 @@ class TunedSweep:
         A stage of which runs are left, as after on_error=stop, is the last one: the same command goes on there.
         """
         self.declared.begin()
+        for note in self.notes:
+            print(note, flush=True)
         well, alive = True, {n: list(range(len(arm.trials))) for n, arm in enumerate(self.arms)}
         for rung in range(self.rungs + 1):
             progress = train(self._tuning_stage(alive, rung))
@@ -97,7 +100,7 @@ class TunedSweep:
             if rung < self.rungs:
                 alive = self._halved(alive, rung)
         best = self._choose(alive)
-        return self._confirmed(best, train) and well
+        return bool(best) and self._confirmed(best, train) and well
 
     # Tuning --------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,9 @@ from rnnsweep.sweep.view import duration
 def forecast(sweep: TunedSweep, workers: int, stack: int | str) -> Iterator[str]:
     """Lines: arms and trials, then the runs, the steps and the time of each stage."""
     tuned = sweep.tuned
-    yield f"{sweep.study}: {len(sweep.arms)} arms, {tuned.trials} trials each; {sweep.over()} trials are over\n"
+    yield f"{sweep.study}: {len(sweep.arms)} arms, {tuned.trials} trials each; {sweep.over()} trials are over"
+    yield from sweep.notes
+    yield ""
     with tempfile.TemporaryDirectory() as folder:  # a forecast leaves nothing behind
         costs = [Cost(arm, sweep.first_of(n), stack, Path(folder)) for n, arm in enumerate(sweep.arms)]
     rows, total = [["stage", "runs", "steps each", "time"]], 0.0
@@ -28,7 +30,7 @@ def forecast(sweep: TunedSweep, workers: int, stack: int | str) -> Iterator[str]
     parts = [cost.fresh(first) for cost in costs]
     total += sum(seconds for _, _, seconds in parts)
     rows.append(_row(sweep.look_title(0, first), parts))
-    yield from (f"  {line}" for line in aligned(rows))
+    yield from (f"  {line}" for line in aligned(rows, right=True))
     yield f"\nabout {duration(total / workers)} with {workers} workers"
     if len(tuned.looks) > 1:
         parts = [cost.fresh(tuned.looks[-1] - first) for cost in costs]

@@ -74,7 +74,16 @@ class TunedPlanner:
         )
         declared = Declared(self.study, self._fixed(typed, axes, runs[0]), content)
         declared.check()
-        return TunedSweep(declared, arms, self.composer.own_groups())
+        return TunedSweep(declared, arms, self.composer.own_groups(), self._notes(first))
+
+    def _notes(self, first: Arm) -> list[str]:
+        """What a user should know of the trials."""
+        count, notes = len(first.trials), list[str]()
+        if count < self.sweep.tune_trials:
+            notes.append(f"what is tuned has {count} points; each arm tries all of them, once")
+        if not first.rungs and self.sweep.pruner != "none":
+            notes.append("no trial is pruned: a run has one validation alone; a smaller train.eval_every makes rungs")
+        return notes
 
     def _check_no_grid(self) -> None:
         for name in self.sweep.of_grids:

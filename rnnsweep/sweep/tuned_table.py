@@ -88,11 +88,13 @@ def _table(tuned: Tuned, arms: Sequence[Chosen], tests: Sequence[Values]) -> lis
     return list(aligned([head, *rows]))
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """The rows as lines, in columns."""
+def aligned(rows: Sequence[Sequence[str]], right: bool = False) -> Iterator[str]:
+    """The rows as lines, in columns; `right`: all but the first are aligned at their ends."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        padded = [text.ljust(width) for text, width in zip(row, widths, strict=True)]
+        ended = [text.rjust(width) for text, width in zip(row, widths, strict=True)]
+        yield "  ".join([padded[0], *(ended if right else padded)[1:]]).rstrip()
 
 
 def _mean(values: Sequence[float]) -> str:
