@@ -14,12 +14,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rnnsweep.errors import ConfigError
-from rnnsweep.types import PER_MEMBER, NonNegative, Positive, Rate
+from rnnsweep.types import PER_MEMBER, Count, NonNegative, Positive, Rate
 
 Rows = Float[Tensor, "member parameter"]
 Column = Float[Tensor, "member 1"]
 Slots = dict[str, Tensor]
-"""The optimizer's state by name, such as a running mean of gradients; each entry is (member, parameter)."""
+"""The optimizer's state by name, such as a running mean of gradients; each entry is (member, ...)."""
 
 
 def clip_(gradients: Rows, limits: Column | None) -> Float[Tensor, "member"]:
@@ -68,6 +68,23 @@ class AbstractOptimizer(abc.ABC):
             step: the number of this step, from 1.
         """
 
+    def validated(self, parameters: Rows, slots: Slots) -> Rows:
+        """The weights that are validated, tested and kept: those that are trained, or an average of them.
+
+        Args:
+            parameters: a row for each member.
+            slots: the state.
+        """
+        return parameters
+
+    def heard(self, slots: Slots, losses: Column) -> None:  # noqa: B027  most rules need none
+        """Hears of a validation.
+
+        Args:
+            slots: the state; it may be changed, in place.
+            losses: of each member.
+        """
+
 
 class Hyperparameters:
     """The settings of all members' optimizers: `hyperparameters["momentum"]` is a (member, 1) column in float64.
@@ -90,8 +107,8 @@ class Hyperparameters:
             }
         )
 
-    def scaled(self, factor: float) -> "Hyperparameters":
-        """The same with other learning rates: the base rates times the schedule's factor for a step."""
+    def scaled(self, factor: float | Column) -> "Hyperparameters":
+        """The same with other learning rates: the base rates times the factor for a step."""
         return Hyperparameters(self._columns | {"lr": self._columns["lr"] * factor})
 
     def __getitem__(self, name: str) -> Column:
@@ -127,6 +144,47 @@ class SGD(AbstractOptimizer):
         velocity = slots["velocity"].mul_(momentum).add_(gradients)
         move = gradients + momentum * velocity if self.nesterov else velocity
         parameters.sub_(hyperparameters.lr.to(parameters) * move)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NTASGD(AbstractOptimizer):
+    """Gradient descent, and the average of its weights once it no longer helps (Merity et al. 2018, algorithm 1).
+
+    The averaging begins after a validation whose loss is above the lowest one of those before the last `nonmono`. From
+    then on the mean of all weights since is what is validated and kept; training goes on from the weights themselves.
+    """
+
+    lr: Annotated[Positive, PER_MEMBER] = 1.0
+    nonmono: Count = 5
+    """Validations that may pass without a new lowest loss: n of the paper."""
+
+    def init(self, parameters: Rows) -> Slots:
+        column = parameters.new_zeros(len(parameters), 1, dtype=torch.float64)
+        return {
+            "average": torch.zeros_like(parameters),
+            "averaging": column.clone(),  # 1 once it has begun
+            "averaged": column.clone(),  # steps in the average
+            "recent": column.new_full((len(parameters), self.nonmono), torch.inf),
+            "lowest": column + torch.inf,  # of the losses before the recent ones
+        }
+
+    def update(
+        self, parameters: Rows, gradients: Rows, slots: Slots, hyperparameters: Hyperparameters, step: int
+    ) -> None:
+        gradients = gradients + hyperparameters["weight_decay"].to(parameters) * parameters
+        parameters.sub_(hyperparameters.lr.to(parameters) * gradients)
+        count, average = slots["averaged"].add_(slots["averaging"]), slots["average"]
+        moved = average + (slots["averaging"] / count.clamp(min=1)).to(average) * (parameters - average)
+        average.copy_(torch.where(count == 1, parameters, moved))
+
+    def validated(self, parameters: Rows, slots: Slots) -> Rows:
+        return torch.where(slots["averaged"] > 0, slots["average"], parameters)
+
+    def heard(self, slots: Slots, losses: Column) -> None:
+        recent, lowest = slots["recent"], slots["lowest"]
+        slots["averaging"].logical_or_(losses > lowest)
+        lowest.copy_(torch.minimum(lowest, recent[:, :1]))
+        recent.copy_(torch.cat([recent[:, 1:], losses], 1))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

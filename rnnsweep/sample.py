@@ -65,7 +65,7 @@ def _text_after(task: "LanguageModel", model: "nn.Module", options: argparse.Nam
 
 def _opening(task: "LanguageModel") -> str:
     """What a text begins with where nothing is asked for."""
-    first = (task.prompts or ["The "])[0]
+    first = (task.prompts or [task.opening])[0]
     return task.vocab.decode([1]) if task.vocab.missing(first) else first
 
 

@@ -3,11 +3,14 @@
 import dataclasses
 import functools
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
-from rnnsweep.types import Natural, NonNegative, Positive, Share
+import torch
+from torch import Tensor
 
-Shape = Literal["constant", "cosine", "linear", "step"]
+from rnnsweep.types import LATER, Natural, NonNegative, Positive, Share
+
+Shape = Literal["constant", "cosine", "linear", "step", "plateau"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -15,20 +18,38 @@ class Schedule:
     """A linear warm-up, then a decay to `floor` times the base rate."""
 
     schedule: Shape = "cosine"
-    """constant; cosine (Loshchilov and Hutter 2017, eq. 5, no restarts); linear; step decay."""
+    """constant; cosine (Loshchilov and Hutter 2017, eq. 5, no restarts); linear; step decay; plateau: a decay whenever
+    the validation loss does not fall."""
     warmup: Natural = 100
     """Steps over which the rate rises linearly; the first step has 1/warmup of the rate. 0: no warm-up."""
     floor: Share = 0.0
     """cosine, linear: the share of the base rate at the last step."""
     decay: Positive = 0.97
-    """step: the factor that is applied at each decay."""
+    """step, plateau: the factor that is applied at each decay."""
     decay_every: Positive = 1.0
     """step: epochs between two decays."""
     decay_after: NonNegative = 0.0
     """step: epochs at the full rate before the first interval begins (char-rnn: 9)."""
 
+    plateau_patience: Annotated[Natural, LATER] = 0
+    """plateau: validations without a new lowest loss that are let pass before each decay."""
+
+    def state(self, members: int, device: torch.device) -> dict[str, Tensor]:
+        """What training keeps of the schedule: for plateau `rate`, (member, 1), the factor that the losses led to."""
+        if self.schedule != "plateau":
+            return {}
+        return {"rate": torch.ones(members, 1, dtype=torch.float64, device=device)}
+
+    def decays(self, stale: int) -> bool:
+        """Whether a plateau makes the rate decay now.
+
+        Args:
+            stale: validations since the lowest loss.
+        """
+        return self.schedule == "plateau" and stale > 0 and stale % (self.plateau_patience + 1) == 0
+
     def multiplier(self, step: int, steps: int, steps_per_epoch: int) -> float:
-        """The factor on the base rate.
+        """The factor on the base rate; that of a plateau stands beside it, in `state`.
 
         Args:
             step: the optimizer step, from 0.
@@ -44,7 +65,7 @@ class Schedule:
         left = 1 - max(0, step - self.warmup) / max(1, steps - self.warmup)
         if self.schedule == "cosine":
             left = 0.5 * (1 - math.cos(math.pi * left))
-        return 1.0 if self.schedule == "constant" else self.floor + (1 - self.floor) * left
+        return 1.0 if self.schedule in ("constant", "plateau") else self.floor + (1 - self.floor) * left
 
 
 def grown(start: int, end: int, over: int, step: int) -> int:

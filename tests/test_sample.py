@@ -19,7 +19,7 @@ from rnnsweep.vocab import Vocab
     [(None, "The cat", "The "), (None, "кошка", "а"), (["ко"], "кошка", "ко"), (["Th"], "кошка", "а")],
 )
 def test_a_text_begins_with_what_its_vocabulary_knows(prompts: list[str] | None, text: str, opening: str) -> None:
-    task: Any = types.SimpleNamespace(prompts=prompts, vocab=Vocab(text))
+    task: Any = types.SimpleNamespace(prompts=prompts, vocab=Vocab(text), opening="The ")
     assert _opening(task) == opening
 
 

@@ -94,6 +94,7 @@ CLOSED = {  # at step 60 of 80, with a warm-up of 40 steps, a floor of 1/4 and 1
     "cosine": 0.25 + 0.75 * 0.5,  # half-way
     "linear": 0.25 + 0.75 * 0.5,
     "step": 0.97**6,
+    "plateau": 1.0,  # what its losses led to stands beside it
 }
 
 
@@ -148,3 +149,29 @@ def test_a_curriculum_grows_from_its_start_to_its_end(start: int, more: int, ove
 @given(st.integers(1, 50))
 def test_a_curriculum_over_no_step_is_at_its_end(end: int) -> None:
     assert grown(1, end, 0, 0) == end
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.floats(0, 3), min_size=1, max_size=40), st.integers(0, 3))
+def test_a_plateau_decays_where_torch_does(losses: list[float], patience: int) -> None:
+    """Against ReduceLROnPlateau without a threshold, for any course of the validation loss."""
+    schedule = Schedule(schedule="plateau", warmup=0, decay=0.25, plateau_patience=patience)
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimizer, factor=0.25, patience=patience, threshold=0.0, eps=0.0
+    )
+    rate, lowest, stale = 1.0, math.inf, 0
+    for loss in losses:
+        stale = 0 if loss < lowest else stale + 1
+        lowest = min(lowest, loss)
+        rate *= schedule.decay if schedule.decays(stale) else 1.0
+        theirs.step(loss)
+        assert rate == pytest.approx(optimizer.param_groups[0]["lr"])
+    assert schedule.multiplier(3, 10, 5) == 1.0
+
+
+def test_only_a_plateau_keeps_a_state() -> None:
+    cpu = torch.device("cpu")
+    assert Schedule(schedule="step").state(3, cpu) == {}
+    assert Schedule(schedule="plateau").state(3, cpu)["rate"].tolist() == [[1.0]] * 3
+    assert not Schedule(schedule="step").decays(1)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import CONF, Compose, Told, choices
+from conftest import CONF, TIMES, Compose, Told, choices
 from omegaconf import OmegaConf
 from torch import nn
 from torch.nn import functional as F
@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from rnnsweep import run
 from rnnsweep.cells.lstm import LSTM
 from rnnsweep.errors import ConfigError
-from rnnsweep.interrupt import StopRequest
+from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.kernels import chunked
 from rnnsweep.kernels.chunked import total_cross_entropy
 from rnnsweep.models.embedding import TokenEmbedding
@@ -279,6 +279,77 @@ def test_cutoffs_that_do_not_fit_are_refused(tmp_path: Path) -> None:
             model_of(task(tmp_path, cutoffs=cutoffs))
     with pytest.raises(ConfigError, match="cannot be tied"):
         model_of(task(tmp_path, cutoffs=[2], tie_weights=True))
+
+
+# Training by the validation --------------------------------------------------------------------------------------
+
+
+def trained(composed: Compose, folder: Path, *words: str, stop: int = 0) -> tuple[Any, list[dict[str, Any]]]:
+    """The records and rows of two seeds in a stack; with `stop`, training is interrupted once after so many steps."""
+    small = ("task.embedding_size=6", "task.seq_len=5", "task.sample_length=0", "cell.hidden_size=6", "train.warmup=0")
+    short = ("train.batch_size=2", "train.steps=24", "train.eval_every=4", "train.log_every=4", "train.clip=null")
+    runs = [
+        run.prepare(composed("task=wordlm", f"task.text={folder}", *small, *short, *words, f"seed={seed}"))
+        for seed in (0, 1)
+    ]
+    stores = [RunStore(folder / "out" / each.id) for each in runs]
+    assert all(store.claim() for store in stores)
+    pairs = list(zip(runs, stores, strict=True))
+    if stop:
+        with pytest.raises(Interrupted):
+            run.execute(pairs, Stopping(stop), Stopping.request)
+        Stopping.request.signum = 0
+    records = run.execute(pairs, Observer(), StopRequest())
+    for store in stores:
+        store.release()
+    return records, [store.rows() for store in stores]  # type: ignore[return-value]
+
+
+class Stopping(Observer):
+    """Asks to stop after a step."""
+
+    request = StopRequest()
+
+    def __init__(self, step: int):
+        self.step = step
+
+    def stepped(self, step: int) -> None:
+        if step == self.step:
+            self.request.signum = 2
+
+
+PLATEAU = ("train.schedule=plateau", "train.decay=0.25", "optimizer=sgd")
+
+
+@pytest.mark.parametrize("words", [PLATEAU, ("optimizer=ntasgd",)])
+def test_rules_that_hear_the_validation_go_on_after_an_interruption(
+    words: tuple[str, ...], composed: Compose, tmp_path: Path
+) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    task(tmp_path / "a")
+    task(tmp_path / "b")
+    more = (*words, "optimizer.lr=8", *(("optimizer.nonmono=1",) if "ntasgd" in words[0] else ()))
+    whole, rows = trained(composed, tmp_path / "a", *more)
+    resumed, again = trained(composed, tmp_path / "b", *more, stop=14)
+    assert [each.best for each in whole] == [each.best for each in resumed]
+    plain = [[{k: v for k, v in row.items() if k not in TIMES} for row in each] for each in (*rows, *again)]
+    assert plain[:2] == plain[2:]
+
+
+def test_a_plateau_divides_the_rate_of_the_member_whose_loss_does_not_fall(composed: Compose, tmp_path: Path) -> None:
+    task(tmp_path)
+    _, rows = trained(composed, tmp_path, *PLATEAU, "optimizer.lr=8")
+    decays = 0
+    for own in rows:
+        rate, lowest = 8.0, math.inf
+        for row in own:
+            if row["split"] == "train":
+                assert row["lr"] == pytest.approx(rate)
+            elif row["split"] == "val":
+                rate, decays = (rate, decays) if row["loss"] < lowest else (rate / 4, decays + 1)
+                lowest = min(lowest, row["loss"])
+    assert decays
 
 
 # A run ---------------------------------------------------------------------------------------------------------

@@ -46,6 +46,8 @@ class LanguageModel(AbstractTask):
     """
 
     metric: ClassVar[Metric] = Metric("loss", "nats", "min")
+    opening: ClassVar[str] = "The "
+    """What `rnnsweep.sample` begins with where nothing is asked for."""
 
     text: Annotated[str | None, EXECUTION] = None
     """A text file, or a folder with a file for each part, such as `train.txt`, `valid.txt` and `test.txt`; None: the

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -32,6 +32,8 @@ class WordLM(LanguageModel):
     ones by `min_count` and `max_words`, and words of other parts that the training part lacks are the one word `<unk>`,
     which is predicted as any other.
     """
+
+    opening: ClassVar[str] = "The"
 
     min_count: Count = 1
     """Words that occur less often in the training part are `<unk>`."""

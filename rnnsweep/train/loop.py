@@ -63,7 +63,7 @@ class Trainer:
         self.best = self.stack.parameters.clone()
         self.optimizer = first.optimizer
         self.hyperparameters = Hyperparameters.of([member.optimizer for member in members], device)
-        self.slots = self.optimizer.init(self.stack.parameters)
+        self.slots = self.optimizer.init(self.stack.parameters) | self.config.state(len(members), device)
         self.limits = _limits([member.config.clip for member in members], device)
         kernel.choose(self.stack, first, device, self.steps, study)
         self.log = MetricsLog(members, observer, device, self.steps_per_epoch)
@@ -117,18 +117,25 @@ class Trainer:
 
     def validate(self) -> None:
         """Validates all members, keeps the weights of the best, and ends those that are done or pruned."""
-        for row, means in enumerate(self.evaluate("val")):
-            member = self.members[row]
-            if member.status == "running":
-                metrics = member.task.derive(means)
-                self.log.write(member, self.step, "val", metrics)
-                if judge_validation(member, self.step, metrics):
-                    self.best[row] = self.stack.parameters[row]
-        # the pruner is asked at the last step, too, for it compares later trials with it; this run is then complete
-        if self.should_prune(self.members, self.step) and self.step < self.steps:
-            prune(self.members)
-        self.take_snapshots()
+        with self.stack.holding(self.optimizer.validated(self.stack.parameters, self.slots)):
+            losses = [self.validate_member(row, means) for row, means in enumerate(self.evaluate("val"))]
+            # the pruner is asked at the last step, too, for it compares later trials with it; this run is then complete
+            if self.should_prune(self.members, self.step) and self.step < self.steps:
+                prune(self.members)
+            self.take_snapshots()
+        self.optimizer.heard(self.slots, torch.tensor(losses, dtype=torch.float64, device=self.device)[:, None])
         self.log.leave_out_time()
+
+    def validate_member(self, row: int, means: Means) -> float:
+        """Judges a member that runs by its validation, and keeps its weights where they are the best; its loss."""
+        member, metrics = self.members[row], self.members[row].task.derive(means)
+        if member.status == "running":
+            self.log.write(member, self.step, "val", metrics)
+            if judge_validation(member, self.step, metrics):
+                self.best[row] = self.stack.parameters[row]
+            elif self.config.decays(member.stale):
+                self.slots["rate"][row] *= self.config.decay
+        return metrics["loss"]
 
     def test(self) -> None:
         """Evaluates the weights that the stack now holds on the test part, for members that are complete."""
@@ -156,7 +163,8 @@ class Trainer:
 
     def scaled(self, step: int) -> Hyperparameters:
         """The optimizers' settings with the learning rates of step `step`, from 0."""
-        return self.hyperparameters.scaled(self.config.multiplier(step, self.steps, self.steps_per_epoch))
+        factor = self.config.multiplier(step, self.steps, self.steps_per_epoch)
+        return self.hyperparameters.scaled(factor * self.slots.get("rate", 1.0))
 
     @contextmanager
     def best_weights(self) -> Iterator[None]:

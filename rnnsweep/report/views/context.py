@@ -50,7 +50,7 @@ def draw(frame: pd.DataFrame, of: Subject) -> Figure:
             if len(part):
                 style: Any = {"color": color(index), "marker": marker(index), "markersize": 4, "label": of.label(level)}
                 axes.plot(part["at"], part["loss"], **style)
-    left.set(xscale="log", xlabel="characters read before", ylabel="loss on the same final tokens (nats)")
+    left.set(xscale="log", xlabel="symbols read before", ylabel="loss on the same final tokens (nats)")
     right.set(xscale="log", xlabel="position after the initial state", ylabel="loss (nats)")
     for axes in (left, right):
         plain_log(axes.xaxis)
