@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import records
 
-from rnnsweep import planned
-from rnnsweep.report import cli
+from rnnsweep import looks, planned
+from rnnsweep.report import best, cli, needed
 from rnnsweep.report.analysis import Asked, analyse, compared
 from rnnsweep.report.arms import Tuning
 from rnnsweep.report.collect import collect
@@ -215,3 +215,38 @@ def test_the_next_value_beyond_an_edge(tmp_path: Path) -> None:
     assert (beyond(factor, "high"), beyond(factor, "low")) == ("0.03", "0.0003")
     runs = Runs(collect([tmp_path]))
     assert isinstance(Tuning(runs, design(runs), runs.metric(None)).arms, list)  # type: ignore[arg-type]
+
+
+def test_seeds_needed_are_a_range_with_a_command(tmp_path: Path) -> None:
+    """Differences of -0.02, 0.01 and 0.04: the half width is 0.075, for 0.02 some ten to a hundred seeds are needed."""
+    for cell, gaps in (("rnn", (0, 0, 0)), ("gru", (-0.02, 0.01, 0.04))):
+        for rate in RATES[:2]:
+            for seed, gap in enumerate(gaps):
+                records.run(tmp_path, 2.0 + gap + rate + seed, cell=cell, seed=seed, optimizer__lr=rate)
+    made = needed.table(found(tmp_path), 0.02)
+    assert made is not None
+    (row,) = made.rows
+    low, high = (row.cells[3].data[end] for end in ("low", "high"))
+    assert (low, high) == looks.seeds_needed([-0.02, 0.01, 0.04], 0.02)
+    assert 7 <= low < 15 < high
+    assert f"'seed=range(3,{3 + low})'" in made.notes[-1]
+    assert needed.table(found(tmp_path), 0.2) is None
+
+
+@pytest.mark.parametrize(("spread", "n"), [(1.0, 34), (0.5, 10)])
+def test_seeds_for_power(spread: float, n: int) -> None:
+    """As power tables of the paired t test have it: effect sizes of .5 and 1 at 5%, two-sided, 80%."""
+    assert needed.for_power(spread, 0.5) == n
+
+
+def test_the_settings_that_may_be_the_best() -> None:
+    """Dunnett's one-sided quantiles at 95% (Dunnett 1955, table 1a), and what is far behind is left out."""
+    assert [best.quantile(k, df) for k, df in ((1, 10), (3, 10), (4, 20))] == pytest.approx(
+        [1.81, 2.34, 2.30], abs=0.01
+    )
+    noise = np.random.default_rng(0)
+    values = np.array([[2.0], [2.01], [3.0]]) + noise.normal(0, 0.02, (3, 4)) + noise.normal(0, 1, 4)
+    assert best.may_be_best(values).tolist() == [True, True, False]  # type: ignore[union-attr]
+    assert best.may_be_best(-values, lower=False).tolist() == [True, True, False]  # type: ignore[union-attr]
+    values[1, 2] = np.nan
+    assert best.may_be_best(values).tolist() == [True, True, False]  # type: ignore[union-attr]

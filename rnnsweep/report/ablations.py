@@ -1,5 +1,6 @@
 """Tables of effects: a factor against its baseline, each two levels, equal cost, variance shares, marginals."""
 
+import itertools
 import math
 from typing import Any
 
@@ -85,9 +86,11 @@ def difference(effect: Effect) -> str:
     return f"{signed(effect.values[0])} (single)" if effect.values else "—"
 
 
-def matrix(runs: Runs, factor: Factor, metric: Metric, margin: float) -> Table:
-    """Each two levels against each other: row less column."""
-    effects = {(e.level, e.baseline): e for e in Comparison(runs, factor, metric).all_pairs()}
+def matrix(runs: Runs, factor: Factor, known: list[Effect], metric: Metric, margin: float) -> Table:
+    """Each two levels against each other: row less column; with a p where the table of the factor has one, the same."""
+    comparison, tested = Comparison(runs, factor, metric), {(e.level, e.baseline): e for e in known}
+    found = {(b, a): comparison.effect(b, a) for a, b in itertools.combinations(factor.levels, 2)}
+    effects = {pair: tested.get(pair, tested.get(pair[::-1], effect)) for pair, effect in found.items()}
     rows, used = [], set[int]()
     for a in factor.levels:
         cells = [Cell(a)]
@@ -97,14 +100,17 @@ def matrix(runs: Runs, factor: Factor, metric: Metric, margin: float) -> Table:
                 cells.append(Cell("·" if a == b else "—", math.nan))
                 continue
             used |= {int(row) for side in ("row", "base") for row in effect.pairs[side]}
-            mean = effect.interval.mean if (a, b) in effects else -effect.interval.mean
+            mean = effect.interval.mean if effect.level == a else -effect.interval.mean
             clear = effect.state(margin) in DIFFERENT
             shown = plus(aligned(effect.interval.half, mean)[0])
-            text = f"{shown} ({p_value(effect.adjusted)})" if effect.interval.known else shown
+            text = f"{shown} ({p_value(effect.adjusted)})" if effect.family else shown
             cells.append(Cell(text, mean, bold=clear and mean * metric.sign < 0))
         rows.append(Row(tuple(cells)))
-    family = max((effect.family for effect in effects.values()), default=0)
-    note = f"Row less column, Holm p over {family} pairs in brackets; bold where the row is clearly better."
+    baseline, family = known[0].baseline, max(effect.family for effect in known)
+    note = (
+        f"Row less column. In brackets, for pairs with {baseline}: Holm p over all {family} effects of this task; "
+        "bold where the row is clearly better. The other pairs are not tested."
+    )
     notes = (str(counted(runs, sorted(used), metric.name, "complete without a matched partner")), note)
     return Table(
         f"pairwise-{anchor(runs.task, factor.key)}",

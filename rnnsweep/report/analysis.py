@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rnnsweep import planned
-from rnnsweep.report import ablations, contests, leaderboard, listings, tuned_table
+from rnnsweep.report import ablations, contests, leaderboard, listings, needed, tuned_table
 from rnnsweep.report.arms import Tuning
 from rnnsweep.report.contests import Tuned
 from rnnsweep.report.design import design
@@ -14,6 +14,7 @@ from rnnsweep.report.headline import headline
 from rnnsweep.report.runs import Runs
 from rnnsweep.report.samples import samples
 from rnnsweep.report.section import Section, baselines, default_margin
+from rnnsweep.report.tables import Table
 
 
 def analyse(
@@ -44,7 +45,7 @@ def analyse(
     least = margin if margin is not None else default_margin(runs, chosen)
     section = Section(runs, chosen, least, baselines(runs, factors, asked), factors)
     section.tuned = tuned
-    section.summary = [tuned_table.comparison(tuned), tuned_table.fairness(tuned)] if tuned else []
+    section.summary = _summary(tuned, least) if tuned else []
     section.leaderboard = leaderboard.leaderboard(runs, chosen, section.baselines)
     for chapter in sorted(modules("answers", runs.packages).values(), key=lambda module: module.RANK):
         section.answers += filter(None, chapter.answers(section))
@@ -59,6 +60,11 @@ def analyse(
     section.samples = samples(section)
     section.headline = headline(section)
     return section
+
+
+def _summary(tuned: Tuned, margin: float) -> list[Table]:
+    found = (tuned_table.comparison(tuned), needed.table(tuned, margin), tuned_table.fairness(tuned))
+    return [table for table in found if table]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -38,7 +38,7 @@ class Choice:
         return self.chosen_on | self.fresh
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Arm:
     """What is compared: one level of each compared factor, with its best setting for each condition."""
 

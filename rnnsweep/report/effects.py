@@ -1,7 +1,6 @@
 """What a factor does: differences between runs that are identical but for it, paired by seed, and by nothing else."""
 
 import dataclasses
-import itertools
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -136,12 +135,11 @@ class Comparison:
 
     def against(self, baseline: str) -> list[Effect]:
         """Every other level against the baseline; one family of tests."""
-        others = [level for level in self.factor.levels if level != baseline]
-        return _adjusted([self.effect(level, baseline) for level in others])
+        return adjusted(self.effects(baseline))
 
-    def all_pairs(self) -> list[Effect]:
-        """Each two levels; one family of tests."""
-        return _adjusted([self.effect(b, a) for a, b in itertools.combinations(self.factor.levels, 2)])
+    def effects(self, baseline: str) -> list[Effect]:
+        """Every other level against the baseline, not adjusted."""
+        return [self.effect(level, baseline) for level in self.factor.levels if level != baseline]
 
     def effect(self, level: str, baseline: str) -> Effect:
         """One level against another, not adjusted."""
@@ -287,11 +285,11 @@ def _ratio(done: pd.DataFrame, name: str) -> float:
     return float(np.exp(np.log(ratios).mean())) if len(ratios) else math.nan
 
 
-def _adjusted(effects: list[Effect]) -> list[Effect]:
+def adjusted(effects: list[Effect]) -> list[Effect]:
     """The effects with Holm's p over all of them that have a test."""
-    adjusted = stats.holm([effect.interval.p for effect in effects])
-    family = sum(math.isfinite(p) for p in adjusted)
-    return [dataclasses.replace(e, adjusted=p, family=family) for e, p in zip(effects, adjusted, strict=True)]
+    corrected = stats.holm([effect.interval.p for effect in effects])
+    family = sum(math.isfinite(p) for p in corrected)
+    return [dataclasses.replace(e, adjusted=p, family=family) for e, p in zip(effects, corrected, strict=True)]
 
 
 # What is counted -------------------------------------------------------------------------------------------------

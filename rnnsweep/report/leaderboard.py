@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rnnsweep.report import stats
+from rnnsweep.report import best, stats
 from rnnsweep.report.effects import FEW, Comparison, counted
 from rnnsweep.report.numbers import interval_of, number, size, spread
 from rnnsweep.report.runs import Metric, Runs
@@ -59,26 +59,22 @@ def _standings(runs: Runs, metric: Metric) -> list[Standing]:
 
 
 def indistinguishable(runs: Runs, metric: Metric, ranked: list[Standing]) -> set[int]:
-    """The best setting and those whose seeds do not tell them from it: paired t, Holm over all others.
+    """The settings that may be the best (Hsu's MCB), among those that may lead.
 
     Empty where the best has fewer than FEW seeds, for then nothing is known.
     """
     if not ranked or len(ranked[0].values) < FEW:
         return set()
+    able = [standing for standing in ranked if standing.values and (standing.enough or not ranked[0].enough)]
     values, seeds = runs.values(metric.name), pd.to_numeric(runs.frame["seed"], errors="coerce").to_numpy(float)
-    best = {seeds[row]: values[row] for row in ranked[0].rows if np.isfinite(values[row])}
-    others, p, equal = [], [], set[int]()
-    for standing in (standing for standing in ranked[1:] if standing.enough or not ranked[0].enough):
-        pairs = [values[row] - best[seeds[row]] for row in standing.rows if seeds[row] in best]
-        scale = abs(ranked[0].interval.mean)
-        found = stats.t_interval([gap for gap in pairs if math.isfinite(gap)], least=FEW, scale=scale)
-        if found.flat and found.mean == 0:
-            equal.add(standing.setting)
-        if found.known:
-            others.append(standing.setting)
-            p.append(found.p)
-    close = {setting for setting, adjusted in zip(others, stats.holm(p), strict=True) if adjusted >= stats.ALPHA}
-    return {ranked[0].setting} | close | equal
+    names = {seed: place for place, seed in enumerate(np.unique(np.concatenate([seeds[s.rows] for s in able])))}
+    table = np.full((len(able), len(names)), np.nan)
+    for place, standing in enumerate(able):
+        table[place, [names[seed] for seed in seeds[standing.rows]]] = values[standing.rows]
+    found = best.may_be_best(table, metric.lower)
+    if found is None:  # one setting alone, or no seeds in common
+        return {ranked[0].setting}
+    return {standing.setting for standing, may in zip(able, found, strict=True) if may} | {ranked[0].setting}
 
 
 def leaderboard(runs: Runs, metric: Metric, baselines: dict[str, str]) -> Table:
@@ -140,9 +136,8 @@ def _ppl(standing: Standing, link: str) -> Cell:
 def _bold_note(bold: set[int], metric: Metric) -> str:
     if not bold:
         return "No row is bold: the best has too few seeds to be told from any other."
-    if len(bold) == 1:
-        return f"Bold: the best {metric.where}; all others with {FEW} seeds or more are distinguishable (Holm)."
-    return f"Bold: the best {metric.where} and the {len(bold) - 1} not distinguishable from it (paired t, Holm)."
+    which = "the one setting that may be" if len(bold) == 1 else f"the {len(bold)} settings that may be"
+    return f"Bold: {which} the best {metric.where} (Hsu's multiple comparisons with the best, 95%, seeds as blocks)."
 
 
 def _mean_note(ppl: bool, gap: bool) -> str:

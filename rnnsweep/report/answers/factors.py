@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from rnnsweep.report import ablations, stats
-from rnnsweep.report.effects import Comparison, Effect
+from rnnsweep.report.effects import Comparison, Effect, adjusted
 from rnnsweep.report.question import Question, other_factors, questions
 from rnnsweep.report.runs import Factor, Metric, Runs
 from rnnsweep.report.section import Answer, Section, default_margin
@@ -26,41 +26,61 @@ ARMS = 6  # a group with more choices is not told apart by colour
 
 
 def answers(section: Section) -> Iterator[Answer]:
-    """An answer for each question that some factor answers; each factor answers one question."""
-    runs, answered = section.runs, set[str]()
+    """An answer for each question that some factor answers."""
+    answer = None
+    for question, factor, metric, effects in compared(section):
+        if answer is None or answer.title != question.title:
+            if answer is not None:
+                yield answer
+            asks = f"{question.asks} (Exploratory.)"
+            answer = Answer(anchor(section.runs.task, question.name), question.title, asks)
+        _answer(section, answer, question, factor, metric, effects)
+    if answer is not None:
+        yield answer
+
+
+def compared(section: Section) -> Iterator[tuple[Question, Factor, Metric, list[Effect]]]:
+    """Each factor with the one question that it answers, and its effects: those of all factors are one family."""
+    runs, asked = section.runs, list[tuple[Question, Factor, Metric]]()
     for question in (*questions(runs.packages), other_factors(runs)):
+        answered = {factor.key for _, factor, _ in asked}
         factors = [f for f in question.factors(runs) if f in section.factors and f.key not in answered]
-        factors = [factor for factor in factors if len(factor.levels) > 1]
-        answered |= {factor.key for factor in factors}
-        if factors:
-            yield _answer(section, question, factors)
+        asked += [(question, f, _metric(section, question)) for f in factors if len(f.levels) > 1]
+    found = [Comparison(runs, f, metric).effects(section.baselines[f.key]) for _, f, metric in asked]
+    corrected = iter(adjusted([effect for effects in found for effect in effects]))
+    for (question, factor, metric), effects in zip(asked, found, strict=True):
+        yield question, factor, metric, [next(corrected) for _ in effects]
 
 
-def _answer(section: Section, question: Question, factors: Sequence[Factor]) -> Answer:
-    runs, metric, margin = section.runs, section.metric, section.margin
-    if own := question.judged in runs.metrics and runs.declared.says(question.judged):
-        metric = runs.metric(question.judged)
-        margin = default_margin(runs, metric)
-    answer = Answer(anchor(runs.task, question.name), question.title, f"{question.asks} (Exploratory.)")
-    for factor in factors:
-        effects = Comparison(runs, factor, metric).against(section.baselines[factor.key])
-        answer.sentences += [said for said in [confounded(factor)] if said]
-        subject = Subject(runs, metric, factor, arms=_arms(runs, factor), effects=tuple(effects), margin=margin)
-        if not any(effect.planned for effect in effects):
-            said = f"{factor.key} varies, but no two runs are identical but for it: its effect cannot be told."
-            answer.sentences.append(said)
-            answer.pictures += pictures(["levels"], dataclasses.replace(subject, metrics=(metric.name,)))
-            continue
-        section.effects += [] if own else effects
-        over = "" if own else section.averaged(factor.key)
-        answer.sentences += [AVERAGED.format(over)] if over else _told(factor, effects, metric, margin)
-        answer.sentences += _where(section, factor, effects)
-        tables = list(_tables(section, factor, effects, metric, margin))
-        answer.tables += [_averaged(table, over) if over else table for table in tables]
-        beside = tuple(question.beside(runs, metric.name))
-        answer.pictures += pictures(["levels", "effect"], dataclasses.replace(subject, metrics=beside))
-        answer.pictures += pictures(question.views, subject)
-    return answer
+def _metric(section: Section, question: Question) -> Metric:
+    """What a question is answered by: the report's metric, or the question's own."""
+    runs = section.runs
+    own = question.judged in runs.metrics and runs.declared.says(question.judged)
+    return runs.metric(question.judged) if own else section.metric
+
+
+def _answer(
+    section: Section, answer: Answer, question: Question, factor: Factor, metric: Metric, effects: list[Effect]
+) -> None:
+    """What one factor adds to the answer of its question."""
+    runs, own = section.runs, metric.name != section.metric.name
+    margin = default_margin(runs, metric) if own else section.margin
+    answer.sentences += [said for said in [confounded(factor)] if said]
+    subject = Subject(runs, metric, factor, arms=_arms(runs, factor), effects=tuple(effects), margin=margin)
+    if not any(effect.planned for effect in effects):
+        said = f"{factor.key} varies, but no two runs are identical but for it: its effect cannot be told."
+        answer.sentences.append(said)
+        answer.pictures += pictures(["levels"], dataclasses.replace(subject, metrics=(metric.name,)))
+        return
+    section.effects += [] if own else effects
+    over = "" if own else section.averaged(factor.key)
+    answer.sentences += [AVERAGED.format(over)] if over else _told(factor, effects, metric, margin)
+    answer.sentences += _where(section, factor, effects)
+    tables = list(_tables(section, factor, effects, metric, margin))
+    answer.tables += [_averaged(table, over) if over else table for table in tables]
+    beside = tuple(question.beside(runs, metric.name))
+    answer.pictures += pictures(["levels", "effect"], dataclasses.replace(subject, metrics=beside))
+    answer.pictures += pictures(question.views, subject)
 
 
 def _averaged(table: Table, over: str) -> Table:
@@ -80,7 +100,7 @@ def _told(factor: Factor, effects: list[Effect], metric: Metric, margin: float) 
 def _tables(section: Section, factor: Factor, effects: list[Effect], metric: Metric, margin: float) -> Iterator[Table]:
     yield ablations.ablation(section.runs, factor, effects, metric, margin)
     if PAIRWISE[0] <= len(factor.levels) <= PAIRWISE[1] and factor.numbers is None:
-        yield ablations.matrix(section.runs, factor, metric, margin)
+        yield ablations.matrix(section.runs, factor, effects, metric, margin)
     yield from _at_equal_cost(section, factor, effects)
 
 

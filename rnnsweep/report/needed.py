@@ -1,0 +1,91 @@
+"""How many seeds a comparison still needs: as a range, because a few seeds know their own spread badly."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from scipy import special  # scipy.stats would take a second to import
+
+from rnnsweep import looks
+from rnnsweep.report.commands import added
+from rnnsweep.report.contests import Contest, Tuned
+from rnnsweep.report.effects import FEW
+from rnnsweep.report.numbers import number
+from rnnsweep.report.stats import ALPHA
+from rnnsweep.report.tables import Cell, Table, anchor, rows_of
+
+POWER = 0.8
+SURE = 0.8
+"""How sure the range is of the spread."""
+MOST = 1000
+"""A larger number of seeds is not counted out."""
+
+
+def table(of: Tuned, margin: float) -> Table | None:
+    """A row for each comparison whose interval is wider than the margin allows; None where there are none."""
+    found = [c for c in of.contests if open_(c, margin)]
+    if not found:
+        return None
+    rows: list[list[str | Cell]] = []
+    for contest in found:
+        width = looks.seeds_needed(contest.values, margin, SURE)
+        power = ranged(contest, lambda spread: for_power(spread, margin))
+        low, high = (number(end) for end in looks.always_valid(contest.values))
+        rows.append([
+            f"{contest.arm.name} and {contest.other.name}",
+            Cell(str(len(contest.values)), len(contest.values)),
+            Cell(number(contest.interval.half), contest.interval.half),
+            Cell(_range(width), {"low": width[0], "high": width[1]}),
+            Cell(_range(power), {"low": power[0], "high": power[1]}),
+            f"{low} to {high}" if low != "—" else "none yet",
+        ])  # fmt: skip
+    first = max(min(looks.seeds_needed(contest.values, margin, SURE)[0] for contest in found), FEW)
+    seeds = [int(seed) for arm in of.tuning.arms for c in arm.choices.values() for seed in c.runs]
+    arms = list(dict.fromkeys(arm for contest in found for arm in (contest.arm, contest.other)))
+    start = max(seeds) + 1
+    notes = [
+        f"For the margin of {number(margin)}. The ranges are from the spread's own chi-square interval of {SURE:.0%}. "
+        "Power is that of a paired t test at 5% for a difference as large as the margin.",
+        "To stop at will: an interval that holds whenever one looks (e-process of the t test, effect variance 4).",
+    ]
+    if first <= MOST:
+        notes.append(f"The command for the smallest of these: {added(of, arms, start, start + first)}")
+    names = ("comparison", "seeds", "half width", "seeds for the margin", f"seeds for {POWER:.0%} power", "at any time")
+    return Table(f"needed-{anchor(of.runs.task)}", "Seeds needed", names, rows_of(*rows), tuple(notes))
+
+
+def open_(contest: Contest, margin: float) -> bool:
+    """Whether neither a difference nor its absence is shown."""
+    if not contest.interval.known or contest.unit != "seed" or contest.clear:
+        return False
+    if contest.look:
+        return contest.look.verdict == "open"
+    return max(abs(contest.interval.low), abs(contest.interval.high)) >= margin
+
+
+def ranged(contest: Contest, needed: Callable[[float], int]) -> tuple[int, int]:
+    """What is needed at both ends of the spread's chi-square interval."""
+    values = np.asarray(contest.values)
+    df, variance = len(values) - 1, float(values.var(ddof=1))
+    low, high = (needed(math.sqrt(df * variance / special.chdtri(df, tail))) for tail in _tails())
+    return low, high
+
+
+def _tails() -> tuple[float, float]:
+    return (1 - SURE) / 2, (1 + SURE) / 2
+
+
+def for_power(spread: float, difference: float) -> int:
+    """The smallest number of pairs with which a t test finds a difference with a probability of POWER."""
+    n = 2
+    while n <= MOST:
+        limit = float(special.stdtrit(n - 1, 1 - ALPHA / 2))
+        if 1 - special.nctdtr(n - 1, difference / spread * math.sqrt(n), limit) >= POWER:
+            return n
+        n += max(1, n // 50)
+    return n
+
+
+def _range(found: tuple[int, int]) -> str:
+    low, high = (str(n) if n <= MOST else f"over {MOST}" for n in found)
+    return low if low == high else f"{low} to {high}"
