@@ -73,10 +73,13 @@ class Tuning:
         self.trials = {each.trial for each in design.plan.chosen} if design.plan else set()
         self.names = runs.frame["run"].to_numpy(object)
         groups = self._groups()
-        tried = {key: _count(self.settings[rows]) for key, rows in groups.items()}
         levels = list(dict.fromkeys(level for level, _ in groups))
-        self.equal = all(len({tried.get((level, condition), 0) for level in levels}) == 1 for _, condition in groups)
-        least = {c: min(n for (_, other), n in tried.items() if other == c) for _, c in groups}
+        self.external = _external(runs)
+        ours = {key: rows for key, rows in groups.items() if not self.external[rows].any()}
+        tried = {key: _count(self.settings[rows]) for key, rows in ours.items()}
+        own = {level for level, _ in ours}
+        self.equal = all(len({tried.get((level, condition), 0) for level in own}) == 1 for _, condition in ours)
+        least = {c: min((n for (_, other), n in tried.items() if other == c), default=1) for _, c in groups}
         self.arms = [self._arm(level, groups, least) for level in levels]
 
     def _groups(self) -> dict[tuple[tuple[str, ...], int], NDArray[Any]]:
@@ -171,6 +174,12 @@ class Tuning:
             return float(np.mean([self.validation(choice).mean for choice in arm.choices.values()]))
 
         return sorted(whole, key=lambda arm: mean(arm) * self.metric.sign)
+
+
+def _external(runs: Runs) -> NDArray[Any]:
+    """Which runs are those of another program: nobody knows how these were tuned."""
+    known = runs.frame["env:external"] if "env:external" in runs.frame else [False] * len(runs.frame)
+    return np.array(known, bool)
 
 
 def _count(settings: NDArray[Any]) -> int:

@@ -67,6 +67,14 @@ def parser() -> Arguments:
         "--margin", type=_positive, help="a difference below it is small; 0.01 of a loss in nats or of a share"
     )
     made.add_argument(
+        "--add",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="CSV",
+        help="results of another program: cell,seed,val/loss,test/loss,… with a row a run; exports of W&B, MLflow too",
+    )
+    made.add_argument(
         "--sections",
         choices=("task", "study"),
         default="task",
@@ -100,6 +108,7 @@ def report(options: argparse.Namespace) -> list[Path]:
         sys.path.append(os.getcwd())  # where a user's package is found by the command that trains, too
     import numpy as np
 
+    from rnnsweep.report import external
     from rnnsweep.report.analysis import Asked, analyse, compared, searched
     from rnnsweep.report.collect import UNSET, collect
     from rnnsweep.report.listings import not_reproduced
@@ -110,7 +119,7 @@ def report(options: argparse.Namespace) -> list[Path]:
     baselines = dict(_baseline(text) for text in options.baseline)
     by, compare, tune, random = map(_keys, (options.by, options.compare, options.tune, options.random))
     apart = options.sections == "study"
-    frame = collect(options.paths, apart)
+    frame = external.add(collect(options.paths, apart), options.add)
     unknown = int((frame["task"] == UNSET).sum())
     names = frame["study"].map(lambda study: Path(study).name if apart else "")
     parts = [(study, part) for (study, task), part in frame.groupby([names, "task"], sort=False) if task != UNSET]

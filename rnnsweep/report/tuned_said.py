@@ -109,6 +109,9 @@ def _mind(of: Tuned, contest: Contest) -> Iterator[str]:
     if at_edge:
         whose = "both" if len(at_edge) == 2 else at_edge[0]
         yield f"the best {one} is at the edge of the grid for {whose}"
+    for arm in (contest.arm, contest.other):
+        if of.tuning.external[arm.rows].any():
+            yield f"how {arm.name} was tuned is not known"
     if not of.tuning.equal and not contest.confirmed:
         yield "the arms had unequal numbers of configurations, so nothing is clear without fresh seeds"
 

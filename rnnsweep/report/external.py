@@ -1,0 +1,95 @@
+"""Results of other programs beside ours: a CSV with a row for each run, or what W&B and MLflow export as one."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from rnnsweep.report.collect import UNSET, is_setting
+from rnnsweep.report.errors import ReportError
+
+COLUMN = "env:external"
+"""True for the runs of another program."""
+
+STATES = {"finished": "complete", "complete": "complete", "diverged": "diverged", "failed": "failed"}
+STATES |= {"crashed": "failed", "killed": "interrupted", "running": "running"}
+
+NAMES = {"Name": "run", "tags.mlflow.runName": "run", "State": "state", "status": "state", "Runtime": "seconds"}
+"""What W&B and MLflow call a column."""
+
+PREFIXES = ("metrics.", "params.")
+ASIDE = (
+    *("tags.", "run_id", "artifact_uri", "experiment_id", "start_time", "end_time"),
+    *("Notes", "User", "Tags", "Created", "Sweep", "ID"),
+)
+NUMBERS = ("seed", "parameters", "seconds", "steps")
+EXAMPLE = "expected a row for each run, with columns such as cell,seed,val/loss,test/loss,parameters"
+
+
+def add(frame: pd.DataFrame, files: Sequence[Path]) -> pd.DataFrame:
+    """The collected runs and, below them, those of the files.
+
+    Raises:
+        ReportError: a file cannot be read, or a row of it is no run; it is named with its line.
+    """
+    if not files:
+        return frame
+    found = pd.concat([frame, *(_read(file, frame) for file in files)], ignore_index=True).astype(object)
+    others = (found[COLUMN] == True).to_numpy()  # noqa: E712
+    for name in found:
+        missing = found[name].isna()
+        found.loc[missing, name] = UNSET if is_setting(name) and name != "seed" else None
+    found[COLUMN] = others
+    found.attrs = frame.attrs
+    return found
+
+
+def _read(file: Path, frame: pd.DataFrame) -> pd.DataFrame:
+    """The runs of one file, with the columns that `collect` gives ours."""
+    table = _named(_csv(file))
+    metrics = [name for name in table if "/" in name]
+    if "cell" not in table or not metrics:
+        raise ReportError(f"--add {file}: has {', '.join(table) or 'no column'}; {EXAMPLE}")
+    for name in (*metrics, *(name for name in NUMBERS if name in table)):
+        table[name] = _numbers(file, table[name])
+    if "seed" not in table:
+        table["seed"] = table.groupby("cell").cumcount()
+    table["task"] = table["task"] if "task" in table else _only_task(file, frame)
+    state = table["state"].astype(str).str.lower().map(STATES) if "state" in table else "complete"
+    runs = table["run"].astype(str) if "run" in table else [f"row {row + 2}" for row in range(len(table))]
+    return table.assign(
+        **{COLUMN: True, "cell": table["cell"].astype(str) + " (external)", "state": state, "run": runs},
+        study=str(file),
+        path=str(file.parent),
+        showcase=[()] * len(table),
+    )
+
+
+def _csv(file: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(file, skipinitialspace=True)
+    except (OSError, ValueError) as error:  # ParserError and UnicodeDecodeError are ValueErrors
+        raise ReportError(f"--add {file}: cannot be read as a CSV ({error}); {EXAMPLE}") from error
+
+
+def _named(table: pd.DataFrame) -> pd.DataFrame:
+    """The columns by our names; what a tracker keeps for itself goes."""
+    kept = table[[name for name in table if not str(name).startswith(ASIDE) or name in NAMES]]
+    names = {name: next((name.removeprefix(p) for p in PREFIXES if name.startswith(p)), name) for name in kept}
+    return kept.rename(columns={name: NAMES.get(name, short) for name, short in names.items()})
+
+
+def _numbers(file: Path, column: pd.Series) -> pd.Series:
+    found = pd.to_numeric(column, errors="coerce")
+    wrong = found.isna() & column.notna()
+    if wrong.any():
+        row = int(wrong.to_numpy().argmax())
+        raise ReportError(f"--add {file}:{row + 2}: {column.name}: expected a number, got {column.iloc[row]!r}")
+    return found
+
+
+def _only_task(file: Path, frame: pd.DataFrame) -> str:
+    tasks = [task for task in frame["task"].unique() if task != UNSET]
+    if len(tasks) != 1:
+        raise ReportError(f"--add {file}: has no column task, and the runs are of {', '.join(tasks) or 'no task'}")
+    return str(tasks[0])
