@@ -245,7 +245,7 @@ def test_the_settings_that_may_be_the_best() -> None:
         [1.81, 2.34, 2.30], abs=0.01
     )
     noise = np.random.default_rng(0)
-    values = np.array([[2.0], [2.01], [3.0]]) + noise.normal(0, 0.02, (3, 4)) + noise.normal(0, 1, 4)
+    values = np.array([[2.0], [2.0], [3.0]]) + noise.normal(0, 0.02, (3, 4)) + noise.normal(0, 1, 4)
     assert best.may_be_best(values).tolist() == [True, True, False]  # type: ignore[union-attr]
     assert best.may_be_best(-values, lower=False).tolist() == [True, True, False]  # type: ignore[union-attr]
     values[1, 2] = np.nan

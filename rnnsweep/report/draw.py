@@ -26,7 +26,8 @@ from rnnsweep.report.tables import oneline
 from rnnsweep.report.typeface import NAME, families
 
 INK, MUTED, GRID, PAPER = "#1f2329", "#6a717c", "#dfe3e8", "#fefefe"
-COLORS = ("#2c6fbb", "#d1701f", "#2f8f5b", "#b8405e", "#7a5bc0", "#8a6d1f", "#2a9299", "#7b7f87")
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7b7f87", "#b3a100")
+"""Those of Okabe and Ito (2008), which all kinds of colour vision tell apart; grey for black, a darker yellow."""
 ROLES = {INK: "ink", MUTED: "muted", GRID: "grid", PAPER: "paper"} | {c: f"c{i}" for i, c in enumerate(COLORS)}
 """The page gives each colour another shade in the dark."""
 

@@ -10,6 +10,7 @@ import pandas as pd
 from rnnsweep.lettering import lettered
 from rnnsweep.report import results
 from rnnsweep.report.anova import Anova
+from rnnsweep.report.contests import Tuned
 from rnnsweep.report.draw import STYLE, Picture
 from rnnsweep.report.effects import Effect
 from rnnsweep.report.found import modules
@@ -39,6 +40,7 @@ class Subject:
     effects: tuple[Effect, ...] = ()
     margin: float = 0.0
     anova: Anova | None = None
+    tuned: Tuned | None = None
     row: int | None = None
     """A run: the best seed of the selected setting."""
     shown: Mapping[str, Any] = dataclasses.field(default_factory=dict)

@@ -70,7 +70,7 @@ def draw(frame: pd.DataFrame, of: Subject) -> Figure:
         codes = done.assign(level=[_factor(of).levels.index(level) for level in done["level"]])
         hues = {level: code for code, level in enumerate(of.arms.levels if of.arms else [""])}
         for level in sorted(codes["hue"].unique(), key=hues.__getitem__):
-            _threads(axes, codes[codes["hue"] == level], place, hues[level], of.arms)
+            _threads(axes, codes[codes["hue"] == level], place, hues[level], of.arms, _factor(of).numbers is not None)
         axes.set(xlabel=_factor(of).key, ylabel=axis_label(metric, of.runs.unit(metric)))
         log_if_wide(axes, done["value"])
         _on_rail(axes, _runs(of, metric), place)
@@ -120,14 +120,14 @@ def _crowded(factor: Factor) -> bool:
     return not factor.numbers and sum(len(shortened(level)) for level in factor.levels) > ROW
 
 
-def _threads(axes: Axes, part: pd.DataFrame, place: Any, code: int, hue: Factor | None) -> None:
-    """The settings of one colour, thin, and their mean, thick."""
+def _threads(axes: Axes, part: pd.DataFrame, place: Any, code: int, hue: Factor | None, ordered: bool) -> None:
+    """The settings of one colour, thin, and their mean, thick: lines over numbers, dots over names."""
     table = part.pivot_table(index="setting", columns="level", values="value", aggfunc="mean")
     shade = color(code) if hue else COLORS[0]
     threads = [line.dropna() for _, line in table.iloc[:THREADS].iterrows()]
     x = np.concatenate([[*place[line.index], math.nan] for line in threads])  # one line with gaps is quickly drawn
     y = np.concatenate([[*line, math.nan] for line in threads])
-    axes.plot(x, y, color=shade, linewidth=0.7, alpha=0.3, marker=marker(code), markersize=2.5)
+    axes.plot(x, y, color=shade, linewidth=0.7 * ordered, alpha=0.3, marker=marker(code), markersize=2.5)
     whole = table.dropna()
     if whole.empty:
         return
@@ -135,7 +135,13 @@ def _threads(axes: Axes, part: pd.DataFrame, place: Any, code: int, hue: Factor 
     reach = [interval.half if interval.known else 0.0 for interval in intervals]
     means = [interval.mean for interval in intervals]
     label = named(hue.key, hue.levels[code]) if hue else None
-    style: dict[str, Any] = {"color": shade, "linewidth": 2, "marker": marker(code), "markersize": 6, "label": label}
+    style: dict[str, Any] = {
+        "color": shade,
+        "linewidth": 2.0 * ordered,
+        "marker": marker(code),
+        "markersize": 6,
+        "label": label,
+    }
     axes.plot(place[whole.columns], means, **style)
     if any(reach):
         axes.errorbar(place[whole.columns], means, yerr=reach, color=shade, linewidth=0, elinewidth=1.5, capsize=3)

@@ -1,0 +1,86 @@
+"""The tuned arms at their best settings: a dot for each seed, joined between arms where it is the same seed."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from rnnsweep.report import stats
+from rnnsweep.report.arms import Arm
+from rnnsweep.report.contests import Tuned
+from rnnsweep.report.draw import GRID, INK, axis_label, canvas, color, log_if_wide, marker, shortened
+from rnnsweep.report.view import Subject
+
+LARGEST = 12
+"""Arms of one figure."""
+
+
+def data(of: Subject) -> pd.DataFrame:
+    """`arm seed value fresh`: the mean over the conditions, the best arm on validation first."""
+    tuned = of.tuned
+    if tuned is None or len(tuned.tuning.ranked) > LARGEST:
+        return pd.DataFrame()
+    rows = [
+        {"arm": arm.name, "seed": int(seed), "value": value, "fresh": any(c.fresh for c in arm.choices.values())}
+        for arm in tuned.tuning.ranked
+        for seed, value in sorted(seeds(tuned, arm).items())
+    ]
+    return pd.DataFrame(rows)
+
+
+def seeds(tuned: Tuned, arm: Arm) -> dict[float, float]:
+    """The metric of an arm by seed: of fresh seeds where there are any, over the conditions that all of them have."""
+    values = tuned.runs.values(tuned.metric.name)
+    found: dict[float, list[float]] = {}
+    for choice in arm.choices.values():
+        for seed, row in (choice.fresh or choice.chosen_on).items():
+            found.setdefault(seed, []).append(float(values[row]))
+    means = {seed: float(np.mean(each)) for seed, each in found.items() if len(each) == len(arm.choices)}
+    return {seed: mean for seed, mean in means.items() if math.isfinite(mean)}
+
+
+def title(of: Subject) -> str:
+    assert of.tuned is not None
+    return f"{of.tuned.metric.name} of the tuned arms"
+
+
+def caption(frame: pd.DataFrame, of: Subject) -> str:
+    n = frame.groupby("arm")["seed"].nunique()
+    counts = str(n.min()) if n.min() == n.max() else f"{n.min()} to {n.max()}"
+    chosen = "fresh seeds" if frame["fresh"].all() else "the seeds that chose the settings (exploratory)"
+    return (
+        f"Dots: each arm at its best setting, {counts} seeds; grey lines join runs of one seed. Beside them the mean "
+        f"with its 95% t interval over seeds. On {chosen}."
+    )
+
+
+def draw(frame: pd.DataFrame, of: Subject) -> Figure:
+    """A column for each arm, legible at the width of a paper's column."""
+    assert of.tuned is not None
+    names = list(dict.fromkeys(frame["arm"]))
+    figure, (axes,) = canvas(1, 3.4, 2.7)
+    table = frame.pivot_table(index="seed", columns="arm", values="value")[names]
+    for _, row in table.iterrows():
+        axes.plot(range(len(names)), row.to_numpy(), color=GRID, linewidth=1, zorder=1)
+    for place, name in enumerate(names):
+        values = table[name].dropna().to_numpy()
+        style: Any = {"color": color(place), "marker": marker(place), "linewidths": 0, "zorder": 3}
+        axes.scatter(np.full(len(values), place), values, s=22, **style)
+        interval = stats.t_interval(values)
+        if interval.known:
+            axes.plot([place + 0.22] * 2, [interval.low, interval.high], color=INK, linewidth=1.4, zorder=2)
+        axes.scatter([place + 0.22], [interval.mean], s=16, color=INK, marker="_", zorder=4)
+    turned = sum(map(len, names)) > 34
+    axes.set_xticks(
+        range(len(names)),
+        [shortened(n) for n in names],
+        rotation=30 if turned else 0,
+        ha="right" if turned else "center",
+    )
+    axes.set_xlim(-0.5, len(names) - 0.3)
+    axes.set_ylabel(axis_label(of.tuned.metric.name, of.tuned.metric.unit))
+    axes.grid(axis="x", visible=False)
+    log_if_wide(axes, frame["value"])
+    return figure
