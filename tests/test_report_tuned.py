@@ -10,7 +10,7 @@ import pytest
 import records
 
 from rnnsweep import looks, planned
-from rnnsweep.report import best, cli, needed
+from rnnsweep.report import best, cli, listings, needed
 from rnnsweep.report.analysis import Asked, analyse, compared
 from rnnsweep.report.arms import Tuning
 from rnnsweep.report.collect import collect
@@ -250,3 +250,14 @@ def test_the_settings_that_may_be_the_best() -> None:
     assert best.may_be_best(-values, lower=False).tolist() == [True, True, False]  # type: ignore[union-attr]
     values[1, 2] = np.nan
     assert best.may_be_best(values).tolist() == [True, True, False]  # type: ignore[union-attr]
+
+
+def test_runs_of_other_code_are_told(tmp_path: Path) -> None:
+    for seed, (digest, before) in enumerate((("a", []), ("b", []), ("b", [{"files": {"mine.py": "a"}}]))):
+        path = records.run(tmp_path, 2.0, seed=seed)
+        record = json.loads((path / "record.json").read_text())
+        record["environment"]["code"] = {"files": {"mine.py": digest}, "before": before}
+        (path / "record.json").write_text(json.dumps(record))
+    _, warnings = listings.reproducibility([Runs(collect([tmp_path]))])
+    assert "The code changed on the way of 1 runs of charlm: they went on with other code." in warnings
+    assert any("not all trained by the same code: mine.py changed between them" in warning for warning in warnings)

@@ -198,6 +198,8 @@ def _standing(study: Path, path: Path, state: str) -> Json:
 def _outcome(record: RunRecord) -> Json:
     environment = record.environment
     versions = environment.get("versions", {})
+    code = _dict(environment.get("code"))
+    files = _dict(code.get("files"))
     execution, stack = environment.get("execution", []), environment.get("stack", 1) or 1
     return {
         "steps": record.steps,
@@ -213,6 +215,8 @@ def _outcome(record: RunRecord) -> Json:
         "env:execution": tuple(execution),
         "env:stack": stack,
         "env:data": environment.get("data_hash"),
+        "env:changed": bool(code.get("before")),
+        "env:files": tuple(sorted(files.items())),
         "env:commit": environment.get("git_commit"),
         "env:dirty": environment.get("git_dirty"),
         "env:memory": environment.get("peak_memory_bytes"),
@@ -222,6 +226,11 @@ def _outcome(record: RunRecord) -> Json:
         "env:timed": ", ".join(str(environment.get(name)) for name in ("host", "device", "threads", "kernel")),
         "env:command": redacted(shlex.join(map(str, environment.get("command", [])))),
     }
+
+
+def _dict(value: Any) -> Json:
+    """What a record holds by name; nothing where it is no such thing, as in a damaged record."""
+    return value if isinstance(value, dict) else {}
 
 
 def _judged(metric: Json) -> tuple[str, ...] | None:

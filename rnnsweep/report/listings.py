@@ -192,11 +192,35 @@ def reproducibility(tasks: Sequence[Runs]) -> tuple[Table, list[str]]:
         dirty = runs.frame["env:dirty"].map(lambda value: value is True).sum() if "env:dirty" in runs.frame else 0
         if dirty:
             warnings.append(f"{dirty} runs of {runs.task} were trained from a checkout with uncommitted changes.")
+        warnings += _code(runs)
         rows += _data(runs)
     columns = ("task", "what", "value", "runs")
     return Table(
         "reproducibility", "Commits, versions, hardware, data", columns, tuple(rows), tuple(warnings), 60
     ), warnings
+
+
+def _code(runs: Runs) -> list[str]:
+    """Whether the code changed while a run was trained, or between runs."""
+    if "env:changed" not in runs.frame:
+        return []
+    changed = int((runs.frame["env:changed"] == True).sum())  # noqa: E712
+    said = (
+        [f"The code changed on the way of {changed} runs of {runs.task}: they went on with other code."]
+        if changed
+        else []
+    )
+    files: dict[str, set[str]] = {}
+    for each in runs.frame.loc[runs.complete, "env:files"].dropna():
+        for name, digest in each:
+            files.setdefault(name, set()).add(digest)
+    differing = sorted(name for name, digests in files.items() if len(digests) > 1)
+    if differing:
+        shown = ", ".join(differing[:3]) + (" …" if len(differing) > 3 else "")
+        said.append(
+            f"The finished runs of {runs.task} were not all trained by the same code: {shown} changed between them."
+        )
+    return said
 
 
 def _line(task: str, what: str, value: str, count: int) -> Row:

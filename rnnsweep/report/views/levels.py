@@ -53,8 +53,8 @@ def title(of: Subject) -> str:
 def caption(frame: pd.DataFrame, of: Subject) -> str:
     most = f" (at most {THREADS} drawn)" if frame["setting"].nunique() > THREADS else ""
     return (
-        f"Thin: one setting each, its mean over seeds{most}. "
-        "Thick: the mean over settings that have every level shown, with a 95% t interval over the seeds "
+        f"Thin (small dots between names): one setting each, its mean over seeds{most}. "
+        "Thick (large dots): the mean over settings that have every level shown, with a 95% t interval over the seeds "
         "where they are fewer than three (more settings differ by what they are; the differences below have "
         "intervals). Crosses on the top rail: diverged runs, of all that ended."
     )

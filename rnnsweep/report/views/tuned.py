@@ -15,6 +15,8 @@ from rnnsweep.report.view import Subject
 
 LARGEST = 12
 """Arms of one figure."""
+WIDEST = 28
+"""Characters below the axis, if all names were as long as the longest."""
 
 
 def data(of: Subject) -> pd.DataFrame:
@@ -64,15 +66,16 @@ def draw(frame: pd.DataFrame, of: Subject) -> Figure:
     table = frame.pivot_table(index="seed", columns="arm", values="value")[names]
     for _, row in table.iterrows():
         axes.plot(range(len(names)), row.to_numpy(), color=GRID, linewidth=1, zorder=1)
+    codes = {arm.name: code for code, arm in enumerate(of.tuned.tuning.arms)}
     for place, name in enumerate(names):
         values = table[name].dropna().to_numpy()
-        style: Any = {"color": color(place), "marker": marker(place), "linewidths": 0, "zorder": 3}
+        style: Any = {"color": color(codes[name]), "marker": marker(codes[name]), "linewidths": 0, "zorder": 3}
         axes.scatter(np.full(len(values), place), values, s=22, **style)
         interval = stats.t_interval(values)
         if interval.known:
             axes.plot([place + 0.22] * 2, [interval.low, interval.high], color=INK, linewidth=1.4, zorder=2)
         axes.scatter([place + 0.22], [interval.mean], s=16, color=INK, marker="_", zorder=4)
-    turned = sum(map(len, names)) > 34
+    turned = len(names) * max(map(len, names)) > WIDEST
     axes.set_xticks(
         range(len(names)),
         [shortened(n) for n in names],
