@@ -6,6 +6,7 @@ from rnnsweep.provenance import changed_since_checkpoint, changed_since_start, i
 from rnnsweep.record import RunStore
 
 OF_A_GRID = "`rerun=true` trains every run of the sweep anew; to start over with these alone, delete their directories"
+OF_STAGES = "another hydra.sweeper.name tunes anew"
 OF_A_SEARCH = "another hydra.sweeper.name begins another search"
 
 

@@ -21,7 +21,7 @@ from rnnsweep.interrupt import Interrupted
 from rnnsweep.places import directory
 from rnnsweep.planned import drawn_file
 from rnnsweep.sweep import compared, published, settings, tuned_cost, tuned_table
-from rnnsweep.sweep.changes import OF_A_SEARCH, refuse_interrupted, retry_failed, tell_finished
+from rnnsweep.sweep.changes import OF_A_SEARCH, OF_STAGES, refuse_interrupted, retry_failed, tell_finished
 from rnnsweep.sweep.compared import Declared
 from rnnsweep.sweep.composer import Composer
 from rnnsweep.sweep.failures import failure_lines
@@ -192,14 +192,14 @@ class StudySweeper:
 
     def _stage(self, plan: Plan) -> "Progress":
         if not self._resume_changed:
-            refuse_interrupted(plan.interrupted())
-        progress = self._trained(plan)
+            refuse_interrupted(plan.interrupted(), OF_STAGES)
+        progress = self._trained(plan, OF_STAGES)
         lines = failure_lines(progress.failures(), lambda _: "the same command tries it again")
         print("\n".join(lines), end="\n" * bool(lines), flush=True)
         return progress
 
-    def _trained(self, plan: Plan) -> "Progress":
-        """Works on the runs of a plan that are left."""
+    def _trained(self, plan: Plan, remedy: str = "`rerun=true` trains anew") -> "Progress":
+        """Works on the runs of a plan that are left; `remedy`: what is said where code changed since runs finished."""
         from rnnsweep.sweep.view import Progress
 
         count = self._count()
@@ -208,7 +208,7 @@ class StudySweeper:
         progress = Progress(plan)
         progress.look()
         print(f"{plan.study}: {progress.summary()}", flush=True)
-        tell_finished(store for store in plan.finished() if store.path not in self.told)
+        tell_finished((store for store in plan.finished() if store.path not in self.told), remedy)
         self.told |= {plan.store(run).path for run in plan.runs}
         task = WorkTask(plan.path.resolve(), self._options(count))
         if self.settings.published:
