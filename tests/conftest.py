@@ -7,6 +7,9 @@ checked = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int is a float
 install_import_hook("rnnsweep", "conftest.checked")
 
 import collections  # noqa: E402
+import copy  # noqa: E402
+import functools  # noqa: E402
+import re  # noqa: E402
 import resource  # noqa: E402
 import sys  # noqa: E402
 from collections.abc import Callable, Iterator  # noqa: E402
@@ -17,7 +20,9 @@ from typing import Any  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
 from hydra import compose, initialize_config_dir  # noqa: E402
-from omegaconf import OmegaConf  # noqa: E402
+from hydra.core.override_parser.overrides_parser import OverridesParser  # noqa: E402
+from omegaconf import DictConfig, OmegaConf  # noqa: E402
+from omegaconf.errors import OmegaConfBaseException  # noqa: E402
 
 from rnnsweep.errors import tell_once  # noqa: E402
 
@@ -98,13 +103,28 @@ def largest(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+@functools.cache
+def _composed(groups: tuple[str, ...]) -> DictConfig:
+    with initialize_config_dir(str(CONF)):
+        return compose("config", list(groups), return_hydra_config=True)
+
+
+PLAIN = re.compile(rf"(?!(?:{'|'.join(file.name for file in CONF.iterdir() if file.is_dir())})=)[a-z_]+(\.[a-z_]+)*=")
+"""An override that sets a value. All others, such as a choice of a group, are left to Hydra."""
+
+
 @pytest.fixture(scope="session")
 def composed() -> Compose:
-    """From overrides to the resolved config of a run."""
+    """From overrides to the resolved config of a run. Hydra composes once for each choice of groups: it takes 70 ms."""
+    parser = OverridesParser.create()
 
     def resolved(*overrides: str) -> dict[str, Any]:
-        with initialize_config_dir(str(CONF)):
-            config = compose("config", list(overrides), return_hydra_config=True)
+        config = copy.deepcopy(_composed(tuple(text for text in overrides if not PLAIN.match(text))))
+        try:
+            for override in parser.parse_overrides([text for text in overrides if PLAIN.match(text)]):
+                OmegaConf.update(config, override.key_or_group, override.value())
+        except OmegaConfBaseException:
+            config = _composed(overrides)  # Hydra's own words for what is wrong
         groups = {name: choice for name, choice in config.hydra.runtime.choices.items() if "/" not in name}
         plain: dict[str, Any] = OmegaConf.to_container(config, resolve=False)  # type: ignore[assignment]
         plain.pop("hydra")
