@@ -120,7 +120,8 @@ def losses(config: Config, folder: Path) -> dict[str, Any]:
     assert store.claim()
     (record,) = run.execute([(prepared, store)], Observer(), StopRequest())
     store.release()
-    found = record.metrics | record.best
+    best = {name: value for name, value in record.best.items() if name != "train/loss"}  # came later
+    found = record.metrics | best
     return {name: found[name] for name in found if name.endswith("/loss")} | {"parameters": record.parameters}
 
 

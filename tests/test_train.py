@@ -23,6 +23,7 @@ from rnnsweep.tasks import bits
 from rnnsweep.tasks.parity import Parity
 from rnnsweep.tasks.seqmean import SeqMean
 from rnnsweep.train import Member, Observer
+from rnnsweep.train.training_loss import training_losses, training_slice
 from rnnsweep.types import Split
 
 
@@ -491,3 +492,62 @@ def test_the_record_says_what_a_reader_needs(composed: Compose, tmp_path: Path) 
     assert record.parameters == 2 * 8 + 3 * 12 * (8 + 12 + 2) + 12 * 2 + 2
     assert record.seconds > 0
     assert [f.name for f in dataclasses.fields(record)][:3] == ["run", "status", "metrics"]
+
+
+# The loss on training data ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        (*PARITY, "cell.dropout=.5", "cell.num_layers=2", "task.output_dropout=.3"),
+        (*SMALL, "task=charlm", "task.seq_len=16", "train.steps=20", "task.output_dropout=.3", "task.sample_length=0"),
+    ],
+    ids=["examples", "text"],
+)
+def test_the_training_loss_is_that_of_the_best_weights_without_dropout(
+    overrides: tuple[str, ...], composed: Compose, tmp_path: Path, text: Path
+) -> None:
+    """On the first training data, no more than the validation part has; a model loaded anew gives it again."""
+    given = (f"task.text={text}",) if "task=charlm" in overrides else ()
+    store = train(composed(*overrides, *given), tmp_path)
+    record, (prepared, model) = store.record(), run.saved(store.path)
+    assert record is not None
+    batches = training_slice(prepared.task)
+    steps = [sum(b["inputs"].shape[:2].numel() for b in part) for part in (batches, prepared.task.evaluation("val"))]
+    assert 0.5 * steps[1] < steps[0] <= steps[1]
+    first, taken = next(prepared.task.evaluation("train"))["inputs"], batches[0]["inputs"]
+    assert torch.equal(taken, first[: len(taken), : taken.shape[1]])
+    state: Any = ()
+    total, count = 0.0, 0.0
+    for batch in batches:
+        _, metrics, state = prepared.task.loss(model, batch, state)
+        total, count = total + metrics["loss"][0].item(), count + metrics["loss"][1].item()
+    assert record.best["train/loss"] == pytest.approx(total / count, rel=1e-5)
+
+
+def test_a_task_without_training_data_to_evaluate_has_no_training_loss(
+    composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluation = Parity.evaluation
+
+    def held_out(task: Parity, split: Split) -> Any:
+        return {"val": evaluation(task, split), "test": evaluation(task, split)}[split]
+
+    monkeypatch.setattr(Parity, "evaluation", held_out)
+    record = train(composed(*PARITY, "train.steps=10"), tmp_path).record()
+    assert record is not None
+    assert record.status == "complete"
+    assert "test/loss" in record.best
+    assert "train/loss" not in record.best
+
+
+def test_members_with_training_data_of_different_shapes_have_their_own_training_losses(composed: Compose) -> None:
+    runs = [run.prepare(composed(*PARITY, "train.threads=1", f"seed={seed}")) for seed in (0, 1, 2)]
+    runs[1].task.data["train"] = {name: part[:30] for name, part in runs[1].task.data["train"].items()}
+    models = [[run.make_model(each.config, each.classes, each.task) for each in runs] for _ in range(2)]
+    cpu = torch.device("cpu")
+    together = training_losses(Stack(models[0], cpu, "scan"), [each.task for each in runs])
+    alone = [training_losses(Stack([m], cpu, "scan"), [r.task])[0] for m, r in zip(models[1], runs, strict=True)]
+    assert len({*together}) == 3
+    assert together == pytest.approx(alone, rel=1e-5)

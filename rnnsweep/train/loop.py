@@ -24,6 +24,7 @@ from rnnsweep.train.log import MetricsLog
 from rnnsweep.train.member import Member, running
 from rnnsweep.train.observer import Observer
 from rnnsweep.train.stopping import ShouldPrune, judge_validation, never, prune
+from rnnsweep.train.training_loss import training_losses
 from rnnsweep.types import Batch, Metrics, Split, State
 
 
@@ -138,7 +139,10 @@ class Trainer:
         return metrics["loss"]
 
     def test(self) -> None:
-        """Evaluates the weights that the stack now holds on the test part, for members that are complete."""
+        """Evaluates the weights that the stack now holds, for members that are complete.
+
+        Their records get the metrics of the test part, and the loss on a slice of the training part.
+        """
         if not any(member.status == "complete" for member in self.members):
             return
         for row, means in enumerate(self.evaluate("test")):
@@ -147,6 +151,9 @@ class Trainer:
                 metrics = member.task.derive(means)
                 self.log.write(member, int(member.best["step"]), "test", metrics)
                 member.best |= {f"test/{name}": value for name, value in metrics.items()}
+        for member, loss in zip(self.members, training_losses(self.stack, self.tasks), strict=True):
+            if member.status == "complete" and loss is not None:
+                member.best["train/loss"] = loss
 
     def evaluate(self, split: Split) -> list[Means]:
         """Each member's means over all of a split; empty where the split is."""
