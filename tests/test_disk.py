@@ -97,7 +97,7 @@ def test_a_full_disk_fails_no_run_and_the_same_command_continues(
 def test_a_failure_that_cannot_be_recorded_is_told(
     plan: Plan, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(run, "make_member", lambda *_: 1 / 0)
+    monkeypatch.setattr("rnnsweep.run.execution.make_member", lambda *_: 1 / 0)
     with full("record.json"), pytest.raises(MachineError, match=r"record\.json cannot be written"):
         work(plan, 1)
     told = capsys.readouterr().err

@@ -15,6 +15,7 @@ from rnnsweep.interrupt import StopRequest
 from rnnsweep.planned import plans
 from rnnsweep.record import RunStore
 from rnnsweep.report.collect import collect
+from rnnsweep.run import identity
 from rnnsweep.sweep.plan import Plan
 from rnnsweep.sweep.search import Search, SearchWorker
 from rnnsweep.sweep.sweeper import StudySweeper
@@ -259,8 +260,8 @@ def test_a_search_tells_and_refuses_other_code(sweep: Sweep, other_code: Callabl
 def test_two_runs_of_a_plan_that_share_eight_digits_both_are_trained(
     sweep: Sweep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fingerprint = run.fingerprint
-    monkeypatch.setattr(run, "fingerprint", lambda *identity: "0" * 8 + fingerprint(*identity)[8:])
+    fingerprint = identity.fingerprint
+    monkeypatch.setattr(identity, "fingerprint", lambda *identity: "0" * 8 + fingerprint(*identity)[8:])
     grid = ("seed=0", "optimizer.lr=0.001,0.002")
     assert "2 complete" in sweep(*grid)
     names = [store.path.name for store in stores()]

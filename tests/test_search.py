@@ -93,7 +93,7 @@ def test_failed_trials_are_tried_again_and_stop_the_others_when_asked(
 ) -> None:
     described = search(composed, tmp_path)
     with monkeypatch.context() as patched:
-        patched.setattr(run, "make_member", lambda *_: 1 / 0)
+        patched.setattr("rnnsweep.run.execution.make_member", lambda *_: 1 / 0)
         options = WorkOptions(1, 1, "stop")
         SearchWorker(described, options, StopRequest()).work()
         SearchWorker(described, options, StopRequest()).work()  # another worker sees that it is over

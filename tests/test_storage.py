@@ -7,7 +7,6 @@ import pytest
 from conftest import Prepared
 from hydra.core.global_hydra import GlobalHydra
 
-from rnnsweep import run
 from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.run import environment
@@ -64,7 +63,7 @@ def test_a_query_is_in_no_file_and_in_no_line(
     (search,) = prepared(*words)
     SearchWorker(Search.load(search.save()), WorkOptions(1, 1), StopRequest()).work()
     print(Trials(search).closing_table())
-    monkeypatch.setattr(run, "make_member", lambda *_: whole(str(search.storage)).index("nothing"))
+    monkeypatch.setattr("rnnsweep.run.execution.make_member", lambda *_: whole(str(search.storage)).index("nothing"))
     (failing,) = prepared(*words, "hydra.sweeper.name=failing")
     SearchWorker(Search.load(failing.save()), WorkOptions(1, 1), StopRequest()).work()
     print(Trials(failing).closing_table())

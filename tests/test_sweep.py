@@ -181,7 +181,7 @@ def test_a_failing_run_fails_alone_even_in_a_stack(
             raise RuntimeError("the third one is broken")
         return make(prepared, store)
 
-    monkeypatch.setattr(run, "make_member", breaks)
+    monkeypatch.setattr("rnnsweep.run.execution.make_member", breaks)
     work(plan, stack=4)
     statuses = [plan.records()[member.id].status for member in plan.runs]
     assert statuses == ["complete", "complete", "failed", "complete"]
@@ -218,7 +218,7 @@ def test_equal_failures_are_told_once(tmp_path: Path, capsys: pytest.CaptureFixt
 
 def test_on_error_stop(composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = planned(composed, tmp_path, ("seed=0",), ("seed=1",))
-    monkeypatch.setattr(run, "make_member", lambda *_: 1 / 0)
+    monkeypatch.setattr("rnnsweep.run.execution.make_member", lambda *_: 1 / 0)
     work(plan, on_error="stop")
     work(plan, on_error="stop")  # another worker sees that it is over
     assert len(plan.records()) == 1
