@@ -109,6 +109,7 @@ def report(options: argparse.Namespace) -> list[Path]:
     import numpy as np
 
     from rnnsweep.report import external
+    from rnnsweep.report.across import scores
     from rnnsweep.report.analysis import Asked, analyse, compared, searched
     from rnnsweep.report.collect import UNSET, collect
     from rnnsweep.report.listings import not_reproduced
@@ -150,7 +151,9 @@ def report(options: argparse.Namespace) -> list[Path]:
     title = f"Ablation report: {', '.join(of)}"
     subtitle = f"{len(frame)} planned runs of {states}."
     differing = not_reproduced(frame.attrs["differing"])
-    return publish(Report(title, subtitle, sections, command, warnings, differing, tidy(frame)), options.out)
+    return publish(
+        Report(title, subtitle, sections, command, warnings, differing, scores(answers), tidy(frame)), options.out
+    )
 
 
 def _keys(text: str) -> list[str]:

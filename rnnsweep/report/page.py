@@ -12,7 +12,8 @@ import pandas as pd
 from markupsafe import Markup
 
 from rnnsweep import lettering
-from rnnsweep.report import draw, listings, write
+from rnnsweep.report import across, draw, listings, write
+from rnnsweep.report.across import Scores
 from rnnsweep.report.draw import Drawn
 from rnnsweep.report.section import Section
 from rnnsweep.report.tables import Table, accounting, anchor
@@ -32,6 +33,8 @@ class Report:
     warnings: Sequence[str]
     differing: Table | None = None
     """Runs that lie in several directories with different values."""
+    across: Scores | None = None
+    """The tuned arms over several tasks."""
     runs: pd.DataFrame | None = None
     """All runs, as `rnnsweep.results` gives them."""
 
@@ -39,7 +42,8 @@ class Report:
     def headlines(self) -> list[tuple[str, list[str]]]:
         """At most SAYS sentences in all, shared among the tasks."""
         each = max(2, SAYS // max(1, len(self.sections)))
-        return [(section.task, section.headline[:each]) for section in self.sections]
+        over_all = [("all tasks", [across.sentence(self.across)])] if self.across else []
+        return [*over_all, *((section.task, section.headline[:each]) for section in self.sections)]
 
 
 def publish(report: Report, out: Path) -> list[Path]:
@@ -49,7 +53,12 @@ def publish(report: Report, out: Path) -> list[Path]:
     page, text = out / "report.html", out / "report.md"
     counted = accounting([section.runs for section in report.sections])
     made, mixed = listings.reproducibility([section.runs for section in report.sections])
-    whole = [counted, made, *([report.differing] if report.differing else [])]
+    whole = [
+        counted,
+        made,
+        *([across.table(report.across)] if report.across else []),
+        *([report.differing] if report.differing else []),
+    ]
     warnings = [*report.warnings, *mixed, *_boxes(pictures)]
     with draw.drawing(pictures, out / "figures") as drawn:
         tables = [*whole, *(table for section in report.sections for table in _tables(section))]
@@ -111,6 +120,7 @@ def _html(report: Report, drawn: dict[str, Drawn], counted: Table, made: Table, 
         reproducibility=made,
         differing=report.differing,
         headlines=report.headlines,
+        across=across.table(report.across) if report.across else None,
         summary=[(section.task, section.summary) for section in report.sections if section.summary],
         warnings=warnings,
         anchors={row.anchor for section in report.sections for table in _tables(section) for row in table.page_rows}
@@ -159,8 +169,10 @@ def _markdown(report: Report, counted: Table, made: Table, warnings: Sequence[st
         "## Summary",
         "",
     ]
-    for (task, said), section in zip(report.headlines, report.sections, strict=True):
-        lines += [f"### {write.escape(task)}", "", *_says(said), *map(write.markdown, section.summary)]
+    for task, said in report.headlines:
+        lines += [f"### {write.escape(task)}", "", *_says(said)]
+    lines += [write.markdown(across.table(report.across))] if report.across else []
+    lines += [write.markdown(table) for section in report.sections for table in section.summary]
     lines += [write.markdown(counted)]
     lines += [f"> {write.escape(warning)}\n" for warning in warnings]
     for section in report.sections:

@@ -63,15 +63,19 @@ def _validation(of: Tuned, arm: Arm) -> Cell:
 
 
 def _tested(of: Tuned, arm: Arm) -> Cell:
-    """On the fresh seeds where there are any, else on those of the choice; over the conditions that share them."""
+    known = tuple(seeds_of(of, arm).values())
+    return Cell(spread(stats.t_interval(known), known), estimate(stats.t_interval(known)))
+
+
+def seeds_of(of: Tuned, arm: Arm) -> dict[float, float]:
+    """The metric of an arm by seed: of fresh seeds where there are any, over the conditions that all of them have."""
     values = of.runs.values(of.metric.name)
     found: dict[float, list[float]] = {}
     for choice in arm.choices.values():
         for seed, row in (choice.fresh or choice.chosen_on).items():
             found.setdefault(seed, []).append(float(values[row]))
-    whole = [float(np.mean(each)) for each in found.values() if len(each) == len(arm.choices)]
-    known = [value for value in whole if math.isfinite(value)]
-    return Cell(spread(stats.t_interval(known), tuple(known)), estimate(stats.t_interval(known)))
+    means = {seed: float(np.mean(each)) for seed, each in sorted(found.items()) if len(each) == len(arm.choices)}
+    return {seed: mean for seed, mean in means.items() if math.isfinite(mean)}
 
 
 def _difference(of: Tuned, arm: Arm, other: Arm) -> Cell:

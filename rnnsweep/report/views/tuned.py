@@ -1,6 +1,5 @@
 """The tuned arms at their best settings: a dot for each seed, joined between arms where it is the same seed."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -8,9 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from rnnsweep.report import stats
-from rnnsweep.report.arms import Arm
-from rnnsweep.report.contests import Tuned
 from rnnsweep.report.draw import GRID, INK, axis_label, canvas, color, log_if_wide, marker, shortened
+from rnnsweep.report.tuned_table import seeds_of
 from rnnsweep.report.view import Subject
 
 LARGEST = 12
@@ -27,20 +25,9 @@ def data(of: Subject) -> pd.DataFrame:
     rows = [
         {"arm": arm.name, "seed": int(seed), "value": value, "fresh": any(c.fresh for c in arm.choices.values())}
         for arm in tuned.tuning.ranked
-        for seed, value in sorted(seeds(tuned, arm).items())
+        for seed, value in sorted(seeds_of(tuned, arm).items())
     ]
     return pd.DataFrame(rows)
-
-
-def seeds(tuned: Tuned, arm: Arm) -> dict[float, float]:
-    """The metric of an arm by seed: of fresh seeds where there are any, over the conditions that all of them have."""
-    values = tuned.runs.values(tuned.metric.name)
-    found: dict[float, list[float]] = {}
-    for choice in arm.choices.values():
-        for seed, row in (choice.fresh or choice.chosen_on).items():
-            found.setdefault(seed, []).append(float(values[row]))
-    means = {seed: float(np.mean(each)) for seed, each in found.items() if len(each) == len(arm.choices)}
-    return {seed: mean for seed, mean in means.items() if math.isfinite(mean)}
 
 
 def title(of: Subject) -> str:
