@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from rnnsweep.errors import ConfigError
 from rnnsweep.kernels.dense import Linear
 
-Kind = Literal["none", "bahdanau", "luong_dot", "luong_general", "luong_concat"]
+AttentionKind = Literal["none", "bahdanau", "luong_dot", "luong_general", "luong_concat"]
 
 
-class Attention(nn.Module):
+class DecoderAttention(nn.Module):
     """The softmax, over the steps of the source, of a score between a query and a key (the encoder's output).
 
         dot      q · k                    (Luong et al. 2015, eq. 7; query and key of one size)
@@ -29,7 +29,7 @@ class Attention(nn.Module):
         size: features within `concat`.
     """
 
-    def __init__(self, kind: Kind, query: int, key: int, size: int):
+    def __init__(self, kind: AttentionKind, query: int, key: int, size: int):
         super().__init__()
         if kind == "luong_dot" and query != key:
             problem = f"a dot product needs vectors of one size, and the encoder's outputs have {key} features, the"

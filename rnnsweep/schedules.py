@@ -10,14 +10,14 @@ from torch import Tensor
 
 from rnnsweep.types import LATER, Natural, NonNegative, Positive, Share
 
-Shape = Literal["constant", "cosine", "linear", "step", "plateau"]
+Decay = Literal["constant", "cosine", "linear", "step", "plateau"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Schedule:
     """A linear warm-up, then a decay to `floor` times the base rate."""
 
-    schedule: Shape = "cosine"
+    schedule: Decay = "cosine"
     """constant; cosine (Loshchilov and Hutter 2017, eq. 5, no restarts); linear; step decay; plateau: a decay whenever
     the validation loss does not fall."""
     warmup: Natural = 100

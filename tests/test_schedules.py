@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnsweep.schedules import ForcingShape, Schedule, Shape, forcing, grown
+from rnnsweep.schedules import Decay, ForcingShape, Schedule, forcing, grown
 
 
 def torch_rates(make, steps: int) -> list[float]:  # type: ignore[no-untyped-def]
@@ -55,7 +55,7 @@ def test_warmup_rises_linearly_to_the_base_rate() -> None:
 
 # Laws of every schedule, of the learning rate and of teacher forcing --------------------------------------------------
 
-SHAPES: tuple[str, ...] = get_args(Shape)
+SHAPES: tuple[str, ...] = get_args(Decay)
 FORCINGS: tuple[str, ...] = get_args(ForcingShape)
 
 

@@ -10,7 +10,7 @@ import torch
 from conftest import Compose, cells
 
 from rnnsweep import rng, run
-from rnnsweep.attention import Attention
+from rnnsweep.attention import DecoderAttention
 from rnnsweep.errors import ConfigError
 from rnnsweep.models.decode import beam
 from rnnsweep.models.encoder import Encoder, reversed_within
@@ -120,7 +120,7 @@ def test_every_kind_of_state_crosses_the_bridge(cell: str, attention: str, compo
 def test_attention_is_the_papers(kind: str) -> None:
     """Written out for one query and one source of three steps, of which the last does not exist."""
     torch.manual_seed(0)
-    attention = Attention(kind, 4, 4, 5).double()  # type: ignore[arg-type]
+    attention = DecoderAttention(kind, 4, 4, 5).double()  # type: ignore[arg-type]
     query, keys = torch.randn(4).double(), torch.randn(3, 4).double()
     context, weights = attention(query[None, None], keys[None], torch.tensor([[True, True, False]]))
     scores = []
@@ -139,7 +139,7 @@ def test_attention_is_the_papers(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ATTENTIONS[1:])
 def test_padding_that_is_not_finite_is_not_attended_to(kind: str) -> None:
-    attention = Attention(kind, 4, 4, 3)  # type: ignore[arg-type]
+    attention = DecoderAttention(kind, 4, 4, 3)  # type: ignore[arg-type]
     exists = torch.tensor([[True, True, False]])
     queries, keys = torch.randn(1, 2, 4), torch.randn(1, 3, 4)
     clean, _ = attention(queries, keys, exists)

@@ -50,9 +50,9 @@ class Measured:
     """A member's share of a step, by the execution and the number of members."""
 
 
-Table = dict[str, Measured]
+Choices = dict[str, Measured]
 
-_chosen: Table = {}  # of this process, should the disk forget
+_chosen: Choices = {}  # of this process, should the disk forget
 
 
 def decided(together: Execution, program: Any, steps: Steps, study: Path | None = None) -> Execution:
@@ -142,13 +142,13 @@ def _close(shortest: dict[Case, float]) -> bool:
     return 2 / 3 < math.sqrt(single * stack) / alone < 3 / 2
 
 
-def _known(where: Path) -> Table:
+def _known(where: Path) -> Choices:
     with contextlib.suppress(MachineError):  # a file that cannot be read costs the time of measuring
-        return files.read(where / "kernels.json", Table) or {}
+        return files.read(where / "kernels.json", Choices) or {}
     return {}
 
 
-def _keep(where: Path, table: Table) -> None:
+def _keep(where: Path, table: Choices) -> None:
     content = json.dumps({key: dataclasses.asdict(measured) for key, measured in table.items()})
     with contextlib.suppress(MachineError):  # a full disk costs the next process the time of measuring
         files.write(where / "kernels.json", content, synced=False)

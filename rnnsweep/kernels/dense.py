@@ -113,28 +113,28 @@ class _Affine(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        from rnnsweep.kernels import rows
+        from rnnsweep.kernels import affine
 
         x, there = x.detach().contiguous(), bias is not None
         y = x.new_empty(*x.shape[:2], weight.shape[1])
         bias = x.new_zeros(weight.shape[:2]) if bias is None else bias
         arrays = [_array(tensor) for tensor in (x, weight.mT, bias, y)]
         with blas.one_thread():
-            rows.AFFINE(blas.address(x.dtype == torch.float64), *arrays)
+            affine.AFFINE(blas.address(x.dtype == torch.float64), *arrays)
         ctx.save_for_backward(x, weight)
         ctx.biased = there
         return y
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
-        from rnnsweep.kernels import rows
+        from rnnsweep.kernels import affine
 
         x, weight = ctx.saved_tensors
         dx, dweight, dbias = torch.empty_like(x), x.new_empty(weight.shape), x.new_empty(weight.shape[:2])
         before, after = [_array(t) for t in (dy, x, weight)], [_array(t) for t in (dx, dweight, dbias)]
         wanted = bool(ctx.needs_input_grad[0])
         with blas.one_thread():
-            rows.AFFINE_BACK(blas.address(x.dtype == torch.float64), *before, wanted, *after)
+            affine.AFFINE_BACK(blas.address(x.dtype == torch.float64), *before, wanted, *after)
         return dx if wanted else None, dweight, dbias if ctx.biased else None
 
 
@@ -148,11 +148,11 @@ class _Embedding(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[None, Tensor]:
-        from rnnsweep.kernels import rows
+        from rnnsweep.kernels import affine
 
         tokens, weight = ctx.saved_tensors
         dweight = weight.new_zeros(weight.shape)
-        rows.SCATTER(_array(tokens.flatten(1)), _array(dy.flatten(1, -2)), dweight.numpy())
+        affine.SCATTER(_array(tokens.flatten(1)), _array(dy.flatten(1, -2)), dweight.numpy())
         return None, dweight
 
 

@@ -103,7 +103,7 @@ def barrier(typing: Any) -> Any:
 def product(typing: Any, blas: Any, left: Any, right: Any, out: Any, size: Any, transpose: Any, add: Any) -> Any:
     """out = left right, a product of matrices; with `transpose` left^T right; with `add` it is added to `out`.
 
-    `left`, `right` and `out` are `structures.Block`s; `size` is (rows of out, length of the sums, columns of out).
+    `left`, `right` and `out` are `structures.Tile`s; `size` is (rows of out, length of the sums, columns of out).
     `blas` is the address of sgemm or dgemm.
     """
     whole, matrix = types.int64, types.Array(left.types[0].dtype, 2, "C")

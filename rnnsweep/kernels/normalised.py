@@ -21,7 +21,7 @@ import numpy as np
 from rnnsweep.kernels.intrinsics import barrier, load, product, store
 from rnnsweep.kernels.jit import compiled
 from rnnsweep.kernels.sequence import member_history, member_weights, project
-from rnnsweep.kernels.structures import PROJECTION, WHOLE, Block
+from rnnsweep.kernels.structures import PROJECTION, WHOLE, Tile
 
 # Of the cell: see Normalised.numbers.
 GATES = LEAVES = UNFED = MIDDLE = 1
@@ -85,8 +85,8 @@ def share_of_state(blas, weights, past, scratch, now, part):
     gates, share, saved, units = scratch.gates, scratch.share, past.saved, weights.units
     begin, end, hidden, wide = part.begin, part.end, past.fed.shape[1], gates.shape[1]
     at = (MIDDLE + 1) * hidden
-    state, out = Block(past.fed, now + begin, 0), Block(share, begin, 0)
-    product(blas, state, Block(weights.recurrent, 0, 0), out, (end - begin, hidden, wide), False, False)
+    state, out = Tile(past.fed, now + begin, 0), Tile(share, begin, 0)
+    product(blas, state, Tile(weights.recurrent, 0, 0), out, (end - begin, hidden, wide), False, False)
     barrier()
     for b in range(begin, end):
         normalise(share, b, 0, saved, now + b, at, wide, at + 2 * wide + 1)

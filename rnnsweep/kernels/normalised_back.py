@@ -7,7 +7,7 @@ from rnnsweep.kernels.intrinsics import added, barrier, load, product, store
 from rnnsweep.kernels.jit import compiled
 from rnnsweep.kernels.sequence import member_history, member_weights, put_time_first
 from rnnsweep.kernels.sequence_back import member_grads, member_output_grads
-from rnnsweep.kernels.structures import PRODUCTS, STEPS, TIME_ORDER, WHOLE, Block
+from rnnsweep.kernels.structures import PRODUCTS, STEPS, TIME_ORDER, WHOLE, Tile
 
 # Of the cell: see Normalised.numbers.
 GATES = LEAVES = UNFED = MIDDLE = 1
@@ -47,9 +47,9 @@ def retreat(blas, inputs, weights, history, output_grads, grads, scratch, part):
             for b in range(begin, part.end):
                 step_back(past, above, weight.units, ours.units, scratch, now, b, part.piece)
             barrier()
-            gates, out = Block(scratch.gates, now + begin, 0), Block(above.state, begin, 0)
+            gates, out = Tile(scratch.gates, now + begin, 0), Tile(above.state, begin, 0)
             size = (part.end - begin, GATES * hidden, hidden)
-            product(blas, gates, Block(weight.recurrent, 0, 0), out, size, False, True)
+            product(blas, gates, Tile(weight.recurrent, 0, 0), out, size, False, True)
             barrier()
         if stage in (WHOLE, TIME_ORDER):
             through_gains(past.saved, weight.units, ours.units, scratch.apart)
@@ -114,10 +114,10 @@ def through_gains(saved, units, unit_grads, apart):
 def grads_of_weights(blas, x, weights, past, grads, scratch, part):
     """Three products over all steps, or the one that `part.piece` names."""
     rows, wide, hidden, width = len(scratch.apart), scratch.apart.shape[1], past.fed.shape[1], x.shape[1]
-    whole, apart, gates = part.stage == WHOLE, Block(scratch.apart, 0, 0), Block(scratch.gates, 0, 0)
+    whole, apart, gates = part.stage == WHOLE, Tile(scratch.apart, 0, 0), Tile(scratch.gates, 0, 0)
     if whole or part.piece == 0:
-        product(blas, apart, Block(x, 0, 0), Block(grads.weight_ih, 0, 0), (wide, rows, width), True, False)
+        product(blas, apart, Tile(x, 0, 0), Tile(grads.weight_ih, 0, 0), (wide, rows, width), True, False)
     if whole or part.piece == 1:
-        product(blas, gates, Block(past.fed, 0, 0), Block(grads.weight_hh, 0, 0), (wide, rows, hidden), True, False)
+        product(blas, gates, Tile(past.fed, 0, 0), Tile(grads.weight_hh, 0, 0), (wide, rows, hidden), True, False)
     if len(grads.x) and (whole or part.piece == 2):
-        product(blas, apart, Block(weights.inputs, 0, 0), Block(grads.x, 0, 0), (rows, wide, width), False, False)
+        product(blas, apart, Tile(weights.inputs, 0, 0), Tile(grads.x, 0, 0), (rows, wide, width), False, False)

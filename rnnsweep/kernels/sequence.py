@@ -13,7 +13,7 @@ from typing import Any
 
 from rnnsweep.kernels.intrinsics import added, barrier, load, product, store
 from rnnsweep.kernels.jit import compiled, inlined
-from rnnsweep.kernels.structures import PROJECTION, WHOLE, Block, History, Weights
+from rnnsweep.kernels.structures import PROJECTION, WHOLE, History, Tile, Weights
 
 # Of the cell: see Pointwise.numbers.
 GATES = SUMMED = APART = REACHED = INNER = OUTER = LEAVES = FED = UNFED = PARAMETERS = SAVED = INNER_SAVED = 1
@@ -53,7 +53,15 @@ def project(blas, x, batch_first, weight, scratch, begin, end):
         put_time_first(x, len(scratch.share), scratch.time_first, begin, end)
     source = scratch.time_first if batch_first else x
     size = (end - begin, x.shape[1], scratch.gates.shape[1])
-    product(blas, Block(source, begin, 0), Block(weight, 0, 0), Block(scratch.gates, begin, 0), size, False, False)
+    product(
+        blas,
+        Tile(source, begin, 0),
+        Tile(weight, 0, 0),
+        Tile(scratch.gates, begin, 0),
+        size,
+        False,
+        False,
+    )
 
 
 def advance(blas, inputs, weights, history, scratch, part):
@@ -81,13 +89,13 @@ def advance(blas, inputs, weights, history, scratch, part):
 def recur(blas, weights, past, scratch, now, part):
     """U h, added to the gates; into `share` where some gates take their share apart. `now` is the step's first row."""
     begin, rows, hidden = part.begin, part.end - part.begin, past.fed.shape[1] // FED
-    state, matrix = Block(past.fed, now + begin, 0), Block(weights.recurrent, 0, 0)
+    state, matrix = Tile(past.fed, now + begin, 0), Tile(weights.recurrent, 0, 0)
     if APART and not INNER:
         size = (rows, FED * hidden, GATES * hidden)
-        product(blas, state, matrix, Block(scratch.share, begin, 0), size, False, False)
+        product(blas, state, matrix, Tile(scratch.share, begin, 0), size, False, False)
     else:
         size = (rows, FED * hidden, REACHED * hidden)
-        product(blas, state, matrix, Block(scratch.gates, now + begin, 0), size, False, True)
+        product(blas, state, matrix, Tile(scratch.gates, now + begin, 0), size, False, True)
 
 
 def step(weights, past, scratch, now, part):
@@ -123,12 +131,12 @@ def halfway(blas, weights, past, scratch, now, part):
             store(saved, now + b, (SAVED + INNER_SAVED) * hidden + j, hidden, half.vectors, 0, INNER, 8)
     barrier()
     for i in range(INNER):
-        vector = Block(saved, now + begin, (SAVED + INNER_SAVED + i) * hidden)
-        matrix, gate = Block(weights.recurrent, 0, (REACHED + i) * hidden), (OUTER + i) * hidden
+        vector = Tile(saved, now + begin, (SAVED + INNER_SAVED + i) * hidden)
+        matrix, gate = Tile(weights.recurrent, 0, (REACHED + i) * hidden), (OUTER + i) * hidden
         if APART:
-            out = Block(scratch.share, begin, gate)
+            out = Tile(scratch.share, begin, gate)
             product(blas, vector, matrix, out, (rows, hidden, hidden), False, False)
         else:
-            out = Block(gates, now + begin, gate)
+            out = Tile(gates, now + begin, gate)
             product(blas, vector, matrix, out, (rows, hidden, hidden), False, True)
     barrier()

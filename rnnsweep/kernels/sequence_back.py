@@ -9,7 +9,7 @@ from typing import Any
 from rnnsweep.kernels.intrinsics import added, barrier, load, product, store
 from rnnsweep.kernels.jit import compiled, inlined
 from rnnsweep.kernels.sequence import member_history, member_weights, put_time_first
-from rnnsweep.kernels.structures import PRODUCTS, STEPS, TIME_ORDER, WHOLE, Block, Grads, OutputGrads
+from rnnsweep.kernels.structures import PRODUCTS, STEPS, TIME_ORDER, WHOLE, Grads, OutputGrads, Tile
 
 # Of the cell: see Pointwise.numbers.
 GATES = SUMMED = APART = REACHED = INNER = OUTER = LEAVES = FED = UNFED = PARAMETERS = SAVED = INNER_SAVED = 1
@@ -66,8 +66,8 @@ def retreat(blas, inputs, weights, history, output_grads, grads, scratch, part):
                 halfway_back(blas, weight.recurrent, past, above.state, scratch, now, part)
             if PRODUCT:
                 size = (part.end - part.begin, REACHED * hidden, FED * hidden)
-                gates, state = Block(scratch.gates, now + part.begin, 0), Block(above.state, part.begin, 0)
-                product(blas, gates, Block(weight.recurrent, 0, 0), state, size, False, True)
+                gates, state = Tile(scratch.gates, now + part.begin, 0), Tile(above.state, part.begin, 0)
+                product(blas, gates, Tile(weight.recurrent, 0, 0), state, size, False, True)
         if inputs.batch_first and stage in (WHOLE, TIME_ORDER):
             put_time_first(x, batch, scratch.time_first, 0, rows)
         if stage in (WHOLE, PRODUCTS):
@@ -109,8 +109,8 @@ def halfway_back(blas, weight, past, dstate, scratch, now, part):
     fed, unfed, saved, gates, inner = past.fed, past.unfed, past.saved, scratch.gates, scratch.inner
     hidden, begin = fed.shape[1] // FED, part.begin
     for i in range(INNER):
-        gate, matrix = Block(gates, now + begin, (OUTER + i) * hidden), Block(weight, (REACHED + i) * hidden, 0)
-        out = Block(inner, begin, i * hidden)
+        gate, matrix = Tile(gates, now + begin, (OUTER + i) * hidden), Tile(weight, (REACHED + i) * hidden, 0)
+        out = Tile(inner, begin, i * hidden)
         product(blas, gate, matrix, out, (part.end - begin, hidden, hidden), False, False)
     barrier()
     for b in range(begin, part.end):
@@ -127,11 +127,11 @@ def grads_of_inputs(blas, x, batch, grads, scratch):
     """The gradients of weight_ih and of the biases."""
     gates, apart, weight = scratch.gates, scratch.apart, grads.weight_ih
     rows, hidden, width = len(x), gates.shape[1] // GATES, x.shape[1]
-    source, summed = Block(x, 0, 0), SUMMED * hidden
-    product(blas, Block(gates, 0, 0), source, Block(weight, 0, 0), (summed, rows, width), True, False)
+    source, summed = Tile(x, 0, 0), SUMMED * hidden
+    product(blas, Tile(gates, 0, 0), source, Tile(weight, 0, 0), (summed, rows, width), True, False)
     if APART:
-        out = Block(weight, summed, 0)
-        product(blas, Block(apart, 0, 0), source, out, (APART * hidden, rows, width), True, False)
+        out = Tile(weight, summed, 0)
+        product(blas, Tile(apart, 0, 0), source, out, (APART * hidden, rows, width), True, False)
     total(gates, batch, grads.bias_hh)
     grads.bias_ih[:summed] = grads.bias_hh[:summed]
     if APART:
@@ -143,18 +143,18 @@ def grads_of_recurrent(blas, past, weight, gates):
     rows, hidden = len(gates), gates.shape[1] // GATES
     if PRODUCT:
         size = (REACHED * hidden, rows, FED * hidden)
-        product(blas, Block(gates, 0, 0), Block(past.fed, 0, 0), Block(weight, 0, 0), size, True, False)
+        product(blas, Tile(gates, 0, 0), Tile(past.fed, 0, 0), Tile(weight, 0, 0), size, True, False)
     for i in range(INNER):
-        gate, vector = (OUTER + i) * hidden, Block(past.saved, 0, (SAVED + INNER_SAVED + i) * hidden)
-        out = Block(weight, (REACHED + i) * hidden, 0)
-        product(blas, Block(gates, 0, gate), vector, out, (hidden, rows, hidden), True, False)
+        gate, vector = (OUTER + i) * hidden, Tile(past.saved, 0, (SAVED + INNER_SAVED + i) * hidden)
+        out = Tile(weight, (REACHED + i) * hidden, 0)
+        product(blas, Tile(gates, 0, gate), vector, out, (hidden, rows, hidden), True, False)
 
 
 def grads_of_x(blas, weight, out, scratch):
     """The gradient of the inputs."""
     rows, hidden, width = len(out), scratch.gates.shape[1] // GATES, out.shape[1]
-    to, summed = Block(out, 0, 0), SUMMED * hidden
-    product(blas, Block(scratch.gates, 0, 0), Block(weight, 0, 0), to, (rows, summed, width), False, False)
+    to, summed = Tile(out, 0, 0), SUMMED * hidden
+    product(blas, Tile(scratch.gates, 0, 0), Tile(weight, 0, 0), to, (rows, summed, width), False, False)
     if APART:
-        matrix = Block(weight, summed, 0)
-        product(blas, Block(scratch.apart, 0, 0), matrix, to, (rows, APART * hidden, width), False, True)
+        matrix = Tile(weight, summed, 0)
+        product(blas, Tile(scratch.apart, 0, 0), matrix, to, (rows, APART * hidden, width), False, True)

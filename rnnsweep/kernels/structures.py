@@ -104,7 +104,7 @@ class BackwardScratch(NamedTuple):
     inner: Any
 
 
-class Block(NamedTuple):
+class Tile(NamedTuple):
     """The part of a matrix that begins at a row and a column."""
 
     matrix: Any

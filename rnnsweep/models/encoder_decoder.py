@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from rnnsweep.attention import Attention, Kind
+from rnnsweep.attention import AttentionKind, DecoderAttention
 from rnnsweep.cells.base import AbstractCell, CellFactory
 from rnnsweep.kernels.dense import Linear
 from rnnsweep.models.embedding import TokenEmbedding
@@ -77,7 +77,7 @@ class EncoderDecoder(nn.Module):
         target: TokenEmbedding,
         cell: CellFactory,
         *,
-        attention: Kind,
+        attention: AttentionKind,
         attention_size: int,
         outputs: int,
         shortest: int,
@@ -87,7 +87,7 @@ class EncoderDecoder(nn.Module):
         self.encoder = Encoder(cell, source.weight.shape[1])
         width, hidden = self.encoder.width, self.encoder.cell.hidden_size
         looks = attention != "none"
-        self.attention = Attention(attention, hidden, width, attention_size) if looks else None
+        self.attention = DecoderAttention(attention, hidden, width, attention_size) if looks else None
         self.stepwise = self.attention is not None and self.attention.before
         self.decoder = cell(target.weight.shape[1] + (width if self.stepwise else 0))
         self.bridge = Bridge(self.encoder.cell, self.decoder)

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from rnnsweep import rng
-from rnnsweep.attention import Kind
+from rnnsweep.attention import AttentionKind
 from rnnsweep.cells.base import CellFactory
 from rnnsweep.errors import ConfigError
 from rnnsweep.kernels.dense import cross_entropy
@@ -51,7 +51,7 @@ class TransductionTask(ExampleTask):
 
     metric: ClassVar[Metric] = Metric("exact", "share", "max")
 
-    attention: Kind = "none"
+    attention: AttentionKind = "none"
     """What the decoder looks back with; none: it knows the encoder's last state alone."""
     attention_size: Count = 64
     """Features inside the score of bahdanau and luong_concat."""

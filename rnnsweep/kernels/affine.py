@@ -11,7 +11,7 @@ from rnnsweep.kernels.cache import locked
 from rnnsweep.kernels.intrinsics import product
 from rnnsweep.kernels.jit import in_both_precisions, matrix
 from rnnsweep.kernels.sequence_back import total
-from rnnsweep.kernels.structures import Block
+from rnnsweep.kernels.structures import Tile
 
 
 def affine(blas, x, weight, bias, y):
@@ -22,17 +22,17 @@ def affine(blas, x, weight, bias, y):
             for j in range(out.shape[1]):
                 out[row, j] = bias[m, j]
         size = (x.shape[1], x.shape[2], out.shape[1])
-        product(blas, Block(x[m], 0, 0), Block(weight[m], 0, 0), Block(out, 0, 0), size, False, True)
+        product(blas, Tile(x[m], 0, 0), Tile(weight[m], 0, 0), Tile(out, 0, 0), size, False, True)
 
 
 def affine_back(blas, dy, x, weight, wanted, dx, dweight, dbias):
     """The gradients of `affine`'s arguments; that of x only where it is `wanted`. weight (member, out, in)."""
     for m in range(len(x)):
         rows, inner, columns = x.shape[1], x.shape[2], dy.shape[2]
-        grad = Block(dy[m], 0, 0)
-        product(blas, grad, Block(x[m], 0, 0), Block(dweight[m], 0, 0), (columns, rows, inner), True, False)
+        grad = Tile(dy[m], 0, 0)
+        product(blas, grad, Tile(x[m], 0, 0), Tile(dweight[m], 0, 0), (columns, rows, inner), True, False)
         if wanted:
-            product(blas, grad, Block(weight[m], 0, 0), Block(dx[m], 0, 0), (rows, columns, inner), False, False)
+            product(blas, grad, Tile(weight[m], 0, 0), Tile(dx[m], 0, 0), (rows, columns, inner), False, False)
         total(dy[m], 64, dbias[m])
 
 
