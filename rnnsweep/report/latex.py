@@ -54,9 +54,15 @@ def table(table: Table) -> str:
     text = (
         f"\\begin{{table}}\n\\centering\n\\caption{{{escape(table.title)}}}\n\\label{{tab:{table.name}}}\n"
         f"\\begin{{tabular}}{{{'l' * len(table.columns)}}}\n\\toprule\n{head} \\\\\n\\midrule\n{body}\\bottomrule\n"
-        "\\end{tabular}\n\\end{table}\n"
+        f"\\end{{tabular}}\n{_notes(table)}\\end{{table}}\n"
     )
     return "% needs \\usepackage{booktabs}\n" + SCRIPT * (r"\inscript{" in text) + text
+
+
+def _notes(table: Table) -> str:
+    """What is counted, below the table, in small letters; a command is for a terminal and not for a paper."""
+    notes = [note for note in table.notes if "`" not in note]
+    return "".join(f"\\par\\smallskip{{\\footnotesize {escape(note)}}}\n" for note in notes)
 
 
 def _line(row: Row) -> str:
