@@ -435,6 +435,8 @@ def test_a_grid_can_say_what_it_compares(prepared: Prepared) -> None:
     assert isinstance(plan, Plan)
     assert plan.declared is not None
     assert (plan.declared.compare, plan.declared.tune, plan.declared.metric) == (["cell"], {}, "val/loss")
+    compared.Declared(plan.study, [], plan.declared).begin()
+    assert planned.tuned(plan.study) == [plan.declared]
 
 
 # Real runs -------------------------------------------------------------------------------------------------------
