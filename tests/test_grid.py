@@ -1,5 +1,6 @@
 """From the description of a sweep to its points: each rule of the grammar, by itself."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
+from rnnsweep import rng
 from rnnsweep.errors import ConfigError
 from rnnsweep.sweep.grid import Axis, Grammar, Setting, points
 
@@ -195,6 +197,7 @@ DRAWN = {
     "cell.hidden_size=int(interval(3,6))": (3, 6),
     "cell.hidden_size=int(tag(log,interval(4,64)))": (4, 64),
     "cell.hidden_size=tag(draw,range(8,33,8))": (8, 32),
+    "cell.hidden_size=tag(draw,range(3,10,2))": (3, 9),
 }
 
 
@@ -204,7 +207,7 @@ def test_draws_cover_their_range(text: str, grammar: Grammar) -> None:
     drawn = values(grammar.drawn([text], 400))
     assert len(drawn) == 400
     assert all(low <= value <= high for value in drawn)
-    whole, step = isinstance(low, int), 8 if "range" in text else 1
+    whole, step = isinstance(low, int), int(text.rstrip(")")[-1]) if "range" in text else 1
     assert all(isinstance(value, int) is whole for value in drawn)
     middle = (low * high) ** 0.5 if "log" in text else (low + high) / 2
     below = sum(value < middle for value in drawn) + 0.5 * sum(value == middle for value in drawn)
@@ -232,6 +235,13 @@ def test_a_draw_depends_on_its_key_and_number_alone(grammar: Grammar) -> None:
     assert len({pair[0].value for pair in many}) == 8
     other = values(grammar.drawn(["train.clip=interval(0,1)"], 3))
     assert other != values(few)
+
+
+def test_draws_stay_what_they_are(grammar: Grammar) -> None:
+    """A random sweep that is extended later keeps its points: they come from this stream of random numbers."""
+    shares = itertools.islice(rng.uniform(0, "sampling", "optimizer.lr"), 3)
+    drawn = values(grammar.drawn(["optimizer.lr=interval(0,1)"], 3))
+    assert drawn == [float(f"{share:.4g}") for share in shares]
 
 
 def test_later_settings_win_in_the_product_of_blocks(grammar: Grammar) -> None:
