@@ -45,17 +45,17 @@ def last(store: RunStore, like: Content, steps: int) -> Content | None:
         ConfigError: the checkpoint is beyond the last step, or metrics.jsonl has lost rows that it counts on.
     """
     path = store.path / "last.pt"
-    found, problem = _read(path, {name: value for name, value in like.items() if name not in OPTIONAL})
-    if found is not None and not _is_sound(found):
-        found, problem = None, DAMAGED
+    content, problem = _read(path, {name: value for name, value in like.items() if name not in OPTIONAL})
+    if content is not None and not _is_sound(content):
+        content, problem = None, DAMAGED
     if problem:
         aside = path.with_name("last.pt.damaged")
         with files.faults(path):
             path.replace(aside)
         tell_once(f"{files.shown(path)} {problem}; it is now {aside.name}, and the run starts over")
-    if found is not None:
-        _check(store, found, steps)
-    return found
+    if content is not None:
+        _check(store, content, steps)
+    return content
 
 
 def best(store: RunStore) -> Content:
@@ -65,40 +65,40 @@ def best(store: RunStore) -> Content:
         ConfigError: there is none yet, or it is damaged.
     """
     path, name = store.path / "best.pt", store.path.resolve().name
-    found, problem = _read(path, {"run": name, "step": 0, "weights": {}, "assets": {}})
-    if found is not None and not all(isinstance(weight, Tensor) for weight in found["weights"].values()):
+    content, problem = _read(path, {"run": name, "step": 0, "weights": {}, "assets": {}})
+    if content is not None and not all(isinstance(weight, Tensor) for weight in content["weights"].values()):
         problem = DAMAGED
     if problem:
         raise ConfigError(str(path), f"{problem}; {REMEDY}")
-    if found is None:
+    if content is None:
         raise ConfigError(str(store.path), "has no best.pt yet: the run has not been validated")
-    return found
+    return content
 
 
 def has_best(store: RunStore, like: Content) -> bool:
     """Whether `best.pt` is there and holds what it should."""
-    found, _ = _read(store.path / "best.pt", like)
-    return found is not None and found["step"] == like["step"]
+    content, _ = _read(store.path / "best.pt", like)
+    return content is not None and content["step"] == like["step"]
 
 
 def step(store: RunStore) -> int:
     """The step that a run would go on from; 0 where there is no checkpoint, or a damaged one."""
-    found = _glance(store).get("step")
-    return found if isinstance(found, int) else 0
+    content = _glance(store).get("step")
+    return content if isinstance(content, int) else 0
 
 
 def code(store: RunStore) -> Content:
     """The code that the run's checkpoint was computed with; empty where there is none, or it is not known."""
-    found: Content = _glance(store).get("code", {})
-    return found
+    content: Content = _glance(store).get("code", {})
+    return content
 
 
 def standing(store: RunStore) -> tuple[Content, int]:
     """How a run stood when its checkpoint was written, and its number of parameters; empty and 0 without one."""
-    found = _glance(store)
-    if not all(isinstance(found.get(name), dict) for name in ("standing", "weights")):
+    content = _glance(store)
+    if not all(isinstance(content.get(name), dict) for name in ("standing", "weights")):
         return {}, 0
-    return found["standing"], sum(weight.numel() for weight in found["weights"].values())
+    return content["standing"], sum(weight.numel() for weight in content["weights"].values())
 
 
 def _glance(store: RunStore) -> Content:
@@ -109,10 +109,10 @@ def _glance(store: RunStore) -> Content:
     try:
         with zipfile.ZipFile(path) as packed:
             packed.read(next(name for name in packed.namelist() if name.endswith("data.pkl")))  # compares its checksum
-        found = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception:  # torch.load raises whatever the bytes lead it to
         return {}
-    return found if shapes.holds(found, {"step": int, "code": shapes.CODE}) else {}
+    return content if shapes.holds(content, {"step": int, "code": shapes.CODE}) else {}
 
 
 def _read(path: Path, like: Content) -> tuple[Content | None, str]:
@@ -122,62 +122,62 @@ def _read(path: Path, like: Content) -> tuple[Content | None, str]:
     try:
         with zipfile.ZipFile(path) as packed:
             torn = packed.testzip()
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise MachineError(path, error, "read") from error
     except MemoryError:
         raise
     except Exception:  # torch.load raises whatever the bytes lead it to
-        torn, found = "all of it", None
-    found = _renewed(found)
-    if torn or not isinstance(found, dict) or not _fits({name: found.get(name) for name in like}, like):
+        torn, content = "all of it", None
+    content = _renewed(content)
+    if torn or not isinstance(content, dict) or not _fits({name: content.get(name) for name in like}, like):
         return None, DAMAGED
-    if found["run"] != like["run"]:
-        return None, f"is a checkpoint of another run, {found['run']}"
-    return found, ""
+    if content["run"] != like["run"]:
+        return None, f"is a checkpoint of another run, {content['run']}"
+    return content, ""
 
 
-def _renewed(found: Any) -> Any:
+def _renewed(content: Any) -> Any:
     """The content with the names of this version: earlier ones called the snapshots glimpses, and counted less."""
-    standing = found.get("standing") if isinstance(found, dict) else None
+    standing = content.get("standing") if isinstance(content, dict) else None
     if not isinstance(standing, dict):
-        return found
+        return content
     standing = {"snapshots" if name == "glimpses" else name: value for name, value in standing.items()}
     lacking = {"first": 1.0, "share_seconds": standing.get("seconds")}
-    return found | {"standing": lacking | standing}
+    return content | {"standing": lacking | standing}
 
 
-def _fits(found: Any, like: Any) -> bool:
+def _fits(content: Any, like: Any) -> bool:
     """Whether a value has the type, the names and the shapes of another. What is empty there may hold anything."""
     if isinstance(like, Tensor):
-        return isinstance(found, Tensor) and found.shape == like.shape and found.dtype == like.dtype
+        return isinstance(content, Tensor) and content.shape == like.shape and content.dtype == like.dtype
     if isinstance(like, dict):
-        named = isinstance(found, dict) and (not like or found.keys() == like.keys())
-        return named and all(_fits(found[name], like[name]) for name in like)
-    return isinstance(found, type(like)) and type(found) is not bool
+        named = isinstance(content, dict) and (not like or content.keys() == like.keys())
+        return named and all(_fits(content[name], like[name]) for name in like)
+    return isinstance(content, type(like)) and type(content) is not bool
 
 
-def _is_sound(found: Content) -> bool:
+def _is_sound(content: Content) -> bool:
     """Whether the parts of last.pt that are empty at a run's first step, or may lack, hold what they should."""
-    standing = found["standing"]
+    standing = content["standing"]
     numbers = (*standing["last"].values(), *standing["best"].values())
-    tensors = (*found["tally"].values(), *found["state"])
+    tensors = (*content["tally"].values(), *content["state"])
     return (
-        isinstance(found.get("kernel"), str | None)
-        and shapes.holds(found, {"code": shapes.CODE})
+        isinstance(content.get("kernel"), str | None)
+        and shapes.holds(content, {"code": shapes.CODE})
         and all(isinstance(number, int | float) for number in numbers)
         and all(isinstance(tensor, Tensor) for tensor in tensors)
         and all(isinstance(snapshot, dict) for snapshot in standing["snapshots"])
     )
 
 
-def _check(store: RunStore, found: Content, steps: int) -> None:
+def _check(store: RunStore, content: Content, steps: int) -> None:
     path = store.path / "last.pt"
-    if not 0 <= found["step"] <= steps:
-        problem = f"stands at step {found['step']:,} of a run of {steps:,} steps: something has changed it"
+    if not 0 <= content["step"] <= steps:
+        problem = f"stands at step {content['step']:,} of a run of {steps:,} steps: something has changed it"
         raise ConfigError(str(path), f"{problem}; delete it, and the same command starts this run over")
-    if store.size < found["rows"]:
-        problem = f"has {store.size:,} bytes where last.pt counts on {found['rows']:,}: rows are lost"
+    if store.size < content["rows"]:
+        problem = f"has {store.size:,} bytes where last.pt counts on {content['rows']:,}: rows are lost"
         raise ConfigError(str(store.path / "metrics.jsonl"), f"{problem}; {ROWS_REMEDY}")
-    if not store.are_whole(found["rows"]):
+    if not store.are_whole(content["rows"]):
         raise ConfigError(str(store.path / "metrics.jsonl"), f"holds damaged rows; {ROWS_REMEDY}")

@@ -1,4 +1,4 @@
-"""Observers that pass on what they hear: to several others, or to one whose errors must not stop the run."""
+"""Observers that call others: several at once, or one whose errors must not stop the run."""
 
 import time
 from collections.abc import Callable
@@ -8,11 +8,11 @@ from rnnsweep.train import Member, Observer
 from rnnsweep.types import Split
 
 QUIET_SECONDS = 300.0
-"""How long an observer that failed is not tried again: a server that is away keeps each call waiting."""
+"""How long an observer that failed is not called: each call to a server that does not answer takes long."""
 
 
 class Together(Observer):
-    """Several observers that hear the same."""
+    """Calls several observers."""
 
     def __init__(self, *observers: Observer):
         self.observers = observers
@@ -35,11 +35,11 @@ class Together(Observer):
 
 
 class Careful(Observer):
-    """Passes on to an observer that a run does not need. Its errors are told once a process, and do not stop the run.
+    """Calls an observer that a run does not need. Its errors are printed once a process, and do not stop the run.
 
     Args:
-        name: what the observer is called when it fails.
-        observer: who hears what this one hears.
+        name: what the message about an error calls it.
+        observer: is called.
     """
 
     failed_at: dict[str, float] = {}  # noqa: RUF012  of all observers of this process, by name

@@ -1,4 +1,4 @@
-"""Steps of copies of one run, executed in one way or another: to be timed, and to be compared bit by bit."""
+"""Trial steps of copies of one run with each kernel, to time them and to compare their numbers bit by bit."""
 
 import copy
 from typing import Any
@@ -36,16 +36,16 @@ class Rehearsal:
         """What must be the same in every stack: a member's gradient, and its loss on a batch of the validation."""
         self.step(kernel, members)
         stack = self._stack(kernel, members)
-        found = [stack.gradients[-1].clone()]
+        parts = [stack.gradients[-1].clone()]
         for batch in self.task.evaluation("val"):
             held_out = {name: values[None].to(self.device) for name, values in batch.items()}
             stack.train(False)
             with torch.no_grad():
                 losses, _, _ = stack.call(self.task.loss, _repeated(held_out, members), ())
             stack.train()
-            found.append(losses[-1:])
+            parts.append(losses[-1:])
             break
-        return torch.cat(found)
+        return torch.cat(parts)
 
     def _stack(self, kernel: Execution, members: int) -> Stack:
         if members not in self.stacks:

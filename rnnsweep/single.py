@@ -1,4 +1,4 @@
-"""A run by itself: claimed, trained or continued, recorded and drawn. What the command line does, and a notebook."""
+"""One run: claimed, trained or continued, recorded, and its figures drawn; for the command line and notebooks."""
 
 import errno
 import traceback
@@ -13,7 +13,7 @@ from rnnsweep.run import Run, execute, fail
 from rnnsweep.trackers import tracked
 
 ELSEWHERE = {errno.ENOTDIR, errno.EEXIST, errno.EACCES, errno.EPERM, errno.EROFS}
-"""What the system says of a place that cannot be written at all, where another may do."""
+"""Errors of the system about a directory that cannot be written; another directory may do."""
 
 
 def train(run: Run, store: RunStore) -> RunRecord:
@@ -55,13 +55,13 @@ def _finished(run: Run, store: RunStore) -> RunRecord | None:
         return None
     print(f"{store.path} is finished; `rerun=true` trains it anew")
     if files := provenance.changed_since_start(store, run.config):
-        told = f"warning: {in_words(files)} changed since {store.path} was trained"
-        tell_once(f"{told}; `rerun=true` trains it anew with the code of now")
+        warning = f"warning: {in_words(files)} changed since {store.path} was trained"
+        tell_once(f"{warning}; `rerun=true` trains it anew with the code of now")
     return record
 
 
 def _make_ready(run: Run, store: RunStore) -> None:
-    """Clears what is trained anew: what `rerun=true` has not begun to already, and what failed with other code.
+    """Clears a run that starts over: for `rerun=true`, unless that was interrupted, or where it failed with other code.
 
     Raises:
         ConfigError: the directory is another run's, or an interrupted run was begun with other code.

@@ -54,6 +54,7 @@ def test_a_member_is_a_row_and_its_weights_are_views_into_it() -> None:
     stack, models = stack_of(0, 1, 2), [Model(seed) for seed in (0, 1, 2)]
     assert stack.size == 3
     assert stack.parameters.shape == stack.gradients.shape == (3, 3 * ALIGNMENT)  # each begins on a cache line
+    assert 4 * ALIGNMENT == 64
     assert stack.parameter_count == 3 * 5 + 5 + 5
     for row, model in enumerate(models):
         own = dict(model.named_parameters())

@@ -1,12 +1,15 @@
 """Commands whose output nobody reads, cannot be written or cannot be encoded; and signals."""
 
+import ast
 import importlib
+import importlib.abc
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -254,3 +257,40 @@ def test_what_is_ignored_stays_ignored() -> None:
             assert stop.signum is None
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+# Ctrl-C ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("when", ["importing", "running"])
+def test_a_ctrl_c_before_the_command_listens_ends_it_in_silence(
+    when: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From the first import of the command line on: Hydra alone takes half a second to import."""
+    import rnnsweep.__main__
+
+    class Interrupting(importlib.abc.MetaPathFinder):
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "rnnsweep.cli":
+                raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    if when == "importing":
+        monkeypatch.delitem(sys.modules, "rnnsweep.cli", raising=False)
+        monkeypatch.setattr(sys, "meta_path", [Interrupting(), *sys.meta_path])
+    else:
+        monkeypatch.setattr("rnnsweep.cli.main", interrupted)
+    with pytest.raises(SystemExit) as end:
+        rnnsweep.__main__.main()
+    assert end.value.code == 130
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_console_script_begins_where_a_ctrl_c_is_heard() -> None:
+    """In a module that imports nothing that takes long before it listens."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["scripts"]["rnnsweep"] == "rnnsweep.__main__:main"
+    tree = ast.parse((ROOT / "rnnsweep" / "__main__.py").read_text())
+    assert [ast.unparse(node) for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)] == ["import sys"]

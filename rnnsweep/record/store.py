@@ -163,7 +163,7 @@ class RunStore:
         """The record of a run that needs no more work.
 
         It is None also where best.pt has another size than at the end: the run then goes on from last.pt, which writes
-        both again. A metrics.jsonl of another size is only told, for the record does not need it.
+        both again. A metrics.jsonl of another size is only reported, for the record does not need it.
         """
         record = self.record()
         now, then = self.sizes(), record.sizes if record else {}
@@ -206,9 +206,9 @@ class RunStore:
         Returns:
             How often that happened since the run's last checkpoint.
         """
-        found = deaths.counted(deaths.read(self.path / ".deaths"), self.path / "last.pt")
-        self.write(".deaths", json.dumps(dataclasses.asdict(found)))
-        return found.times
+        now = deaths.counted(deaths.read(self.path / ".deaths"), self.path / "last.pt")
+        self.write(".deaths", json.dumps(dataclasses.asdict(now)))
+        return now.times
 
     def deaths(self) -> int:
         """How often the process that trained the run died without a word, since the checkpoint before the last time."""

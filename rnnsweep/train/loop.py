@@ -5,7 +5,6 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,14 +14,14 @@ from rnnsweep.kernels import graph
 from rnnsweep.kernels.memory import keep_freed
 from rnnsweep.optim import Hyperparameters, clip_
 from rnnsweep.stack import Keys, Stack
-from rnnsweep.tasks.base import AbstractTask
 from rnnsweep.train import kernel
-from rnnsweep.train.batches import draw
+from rnnsweep.train.batches import draw, refuse_unlike
 from rnnsweep.train.checkpoints import Checkpoints
 from rnnsweep.train.evaluation import Means, evaluate
 from rnnsweep.train.log import MetricsLog
 from rnnsweep.train.member import Member, running
 from rnnsweep.train.observer import Observer
+from rnnsweep.train.snapshots import take_snapshots
 from rnnsweep.train.stopping import ShouldPrune, judge_validation, never, prune
 from rnnsweep.train.training_loss import training_losses
 from rnnsweep.types import Batch, Metrics, Split, State
@@ -56,7 +55,7 @@ class Trainer:
         self.members, self.device, self.observer, self.stop = members, device, observer, stop
         self.should_prune, self.until = should_prune, until
         self.config, self.task, self.tasks = first.config, first.task, [member.task for member in members]
-        _refuse_unlike(self.tasks)
+        refuse_unlike(self.tasks)
         self.steps_per_epoch = self.task.steps_per_epoch
         self.steps = self.config.total_steps(self.steps_per_epoch)
         self.eval_every = self.config.steps_between(self.steps_per_epoch)
@@ -84,7 +83,7 @@ class Trainer:
         """
         self.observer.started(self.step, self.steps)
         if self.step == 0:
-            self.take_snapshots()
+            take_snapshots(self.members, self.stack, self.step, self.steps_per_epoch)
         self.log.start_clock()
         while running(self.members) and self.step < self.steps and not self.waits and not self.halved:
             self.advance()
@@ -123,7 +122,7 @@ class Trainer:
             # the pruner is asked at the last step, too, for it compares later trials with it; this run is then complete
             if self.should_prune(self.members, self.step) and self.step < self.steps:
                 prune(self.members)
-            self.take_snapshots()
+            take_snapshots(self.members, self.stack, self.step, self.steps_per_epoch)
         self.optimizer.heard(self.slots, torch.tensor(losses, dtype=torch.float64, device=self.device)[:, None])
         self.log.leave_out_time()
 
@@ -159,15 +158,6 @@ class Trainer:
         """Each member's means over all of a split; empty where the split is."""
         return evaluate(self.stack, self.tasks, [task.evaluation(split) for task in self.tasks])
 
-    def take_snapshots(self) -> None:
-        """Stores the snapshots that the tasks of the running members take at this step."""
-        for row, member in enumerate(self.members):
-            if member.status == "running" and member.task.takes_snapshot(self.step):
-                model = self.stack.module(row).eval()
-                when = {"step": self.step, "epoch": self.step / self.steps_per_epoch}
-                member.snapshots.append(when | member.task.snapshot(model))
-                model.train()
-
     def scaled(self, step: int) -> Hyperparameters:
         """The optimizers' settings with the learning rates of step `step`, from 0."""
         factor = self.config.multiplier(step, self.steps, self.steps_per_epoch)
@@ -194,19 +184,6 @@ def _note_first_losses(members: Sequence[Member], metrics: Metrics) -> None:
     total, count = metrics["loss"]
     for member, loss in zip(members, (total / count).tolist(), strict=True):
         member.first = loss
-
-
-def _refuse_unlike(tasks: Sequence[AbstractTask]) -> None:
-    """Raises RuntimeError where the members' data differ in length: they cannot train as one program."""
-    different = {id(task): task for task in tasks}.values()
-    if len(different) > 1 and len({_lengths(task) for task in different}) > 1:
-        raise RuntimeError("the runs of a stack have data of different lengths")
-
-
-def _lengths(task: AbstractTask) -> tuple[Any, ...]:
-    """The steps of an epoch, and the shapes of the validation batches."""
-    shapes = [tuple(values.shape for values in batch.values()) for batch in task.evaluation("val")]
-    return task.steps_per_epoch, *shapes
 
 
 def _limits(clips: list[float | None], device: torch.device) -> Tensor | None:
