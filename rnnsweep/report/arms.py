@@ -90,9 +90,11 @@ class Tuning:
         keys = np.stack([*(factor.column for factor in factors), self.condition], 1)[inside]
         rows = np.flatnonzero(inside)
         found: dict[tuple[tuple[str, ...], int], NDArray[Any]] = {}
-        for code in np.unique(keys, axis=0):
+        codes, place = np.unique(keys, axis=0, return_inverse=True)
+        parts = np.split(rows[np.argsort(place.ravel(), kind="stable")], np.cumsum(np.bincount(place.ravel()))[:-1])
+        for code, part in zip(codes, parts, strict=True):
             levels = tuple(factor.levels[index] for factor, index in zip(factors, code, strict=False))
-            found[levels, int(code[-1])] = rows[(keys == code).all(1)]
+            found[levels, int(code[-1])] = part
         return found
 
     def _arm(
