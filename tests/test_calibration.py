@@ -37,7 +37,7 @@ Found = tuple[int, int, int]
 def runs_of(rows: list[dict[str, Any]]) -> Runs:
     """The runs of a study; each row has its settings, `val/loss` and, where it is another, `test/loss`."""
     common = {"study": "study", "state": "complete", "problem": None, "command": None, "task": "t", "steps": 1}
-    common |= {"seconds": 1.0, "parameters": 1, "error": None, "showcase": None, "metric": None, "sweep": None}
+    common |= {"seconds": 1.0, "parameters": 1, "error": None, "summary": None, "metric": None, "sweep": None}
     declared = {"loss": Declaration("nats", "min")}
     made = [
         common | {"run": str(index), "path": str(index), "declared": declared, "test/loss": row["val/loss"]} | row

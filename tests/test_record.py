@@ -321,6 +321,15 @@ def test_only_a_failure_is_forgotten(status: str, anew: bool, tmp_path: Path) ->
     assert not store.held()
 
 
+def test_a_failure_that_is_forgotten_leaves_the_checkpoint(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    store.finish(dataclasses.replace(RECORD, status="failed"))
+    store.write("last.pt", b"weights")
+    store.forget_failure()
+    assert store.record() is None
+    assert (tmp_path / "last.pt").exists()
+
+
 def test_a_failure_in_somebodys_hands_is_left_alone(tmp_path: Path) -> None:
     store, other = RunStore(tmp_path), RunStore(tmp_path)
     store.finish(dataclasses.replace(RECORD, status="failed"))

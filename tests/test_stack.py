@@ -115,6 +115,21 @@ def test_a_member_of_a_stack_computes_what_it_computes_alone(together: bool, tra
     assert torch.equal(stack.models[0].offset, torch.tensor(0.0))  # each model has its own tensors again
 
 
+@pytest.mark.parametrize(("together", "calls"), [(False, 3), (True, 1)])
+def test_members_that_run_together_are_one_program(together: bool, calls: int) -> None:
+    stack, called = stack_of(0, 1, 2), []
+    stack.run_with("scan", together=together)
+
+    def counted(model: nn.Module, batch: Batch, state: State) -> tuple[Tensor, Metrics, State]:
+        called.append(model)
+        return loss(model, batch, state)
+
+    stack.call(counted, batches(3), ())
+    assert len(called) == calls
+    stack.differentiate(counted, batches(3), ())
+    assert len(called) == 2 * calls
+
+
 @pytest.mark.parametrize("together", [False, True])
 def test_the_keys_decide_the_masks(together: bool) -> None:
     stack = stack_of(0, 0)

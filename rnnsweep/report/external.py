@@ -61,7 +61,7 @@ def _read(file: Path, frame: pd.DataFrame) -> pd.DataFrame:
         **{COLUMN: True, "cell": table["cell"].astype(str) + " (external)", "state": state, "run": runs},
         study=str(file),
         path=str(file.parent),
-        showcase=[()] * len(table),
+        summary=[()] * len(table),
     )
 
 
