@@ -72,6 +72,14 @@ def test_a_member_is_a_row_and_its_weights_are_views_into_it() -> None:
         assert not (stack.parameters == 9).any()
 
 
+def test_all_models_are_set_to_training_or_to_evaluation() -> None:
+    stack = stack_of(0, 1)
+    stack.train(False)
+    assert not any(model.training for model in stack.models)
+    stack.train()
+    assert all(model.training for model in stack.models)
+
+
 def test_what_is_loaded_is_what_is_there() -> None:
     stack = stack_of(0, 1)
     before, other = stack.weights(0), stack.weights(1)
