@@ -106,14 +106,14 @@ def test_a_member_of_a_stack_computes_what_it_computes_alone(together: bool, tra
     losses, metrics, state = stack.call(loss, batch, (), keys)
     state = (state[0].detach(),)
     stack.gradients.fill_(7.0)  # of a step before
-    again, carried = stack.differentiate(loss, batch, state, keys)
+    again, carried = stack.differentiate(loss, batch, state, stack.keys(seeds, 5))
     for row, seed in enumerate(seeds):
         alone = Stack([Model(seed)], CPU)
         alone.train(training)
         own, own_keys = {"inputs": batch["inputs"][row : row + 1]}, alone.keys([seed], 4)
         torch.testing.assert_close(alone.call(loss, own, (), own_keys)[0], losses[row : row + 1])
         own_state = (state[0][row : row + 1],)
-        own_metrics, own_carried = alone.differentiate(loss, own, own_state, own_keys)
+        own_metrics, own_carried = alone.differentiate(loss, own, own_state, alone.keys([seed], 5))
         torch.testing.assert_close(own_metrics["loss"][0][0], again["loss"][0][row])
         torch.testing.assert_close(alone.gradients[0], stack.gradients[row])
         torch.testing.assert_close(own_carried[0][0], carried[0][row])

@@ -3,6 +3,7 @@
 import functools
 import json
 import math
+from typing import Any
 
 import pytest
 import torch
