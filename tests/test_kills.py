@@ -139,7 +139,7 @@ def disturbed(command: list[str], cwd: Path, kills: int, seed: int) -> list[str]
             process.kill()
             process.wait()
     for _ in range(3):  # a run whose worker was killed twice at its start counts as failed until it is tried again
-        last = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600)
+        last = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=3000)
         if last.returncode == 0:
             return hits
     raise AssertionError(last.stdout + last.stderr)
