@@ -11,6 +11,7 @@ import copy  # noqa: E402
 import functools  # noqa: E402
 import re  # noqa: E402
 import resource  # noqa: E402
+import signal  # noqa: E402
 import sys  # noqa: E402
 from collections.abc import Callable, Iterator  # noqa: E402
 from contextlib import contextmanager  # noqa: E402
@@ -34,6 +35,10 @@ SMALL = ("cell.hidden_size=12", "task.embedding_size=8", "train.log_every=5", "t
 PARITY = (*SMALL, "task=parity", "task.examples=160", "task.held_out=40", "train.batch_size=16", "train.steps=30")
 TIMES = {"tokens_per_second", "seconds_per_epoch"}
 """What of a row differs from run to run."""
+
+# A shell starts what runs in the background with SIGINT ignored, nohup with SIGHUP ignored, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 Compose = Callable[..., dict[str, Any]]
 Prepared = Callable[..., list[Any]]
