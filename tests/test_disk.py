@@ -296,7 +296,7 @@ def test_progress_counts_a_damaged_record_as_to_do(plan: Plan, undisturbed: dict
     path.write_text(path.read_text().replace('"complete"', '"finished"'))
     progress = Progress(plan)
     progress.look()
-    assert progress.counts == {"complete": 1, "to do": 1}
+    assert progress.counts == {"complete": 1, "at the rung": 0, "to do": 1}
     assert work(plan) == undisturbed
 
 

@@ -87,7 +87,7 @@ def test_what_is_loaded_is_what_is_there() -> None:
     assert all(torch.equal(stack.weights(0)[name], other[name]) for name in other)
     assert torch.equal(stack.parameters[0], stack.parameters[1])
     for wrong in ({}, before | {"more": torch.zeros(1)}, before | {"scale": torch.zeros(1, 5)}):
-        with pytest.raises(ValueError, match="the weights are those of another model"):
+        with pytest.raises(ValueError, match=r"^the weights are those of another model"):
             stack.load(0, wrong)
     rows = torch.arange(2.0)[:, None].expand_as(stack.parameters)
     assert all((weight == 1).all() for weight in stack.weights(1, rows).values())

@@ -189,7 +189,7 @@ def test_a_failing_run_fails_alone_even_in_a_stack(
     table = closing_table(progress)
     assert "RuntimeError: the third one is broken" in table
     assert f"rerun: {plan.runs[2].command(tmp_path)}" in table
-    assert progress.counts == {"complete": 3, "failed": 1, "to do": 0}
+    assert progress.counts == {"complete": 3, "failed": 1, "at the rung": 0, "to do": 0}
 
 
 def test_equal_failures_are_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
