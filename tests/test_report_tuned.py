@@ -18,6 +18,7 @@ from rnnsweep.report.commands import beyond
 from rnnsweep.report.contests import Tuned
 from rnnsweep.report.design import design
 from rnnsweep.report.effects import Comparison, grid
+from rnnsweep.report.leaderboard import leaderboard
 from rnnsweep.report.runs import Runs
 from rnnsweep.report.tuned_said import numbered, sentences
 from rnnsweep.report.tuned_table import comparison, fairness
@@ -160,6 +161,30 @@ def test_a_tuned_sweep_is_read_as_it_was_planned(tmp_path: Path) -> None:
     notes = " ".join(comparison(of).notes)
     assert "Planned before the first run: looks at 3, 5, 8 fresh seeds, margin 0.01" in notes
     assert of.tuning.design.said == "as declared"
+
+
+def test_planned_looks_compare_with_the_leader_alone(tmp_path: Path) -> None:
+    """The error rate was divided among these comparisons: a third one, of two followers, would have none left."""
+    noisy(tmp_path, range(99, 100))
+    noisy(tmp_path, range(3), rates=(1e-2,))
+    declared(tmp_path)
+    (of,) = compared([Runs(collect([tmp_path]))], None, {"cell": "rnn"}, Asked())
+    assert of is not None
+    assert of.baseline is None
+    assert {contest.other.name for contest in of.contests} == {of.leader.name}
+    assert "99.75% interval" in " ".join(sentences(of))
+    made = needed.table(of, 1e-6)
+    assert made is None or "planned looks end at 8 seeds" in made.notes[-1]
+
+
+def test_settings_of_which_every_run_was_pruned_are_counted_and_not_listed(tmp_path: Path) -> None:
+    records.run(tmp_path, 2.0, cell="gru", seed=0)
+    for rate in (1e-4, 2e-4):
+        records.run(tmp_path, 3.0, cell="gru", seed=0, optimizer__lr=rate, status="pruned")
+    runs = Runs(collect([tmp_path]))
+    table = leaderboard(runs, runs.metric(None), {})
+    assert len(table.rows) == 1
+    assert "Not listed: 2 settings of which every run was pruned." in table.notes
 
 
 def test_one_correction_holds_over_all_tasks(tmp_path: Path) -> None:

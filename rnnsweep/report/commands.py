@@ -19,6 +19,19 @@ def confirmation(of: Tuned, count: int = FRESH) -> str:
     return added(of, of.tuning.ranked, start, start + count)
 
 
+def more(of: Tuned, arms: Sequence[Arm], count: int) -> str:
+    """How these arms get the fresh seeds that they need: `count` of them."""
+    plan = of.tuning.design.plan
+    if plan is None or plan.tuning_seed is None:
+        seeds = [int(seed) for arm in of.tuning.arms for c in arm.choices.values() for seed in c.runs]
+        start = max(seeds) + 1
+        return f"The command for the smallest of these: {added(of, arms, start, start + count)}"
+    if plan.looks:
+        return f"The planned looks end at {plan.looks[-1]} seeds; more seeds are a new study, of another name."
+    seed = f"seed={','.join(map(str, plan.fresh(count)))}"
+    return f"The command for the smallest of these: `{_command(of, [seed], tunes=True)}`"
+
+
 def added(of: Tuned, arms: Sequence[Arm], start: int, end: int) -> str:
     """The commands that train the best settings of these arms with the seeds of a range."""
     groups: dict[tuple[str, ...], list[Arm]] = {}
@@ -45,23 +58,24 @@ def _words(of: Tuned, setting: int) -> tuple[str, ...]:
     return tuple(f"{key}={value}" for key, value in of.runs.named(setting) if key in keys)
 
 
-def _command(of: Tuned, overrides: Sequence[str]) -> str:
-    """The sweep's own command with other overrides."""
+def _command(of: Tuned, overrides: Sequence[str], tunes: bool = False) -> str:
+    """The sweep's own command with other overrides; without what it tunes, unless it goes on tuning."""
     sweeps = of.runs.frame["sweep"].dropna()
     typed = shlex.split(sweeps.mode()[0]) if len(sweeps) else ["python", "-m", "rnnsweep", "-m"]
     keys = {override.split("=")[0] for override in overrides}
-    kept = [word for word in typed if word.split("=")[0] not in keys and "hydra.sweeper.tune" not in word]
+    kept = [word for word in typed if word.split("=")[0] not in keys and (tunes or "hydra.sweeper.tune" not in word)]
     return " ".join([*kept[:3], *(shlex.quote(word) for word in [*kept[3:], *overrides])])
 
 
 def wider(of: Tuned) -> Iterator[tuple[str, str, str]]:
     """For each setting that is best at an end of its range: its key, the end, and the command that extends it."""
     for factor, end in {(f.key, end): (f, end) for arm in of.tuning.arms for f, end in arm.edges}.values():
-        value = beyond(factor, end)
         plan = of.tuning.design.plan
         if plan is not None and factor.key in plan.tune:
-            yield factor.key, end, f"Extend {plan.tune[factor.key]} in hydra.sweeper.tune to {value}."
+            place = f"hydra.sweeper.tune, under a new hydra.sweeper.name: {plan.tune[factor.key]}"
+            yield factor.key, end, f"Widen it at this end in {place}."
         else:
+            value = beyond(factor, end)
             levels = [*factor.levels, value] if end == "high" else [value, *factor.levels]
             yield factor.key, end, f"Extend it: `{_command(of, [factor.key + '=' + ','.join(levels)])}`"
 

@@ -66,6 +66,7 @@ class Tuned:
     leader: Arm
     """The best on validation."""
     baseline: Arm | None
+    """None where looks were planned: these compare with the leader alone."""
     contests: tuple[Contest, ...]
 
     def find(self, arm: Arm, other: Arm) -> Contest | None:
@@ -82,6 +83,8 @@ def tuned(runs: Runs, tuning: Tuning, baselines: dict[str, str]) -> Tuned | None
     metric = dataclasses.replace(chosen, name=str(judged), unit=runs.unit(str(judged)))
     wanted = tuple(baselines.get(factor.key, "") for factor in tuning.design.compared)
     baseline = next((arm for arm in ranked if arm.levels == wanted), None)
+    if tuning.design.plan is not None and tuning.design.plan.looks:
+        baseline = None  # the error rate was divided among the comparisons with the leader, and no others
     pairs = [(arm, baseline) for arm in ranked if baseline and arm is not baseline]
     pairs += [(arm, leader) for arm in ranked if leader not in (arm, baseline) and arm is not baseline]
     found = [_contest(runs, tuning, metric, arm, other) for arm, other in pairs]

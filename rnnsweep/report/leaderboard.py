@@ -27,6 +27,8 @@ class Standing:
     interval: stats.Interval
     planned: int
     diverged: int
+    pruned: bool
+    """Whether every run of it was."""
     rows: NDArray[Any] = dataclasses.field(compare=False, repr=False)
 
     @property
@@ -45,7 +47,7 @@ def standings(runs: Runs, metric: Metric) -> list[Standing]:
 
 def _standings(runs: Runs, metric: Metric) -> list[Standing]:
     values, setting = runs.values(metric.name), runs.frame["setting"].to_numpy()
-    diverged = (runs.frame["state"] == "diverged").to_numpy()
+    diverged, pruned = ((runs.frame["state"] == state).to_numpy() for state in ("diverged", "pruned"))
     order = np.argsort(setting, kind="stable")
     starts = np.flatnonzero(np.diff(setting[order], prepend=-2))
     found = []
@@ -54,7 +56,9 @@ def _standings(runs: Runs, metric: Metric) -> list[Standing]:
             done = values[rows][np.isfinite(values[rows])]
             interval = stats.t_interval(done, least=FEW)
             counts = len(rows), int(diverged[rows].sum())
-            found.append(Standing(int(setting[rows[0]]), tuple(done), interval, *counts, rows))
+            found.append(
+                Standing(int(setting[rows[0]]), tuple(done), interval, *counts, bool(pruned[rows].all()), rows)
+            )
     return sorted(found, key=lambda s: (not s.enough, s.interval.mean * metric.sign if s.values else math.inf))
 
 
@@ -79,7 +83,8 @@ def indistinguishable(runs: Runs, metric: Metric, ranked: list[Standing]) -> set
 
 def leaderboard(runs: Runs, metric: Metric, baselines: dict[str, str]) -> Table:
     """The settings of a task, ranked by the metric; the test metric is that of the selected setting alone."""
-    ranked = standings(runs, metric)
+    every = standings(runs, metric)
+    ranked = [standing for standing in every if standing.values or not standing.pruned]
     bold = indistinguishable(runs, metric, ranked)
     last = _ranks_with_diverged(ranked, metric)
     to_baseline = _to_baseline(runs, metric, baselines)
@@ -113,6 +118,8 @@ def leaderboard(runs: Runs, metric: Metric, baselines: dict[str, str]) -> Table:
     late = any(standing.values and not standing.enough for standing in ranked)
     notes = [str(counted(runs, used, metric.name)), _bold_note(bold, metric), _mean_note("ppl" in columns, gap)]
     notes += [f"Settings of which fewer than {ENOUGH:.0%} of the seeds have finished come last."] if late else []
+    pruned = len(every) - len(ranked)
+    notes += [f"Not listed: {pruned} settings of which every run was pruned."] if pruned else []
     table = Table(f"leaderboard-{anchor(runs.task)}", "Leaderboard", tuple(columns), tuple(rows), tuple(notes), 60)
     return table if any(standing.diverged for standing in ranked) else table.without("diverged last")
 

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import special  # scipy.stats would take a second to import
 
 from rnnsweep import looks
-from rnnsweep.report.commands import added
+from rnnsweep.report.commands import more
 from rnnsweep.report.contests import Contest, Tuned
 from rnnsweep.report.effects import FEW
 from rnnsweep.report.numbers import number
@@ -40,16 +40,14 @@ def table(of: Tuned, margin: float) -> Table | None:
             f"{low} to {high}" if low != "—" else "none yet",
         ])  # fmt: skip
     first = max(min(looks.seeds_needed(contest.values, margin, SURE)[0] for contest in found), FEW)
-    seeds = [int(seed) for arm in of.tuning.arms for c in arm.choices.values() for seed in c.runs]
     arms = list(dict.fromkeys(arm for contest in found for arm in (contest.arm, contest.other)))
-    start = max(seeds) + 1
     notes = [
         f"For the margin of {number(margin)}. The ranges are from the spread's own chi-square interval of {SURE:.0%}. "
         "Power is that of a paired t test at 5% for a difference as large as the margin.",
         "To stop at will: an interval that holds whenever one looks (e-process of the t test, effect variance 4).",
     ]
     if first <= MOST:
-        notes.append(f"The command for the smallest of these: {added(of, arms, start, start + first)}")
+        notes.append(more(of, arms, first))
     names = ("comparison", "seeds", "half width", "seeds for the margin", f"seeds for {POWER:.0%} power", "at any time")
     return Table(f"needed-{anchor(of.runs.task)}", "Seeds needed", names, rows_of(*rows), tuple(notes))
 

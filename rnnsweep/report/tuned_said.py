@@ -79,7 +79,7 @@ def _units(contest: Contest) -> str:
 
 
 def _level(contest: Contest) -> str:
-    return f"{1 - contest.look.level:.4g} interval" if contest.look else "95% interval"
+    return f"{100 * (1 - contest.look.level):.4g}% interval" if contest.look else "95% interval"
 
 
 def _judged(contest: Contest) -> str:

@@ -145,15 +145,14 @@ def _notes(of: Tuned) -> list[str]:
         "settings of an arm share, among settings of which 80% of the seeds finished. Differences by "
         f"{of.metric.name}, paired by seed, with the 95% Student t interval over seeds."
     ]
-    looked = next((c.look for c in of.contests if c.look), None)
-    if looked and design.plan:
+    if design.plan and any(contest.look for contest in of.contests):
         plan = design.plan
         levels = ", ".join(f"{level:g}" for level in plan.levels)
         margin = f"margin {plan.margin:g}, " if plan.margin is not None else ""
         said.append(
             f"Planned before the first run: looks at {', '.join(map(str, plan.looks))} fresh seeds, {margin}levels "
-            f"{levels}, each over {max(1, len(tuning.arms) - 1)} comparisons. p is not adjusted; its level is "
-            f"{looked.level:.4g} at this look, and so is that of the intervals."
+            f"{levels}. A look's level is divided among the {max(1, len(tuning.arms) - 1)} comparisons with the "
+            "leader; p is compared with that, and the interval is of that level."
         )
     family = max((c.family for c in of.contests), default=0)
     said += [f"p by Holm over all {family} tuned comparisons of the report."] if family else []
