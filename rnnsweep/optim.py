@@ -148,15 +148,19 @@ class SGD(AbstractOptimizer):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NTASGD(AbstractOptimizer):
-    """Gradient descent, and the average of its weights once it no longer helps (Merity et al. 2018, algorithm 1).
+    """Gradient descent whose weights are averaged once the validation loss stops falling (Merity et al. 2018).
 
-    The averaging begins after a validation whose loss is above the lowest one of those before the last `nonmono`. From
-    then on the mean of all weights since is what is validated and kept; training goes on from the weights themselves.
+    The averaging begins after the first validation whose loss is above the lowest loss so far, the last `nonmono`
+    losses left out. This is the trigger of their algorithm 1. From then on the mean of the weights after each later
+    step is validated and kept. Training continues from the weights themselves, at the same learning rate.
+
+    In algorithm 1 the mean also includes the weights at the trigger; here it begins with the step after. The authors'
+    code continues with torch.optim.ASGD(t0=0, lambd=0), whose mean begins one step later still.
     """
 
     lr: Annotated[Positive, PER_MEMBER] = 1.0
     nonmono: Count = 5
-    """Validations that may pass without a new lowest loss: n of the paper."""
+    """The newest losses that the trigger leaves out when it takes the lowest: n of the paper."""
 
     def init(self, parameters: Rows) -> Slots:
         column = parameters.new_zeros(len(parameters), 1, dtype=torch.float64)

@@ -32,7 +32,7 @@ class Schedule:
     """step: epochs at the full rate before the first interval begins (char-rnn: 9)."""
 
     plateau_patience: Annotated[Natural, LATER] = 0
-    """plateau: validations without a new lowest loss that are let pass before each decay."""
+    """plateau: validations allowed without a new lowest loss before each decay."""
 
     def state(self, members: int, device: torch.device) -> dict[str, Tensor]:
         """What training keeps of the schedule: for plateau `rate`, (member, 1), the factor that the losses led to."""

@@ -176,7 +176,7 @@ def test_law_a_checkpoint_of_the_slots_continues(shipped: AbstractOptimizer, tmp
 
 
 def test_nt_asgd_is_sgd_whose_weights_are_averaged_from_the_trigger_on() -> None:
-    """Against torch's SGD, the trigger as the paper's authors write it, and the mean of all weights since."""
+    """Against torch's SGD, the authors' trigger, and the mean of the weights after each step after it."""
     courses = [[5.0, 4.0, 3.0, 3.5, 3.2, 3.1, 3.3, 2.0], [5.0, 4.0, 3.0, 2.9, 2.8, 2.7, 2.6, 2.5]]
     n, rule = 2, optim.NTASGD(lr=0.1, weight_decay=0.01, nonmono=2)
     parameters = gradients(999, 2, torch.float64)

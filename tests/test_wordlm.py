@@ -251,7 +251,7 @@ def test_windows_of_random_lengths_are_contiguous_and_of_the_papers_distribution
 
 
 def test_a_window_counts_by_its_length(tmp_path: Path) -> None:
-    """As in the paper, where the learning rate is scaled: steps in a short window do not count more than in a long."""
+    """A step in a short window counts as much as one in a long window; the paper scales the learning rate instead."""
     made = task(tmp_path, vary_len=True)
     model = model_of(made).train()
     batch = {name: values[:, :3] for name, values in made.batch(0).items()}

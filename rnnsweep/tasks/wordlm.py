@@ -41,8 +41,10 @@ class WordLM(LanguageModel):
     """So many of the most frequent words are kept, the others are `<unk>`; None: all."""
     vary_len: bool = False
     """Windows of random lengths, normal with a standard deviation of 5 around `seq_len`, one in twenty around half of
-    it (Merity et al. 2018, section 5.1); each counts in the loss by its length. The lengths are the same in every run
-    and come in a new order in each epoch."""
+    it (Merity et al. 2018, section 5.1). The lengths are the same in every run and come in a new order in each epoch.
+    The training loss of a window is multiplied by its length / `seq_len`; Merity et al. multiply the learning rate by
+    it. For plain gradient descent the two are the same, but not with clipping: here the gradient is clipped after it
+    is scaled, there before. They also differ with weight decay, momentum or Adam."""
     word_dropout: DropoutRate = 0.0
     """Share of the vocabulary's words whose vectors are dropped in training, wherever they stand in a batch."""
     variational: bool = False
