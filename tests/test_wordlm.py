@@ -250,6 +250,16 @@ def test_windows_of_random_lengths_are_contiguous_and_of_the_papers_distribution
     assert again != lengths.tolist()
 
 
+def test_a_text_too_short_for_windows_of_random_lengths_is_refused(tmp_path: Path) -> None:
+    """A stream has a window of 30 words, but not beside the shift of an epoch."""
+    task(tmp_path)
+    (tmp_path / "train.txt").write_text("one two " * 75)
+    made = WordLM(0, 2, text=str(tmp_path), seq_len=30, vary_len=True)
+    assert 30 < made.stream_len < 60
+    with pytest.raises(ConfigError, match=r"each of 2 streams 55 words, less than one window of 30 and a shift"):
+        made.batch(0)
+
+
 def test_a_window_counts_by_its_length(tmp_path: Path) -> None:
     """A step in a short window counts as much as one in a long window; the paper scales the learning rate instead."""
     made = task(tmp_path, vary_len=True)

@@ -132,13 +132,22 @@ class LanguageModel(AbstractTask):
 
     @property
     def steps_per_epoch(self) -> int:
-        steps = self.stream_len // self.seq_len
-        if steps < 1:
+        if self.stream_windows < 1:
             problem = f"the training part gives each of {self.batch_size} streams {self.stream_len} {self.vocab.unit}"
             hint = "shorten `task.seq_len`, lower `train.batch_size` or use a longer text"
-            problem = f"{problem}, less than one window of {self.seq_len}; {hint}"
+            problem = f"{problem}, less than {self.least}; {hint}"
             raise ConfigError("task.seq_len", problem, ("train.batch_size", "task.text"))
-        return steps
+        return self.stream_windows
+
+    @property
+    def stream_windows(self) -> int:
+        """Windows of each stream in an epoch."""
+        return self.stream_len // self.seq_len
+
+    @property
+    def least(self) -> str:
+        """What a stream must hold, for errors."""
+        return f"one window of {self.seq_len}"
 
     def batch(self, step: int) -> Batch:
         _, length = self.cut(*divmod(step, self.steps_per_epoch))

@@ -68,9 +68,7 @@ class WordLM(LanguageModel):
 
     @functools.cached_property
     def _lengths(self) -> list[int]:
-        """The steps of an epoch's windows."""
-        if not self.vary_len:
-            return [self.seq_len] * (self.stream_len // self.seq_len)
+        """The steps of an epoch's windows of random lengths."""
         # an epoch's shift, below seq_len, must fit, too
         left, generator, lengths = self.stream_len - self.seq_len, rng.generator(0, "data", "lengths"), list[int]()
         while True:
@@ -83,8 +81,12 @@ class WordLM(LanguageModel):
             left -= length
 
     @property
-    def steps_per_epoch(self) -> int:
-        return len(self._lengths) or super().steps_per_epoch
+    def stream_windows(self) -> int:
+        return len(self._lengths) if self.vary_len else super().stream_windows
+
+    @property
+    def least(self) -> str:
+        return f"{super().least} and a shift by up to as many" if self.vary_len else super().least
 
     def cut(self, epoch: int, window: int) -> tuple[int, int]:
         if not self.vary_len:
