@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import hashlib
+import itertools
 from collections.abc import Callable
 
 import torch
@@ -16,8 +17,6 @@ from rnnsweep.types import Split
 from rnnsweep.vocab import Vocabulary
 
 NAMED: dict[Split, str] = {"val": "validation", "test": "test"}
-BEFORE: tuple[Split, ...] = ("train", "val")
-
 
 Kind = Callable[[str], Vocabulary]
 """Makes the vocabulary of a training text. Texts that were split are kept by it, so it has a hash."""
@@ -83,31 +82,24 @@ class Source:
         Raises:
             ConfigError: a file is missing or no text, is given twice, or is the same as that of another part.
         """
-        keys: dict[Split, str] = {"train": "task.text", "val": "task.val_text", "test": "task.test_text"}
+        if self.path is None:
+            if self.val or self.test:
+                raise ConfigError("task.text", "give the training text, too, beside that of another part")
+            return {"train": load(None)}
         given: dict[Split, str | None] = {"train": self.path, "val": self.val, "test": self.test}
-        inside = {} if self.path is None else splits.in_folder(self.path, "task.text")
-        if self.path is None and (self.val or self.test):
-            raise ConfigError("task.text", "give the training text, too, beside that of another part")
-        for split in inside.keys() & {name for name in NAMED if given[name] is not None}:
-            raise ConfigError(keys[split], f"the folder `{self.path}` has a {split} part already; give it once")
-        paths = given | inside
-        found = {
-            split: load(path, self.encoding, "task.text" if split in inside else keys[split])
-            for split, path in paths.items()
-            if path is not None or split == "train"
-        }
-        for split in NAMED:
-            for other in BEFORE:
-                if split != other and {split, other} <= found.keys() and found[split].sha256 == found[other].sha256:
-                    problem = f"`{found[split].source}` has the content of `{found[other].source}`"
-                    raise ConfigError(keys[split], f"{problem}; give each part a text of its own", ("task.text",))
+        places = splits.places(given, splits.in_folder(self.path, "task.text"), "text")
+        found = {split: load(path, self.encoding, key) for split, (path, key) in places.items()}
+        for other, split in itertools.combinations(found, 2):
+            if found[split].sha256 == found[other].sha256:
+                problem = f"`{found[split].source}` has the content of `{found[other].source}`"
+                problem = f"{problem}; give each part a text of its own"
+                raise ConfigError(f"task.{split}_text", problem, ("task.text",))
         return found
 
     @property
     def sha256(self) -> str:
         """Of the file; of several files, of all their hashes."""
-        hashes = {split: self.files[split].sha256 for split in sorted(self.files)}
-        return hashes["train"] if len(hashes) == 1 else hashlib.sha256(repr(hashes).encode()).hexdigest()
+        return splits.joint_sha256({split: corpus.sha256 for split, corpus in self.files.items()})
 
 
 class SplitText:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import hashlib
 
 from rnnsweep.data import labelled, splits
 from rnnsweep.data.files import entries
@@ -39,18 +38,13 @@ class Source:
         inside = {} if classes else splits.in_folder(self.path, "task.path", ("", ".csv", ".tsv"))
         given: dict[Split, str | None] = {"train": self.path, "val": self.val, "test": self.test}
         found: dict[Split, labelled.Labelled] = {}
-        for split, path in (given | inside).items():
-            key = "task.path" if split in inside or split == "train" else f"task.{split}_path"
-            if split in inside and split != "train" and given[split] is not None:
-                raise ConfigError(f"task.{split}_path", f"the folder `{self.path}` has a {split} part already")
-            if path is not None:
-                found[split] = labelled.load(path, self.encoding, self.missing, key, split == "train")
-                if new := set(found[split].classes) - set(found["train"].classes):
-                    raise ConfigError(key, f"`{path}` has classes that the training texts lack: {listed(sorted(new))}")
+        for split, (path, key) in splits.places(given, inside, "path").items():
+            found[split] = labelled.load(path, self.encoding, self.missing, key, split == "train")
+            if new := set(found[split].classes) - set(found["train"].classes):
+                raise ConfigError(key, f"`{path}` has classes that the training texts lack: {listed(sorted(new))}")
         return found
 
     @property
     def sha256(self) -> str:
         """Of the one file or folder; of several, of all their hashes."""
-        hashes = {split: self.files[split].sha256 for split in sorted(self.files)}
-        return hashes["train"] if len(hashes) == 1 else hashlib.sha256(repr(hashes).encode()).hexdigest()
+        return splits.joint_sha256({split: texts.sha256 for split, texts in self.files.items()})

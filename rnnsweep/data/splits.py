@@ -1,5 +1,6 @@
 """The training, validation and test parts of data that come in files of their own."""
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -12,7 +13,7 @@ WORDS: dict[Split, tuple[str, ...]] = {
     "val": ("valid", "val", "dev", "validation"),
     "test": ("test",),
 }
-"""What a name says of a part: `train.txt`, `ptb.valid.txt`, `wiki.test.tokens`, `GunPoint_TRAIN.ts`."""
+"""The words in a file's name that tell its part: `train.txt`, `ptb.valid.txt`, `GunPoint_TRAIN.ts`."""
 
 
 def in_folder(path: str, key: str, suffixes: tuple[str, ...] | None = None) -> dict[Split, str]:
@@ -43,7 +44,36 @@ def in_folder(path: str, key: str, suffixes: tuple[str, ...] | None = None) -> d
     return parts
 
 
+def places(given: dict[Split, str | None], inside: dict[Split, str], noun: str) -> dict[Split, tuple[str, str]]:
+    """The path of each part that has one, and the setting that it comes from.
+
+    Args:
+        given: what the settings of the parts hold.
+        inside: what `in_folder` found in the training part's path.
+        noun: the end of the settings' names: `path` for `task.path`, `task.val_path` and `task.test_path`.
+
+    Raises:
+        ConfigError: a part is in the folder and has a setting of its own, too.
+    """
+    found: dict[Split, tuple[str, str]] = {}
+    for split, path in given.items():
+        key = f"task.{noun}" if split == "train" else f"task.{split}_{noun}"
+        if split in inside:
+            if split != "train" and path is not None:
+                raise ConfigError(key, f"the folder `{given['train']}` has a {split} part already; give it once")
+            found[split] = inside[split], f"task.{noun}"
+        elif path is not None:
+            found[split] = path, key
+    return found
+
+
+def joint_sha256(hashes: dict[Split, str]) -> str:
+    """The SHA-256 of the parts' files: that of the file, where there is one; else that of all hashes."""
+    ordered = {split: hashes[split] for split in sorted(hashes)}
+    return hashes["train"] if len(hashes) == 1 else hashlib.sha256(repr(ordered).encode()).hexdigest()
+
+
 def said(name: str) -> Split | None:
-    """The part that a name says; None where it says none."""
+    """The part that a file's name stands for; None where it stands for none."""
     words = re.split(r"[._\-]", name.lower())
     return next((split for split, names in WORDS.items() if any(word in names for word in words)), None)

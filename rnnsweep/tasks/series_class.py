@@ -76,17 +76,14 @@ class SeriesClass(ClassificationTask):
         Raises:
             ConfigError: a file cannot be used, or does not belong to that of the training.
         """
-        inside = {} if self.path is None else splits.in_folder(self.path, "task.path", SUFFIXES)
         given: dict[Split, str | None] = {"train": self.path, "val": self.val_path, "test": self.test_path}
+        inside = {} if self.path is None else splits.in_folder(self.path, "task.path", SUFFIXES)
         found: dict[Split, LabelledSeries] = {}
-        for split, path in (given | inside).items():
-            key = "task.path" if split in inside or split == "train" else f"task.{split}_path"
-            if split != "train" and given[split] is not None and (split in inside or self.path is None):
-                problem = "the folder of `task.path` has this part already" if inside else "give `task.path`, too"
-                raise ConfigError(f"task.{split}_path", problem)
-            if path is not None:
-                found[split] = labelled_series.load(path, self.encoding, self.decimal, self.missing, key)
-                self._check_alike(found[split], found["train"], path, key)
+        for split, (path, key) in splits.places(given, inside, "path").items():
+            if self.path is None:
+                raise ConfigError(key, "give `task.path`, too")
+            found[split] = labelled_series.load(path, self.encoding, self.decimal, self.missing, key)
+            self._check_alike(found[split], found["train"], path, key)
         return found
 
     @staticmethod
