@@ -1,5 +1,6 @@
 """Labelled series: files that hold the same series, what is refused, scaling, and the nearest neighbour."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch.nn import functional as F
 
 from rnnsweep import run
-from rnnsweep.data import labelled_series
+from rnnsweep.data import labelled_series, panel
 from rnnsweep.data.labelled_series import load
 from rnnsweep.data.neighbour import nearest
 from rnnsweep.errors import ConfigError
@@ -146,6 +147,14 @@ def test_arrays_that_cannot_be_used(arrays: dict[str, Any], said: str, tmp_path:
     np.savez(tmp_path / "x.npz", **arrays)
     with pytest.raises(ConfigError, match=said):
         load(str(tmp_path / "x.npz"))
+
+
+@pytest.mark.parametrize("read", [load, lambda path: panel.load(path, None, None)])
+def test_a_file_of_numpy_save_is_no_archive_of_arrays(read: Callable[[str], Any], tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.ones((3, 2)))
+    renamed = (tmp_path / "x.npy").rename(tmp_path / "x.npz")
+    with pytest.raises(ConfigError, match=r"is no .npz file of plain arrays; write it by `numpy.savez"):
+        read(str(renamed))
 
 
 def test_files_that_do_not_belong_together(refused: Told, tmp_path: Path) -> None:

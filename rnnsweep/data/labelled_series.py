@@ -2,16 +2,15 @@
 
 import dataclasses
 import functools
-import io
-import zipfile
 from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float64
 
 from rnnsweep.data import ucr
+from rnnsweep.data.arrays import opened
 from rnnsweep.data.files import File, read
-from rnnsweep.data.tables import Decimal, Table, parse
+from rnnsweep.data.tables import Decimal, Table, fill, parse
 from rnnsweep.data.times import times
 from rnnsweep.data.ucr import Row, Series
 from rnnsweep.errors import listed
@@ -90,12 +89,7 @@ def _whole(file: File, row: Row, missing: Missing) -> Series:
         raise file.wrong(f"{place}: the series has no class")
     if not np.isnan(values).any():
         return values
-    frame = pandas.DataFrame(values)
-    filled: Series = {
-        "refuse": lambda: frame,
-        "interpolate": lambda: frame.interpolate(limit_area="inside"),
-        "forward": lambda: frame.ffill(),
-    }[missing]().to_numpy()
+    filled: Series = fill(pandas.DataFrame(values), missing).to_numpy()
     if np.isnan(filled).any():
         step, channel = np.argwhere(np.isnan(filled))[0]
         problem = f"{place}: step {step} of channel {channel} has no number"
@@ -119,13 +113,10 @@ def _plain(labels: list[str]) -> list[str]:
 
 def _arrays(file: File) -> list[Row]:
     """`x` (series, time, channel) or (series, time), `y` (series,), and `lengths` (series,) where they differ."""
-    try:
-        with np.load(io.BytesIO(file.content), allow_pickle=False) as arrays:
-            found: dict[str, Any] = {name: arrays[name] for name in arrays.files if name in ("x", "y", "lengths")}
-            names = list(arrays.files)
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile):
-        problem = f"`{file.path}` is no .npz file of plain arrays; write it by `numpy.savez(path, x=x, y=y)`"
-        raise file.wrong(f"{problem}, and ragged series padded, with `lengths=lengths`") from None
+    hint = "write it by `numpy.savez(path, x=x, y=y)`, and ragged series padded, with `lengths=lengths`"
+    with opened(file, hint) as arrays:
+        found: dict[str, Any] = {name: arrays[name] for name in arrays.files if name in ("x", "y", "lengths")}
+        names = list(arrays.files)
     if not {"x", "y"} <= found.keys():
         raise file.wrong(f"`{file.path}` holds {listed(names)}; expected `x` and `y`")
     x, y = found["x"], found["y"]

@@ -2,9 +2,7 @@
 
 import dataclasses
 import functools
-import io
 import math
-import zipfile
 from typing import Any
 
 import numpy as np
@@ -12,8 +10,9 @@ import torch
 from jaxtyping import Float64, Int
 
 from rnnsweep import rng
+from rnnsweep.data.arrays import opened
 from rnnsweep.data.files import File, read
-from rnnsweep.data.tables import Decimal, Missing, Table, parse
+from rnnsweep.data.tables import Decimal, Missing, Table, fill, parse
 from rnnsweep.data.times import dates
 from rnnsweep.errors import ConfigError, listed, tell_once
 
@@ -74,14 +73,14 @@ def _table(file: File, columns: tuple[str, ...] | None, date: str | None, encodi
     table = parse(file, encoding, decimal)
     if not len(table.cells):
         raise file.wrong(f"`{file.path}` has no rows")
-    found = {name: dates(table.column(name)) for name in table.names if date is None or name == date}
-    if date is not None and found.get(date) is None:
+    found = ((name, dates(table.column(name))) for name in table.names if date is None or name == date)
+    when, moments = next(((name, each) for name, each in found if each is not None), (None, None))
+    if date is not None and when is None:
         table.column(date, "task.date")  # raises where there is none
         raise ConfigError("task.date", f"the column `{date}` holds no dates such as 2024-03-31 12:00", ("task.path",))
-    when = next((name for name, moments in found.items() if moments is not None), None)
     names = [name for name in table.names if name != when] if columns is None else [*columns]
     values = np.stack([table.gaps(name, "task.columns") for name in names], 1) if names else np.empty((0, 0))
-    times = None if when is None else _ordered(table, when, found[when])
+    times = None if when is None else _ordered(table, when, moments)
     return Panel(names, values, times, file.sha256, table.cells.index.to_numpy(np.int64))
 
 
@@ -102,13 +101,8 @@ def _ordered(table: Table, name: str, moments: Any) -> list[str]:
 def _arrays(file: File, date: str | None) -> Panel:
     if date is not None:
         raise ConfigError("task.date", "an .npz has its dates in the array `time`; leave the setting out")
-    try:
-        with np.load(io.BytesIO(file.content), allow_pickle=False) as arrays:
-            found = {name: arrays[name] for name in arrays.files}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile):
-        raise file.wrong(
-            f"`{file.path}` is no .npz file of plain arrays; write it by `numpy.savez(path, x=x)`"
-        ) from None
+    with opened(file, "write it by `numpy.savez(path, x=x)`") as arrays:
+        found = {name: arrays[name] for name in arrays.files}
     if "x" not in found or found["x"].ndim not in (1, 2) or found["x"].dtype.kind not in "biuf":
         shapes = ", ".join(f"`{name}` {array.shape}" for name, array in found.items()) or "nothing"
         raise file.wrong(f"`{file.path}` holds {shapes}; expected `x` of numbers (row, column) or (row,)")
@@ -127,13 +121,7 @@ def _filled(file: File, panel: Panel, missing: Missing) -> Panel:
     """The panel without gaps."""
     import pandas
 
-    frame = pandas.DataFrame(panel.values)
-    filled = {
-        "refuse": lambda: frame,
-        "drop": lambda: frame.dropna(),
-        "interpolate": lambda: frame.interpolate(limit_area="inside"),
-        "forward": lambda: frame.ffill(),
-    }[missing]()
+    filled = fill(pandas.DataFrame(panel.values), missing)
     gaps = np.argwhere(filled.isna().to_numpy())
     if len(gaps):
         row, column = int(filled.index[gaps[0, 0]]), panel.names[gaps[0, 1]]

@@ -4,7 +4,7 @@ import dataclasses
 import io
 import re
 import unicodedata
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from jaxtyping import Float64
@@ -96,12 +96,7 @@ class Table:
         return numbers
 
     def _filled(self, numbers: "pandas.Series", name: str, missing: Missing) -> Float64[np.ndarray, "row"]:
-        filled = {
-            "refuse": lambda: numbers,
-            "drop": lambda: numbers.dropna(),
-            "interpolate": lambda: numbers.interpolate(limit_area="inside"),
-            "forward": lambda: numbers.ffill(),
-        }[missing]()
+        filled = fill(numbers, missing)
         absent = filled.index[filled.isna()]
         if len(absent):
             problem = f"{self.file.line(int(absent[0]))} has no number in the column `{name}`"
@@ -111,6 +106,22 @@ class Table:
                 count, hint = ", and none to fill it from", "`task.missing=drop` leaves it out"
             raise self.file.wrong(f"{problem}{count}; {hint}", "task.missing")
         return np.asarray(filled, np.float64)
+
+
+def fill(numbers: Any, missing: Missing) -> Any:
+    """Numbers without their gaps, as far as these can be filled.
+
+    Args:
+        numbers: a pandas.Series or DataFrame; a gap is a NaN.
+        missing: refuse: leave the gaps; drop: leave the rows with gaps out; interpolate: a straight line from the
+            number before to the one after; forward: repeat the number before.
+    """
+    return {
+        "refuse": lambda: numbers,
+        "drop": lambda: numbers.dropna(),
+        "interpolate": lambda: numbers.interpolate(limit_area="inside"),
+        "forward": lambda: numbers.ffill(),
+    }[missing]()
 
 
 def parse(file: File, encoding: str = "utf-8", decimal: Decimal = ".") -> Table:
