@@ -3,6 +3,7 @@
 import functools
 import math
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -55,4 +56,27 @@ def scale(numbers: Float64[np.ndarray, "point"]) -> tuple[float, float]:
     if deviation <= CONSTANT * np.abs(numbers).max():
         problem = f"the training part of the series is constant ({numbers[0]:.10g}); there is nothing to learn from it"
         raise ConfigError("task.column", f"{problem}; choose another column or more rows", ("task.path",))
+    return mean, deviation
+
+
+def scales(
+    rows: Float64[np.ndarray, "row column"], names: Sequence[str], noun: str, where: str
+) -> tuple[Float64[np.ndarray, "column"], Float64[np.ndarray, "column"]]:
+    """Mean and standard deviation of each column, in float64.
+
+    Args:
+        rows: the numbers.
+        names: of the columns.
+        noun: what a column is called: `column` where the setting that chooses them is `task.columns`.
+        where: which rows these are, for errors.
+
+    Raises:
+        ConfigError: a column is constant.
+    """
+    mean, deviation = rows.mean(0), rows.std(0)
+    constant = np.flatnonzero(deviation <= CONSTANT * np.abs(rows).max(0))
+    if len(constant):
+        first = int(constant[0])
+        problem = f"the {noun} `{names[first]}` is constant ({rows[0, first]:.10g}) in {where}"
+        raise ConfigError(f"task.{noun}s", f"{problem}; leave it out by `task.{noun}s`", ("task.path",))
     return mean, deviation

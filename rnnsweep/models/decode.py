@@ -1,10 +1,10 @@
-"""Generation, one symbol at a time: by sampling, or by beam search."""
+"""Generation, one step at a time: of symbols by sampling or by beam search, of numbers from a sliding window."""
 
 from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from rnnsweep.models.encoder_decoder import DecoderState, EncoderDecoder, Memory
 from rnnsweep.types import State
@@ -16,6 +16,24 @@ class Writer(Protocol):
     """A model that gives scores over the next symbol at every step, and the state after the last."""
 
     def __call__(self, tokens: Tensor, state: State = ..., /) -> tuple[Tensor, State]: ...
+
+
+def free_running(
+    model: nn.Module, window: Float[Tensor, "batch time in"], lengths: Int[Tensor, "batch"], steps: int
+) -> Float[Tensor, "batch {steps} in"]:
+    """The next steps of each series. Each answer is read as the last step of the next window, whose first step goes.
+
+    Args:
+        model: gives the step after a window.
+        window: what is known.
+        lengths: of the windows.
+        steps: to answer.
+    """
+    answers = [model(window, lengths)]
+    for _ in range(steps - 1):
+        window = torch.cat([window[:, 1:], answers[-1][:, None]], 1)
+        answers.append(model(window, lengths))
+    return torch.stack(answers, 1)
 
 
 @torch.no_grad()

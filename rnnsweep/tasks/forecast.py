@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from rnnsweep.cells.base import CellFactory
 from rnnsweep.data import panel
-from rnnsweep.data.series import CONSTANT
+from rnnsweep.data.series import scales
 from rnnsweep.data.tables import Decimal, Missing
 from rnnsweep.errors import ConfigError, listed
+from rnnsweep.models.decode import free_running
 from rnnsweep.models.embedding import Features
 from rnnsweep.models.many_to_one import ManyToOne
 from rnnsweep.pooling import PoolingFactory
@@ -34,6 +35,7 @@ from rnnsweep.types import (
     Summary,
 )
 
+SHARES = ("task.splits", "task.val_fraction", "task.test_fraction", "task.path")  # settings of the parts' sizes
 PAST = 3  # of the window, as many horizons are shown before the forecast
 
 
@@ -151,39 +153,35 @@ class Forecast(ExampleTask):
         Raises:
             ConfigError: a part is too short for a window and a horizon, or for a season.
         """
+        train, val, test = self._sizes()
+        least, others = self.seq_len + self.horizon, ("task.seq_len", *SHARES)
+        if train < least:
+            problem = f"the training part has {train:,} rows; a window of {self.seq_len}"
+            raise ConfigError("task.horizon", f"{problem} and a horizon of {self.horizon} need {least}", others)
+        for part, size in (("validation", val), ("test", test or self.horizon)):  # a run can go without a test
+            if size < self.horizon:
+                problem = f"the {part} part has {size:,} rows, fewer than the horizon of {self.horizon}"
+                raise ConfigError("task.horizon", problem, others)
+        if self.season is not None and self.season > train:
+            problem = f"a season of {self.season} rows is longer than the training part of {train:,}"
+            raise ConfigError("task.season", f"{problem}; use a shorter one, or null", ("task.path",))
+        return {"train": train, "val": train + val, "test": train + val + test}
+
+    def _sizes(self) -> list[int]:
+        """The rows of training, validation and test."""
         rows = len(self.panel.values)
-        if self.splits is None:
-            val, test = round(rows * self.val_fraction), round(rows * self.test_fraction)
-            sizes = [rows - val - test, val, test]
-        else:
-            sizes = self.splits
+        val, test = round(rows * self.val_fraction), round(rows * self.test_fraction)
+        sizes = [rows - val - test, val, test] if self.splits is None else self.splits
         if len(sizes) != 3 or min(sizes) < 0 or sum(sizes) > rows:
             problem = f"expected the rows of training, validation and test, of {rows:,} together"
             raise ConfigError("task.splits", f"{problem}, got {sizes}", ("task.path",))
-        needed = {"training": self.seq_len + self.horizon, "validation": self.horizon, "test": self.horizon}
-        for (part, least), size in zip(needed.items(), sizes, strict=True):
-            if size < least and (size or part != "test"):
-                problem = f"the {part} part has {size:,} rows; a window of {self.seq_len}" * (part == "training")
-                problem = problem or f"the {part} part has {size:,} rows, fewer than the horizon of {self.horizon}"
-                problem = f"{problem} and a horizon of {self.horizon} need {least}" if part == "training" else problem
-                others = ("task.seq_len", "task.splits", "task.val_fraction", "task.test_fraction", "task.path")
-                raise ConfigError("task.horizon", problem, others)
-        if self.season is not None and self.season > sizes[0]:
-            problem = f"a season of {self.season} rows is longer than the training part of {sizes[0]:,}"
-            raise ConfigError("task.season", f"{problem}; use a shorter one, or null", ("task.path",))
-        return {"train": sizes[0], "val": sizes[0] + sizes[1], "test": sum(sizes)}
+        return sizes
 
     @functools.cached_property
     def scale(self) -> tuple[Float64[np.ndarray, "column"], Float64[np.ndarray, "column"]]:
         """Mean and standard deviation of each column's training part."""
         train = self.panel.values[: self.ends["train"]]
-        mean, deviation = train.mean(0), train.std(0)
-        constant = np.flatnonzero(deviation <= CONSTANT * np.abs(train).max(0))
-        if len(constant):
-            name, value = self.panel.names[int(constant[0])], train[0, constant[0]]
-            problem = f"the column `{name}` is constant ({value:.10g}) in the training part"
-            raise ConfigError("task.columns", f"{problem}; leave it out", ("task.path",))
-        return mean, deviation
+        return scales(train, self.panel.names, "column", "the training part")
 
     @functools.cached_property
     def values(self) -> Float[Tensor, "row column"]:
@@ -228,11 +226,7 @@ class Forecast(ExampleTask):
         if self.answers == "at_once":
             answers: Tensor = model(window, lengths)
             return answers.view(-1, self.horizon, self.sizes[1])
-        steps = [model(window, lengths)]
-        for _ in range(0 if model.training else self.horizon - 1):
-            window = torch.cat([window[:, 1:], steps[-1][:, None]], 1)
-            steps.append(model(window, lengths))
-        return torch.stack(steps, 1)
+        return free_running(model, window, lengths, 1 if model.training else self.horizon)
 
     def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, ""], Metrics, State]:
         answers = self.forecast(model, batch)

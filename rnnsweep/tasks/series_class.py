@@ -14,7 +14,7 @@ from rnnsweep import rng
 from rnnsweep.data import bumps, labelled_series, splits
 from rnnsweep.data.labelled_series import LabelledSeries, Missing
 from rnnsweep.data.neighbour import nearest
-from rnnsweep.data.series import CONSTANT
+from rnnsweep.data.series import scales
 from rnnsweep.data.tables import Decimal
 from rnnsweep.errors import ConfigError, listed
 from rnnsweep.models.embedding import Features
@@ -179,15 +179,8 @@ class SeriesClass(ClassificationTask):
     @functools.cached_property
     def scale(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation of each channel over all steps of the training series, in float64."""
-        steps = np.concatenate(self.parts["train"][0])
-        mean, deviation = steps.mean(0), steps.std(0)
-        constant = np.flatnonzero(deviation <= CONSTANT * np.abs(steps).max(0))
-        if len(constant):
-            names = self.files["train"].channels
-            name, value = names[self._chosen[int(constant[0])]], steps[0, constant[0]]
-            problem = f"the channel `{name}` is constant ({value:.10g}) in all training series"
-            raise ConfigError("task.channels", f"{problem}; leave it out by `task.channels`", ("task.path",))
-        return mean, deviation
+        names = [self.files["train"].channels[place] for place in self._chosen]
+        return scales(np.concatenate(self.parts["train"][0]), names, "channel", "all training series")
 
     # The model and what it shows -----------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from rnnsweep.data import series
 from rnnsweep.data.tables import Decimal, Missing
 from rnnsweep.errors import ConfigError
+from rnnsweep.models.decode import free_running
 from rnnsweep.tasks.regression import RegressionTask
 from rnnsweep.types import (
     EXECUTION,
@@ -137,11 +138,9 @@ class Sine(RegressionTask):
     @torch.no_grad()
     def free(self, model: nn.Module, points: int) -> Float[Tensor, "{points}"]:
         """The first points of the horizon, forecast from the last window before it: the model reads its own answers."""
-        window, answers = self.data["test"]["inputs"][:1].to(next(model.parameters()).device), []
-        for _ in range(points):
-            answers.append(model(window, torch.full((1,), self.seq_len, device=window.device)))  # (1, 1)
-            window = torch.cat([window[:, 1:], answers[-1][:, :, None]], 1)
-        return torch.cat(answers)[:, 0].cpu()
+        window = self.data["test"]["inputs"][:1].to(next(model.parameters()).device)
+        lengths = torch.full((1,), self.seq_len, device=window.device)
+        return free_running(model, window, lengths, points)[0, :, 0].cpu()
 
     def error(self, answers: Float[Tensor, "point"]) -> float:
         """The mean squared error of a forecast from the beginning of the horizon, in the series' own unit."""
