@@ -4,6 +4,7 @@ import abc
 import dataclasses
 import functools
 import math
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -158,6 +159,31 @@ class SymbolClassification(ClassificationTask):
 
     def embedding(self) -> TokenEmbedding:
         return TokenEmbedding(self.symbols, self.embedding_size, self.embedding_dropout)
+
+
+@dataclasses.dataclass(kw_only=True, eq=False)
+class NumberClassification(ClassificationTask):
+    """Name the class of each sequence of numbers; the sequences can differ in length."""
+
+    @property
+    @abc.abstractmethod
+    def features(self) -> int:
+        """Numbers of one step."""
+
+    def padded(self, sequences: Sequence[Float[Tensor, "_ in"]], classes: Sequence[str]) -> Batch:
+        """A batch of sequences, each (time, features), and their classes by name; there may be none."""
+        filled = nn.utils.rnn.pad_sequence([*sequences] or [torch.zeros(1, self.features)], batch_first=True)
+        return {
+            "inputs": filled[: len(sequences)],
+            "lengths": torch.tensor([len(sequence) for sequence in sequences], dtype=torch.int64),
+            "labels": torch.tensor([self.class_names.index(name) for name in classes], dtype=torch.int64),
+        }
+
+    def embedding(self) -> Features:
+        return Features(self.features)
+
+    def assets(self) -> dict[str, Any]:
+        return {"classes": self.class_names, "features": self.features}
 
 
 def _table(classes: list[str], matrix: list[list[int]]) -> list[dict[str, Any]]:

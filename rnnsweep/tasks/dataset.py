@@ -7,18 +7,17 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from rnnsweep.errors import ConfigError, listed
-from rnnsweep.models.embedding import Features
-from rnnsweep.tasks.classification import ClassificationTask
+from rnnsweep.tasks.classification import NumberClassification
 from rnnsweep.types import Batch, Split
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
-class DatasetClassification(ClassificationTask):
+class DatasetClassification(NumberClassification):
     """The class of each sequence of a map-style `torch.utils.data.Dataset`.
 
     A subclass says which data set is which part. An item is a sequence (time, features) or (time,), of any length, and
@@ -60,26 +59,15 @@ class DatasetClassification(ClassificationTask):
 
     @functools.cached_property
     def data(self) -> dict[Split, Batch]:
-        return {split: self._padded(self._items[split]) for split in SPLITS}
+        return {split: self._examples(self._items[split]) for split in SPLITS}
 
-    def _padded(self, items: list[tuple[Tensor, Any]]) -> Batch:
+    def _examples(self, items: list[tuple[Tensor, Any]]) -> Batch:
         if new := {str(label) for _, label in items} - set(self.class_names):
             raise ConfigError("task", f"a part has classes that the training part lacks: {listed(sorted(new))}")
-        sequences = [numbers for numbers, _ in items] or [torch.zeros(1, self.features)]
-        return {
-            "inputs": nn.utils.rnn.pad_sequence(sequences, batch_first=True)[: len(items)],
-            "lengths": torch.tensor([len(numbers) for numbers, _ in items], dtype=torch.int64),
-            "labels": torch.tensor([self.class_names.index(str(label)) for _, label in items], dtype=torch.int64),
-        }
-
-    def embedding(self) -> Features:
-        return Features(self.features)
+        return self.padded([numbers for numbers, _ in items], [str(label) for _, label in items])
 
     def texts(self, split: Split) -> list[str]:
         return [f"item {index} of the {split} part" for index in range(self.size(split))]
-
-    def assets(self) -> dict[str, Any]:
-        return {"classes": self.class_names, "features": self.features}
 
     def adopt(self, assets: dict[str, Any]) -> None:
         self.class_names, self.features = list(assets["classes"]), int(assets["features"])

@@ -17,15 +17,14 @@ from rnnsweep.data.neighbour import nearest
 from rnnsweep.data.series import scales
 from rnnsweep.data.tables import Decimal
 from rnnsweep.errors import ConfigError, listed
-from rnnsweep.models.embedding import Features
-from rnnsweep.tasks.classification import ClassificationTask
+from rnnsweep.tasks.classification import NumberClassification
 from rnnsweep.types import EXECUTION, Batch, Count, Metric, Name, NonNegative, Rate, Split, Summary
 
 SUFFIXES = (".txt", ".tsv", ".csv", ".ts", ".npz")
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
-class SeriesClass(ClassificationTask):
+class SeriesClass(NumberClassification):
     """The class of a series of numbers, read step by step; one or many channels, of one length or of many.
 
     Each channel is scaled to mean 0 and variance 1 of its training part. Training and test are as the files have them,
@@ -138,12 +137,7 @@ class SeriesClass(ClassificationTask):
         return dict(zip(("inputs", "lengths", "labels"), drawn, strict=True))
 
     def _examples(self, series: list[np.ndarray], labels: list[str], mean: np.ndarray, deviation: np.ndarray) -> Batch:
-        lengths = torch.tensor([len(each) for each in series], dtype=torch.int64)
-        inputs = torch.zeros(len(series), max(map(len, series), default=1), self.features)
-        for row, each in enumerate(series):
-            inputs[row, : len(each)] = torch.from_numpy((each - mean) / deviation)
-        numbers = torch.tensor([self.class_names.index(label) for label in labels], dtype=torch.int64)
-        return {"inputs": inputs, "lengths": lengths, "labels": numbers}
+        return self.padded([torch.from_numpy((each - mean) / deviation).float() for each in series], labels)
 
     @functools.cached_property
     def parts(self) -> dict[Split, tuple[list[np.ndarray], list[str]]]:
@@ -184,9 +178,6 @@ class SeriesClass(ClassificationTask):
 
     # The model and what it shows -----------------------------------------------------------------------------
 
-    def embedding(self) -> Features:
-        return Features(self.features)
-
     def texts(self, split: Split) -> list[str]:
         if split in self.files and split != "train":
             return self.files[split].places
@@ -205,9 +196,6 @@ class SeriesClass(ClassificationTask):
         accuracy = self.neighbour()
         line = f"One nearest neighbour (Euclidean distance) gives {accuracy:.4f} of the test its class."
         return Summary(shown.data, f"{shown.page}\n{line}\n", shown.metrics | {"nearest_neighbour": accuracy})
-
-    def assets(self) -> dict[str, Any]:
-        return {"classes": self.class_names, "features": self.features}
 
     def adopt(self, assets: dict[str, Any]) -> None:
         self.class_names, self.features = list(assets["classes"]), int(assets["features"])
