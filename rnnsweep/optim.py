@@ -78,7 +78,7 @@ class AbstractOptimizer(abc.ABC):
         return parameters
 
     def heard(self, slots: Slots, losses: Column) -> None:  # noqa: B027  most rules need none
-        """Hears of a validation.
+        """Takes note of the losses of a validation.
 
         Args:
             slots: the state; it may be changed, in place.

@@ -35,7 +35,7 @@ class Schedule:
     """plateau: validations allowed without a new lowest loss before each decay."""
 
     def state(self, members: int, device: torch.device) -> dict[str, Tensor]:
-        """What training keeps of the schedule: for plateau `rate`, (member, 1), the factor that the losses led to."""
+        """What training keeps of the schedule. For plateau: `rate` (member, 1), the product of the decays so far."""
         if self.schedule != "plateau":
             return {}
         return {"rate": torch.ones(members, 1, dtype=torch.float64, device=device)}
@@ -49,7 +49,7 @@ class Schedule:
         return self.schedule == "plateau" and stale > 0 and stale % (self.plateau_patience + 1) == 0
 
     def multiplier(self, step: int, steps: int, steps_per_epoch: int) -> float:
-        """The factor on the base rate; that of a plateau stands beside it, in `state`.
+        """The factor on the base rate. The decays of a plateau are not in it, but in `state`.
 
         Args:
             step: the optimizer step, from 0.

@@ -19,7 +19,7 @@ from rnnsweep.vocab import Vocabulary
 NAMED: dict[Split, str] = {"val": "validation", "test": "test"}
 
 Kind = Callable[[str], Vocabulary]
-"""Makes the vocabulary of a training text. Texts that were split are kept by it, so it has a hash."""
+"""Makes the vocabulary of a training text. It must be hashable: `split` keeps its results by its arguments."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Source:
 
     @functools.cached_property
     def files(self) -> dict[Split, Corpus]:
-        """The text of each part that has a file of its own; that of the training has the others in it, if need be.
+        """The text of each part that has a file of its own. The training text includes the parts that have none.
 
         Raises:
             ConfigError: a file is missing or no text, is given twice, or is the same as that of another part.
@@ -127,7 +127,8 @@ def split(source: Source, sections: int, val_fraction: float, test_fraction: flo
     A part that has no file of its own is cut from the end of the training text; of each section, where there are
     several.
 
-    Says so where another part holds symbols that the training part lacks: all of them are one symbol, unknown.
+    Where another part holds symbols that the training part lacks, a message tells their share; they all are the one
+    unknown symbol.
 
     Raises:
         ConfigError: too little is left to train on or to validate with, or a text in files of its own has sections.

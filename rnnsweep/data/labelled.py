@@ -144,9 +144,9 @@ def split(
 def parts(
     given: dict[Split, list[tuple[str, str]]], val_fraction: float, test_fraction: float, seed: int, by: Together
 ) -> dict[Split, list[tuple[str, str]]]:
-    """The pairs of each part. What is not given is taken from the training pairs, which are.
+    """The pairs of each part. The training pairs are always given; a part that is not given is taken from them.
 
-    Says so where a given part has texts that are trained on.
+    A message tells how many texts of a given part are also trained on.
     """
     own = {part: pairs for part, pairs in given.items() if part != "train"}
     shares = (0.0 if "val" in own else val_fraction), (0.0 if "test" in own else test_fraction)

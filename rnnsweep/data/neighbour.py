@@ -10,7 +10,7 @@ CHUNK = 256  # series that are compared at a time: a matter of memory
 def nearest(
     known: Float[Tensor, "known longest channel"], asked: Float[Tensor, "asked time channel"]
 ) -> Int[Tensor, "asked"]:
-    """For each series that is asked for, the number of the known one at the smallest distance; of equal ones the first.
+    """For each series of `asked`, the index of the nearest one of `known`; the first, where several are equally near.
 
     All are padded to one length; the distance is that of the padded series.
     """

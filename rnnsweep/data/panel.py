@@ -142,7 +142,7 @@ def transformer(points: int, season: int, noise: float, seed: int) -> Panel:
 
     The load wanders (an autoregression of order 1), and so does what is left of the temperature, times `noise`. The
     temperature follows a daily and a weekly rhythm and, six hours later, the load: power in either direction warms the
-    oil, so that least squares cannot use it.
+    oil, so a linear model cannot use it.
     """
     import pandas
 

@@ -8,7 +8,7 @@ from rnnsweep.data.tables import NUMBERS, Table
 
 CLOCKS = (" %H:%M:%S", " %H:%M", "")
 FORMS = ("ISO8601", *(f"{day}{clock}" for day in ("%d.%m.%Y", "%Y/%m/%d") for clock in CLOCKS))
-"""How dates are written that mean one day only. 03/04/2024 is not among them: it is in March or in April."""
+"""Forms of dates that mean one day only. 03/04/2024 is left out: it can be a day in March or in April."""
 
 
 def dates(fields: Any) -> Any:

@@ -1,8 +1,8 @@
 """The cross-entropy of a linear head over many classes, a piece of the steps at a time.
 
-Scores over 10,000 words for 8,192 steps would take 330 MB, and their gradient as much again. Here the scores of a piece
-become its part of the loss and of the gradients, and are forgotten, as in the kernels of Liger and Cut Cross-Entropy.
-Only the sum of the losses comes out, so that all that a gradient still needs is one factor.
+Scores over 10,000 words for 8,192 steps would take 330 MB, and their gradient as much again. Here a piece's share of
+the loss and of the gradients is computed from its scores, which are then freed, as in the kernels of Liger and Cut
+Cross-Entropy. The result is the sum of all losses. So `backward` only multiplies the gradients by one number.
 """
 
 from typing import Any
@@ -37,9 +37,9 @@ class _Total(torch.autograd.Function):
     row)."""
 
     @staticmethod
-    def forward(ctx: Any, h: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, slopes: bool) -> Tensor:
+    def forward(ctx: Any, h: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, differentiated: bool) -> Tensor:
         total = h.new_zeros(len(h), dtype=torch.float32 if h.dtype == torch.bfloat16 else h.dtype)
-        gradients = tuple(torch.zeros_like(tensor) for tensor in (h, weight, bias)) if slopes else ()
+        gradients = tuple(torch.zeros_like(tensor) for tensor in (h, weight, bias)) if differentiated else ()
         size = max(1, SCORES // weight.shape[1])
         for member in range(len(h)):  # one after the other, so that a member's sums are the same in every stack
             own = tuple(gradient[member] for gradient in gradients)

@@ -52,10 +52,10 @@ def _argument_types(double: bool) -> tuple[list[Any], list[Any]]:
     """The types of the arguments of `advance` and `retreat`."""
     from numba import boolean, float32, float64, int64, types
 
-    from rnnsweep.kernels import structures
+    from rnnsweep.kernels import jit, structures
 
     number = float64 if double else float32
-    array, matrix = types.Array(number, 3, "C"), types.Array(number, 2, "C")
+    array, matrix = jit.matrix(number, 3), jit.matrix(number)
 
     def fields(structure: type, *kinds: Any) -> Any:
         return types.BaseTuple.from_types(kinds, structure)

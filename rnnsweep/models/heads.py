@@ -19,7 +19,7 @@ class ScoreHead(Linear):
     def total_loss(
         self, h: Float[Tensor, "*batch hidden"], targets: Int[Tensor, "*batch"], *_: Tensor
     ) -> Float[Tensor, ""]:
-        """The cross-entropies of all places together, in nats; not all scores are in memory at a time."""
+        """The sum of the cross-entropies of all places, in nats; not all scores are in memory at a time."""
         return total_cross_entropy(h, self.weight, self.bias, targets)
 
 
@@ -48,7 +48,7 @@ class TiedHead(nn.Module):
     def total_loss(
         self, h: Float[Tensor, "*batch hidden"], targets: Int[Tensor, "*batch"], vectors: Float[Tensor, "vocab in"]
     ) -> Float[Tensor, ""]:
-        """The cross-entropies of all places together, in nats."""
+        """The sum of the cross-entropies of all places, in nats."""
         return total_cross_entropy(self.project(h), vectors, self.bias, targets)
 
 
@@ -88,7 +88,7 @@ class AdaptiveHead(nn.Module):
     def total_loss(
         self, h: Float[Tensor, "*batch hidden"], targets: Int[Tensor, "*batch"], *_: Tensor
     ) -> Float[Tensor, ""]:
-        """The cross-entropies of all places together, in nats; of a rare part only where a target is in it."""
+        """The sum of the cross-entropies of all places, in nats. A rare part is scored only where a target is in it."""
         rows, wanted = h.reshape(-1, h.shape[-1]), targets.reshape(-1)
         return over_members(self._totals, rows, wanted, self.first, *self.narrow, *self.rare)[0]
 

@@ -55,7 +55,7 @@ class ManyToMany(nn.Module):
     def total_loss(
         self, steps: Int[Tensor, "batch time"], targets: Int[Tensor, "batch time"], state: State
     ) -> tuple[Float[Tensor, ""], State]:
-        """The cross-entropies of all steps together, in nats, and the state; for many classes."""
+        """The sum of the cross-entropies of all steps, in nats, and the state; it takes less memory than `forward`."""
         h, state = self._hidden(steps, state)
         return self.head.total_loss(h, targets, *self._vectors), state
 

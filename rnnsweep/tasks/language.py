@@ -155,7 +155,7 @@ class LanguageModel(AbstractTask):
         return {"inputs": windows[:, :-1], "targets": windows[:, 1:]}
 
     def cut(self, epoch: int, window: int) -> tuple[int, int]:
-        """Where a window begins in its stream, and its steps."""
+        """Where a window begins in its stream, and how many steps it has."""
         return window * self.seq_len, self.seq_len
 
     def _starts(self, step: int) -> Int[Tensor, "batch"]:

@@ -5,7 +5,7 @@ from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
 CHUNK = 4096  # windows at a time: a matter of memory
-RANK = 1e-10  # of the largest singular value of the normal equations: below it a direction has no data
+RANK = 1e-10  # smaller singular values of the normal equations, relative to the largest, count as 0
 
 
 def last_value(

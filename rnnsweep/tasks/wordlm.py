@@ -68,7 +68,7 @@ class WordLM(LanguageModel):
 
     @functools.cached_property
     def _lengths(self) -> list[int]:
-        """The steps of an epoch's windows of random lengths."""
+        """The random lengths of an epoch's windows, before they are put into the epoch's order."""
         # an epoch's shift, below seq_len, must fit, too
         left, generator, lengths = self.stream_len - self.seq_len, rng.generator(0, "data", "lengths"), list[int]()
         while True:
@@ -100,7 +100,7 @@ class WordLM(LanguageModel):
 
     @functools.cached_property
     def _order(self) -> dict[int, list[tuple[int, int]]]:
-        """The windows of the newest epoch."""
+        """Where each window of the newest epoch begins, and how many steps it has."""
         return {}
 
     # The model -----------------------------------------------------------------------------------------------
