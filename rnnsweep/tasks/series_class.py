@@ -142,17 +142,15 @@ class SeriesClass(NumberClassification):
     @functools.cached_property
     def parts(self) -> dict[Split, tuple[list[np.ndarray], list[str]]]:
         """The series of each split in their own unit, and their classes."""
-        made = {
-            split: ([each[:, self._chosen] for each in part.values], part.labels) for split, part in self.files.items()
-        }
-        series, labels = made["train"]
-        places = self._dealt(labels, "val" not in made, "test" not in made)
-        return {split: ([series[i] for i in own], [labels[i] for i in own]) for split, own in places.items()} | {
-            split: part for split, part in made.items() if split != "train"
-        }
+        chosen = self._chosen
+        given = {split: ([each[:, chosen] for each in part.values], part.labels) for split, part in self.files.items()}
+        series, labels = given.pop("train")
+        places = self._dealt(labels, "val" not in given, "test" not in given)
+        dealt = {split: ([series[i] for i in own], [labels[i] for i in own]) for split, own in places.items()}
+        return dealt | given
 
     def _dealt(self, labels: list[str], val: bool, test: bool) -> dict[Split, list[int]]:
-        """The training series of each split, in their order: of every class the same shares."""
+        """The numbers of the training series that each split gets, in order: the same shares of every class."""
         places: dict[Split, list[int]] = {"train": [], "val": [], "test": []}
         for name in self.class_names:
             own = torch.tensor([place for place, label in enumerate(labels) if label == name])
