@@ -1,6 +1,9 @@
 """The constructor is the schema: of every YAML, of errors, and of a run's identity."""
 
+import dataclasses
 import re
+import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from omegaconf import OmegaConf
 from rnnsweep import run
 from rnnsweep.config import GROUPS, PRIVATE, General, schema
 from rnnsweep.errors import ConfigError
+from rnnsweep.tasks.parity import Parity
 from rnnsweep.train import TrainConfig
 
 MEMBERS = [(group, name) for group in GROUPS for name in choices(group)]
@@ -63,6 +67,37 @@ def test_errors_name_the_setting_and_what_was_expected(override: str, said: str,
     with pytest.raises(ConfigError) as raised:
         run.validated(composed(*override.split()))
     assert said in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("showcase", "summary"),
+        ("remembers", "takes_snapshot"),
+        ("glimpse", "snapshot"),
+        ("looking_back", "with_snapshots"),
+    ],
+)
+def test_a_task_whose_method_has_an_earlier_name_is_refused(
+    old: str, new: str, composed: Compose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it inherits the method. Nothing would call it."""
+    base = type("Base", (Parity,), {old: lambda self, *given: {}})
+    mine = types.ModuleType("mine")
+    vars(mine)["MyTask"] = type("MyTask", (base,), {})
+    monkeypatch.setitem(sys.modules, "mine", mine)
+    with pytest.raises(ConfigError) as raised:
+        run.validated(composed("task=parity", "task._target_=mine.MyTask", "+packages=[mine]"))
+    assert str(raised.value) == f"task._target_: the method `{old}` of MyTask has a new name; rename it to `{new}`"
+
+
+def test_a_setting_of_a_task_may_have_such_a_name(composed: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = types.ModuleType("mine")
+    body = {"glimpse": 4, "__annotations__": {"glimpse": int}}
+    vars(mine)["MyTask"] = dataclasses.dataclass(kw_only=True, eq=False)(type("MyTask", (Parity,), body))
+    monkeypatch.setitem(sys.modules, "mine", mine)
+    config, _ = run.validated(composed("task=parity", "task._target_=mine.MyTask", "+packages=[mine]"))
+    assert config["task"]["glimpse"] == 4
 
 
 def test_the_id_covers_the_result_and_not_the_execution(composed: Compose) -> None:

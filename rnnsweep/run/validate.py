@@ -4,6 +4,16 @@ from rnnsweep.config import GROUPS, PRIVATE, Config, General, checked, schema, s
 from rnnsweep.errors import ConfigError
 from rnnsweep.train import TrainConfig
 
+RENAMED = {
+    "task": {
+        "showcase": "summary",
+        "remembers": "takes_snapshot",
+        "glimpse": "snapshot",
+        "looking_back": "with_snapshots",
+    }
+}
+"""By group, the methods that earlier versions called by another name: nothing calls the old name any more."""
+
 Classes = dict[str, type]
 """The class of each group, and `TrainConfig` for `train`."""
 
@@ -25,6 +35,7 @@ def validated(config: Config) -> tuple[Config, Classes]:
             raise ConfigError(group, f"a run is named by its {group}; choose one, as in `{group}=NAME`")
     classes = _classes(config)
     for group, cls in classes.items():
+        _refuse_renamed(group, cls)
         _refuse_misplaced(config, group, cls)
         named = {"_target_": config[group]["_target_"]} if group in GROUPS else {}
         filled[group] = named | checked(cls, config[group], group)
@@ -47,6 +58,14 @@ def _refuse_unknown(config: Config, groups: list[str], general: list[str]) -> No
             raise ConfigError(key, f"there is no setting or group `{key}`.{hint}")
         if key in groups and not isinstance(value, dict):
             raise ConfigError(key, f"expected a group of settings, got {value!r}")
+
+
+def _refuse_renamed(group: str, cls: type) -> None:
+    """Refuses a class whose method has the name of an earlier version: it would never be called."""
+    for old, new in RENAMED.get(group, {}).items():
+        if callable(getattr(cls, old, None)):
+            problem = f"the method `{old}` of {cls.__name__} has a new name; rename it to `{new}`"
+            raise ConfigError(f"{group}._target_", problem)
 
 
 def _refuse_misplaced(config: Config, group: str, cls: type) -> None:
