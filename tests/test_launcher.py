@@ -137,7 +137,7 @@ def test_a_worker_that_died_in_a_run_is_replaced_at_once(tmp_path: Path, monkeyp
     assert launched(tmp_path, dies_in_it).starts == 3
     record = store.record()
     assert record is not None
-    assert "its worker died twice (SIGKILL)" in str(record.error)
+    assert "its worker died twice (SIGKILL), and the run wrote no checkpoint in between" in str(record.error)
 
 
 def test_a_worker_that_somebody_stopped_is_not_replaced(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ class LocalLauncher:
     """Forks workers from this process, which has imported torch but run nothing on it; watches and replaces them.
 
     A worker that is killed, by the kernel for want of memory or by anybody, is replaced, and its runs are noted as
-    having died with it; a run that dies twice without getting further is recorded as failed.
+    having died with it; a run that dies twice without a checkpoint in between is recorded as failed.
     """
 
     def __init__(self, *, gpus: list[int] | None = None):

@@ -87,7 +87,9 @@ class WorkTask:
         return f"; its traceback is in {path}"
 
     def bury(self, pid: int, cause: str) -> bool:
-        """Notes the death of a worker on this machine; a run that died twice without getting further has failed.
+        """Notes the death of a worker on this machine.
+
+        A run whose worker died twice without a checkpoint in between has failed.
 
         Returns:
             Whether it had a run in hand.
@@ -103,7 +105,7 @@ class WorkTask:
             if not store.claim():
                 continue
             if store.record() is None and store.died() >= 2:  # read after the claim: another may have trained it
-                error = f"its worker died twice ({cause}) without getting further than {len(store.rows())} rows"
+                error = f"its worker died twice ({cause}), and the run wrote no checkpoint in between"
                 hint = "; SIGKILL is what the kernel sends when memory runs out" if cause == "SIGKILL" else ""
                 fail(name, store, store.config() or {}, error + hint)
             store.release()
