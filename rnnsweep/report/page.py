@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,6 +39,11 @@ class Report:
     runs: pd.DataFrame | None = None
     """All runs, as `rnnsweep.results` gives them."""
 
+    @functools.cached_property
+    def over_tasks(self) -> list[Table]:
+        """The table of the tuned arms over several tasks; its bootstrap is drawn once for all files."""
+        return [across.table(self.across)] if self.across else []
+
     @property
     def headlines(self) -> list[tuple[str, list[str]]]:
         """At most SAYS sentences in all, shared among the tasks."""
@@ -53,12 +59,7 @@ def publish(report: Report, out: Path) -> list[Path]:
     page, text = out / "report.html", out / "report.md"
     counted = accounting([section.runs for section in report.sections])
     made, mixed = listings.reproducibility([section.runs for section in report.sections])
-    whole = [
-        counted,
-        made,
-        *([across.table(report.across)] if report.across else []),
-        *([report.differing] if report.differing else []),
-    ]
+    whole = [counted, made, *report.over_tasks, *([report.differing] if report.differing else [])]
     warnings = [*report.warnings, *mixed, *_boxes(pictures)]
     with draw.drawing(pictures, out / "figures") as drawn:
         tables = [*whole, *(table for section in report.sections for table in _tables(section))]
@@ -99,6 +100,11 @@ def _tables(section: Section) -> list[Table]:
     return [*section.summary, *board, *answers, *section.listings, *section.appendix]
 
 
+def _summary(report: Report) -> list[Table]:
+    """The tables at the top: over all tasks, then of each task."""
+    return [*report.over_tasks, *(table for section in report.sections for table in section.summary)]
+
+
 # HTML ------------------------------------------------------------------------------------------------------------
 
 
@@ -120,8 +126,7 @@ def _html(report: Report, drawn: dict[str, Drawn], counted: Table, made: Table, 
         reproducibility=made,
         differing=report.differing,
         headlines=report.headlines,
-        across=across.table(report.across) if report.across else None,
-        summary=[(section.task, section.summary) for section in report.sections if section.summary],
+        summary=_summary(report),
         warnings=warnings,
         anchors={row.anchor for section in report.sections for table in _tables(section) for row in table.page_rows}
         | {anchor("task", section.task) for section in report.sections},
@@ -171,8 +176,7 @@ def _markdown(report: Report, counted: Table, made: Table, warnings: Sequence[st
     ]
     for task, said in report.headlines:
         lines += [f"### {write.escape(task)}", "", *_says(said)]
-    lines += [write.markdown(across.table(report.across))] if report.across else []
-    lines += [write.markdown(table) for section in report.sections for table in section.summary]
+    lines += [write.markdown(table) for table in _summary(report)]
     lines += [write.markdown(counted)]
     lines += [f"> {write.escape(warning)}\n" for warning in warnings]
     for section in report.sections:
