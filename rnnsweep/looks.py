@@ -131,11 +131,15 @@ def seeds_needed(differences: Values, reach: float, sure: float = 0.8) -> tuple[
     Returns:
         The numbers at the ends of the spread's own chi-square interval of that level.
     """
-    values = np.asarray(differences, float)
-    df, variance = len(values) - 1, float(values.var(ddof=1))
-    tails = (1 + sure) / 2, (1 - sure) / 2
-    spreads = [math.sqrt(df * variance / special.chdtri(df, 1 - tail)) for tail in tails]
-    low, high = (_needed(spread, reach) for spread in spreads)
+    low, high = (_needed(spread, reach) for spread in spreads(differences, sure))
+    return low, high
+
+
+def spreads(values: Values, sure: float = 0.8) -> tuple[float, float]:
+    """The ends of the chi-square interval of a standard deviation."""
+    found = np.asarray(values, float)
+    df, variance = len(found) - 1, float(found.var(ddof=1))
+    low, high = (math.sqrt(df * variance / special.chdtri(df, tail)) for tail in ((1 - sure) / 2, (1 + sure) / 2))
     return low, high
 
 

@@ -1,9 +1,8 @@
 """How many seeds a comparison still needs: as a range, because a few seeds know their own spread badly."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 
-import numpy as np
 from scipy import special  # scipy.stats would take a second to import
 
 from rnnsweep import looks
@@ -23,13 +22,13 @@ MOST = 1000
 
 def table(of: Tuned, margin: float) -> Table | None:
     """A row for each comparison whose interval is wider than the margin allows; None where there are none."""
-    found = [c for c in of.contests if open_(c, margin)]
+    found = [c for c in of.contests if undecided(c, margin)]
     if not found:
         return None
+    widths = [looks.seeds_needed(contest.values, margin, SURE) for contest in found]
     rows: list[list[str | Cell]] = []
-    for contest in found:
-        width = looks.seeds_needed(contest.values, margin, SURE)
-        power = ranged(contest, lambda spread: for_power(spread, margin))
+    for contest, width in zip(found, widths, strict=True):
+        power = [for_power(spread, margin) for spread in looks.spreads(contest.values, SURE)]
         low, high = (number(end) for end in looks.always_valid(contest.values))
         rows.append([
             f"{contest.arm.name} and {contest.other.name}",
@@ -39,7 +38,7 @@ def table(of: Tuned, margin: float) -> Table | None:
             Cell(_range(power), {"low": power[0], "high": power[1]}),
             f"{low} to {high}" if low != "—" else "none yet",
         ])  # fmt: skip
-    first = max(min(looks.seeds_needed(contest.values, margin, SURE)[0] for contest in found), FEW)
+    first = max(min(low for low, _ in widths), FEW)
     arms = list(dict.fromkeys(arm for contest in found for arm in (contest.arm, contest.other)))
     notes = [
         f"For the margin of {number(margin)}. The ranges are from the spread's own chi-square interval of {SURE:.0%}. "
@@ -52,25 +51,13 @@ def table(of: Tuned, margin: float) -> Table | None:
     return Table(f"needed-{anchor(of.runs.task)}", "Seeds needed", names, rows_of(*rows), tuple(notes))
 
 
-def open_(contest: Contest, margin: float) -> bool:
+def undecided(contest: Contest, margin: float) -> bool:
     """Whether neither a difference nor its absence is shown."""
     if not contest.interval.known or contest.unit != "seed" or contest.clear:
         return False
     if contest.look:
         return contest.look.verdict == "open"
     return max(abs(contest.interval.low), abs(contest.interval.high)) >= margin
-
-
-def ranged(contest: Contest, needed: Callable[[float], int]) -> tuple[int, int]:
-    """What is needed at both ends of the spread's chi-square interval."""
-    values = np.asarray(contest.values)
-    df, variance = len(values) - 1, float(values.var(ddof=1))
-    low, high = (needed(math.sqrt(df * variance / special.chdtri(df, tail))) for tail in _tails())
-    return low, high
-
-
-def _tails() -> tuple[float, float]:
-    return (1 - SURE) / 2, (1 + SURE) / 2
 
 
 def for_power(spread: float, difference: float) -> int:
@@ -84,6 +71,6 @@ def for_power(spread: float, difference: float) -> int:
     return n
 
 
-def _range(found: tuple[int, int]) -> str:
+def _range(found: Sequence[int]) -> str:
     low, high = (str(n) if n <= MOST else f"over {MOST}" for n in found)
     return low if low == high else f"{low} to {high}"
