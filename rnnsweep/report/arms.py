@@ -5,7 +5,6 @@ import math
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from rnnsweep.report import stats
@@ -67,7 +66,7 @@ class Tuning:
     def __init__(self, runs: Runs, design: Design, metric: Metric):
         self.runs, self.design, self.metric = runs, design, metric
         self.values = runs.values(metric.name)
-        self.seeds = pd.to_numeric(runs.frame["seed"], errors="coerce").to_numpy(float)
+        self.seeds = runs.column("seed")
         self.settings = runs.frame["setting"].to_numpy()
         self.condition = runs.codes(design.conditions)
         self.trials = {each.trial for each in design.plan.chosen} if design.plan else set()

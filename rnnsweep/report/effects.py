@@ -118,7 +118,7 @@ class Comparison:
             {
                 "block": runs.blocks(factor),
                 "sampled": runs.codes([key for key in runs.sampled if key != factor.key]),
-                "seed": pd.to_numeric(runs.frame["seed"], errors="coerce").to_numpy(float),
+                "seed": runs.column("seed"),
                 "level": factor.column,
                 "value": runs.values(metric.name),
                 "state": runs.frame["state"].to_numpy(),
@@ -340,7 +340,7 @@ def at_equal(
     frame = pd.DataFrame(
         {
             "block": runs.blocks(factor, along.key, *along.together),
-            "seed": pd.to_numeric(runs.frame["seed"], errors="coerce").to_numpy(float),
+            "seed": runs.column("seed"),
             "level": factor.column,
             "size": along.column,
             "value": runs.values(metric.name),

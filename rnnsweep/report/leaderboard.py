@@ -5,7 +5,6 @@ import math
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from rnnsweep.report import best, stats
@@ -70,7 +69,7 @@ def indistinguishable(runs: Runs, metric: Metric, ranked: list[Standing]) -> set
     if not ranked or len(ranked[0].values) < FEW:
         return set()
     able = [standing for standing in ranked if standing.values and (standing.enough or not ranked[0].enough)]
-    values, seeds = runs.values(metric.name), pd.to_numeric(runs.frame["seed"], errors="coerce").to_numpy(float)
+    values, seeds = runs.values(metric.name), runs.column("seed")
     names = {seed: place for place, seed in enumerate(np.unique(np.concatenate([seeds[s.rows] for s in able])))}
     table = np.full((len(able), len(names)), np.nan)
     for place, standing in enumerate(able):

@@ -90,7 +90,7 @@ def _runs(of: Subject, metric: str) -> pd.DataFrame:
     frame = pd.DataFrame(
         {
             "setting": runs.blocks(_factor(of)),
-            "seed": pd.to_numeric(runs.frame["seed"], errors="coerce").to_numpy(float),
+            "seed": runs.column("seed"),
             "level": _factor(of).column,
             "hue": of.arms.column if of.arms else 0,
             "value": runs.values(metric),
