@@ -89,8 +89,10 @@ def difference(effect: Effect) -> str:
 def matrix(runs: Runs, factor: Factor, known: list[Effect], metric: Metric, margin: float) -> Table:
     """Each two levels against each other: row less column; with a p where the table of the factor has one, the same."""
     comparison, tested = Comparison(runs, factor, metric), {(e.level, e.baseline): e for e in known}
-    found = {(b, a): comparison.effect(b, a) for a, b in itertools.combinations(factor.levels, 2)}
-    effects = {pair: tested.get(pair, tested.get(pair[::-1], effect)) for pair, effect in found.items()}
+    effects = {
+        (b, a): tested.get((b, a)) or tested.get((a, b)) or comparison.effect(b, a)
+        for a, b in itertools.combinations(factor.levels, 2)
+    }
     rows, used = [], set[int]()
     for a in factor.levels:
         cells = [Cell(a)]
