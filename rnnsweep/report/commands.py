@@ -13,27 +13,24 @@ FRESH = 5
 
 
 def confirmation(of: Tuned, count: int = FRESH) -> str:
-    """Trains the best settings with seeds that took no part in the choice; one command for arms of equal settings."""
-    used = {int(seed) for arm in of.tuning.arms for c in arm.choices.values() for seed in c.runs}
-    start = max(used, default=-1) + 1
-    return added(of, of.tuning.ranked, start, start + count)
+    """Trains the best settings with seeds that took no part in the choice."""
+    return _added(of, of.tuning.ranked, count)
 
 
 def more(of: Tuned, arms: Sequence[Arm], count: int) -> str:
     """How these arms get the fresh seeds that they need: `count` of them."""
     plan = of.tuning.design.plan
     if plan is None or plan.tuning_seed is None:
-        seeds = [int(seed) for arm in of.tuning.arms for c in arm.choices.values() for seed in c.runs]
-        start = max(seeds) + 1
-        return f"The command for the smallest of these: {added(of, arms, start, start + count)}"
+        return f"The command for the smallest of these: {_added(of, arms, count)}"
     if plan.looks:
         return f"The planned looks end at {plan.looks[-1]} seeds; more seeds are a new study, of another name."
     seed = f"seed={','.join(map(str, plan.fresh(count)))}"
     return f"The command for the smallest of these: `{_command(of, [seed], tunes=True)}`"
 
 
-def added(of: Tuned, arms: Sequence[Arm], start: int, end: int) -> str:
-    """The commands that train the best settings of these arms with the seeds of a range."""
+def _added(of: Tuned, arms: Sequence[Arm], count: int) -> str:
+    """The commands that train the best settings of these arms with new seeds: one for arms of equal settings."""
+    start = 1 + max(int(seed) for arm in of.tuning.arms for choice in arm.choices.values() for seed in choice.runs)
     groups: dict[tuple[str, ...], list[Arm]] = {}
     for arm in arms:
         for choice in arm.choices.values():
@@ -47,7 +44,7 @@ def added(of: Tuned, arms: Sequence[Arm], start: int, end: int) -> str:
             f"{factor.key}={','.join(dict.fromkeys(level.split(' (')[0] for level in each))}"
             for factor, each in zip(of.tuning.design.compared, levels, strict=True)
         ]
-        lines.append(_command(of, [*compared, *words, f"seed=range({start},{end})"]))
+        lines.append(_command(of, [*compared, *words, f"seed=range({start},{start + count})"]))
     return "; ".join(f"`{line}`" for line in lines)
 
 
@@ -64,7 +61,7 @@ def _command(of: Tuned, overrides: Sequence[str], tunes: bool = False) -> str:
     typed = shlex.split(sweeps.mode()[0]) if len(sweeps) else ["python", "-m", "rnnsweep", "-m"]
     keys = {override.split("=")[0] for override in overrides}
     kept = [word for word in typed if word.split("=")[0] not in keys and (tunes or "hydra.sweeper.tune" not in word)]
-    return " ".join([*kept[:3], *(shlex.quote(word) for word in [*kept[3:], *overrides])])
+    return shlex.join([*kept, *overrides])
 
 
 def wider(of: Tuned) -> Iterator[tuple[str, str, str]]:
