@@ -161,6 +161,9 @@ def test_a_tuned_sweep_is_read_as_it_was_planned(tmp_path: Path) -> None:
     notes = " ".join(comparison(of).notes)
     assert "Planned before the first run: looks at 3, 5, 8 fresh seeds, margin 0.01" in notes
     assert of.tuning.design.said == "as declared"
+    board = analyse(of.runs, [], None, {}, None, tmp_path / "report", of).leaderboard
+    assert board is not None
+    assert any(note.startswith("The settings were tuned with seed 99.") for note in board.notes)
 
 
 def test_planned_looks_compare_with_the_leader_alone(tmp_path: Path) -> None:

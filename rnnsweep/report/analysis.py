@@ -46,7 +46,8 @@ def analyse(
     section = Section(runs, chosen, least, baselines(runs, factors, asked), factors)
     section.tuned = tuned
     section.summary = _summary(tuned, least) if tuned else []
-    section.leaderboard = leaderboard.leaderboard(runs, chosen, section.baselines)
+    plan = tuned.tuning.design.plan if tuned else None
+    section.leaderboard = leaderboard.leaderboard(runs, chosen, section.baselines, plan.tuning_seed if plan else None)
     for chapter in sorted(modules("answers", runs.packages).values(), key=lambda module: module.RANK):
         section.answers += filter(None, chapter.answers(section))
     found = (
@@ -91,7 +92,7 @@ def compared(tasks: Sequence[Runs], metric: str | None, levels: dict[str, str], 
 
 
 def _compared(runs: Runs, metric: str | None, levels: dict[str, str], asked: Asked) -> Tuned | None:
-    known = {key for factor in runs.factors for key in (factor.key, *factor.together)}
+    known = {key for factor in runs.factors for key in factor.keys}
     named = ([key for key in keys if key in known] for keys in (asked.compare, asked.tune))
     found = design(runs, *named)
     if found is None:

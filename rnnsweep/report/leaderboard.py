@@ -80,8 +80,15 @@ def indistinguishable(runs: Runs, metric: Metric, ranked: list[Standing]) -> set
     return {standing.setting for standing, may in zip(able, found, strict=True) if may} | {ranked[0].setting}
 
 
-def leaderboard(runs: Runs, metric: Metric, baselines: dict[str, str]) -> Table:
-    """The settings of a task, ranked by the metric; the test metric is that of the selected setting alone."""
+def leaderboard(runs: Runs, metric: Metric, baselines: dict[str, str], tuning_seed: int | None = None) -> Table:
+    """The settings of a task, ranked by the metric; the test metric is that of the selected setting alone.
+
+    Args:
+        runs: The runs of the task.
+        metric: What the settings are ranked by.
+        baselines: The level that each factor's others are compared with.
+        tuning_seed: The seed of the trials, where these runs are of a tuned sweep; a note says that it counts here.
+    """
     every = standings(runs, metric)
     ranked = [standing for standing in every if standing.values or not standing.pruned]
     bold = indistinguishable(runs, metric, ranked)
@@ -110,13 +117,14 @@ def leaderboard(runs: Runs, metric: Metric, baselines: dict[str, str]) -> Table:
         if to_baseline:
             cells.append(to_baseline[1].get(standing.setting, Cell("—")))
         if metric.tested:
-            cells.append(_mean_of(runs, standing, metric.tested, link) if rank == 1 else Cell("·", math.nan))
+            cells.append(mean_of(runs, standing, metric.tested, link) if rank == 1 else Cell("·", math.nan))
         cells += _costs(runs, standing, link)[not gap :]
         rows.append(Row(tuple(cells)))
     used = np.flatnonzero(np.isfinite(runs.values(metric.name)))
     late = any(standing.values and not standing.enough for standing in ranked)
     notes = [str(counted(runs, used, metric.name)), _bold_note(bold, metric), _mean_note("ppl" in columns, gap)]
     notes += [f"Settings of which fewer than {ENOUGH:.0%} of the seeds have finished come last."] if late else []
+    notes += [_tuning_note(tuning_seed)] if tuning_seed is not None else []
     pruned = len(every) - len(ranked)
     notes += [f"Not listed: {pruned} settings of which every run was pruned."] if pruned else []
     table = Table(f"leaderboard-{anchor(runs.task)}", "Leaderboard", tuple(columns), tuple(rows), tuple(notes), 60)
@@ -150,6 +158,13 @@ def _mean_note(ppl: bool, gap: bool) -> str:
     told = "± is the half width of the 95% Student-t interval over seeds; of two seeds both values are shown."
     told += " ppl is exp(mean) with exp(interval)." if ppl else ""
     return told + (" gap: validation less training loss at the best weights, both without dropout." if gap else "")
+
+
+def _tuning_note(seed: int) -> str:
+    return (
+        f"The settings were tuned with seed {seed}. This table counts it like any other seed, also for the settings "
+        f"that it chose; the tuned comparison leaves it out as soon as there are {FEW} fresh seeds."
+    )
 
 
 def _ranks_with_diverged(ranked: list[Standing], metric: Metric) -> dict[int, int]:
@@ -190,7 +205,8 @@ def _to_baseline(runs: Runs, metric: Metric, baselines: dict[str, str]) -> tuple
     return f"{factor.key}={baseline}", found
 
 
-def _mean_of(runs: Runs, standing: Standing, name: str, link: str) -> Cell:
+def mean_of(runs: Runs, standing: Standing, name: str, link: str = "") -> Cell:
+    """The mean of a metric over the complete runs of a setting."""
     values = runs.values(name)[standing.rows]
     values = values[np.isfinite(values)]
     interval = stats.t_interval(values, least=FEW)

@@ -2,14 +2,9 @@
 
 from collections.abc import Iterator
 
-import numpy as np
-
-from rnnsweep.report import stats
-from rnnsweep.report.effects import FEW
-from rnnsweep.report.leaderboard import Standing, standings
-from rnnsweep.report.numbers import spread
+from rnnsweep.report.leaderboard import Standing, mean_of, standings
 from rnnsweep.report.section import Answer, Section
-from rnnsweep.report.tables import Cell, Table, anchor, estimate, rows_of
+from rnnsweep.report.tables import Table, anchor, rows_of
 from rnnsweep.report.view import Subject
 
 RANK = 15
@@ -27,7 +22,7 @@ def answers(section: Section) -> Iterator[Answer]:
         return
     lines = [(label, name, best) for label, best in found for name in metrics]
     lines += [("reference", name, found[0][1]) for name in references]
-    rows = [(label, name.removeprefix("test/"), _mean(section, name, best)) for label, name, best in lines]
+    rows = [(label, name.removeprefix("test/"), mean_of(section.runs, best, name)) for label, name, best in lines]
     note = f"Means over seeds with 95% t intervals. Of each cell the setting that is best {section.metric.where}."
     columns = ("model", "on the test", "value")
     table = Table(f"references-{anchor(section.task)}", "Models and references", columns, rows_of(*rows), (note,))
@@ -43,10 +38,3 @@ def _standings(section: Section) -> list[tuple[str, Standing]]:
         of = Subject(section.runs, section.metric, cells)
         found = [(of.label(level), each) for level, each in of.best()]
     return [(label, each) for label, each in found if each.values]
-
-
-def _mean(section: Section, name: str, of: Standing) -> Cell:
-    values = section.runs.frame[name].to_numpy(float)[of.rows]
-    known = values[np.isfinite(values)]
-    interval = stats.t_interval(known, least=FEW)
-    return Cell(spread(interval, tuple(known)), estimate(interval))
