@@ -161,7 +161,7 @@ def _keys(text: str) -> list[str]:
 
 
 def _varies(runs: "Runs", key: str) -> bool:
-    return any(key in (factor.key, *factor.together) for factor in runs.factors)
+    return any(key in factor.keys for factor in runs.factors)
 
 
 def _baseline(text: str) -> tuple[str, str]:

@@ -54,9 +54,8 @@ def design(runs: Runs, compare: Sequence[str] = (), tune: Sequence[str] = ()) ->
     """
     plans = [plan for study in runs.frame["study"].unique() for plan in planned.tuned(Path(study))]
     plan = plans[-1] if plans else None
-    asked = [runs.factor(key, "--compare") for key in compare], [runs.factor(key, "--tune") for key in tune]
-    compared = asked[0] or _known(runs, plan.compare if plan else ())
-    tuned = asked[1] or _known(runs, plan.tune if plan else ())
+    compared = [runs.factor(key, "--compare") for key in compare] or _known(runs, plan.compare if plan else ())
+    tuned = [runs.factor(key, "--tune") for key in tune] or _known(runs, plan.tune if plan else ())
     guessed = not tuned
     tuned = tuned or [f for f in runs.factors if f not in compared and _matches(f.key)]
     compared = compared or _guess(runs, tuned)
@@ -72,7 +71,7 @@ def design(runs: Runs, compare: Sequence[str] = (), tune: Sequence[str] = ()) ->
 
 
 def _known(runs: Runs, keys: Sequence[str] | dict[str, str]) -> list[Factor]:
-    return [factor for factor in runs.factors if {factor.key, *factor.together} & set(keys)]
+    return [factor for factor in runs.factors if set(factor.keys) & set(keys)]
 
 
 def _matches(key: str) -> bool:
@@ -87,7 +86,7 @@ def _guess(runs: Runs, tuned: Sequence[Factor]) -> list[Factor]:
 
 
 def _conditions(runs: Runs, compared: Sequence[Factor], tuned: Sequence[Factor]) -> tuple[str, ...]:
-    aside = {key for f in (*compared, *tuned) for key in (f.key, *f.together, *f.derived)}
+    aside = {key for f in (*compared, *tuned) for key in (*f.keys, *f.derived)}
     aside |= {key for f in (*compared, *tuned) for key in runs.own(f)}
     return tuple(key for key in runs.varying if key not in aside)
 

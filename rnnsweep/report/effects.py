@@ -339,7 +339,7 @@ def at_equal(
     """
     frame = pd.DataFrame(
         {
-            "block": runs.blocks(factor, along.key, *along.together),
+            "block": runs.blocks(factor, *along.keys),
             "seed": runs.column("seed"),
             "level": factor.column,
             "size": along.column,

@@ -62,6 +62,11 @@ class Factor:
     """Settings that follow from this one, such as an optimizer's own default learning rate."""
 
     @property
+    def keys(self) -> tuple[str, ...]:
+        """This setting and those that always change together with it."""
+        return (self.key, *self.together)
+
+    @property
     def label(self) -> str:
         return f"{self.key} (with {', '.join(self.together)})" if self.together else self.key
 
@@ -194,7 +199,7 @@ class Runs:
             ReportError: the key does not vary among these runs, or moves with another.
         """
         for factor in self.factors:
-            if key == factor.key or key in factor.together:
+            if key in factor.keys:
                 return factor
         names = ", ".join(factor.key for factor in self.factors) or "nothing"
         if key in self.keys:
@@ -208,7 +213,7 @@ class Runs:
         Settings that only some levels of the factor have (an LSTM's forget bias) are part of the level, not of the
         block; so are those that follow from it.
         """
-        aside = {factor.key, *factor.together, *factor.derived, *without}
+        aside = {*factor.keys, *factor.derived, *without}
         return self.codes([key for key in self.varying if key not in aside | self.own(factor)])
 
     def own(self, factor: Factor) -> set[str]:
@@ -296,9 +301,10 @@ class Runs:
         """A setting by what varies: key and value, as they are shown."""
         return self._named[setting]
 
-    def describe(self, setting: int, without: Sequence[str] = ()) -> str:
-        """A setting by the values of what varies."""
-        told = [f"{key}={value}" for key, value in self._named[setting] if key not in without]
+    def describe(self, setting: int, without: Sequence[str] = (), only: Sequence[str] | None = None) -> str:
+        """A setting by the values of what varies: of all keys, or of some only, without others."""
+        named = [(key, value) for key, value in self._named[setting] if only is None or key in only]
+        told = [f"{key}={value}" for key, value in named if key not in without]
         return ", ".join(told) or "the one setting"
 
 

@@ -30,12 +30,12 @@ def _conditions(section: Section) -> Table | None:
     for contest in tuned.contests:
         for condition, mean in contest.by_condition.items():
             choice = contest.arm.choices[condition]
-            told = section.runs.describe(choice.setting, [key for key in section.runs.varying if key not in keys])
+            told = section.runs.describe(choice.setting, only=keys)
             best = section.runs.describe(choice.setting, [*keys, *(f.key for f in tuned.tuning.design.compared)])
             value = tuned.tuning.validation(choice).mean
             pair = f"{contest.arm.name} less {contest.other.name}"
             rows.append([told, pair, best, Cell(number(value), value), Cell(signed(mean), mean)])
-    if len({contest_condition[0] for contest_condition in rows}) < 2:
+    if len({told for told, *_ in rows}) < 2:
         return None
     columns = ("condition", "pair", "best setting", tuned.tuning.metric.name, f"Δ {tuned.metric.name}")
     note = "How a difference varies between the conditions is an interaction; the interval of its mean is over seeds."

@@ -84,7 +84,7 @@ def _runs(of: Subject) -> pd.DataFrame:
     first, second = _factors(of)
     frame = pd.DataFrame(
         {
-            "block": of.runs.blocks(first, second.key, *second.together, *second.derived),
+            "block": of.runs.blocks(first, *second.keys, *second.derived),
             "a": first.column,
             "b": second.column,
             "value": of.runs.values(of.metric.name),
