@@ -2,13 +2,16 @@
 
 import dataclasses
 import math
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from rnnsweep.report import stats
 from rnnsweep.report.design import Design
+from rnnsweep.report.external import COLUMN
 from rnnsweep.report.leaderboard import ENOUGH
 from rnnsweep.report.runs import Factor, Metric, Runs
 from rnnsweep.report.sentences import named
@@ -50,6 +53,16 @@ class Arm:
     rows: NDArray[Any] = dataclasses.field(compare=False, repr=False)
 
     @property
+    def used(self) -> int:
+        """Configurations that the choices were made among, over all conditions."""
+        return sum(choice.configurations for choice in self.choices.values())
+
+    @property
+    def best(self) -> list[int]:
+        """The rows of all finished runs of its best settings."""
+        return [row for choice in self.choices.values() for row in choice.runs.values()]
+
+    @property
     def edges(self) -> tuple[tuple[Factor, str], ...]:
         return tuple({(f.key, end): (f, end) for c in self.choices.values() for f, end in c.edges}.values())
 
@@ -86,14 +99,11 @@ class Tuning:
         factors, inside = self.design.compared, self.settings >= 0
         for factor in factors:
             inside = inside & (factor.column >= 0)
-        keys = np.stack([*(factor.column for factor in factors), self.condition], 1)[inside]
-        rows = np.flatnonzero(inside)
+        codes = pd.DataFrame(np.stack([*(factor.column for factor in factors), self.condition], 1))[inside]
         found: dict[tuple[tuple[str, ...], int], NDArray[Any]] = {}
-        codes, place = np.unique(keys, axis=0, return_inverse=True)
-        parts = np.split(rows[np.argsort(place.ravel(), kind="stable")], np.cumsum(np.bincount(place.ravel()))[:-1])
-        for code, part in zip(codes, parts, strict=True):
-            levels = tuple(factor.levels[index] for factor, index in zip(factors, code, strict=False))
-            found[levels, int(code[-1])] = part
+        for (*indices, condition), part in codes.groupby(list(codes)):
+            levels = tuple(factor.levels[index] for factor, index in zip(factors, indices, strict=True))
+            found[levels, int(condition)] = part.index.to_numpy()
         return found
 
     def _arm(
@@ -111,37 +121,44 @@ class Tuning:
 
     def _choice(self, rows: NDArray[Any], most: int) -> Choice | None:
         """The best of the first `most` settings of an arm; None where too few of their seeds finished."""
-        by_setting = {int(code): rows[self.settings[rows] == code] for code in dict.fromkeys(self.settings[rows])}
-        by_setting = dict(list(by_setting.items())[:most])
-        chosen = self._of_the_plan(by_setting)
+        codes = list(dict.fromkeys(self.settings[rows]))[:most]
+        by_setting = {int(code): rows[self.settings[rows] == code] for code in codes}
         common = self._common(by_setting)
-        done = {code: self._finished(mine, common) for code, mine in by_setting.items()}
-        wanted = {code: len(common) or len(set(self.seeds[mine])) for code, mine in by_setting.items()}
-        able = {code: runs for code, runs in done.items() if runs and len(runs) >= ENOUGH * wanted[code]}
-        if chosen is None and able:
-            shared = set.intersection(*({*runs} for runs in able.values()))
-            means = {c: np.mean([self.values[r] for s, r in runs.items() if s in shared or not shared])
-                     for c, runs in able.items()}  # fmt: skip
-            chosen = min(means, key=lambda code: float(means[code]) * self.metric.sign)
+        chosen = self._of_the_plan(by_setting)
+        chosen = self._best(by_setting, common) if chosen is None else chosen
         if chosen is None:
             return None
-        every = self._finished(by_setting[chosen], set())
+        every = self._finished(by_setting[chosen])
         fresh = {seed: row for seed, row in every.items() if common and seed not in common}
         used = {seed: row for seed, row in every.items() if seed not in fresh}
-        return Choice(int(chosen), used, fresh, len(by_setting), self._edges(chosen, by_setting))
+        return Choice(chosen, used, fresh, len(by_setting), self._edges(chosen, by_setting))
 
     def _of_the_plan(self, by_setting: dict[int, NDArray[Any]]) -> int | None:
         """The setting that a tuned sweep chose itself."""
         return next((c for c, rows in by_setting.items() if self.trials & set(self.names[rows])), None)
 
+    def _best(self, by_setting: dict[int, NDArray[Any]], common: set[float]) -> int | None:
+        """The best setting on average over seeds, out of those of which ENOUGH seeds finished; None without such."""
+        done = {code: self._finished(mine, common) for code, mine in by_setting.items()}
+        wanted = {code: len(common) or len(set(self.seeds[mine])) for code, mine in by_setting.items()}
+        able = {code: runs for code, runs in done.items() if runs and len(runs) >= ENOUGH * wanted[code]}
+        if not able:
+            return None
+        shared = set.intersection(*({*runs} for runs in able.values()))
+        means = {
+            code: float(np.mean([self.values[row] for seed, row in runs.items() if seed in shared or not shared]))
+            for code, runs in able.items()
+        }
+        return min(means, key=lambda code: means[code] * self.metric.sign)
+
     def _common(self, by_setting: dict[int, NDArray[Any]]) -> set[float]:
-        """The seeds that all settings have, finished or not; of a tuned sweep that of its trials."""
+        """The seeds that all settings have, finished or not; in a tuned sweep the tuning seed alone."""
         if self.design.plan is not None and self.design.plan.tuning_seed is not None:
             return {float(self.design.plan.tuning_seed)}
         return set.intersection(*({*self.seeds[rows]} for rows in by_setting.values()))
 
-    def _finished(self, rows: NDArray[Any], seeds: set[float]) -> Seeds:
-        """The runs that have a value, by seed; of these seeds only, where there are any."""
+    def _finished(self, rows: NDArray[Any], seeds: Collection[float] = ()) -> Seeds:
+        """The runs that have a value, by seed; of these seeds only, where some are given."""
         return {
             float(self.seeds[row]): int(row)
             for row in rows
@@ -165,21 +182,22 @@ class Tuning:
         """The metric of the choice, over the seeds that it was made by."""
         return stats.t_interval(self.values[list(choice.chosen_on.values())])
 
+    def mean(self, arm: Arm) -> float:
+        """The metric of an arm's choices, over the conditions."""
+        return float(np.mean([self.validation(choice).mean for choice in arm.choices.values()]))
+
     @property
     def ranked(self) -> list[Arm]:
         """The arms that have a choice for every condition that some arm has one for, the best on validation first."""
         conditions = {condition for arm in self.arms for condition in arm.choices}
         whole = [arm for arm in self.arms if arm.choices and set(arm.choices) == conditions]
 
-        def mean(arm: Arm) -> float:
-            return float(np.mean([self.validation(choice).mean for choice in arm.choices.values()]))
-
-        return sorted(whole, key=lambda arm: mean(arm) * self.metric.sign)
+        return sorted(whole, key=lambda arm: self.mean(arm) * self.metric.sign)
 
 
 def _external(runs: Runs) -> NDArray[Any]:
     """Which runs are those of another program: nobody knows how these were tuned."""
-    known = runs.frame["env:external"] if "env:external" in runs.frame else [False] * len(runs.frame)
+    known = runs.frame[COLUMN] if COLUMN in runs.frame else [False] * len(runs.frame)
     return np.array(known, bool)
 
 

@@ -39,6 +39,11 @@ class Contest:
     family: int = 0
 
     @property
+    def p(self) -> float:
+        """That of the planned look; else Holm's."""
+        return self.look.p if self.look else self.adjusted
+
+    @property
     def clear(self) -> bool:
         """Whether the test tells the two apart: by Holm, or by the level of a planned look."""
         return self.look.verdict == "differs" if self.look else self.adjusted < stats.ALPHA

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from rnnsweep.report.arms import Arm
 from rnnsweep.report.contests import Contest, Tuned
 from rnnsweep.report.declared import plain_name
-from rnnsweep.report.numbers import aligned, interval_of, number, p_clause, plus, signed, with_unit
+from rnnsweep.report.numbers import aligned, number, p_clause, plus, signed, with_unit
 
 
 def sentences(of: Tuned) -> list[str]:
@@ -62,12 +62,10 @@ def _result(of: Tuned, contest: Contest) -> str:
         return f"{arm} has {by} {way} {name} than {other} in all {pairs}, without a spread"
     told = _judged(contest)
     if contest.holds_zero:
-        mean, ends = interval_of(interval)
-        low, high = ends[1:-1].split(", ")
+        mean, low, high = map(plus, aligned(interval.half, interval.mean, interval.low, interval.high))
         what = "is equivalent to" if contest.look and contest.look.verdict == "equivalent" else "is not told apart from"
-        return f"{arm} {what} {other} by {name}: {_level(contest)} of the difference {plus(low)} to {plus(high)}" + (
-            f" around {with_unit(plus(mean), metric)}, {pairs}{told}"
-        )
+        difference = f"{_level(contest)} of the difference {low} to {high} around {with_unit(mean, metric)}"
+        return f"{arm} {what} {other} by {name}: {difference}, {pairs}{told}"
     flipped = interval.upward
     mean, low, high = aligned(flipped.half, flipped.mean, flipped.low, flipped.high)
     by = f"{with_unit(mean, metric)} {way} {name}"

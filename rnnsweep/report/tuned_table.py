@@ -1,7 +1,6 @@
 """The tables of the tuned comparison: the arms at their best settings, and what each got to be tuned with."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -30,41 +29,36 @@ def comparison(of: Tuned) -> Table:
         cells += [_difference(of, arm, other) for other in others if other]
         rows.append(Row((*cells, _status(of, arm), *_costs(of, arm))))
     title = f"Tuned comparison: {', '.join(factor.key for factor in of.tuning.design.compared)}"
-    used = sorted({row for arm in of.tuning.ranked for c in arm.choices.values() for row in c.runs.values()})
+    used = sorted({row for arm in of.tuning.ranked for row in arm.best})
     notes = [str(counted(of.runs, used, of.metric.name)), *_notes(of)]
     return Table(f"tuned-{anchor(of.runs.task)}", title, tuple(columns), tuple(rows), tuple(notes))
 
 
 def _best(of: Tuned, arm: Arm) -> Cell:
-    keys = [key for factor in of.tuning.design.tuned for key in (factor.key, *factor.together)]
-    told = [_described(of, choice.setting, keys) for choice in arm.choices.values()]
+    keys = [key for factor in of.tuning.design.tuned for key in factor.keys]
+    told = [of.runs.describe(choice.setting, only=keys) for choice in arm.choices.values()]
     if len(set(told)) == 1:
         return Cell(told[0], link=setting_link(of.runs, next(iter(arm.choices.values())).setting))
     return Cell("; ".join(told) if len(told) <= SHOWN else f"one for each of {len(told)} conditions")
 
 
-def _described(of: Tuned, setting: int, keys: Sequence[str]) -> str:
-    without = [key for key in of.runs.varying if key not in keys]
-    return of.runs.describe(setting, without)
-
-
 def _tried(arm: Arm) -> Cell:
-    used = sum(choice.configurations for choice in arm.choices.values())
-    return Cell(str(arm.tried) if used == arm.tried else f"{used} of {arm.tried}", arm.tried)
+    return Cell(str(arm.tried) if arm.used == arm.tried else f"{arm.used} of {arm.tried}", arm.tried)
 
 
 def _validation(of: Tuned, arm: Arm) -> Cell:
     if len(arm.choices) == 1:
         (choice,) = arm.choices.values()
-        values = tuple(of.tuning.values[list(choice.chosen_on.values())])
-        return Cell(spread(of.tuning.validation(choice), values), estimate(of.tuning.validation(choice)))
-    mean = float(np.mean([of.tuning.validation(choice).mean for choice in arm.choices.values()]))
+        interval, values = of.tuning.validation(choice), of.tuning.values[list(choice.chosen_on.values())]
+        return Cell(spread(interval, tuple(values)), estimate(interval))
+    mean = of.tuning.mean(arm)
     return Cell(number(mean), mean)
 
 
 def _tested(of: Tuned, arm: Arm) -> Cell:
     known = tuple(seeds_of(of, arm).values())
-    return Cell(spread(stats.t_interval(known), known), estimate(stats.t_interval(known)))
+    interval = stats.t_interval(known)
+    return Cell(spread(interval, known), estimate(interval))
 
 
 def seeds_of(of: Tuned, arm: Arm) -> dict[float, float]:
@@ -82,10 +76,7 @@ def _difference(of: Tuned, arm: Arm, other: Arm) -> Cell:
     contest = of.find(arm, other)
     if contest is not None:
         return Cell(shown(contest), _plain(contest), bold=contest.clear and better(of, contest))
-    mirrored = of.find(other, arm)
-    if mirrored is None:
-        return Cell("·", math.nan)
-    return Cell(f"see {other.name}", math.nan)
+    return Cell(f"see {other.name}" if of.find(other, arm) else "·", math.nan)
 
 
 def better(of: Tuned, contest: Contest) -> bool:
@@ -97,16 +88,14 @@ def shown(contest: Contest) -> str:
     interval = contest.interval
     if interval.known:
         mean, ends = interval_of(interval)
-        p = contest.look.p if contest.look else contest.adjusted
-        return f"{plus(mean)} {ends}, p {p_value(p)}"
+        return f"{plus(mean)} {ends}, p {p_value(contest.p)}"
     if interval.flat:
         return f"{signed(interval.mean)} in all {len(contest.values)}"
     return " and ".join(signed(value) for value in contest.values) if contest.values else "—"
 
 
 def _plain(contest: Contest) -> dict[str, float]:
-    p = contest.look.p if contest.look else contest.adjusted
-    return estimate(contest.interval) | {"p": p}
+    return estimate(contest.interval) | {"p": contest.p}
 
 
 def _status(of: Tuned, arm: Arm) -> Cell:
@@ -123,8 +112,7 @@ def _costs(of: Tuned, arm: Arm) -> tuple[Cell, Cell, Cell]:
     """The diverged share, the parameters of the best, and the time of all runs of the arm."""
     states = of.runs.frame["state"].to_numpy(object)[arm.rows]
     diverged, ended = int((states == "diverged").sum()), int(np.isin(states, ["complete", "diverged"]).sum())
-    best = [row for choice in arm.choices.values() for row in choice.runs.values()]
-    parameters = float(np.median(of.runs.column("parameters")[best]))
+    parameters = float(np.median(of.runs.column("parameters")[arm.best]))
     seconds = float(np.nansum(of.runs.column("seconds")[arm.rows]))
     told = Cell(share(diverged, ended) if diverged else "none", diverged / ended if ended else math.nan)
     return told, Cell(size(parameters), parameters), Cell(duration(seconds), seconds)
@@ -170,13 +158,13 @@ def fairness(of: Tuned) -> Table:
     rows = []
     for arm in of.tuning.arms:
         edges = ", ".join(f"{factor.key} ({end})" for factor, end in arm.edges) or "none"
-        used = sum(choice.configurations for choice in arm.choices.values())
         cells = [
             Cell(arm.name),
             Cell(str(arm.tried), arm.tried),
-            Cell(str(used) if used else "no setting finished", used),
+            Cell(str(arm.used) if arm.used else "no setting finished", arm.used),
+            Cell(str(len(arm.rows)), len(arm.rows)),
+            Cell(edges if arm.choices else "—"),
         ]
-        cells += [Cell(str(len(arm.rows)), len(arm.rows)), Cell(edges if arm.choices else "—")]
         diverged, parameters, compute = _costs(of, arm) if arm.choices else (Cell("—"),) * 3
         rows.append(Row((*cells, parameters, diverged, compute)))
     note = "compute: the time of all runs of the arm, each its share of its stack's."
