@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from rnnsweep.report import stats
@@ -45,6 +46,16 @@ class Scores:
         """(arm, task)"""
         return np.array([[self.seeds[arm, task].mean() for task in self.tasks] for arm in self.arms])
 
+    @property
+    def order(self) -> list[int]:
+        """The arms by their mean over the tasks, the best first."""
+        return [int(arm) for arm in np.argsort(-self.means.mean(1), kind="stable")]
+
+    @property
+    def wins(self) -> list[int]:
+        """On how many tasks each arm is the best."""
+        return [int(n) for n in (self.means == self.means.max(0)).sum(1)]
+
 
 def scores(comparisons: Sequence[Tuned | None]) -> Scores | None:
     """The scores of several tasks; None where fewer than two tasks have a tuned comparison of the same arms."""
@@ -76,9 +87,8 @@ def _chance(of: Tuned) -> float | None:
 
 def table(of: Scores) -> Table:
     """A row for each arm, the best mean first."""
-    means, order = of.means, np.argsort(-of.means.mean(1), kind="stable").tolist()
+    means, order, wins = of.means, of.order, of.wins
     leader = order[0]
-    wins = (means == means.max(0)).sum(1)
     columns = ["arm", *of.tasks, "mean", "interquartile mean", "best on", f"better than {of.arms[leader]}"]
     p = _wilcoxon(means, leader) if len(of.tasks) >= WILCOXON else None
     columns += ["Holm p (Wilcoxon)"] if p else []
@@ -88,7 +98,7 @@ def table(of: Scores) -> Table:
     for arm in order:
         cells = [Cell(of.arms[arm], bold=bool(arm == leader)), *(Cell(number(v, 2), v) for v in means[arm])]
         cells += [Cell(number(means[arm].mean(), 2), means[arm].mean()), _iqm(of, of.arms[arm])]
-        cells += [Cell(f"{wins[arm]} of {len(of.tasks)}", int(wins[arm])), _improves(of, arm, leader)]
+        cells += [Cell(f"{wins[arm]} of {len(of.tasks)}", wins[arm]), _improves(of, arm, leader)]
         cells += [Cell(p_value(p[arm]), p[arm])] if p else []
         cells += [Cell(number(ranks[arm], 2), ranks[arm])] if len(of.tasks) >= RANKS else []
         rows.append(cells)
@@ -97,12 +107,11 @@ def table(of: Scores) -> Table:
 
 def sentence(of: Scores) -> str:
     """As in `GRU is best on 3 of 4 tasks`."""
-    means = of.means
-    leader = int(np.argmax(means.mean(1)))
-    wins = int((means == means.max(0)).sum(1)[leader])
+    leader = of.order[0]
+    mean = number(of.means[leader].mean(), 2)
     return (
-        f"Over {len(of.tasks)} tasks {of.arms[leader]} has the best mean score, {number(means[leader].mean(), 2)}, and "
-        f"is best on {wins} of {len(of.tasks)}; a score is 0 at chance and 1 for the best arm of a task."
+        f"Over {len(of.tasks)} tasks {of.arms[leader]} has the best mean score, {mean}, and "
+        f"is best on {of.wins[leader]} of {len(of.tasks)}; a score is 0 at chance and 1 for the best arm of a task."
     )
 
 
@@ -163,5 +172,5 @@ def _wilcoxon(means: NDArray[Any], leader: int) -> list[float]:
 
 def ranked(values: NDArray[Any]) -> NDArray[Any]:
     """Ranks from one; equal values share theirs."""
-    found: NDArray[Any] = np.array([(values < v).sum() + ((values == v).sum() + 1) / 2 for v in values])
+    found: NDArray[Any] = pd.Series(values).rank().to_numpy()
     return found
