@@ -93,9 +93,13 @@ def is_setting(name: str) -> bool:
 
 def _table(rows: list[Json]) -> pd.DataFrame:
     names = dict.fromkeys([*RECORDED, "seed", *(name for row in rows for name in row)])
-    absent = {name: UNSET if is_setting(name) and name != "seed" else None for name in names}
-    columns = {name: pd.Series([row.get(name, absent[name]) for row in rows], dtype=object) for name in names}
+    columns = {name: pd.Series([row.get(name, absent(name)) for row in rows], dtype=object) for name in names}
     return pd.DataFrame(columns)
+
+
+def absent(name: str) -> str | None:
+    """What a column holds for a run that has no such value."""
+    return UNSET if is_setting(name) and name != "seed" else None
 
 
 def _no_runs(path: Path) -> str:

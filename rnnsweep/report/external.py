@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from rnnsweep.report.collect import UNSET, is_setting
+from rnnsweep.report.collect import UNSET, absent
 from rnnsweep.report.errors import ReportError
 
 COLUMN = "env:external"
@@ -34,12 +34,10 @@ def add(frame: pd.DataFrame, files: Sequence[Path]) -> pd.DataFrame:
     """
     if not files:
         return frame
-    found = pd.concat([frame, *(_read(file, frame) for file in files)], ignore_index=True).astype(object)
-    others = (found[COLUMN] == True).to_numpy()  # noqa: E712
+    parts = [frame.assign(**{COLUMN: False}), *(_read(file, frame) for file in files)]
+    found = pd.concat(parts, ignore_index=True).astype(object)
     for name in found:
-        missing = found[name].isna()
-        found.loc[missing, name] = UNSET if is_setting(name) and name != "seed" else None
-    found[COLUMN] = others
+        found.loc[found[name].isna(), name] = absent(name)
     found.attrs = frame.attrs
     return found
 

@@ -189,8 +189,7 @@ def reproducibility(tasks: Sequence[Runs]) -> tuple[Table, list[str]]:
             rows += [_line(runs.task, name, str(value), int(count)) for value, count in counts.items()]
             if len(counts) > 1 and name in ("commit", "versions", "hardware"):
                 warnings.append(f"The tables of {runs.task} mix {len(counts)} different entries of {name}.")
-        dirty = runs.frame["env:dirty"].map(lambda value: value is True).sum() if "env:dirty" in runs.frame else 0
-        if dirty:
+        if dirty := _true(runs, "env:dirty"):
             warnings.append(f"{dirty} runs of {runs.task} were trained from a checkout with uncommitted changes.")
         warnings += _code(runs)
         rows += _data(runs)
@@ -202,14 +201,11 @@ def reproducibility(tasks: Sequence[Runs]) -> tuple[Table, list[str]]:
 
 def _code(runs: Runs) -> list[str]:
     """Whether the code changed while a run was trained, or between runs."""
-    if "env:changed" not in runs.frame:
+    if "env:files" not in runs.frame:
         return []
-    changed = int((runs.frame["env:changed"] == True).sum())  # noqa: E712
-    said = (
-        [f"The code changed on the way of {changed} runs of {runs.task}: they went on with other code."]
-        if changed
-        else []
-    )
+    changed = _true(runs, "env:changed")
+    said = [f"The code changed on the way of {changed} runs of {runs.task}: they went on with other code."]
+    said = said if changed else []
     files: dict[str, set[str]] = {}
     for each in runs.frame.loc[runs.complete, "env:files"].dropna():
         for name, digest in each:
@@ -221,6 +217,11 @@ def _code(runs: Runs) -> list[str]:
             f"The finished runs of {runs.task} were not all trained by the same code: {shown} changed between them."
         )
     return said
+
+
+def _true(runs: Runs, column: str) -> int:
+    """Runs of which something is true."""
+    return int(runs.frame[column].map(lambda value: value is True).sum()) if column in runs.frame else 0
 
 
 def _line(task: str, what: str, value: str, count: int) -> Row:
