@@ -65,6 +65,11 @@ class Subject:
         """For each level of the factor the setting that is best by the metric."""
         return best_of_levels(self.runs, self.factor, self.metric) if self.factor else []
 
+    def listed(self, name: str) -> pd.DataFrame:
+        """A list that the run shows, a row for each entry; empty where it has one entry or none."""
+        found = self.shown.get(name, [])
+        return pd.DataFrame(found) if len(found) > 1 else pd.DataFrame()
+
     def rows(self, rows: Any, split: str, name: str) -> pd.DataFrame:
         """What some runs logged of one metric: `row step value`."""
         paths = self.runs.frame["path"].to_numpy(object)[rows]

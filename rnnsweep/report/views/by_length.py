@@ -9,8 +9,7 @@ from rnnsweep.report.view import Subject
 
 def data(of: Subject) -> pd.DataFrame:
     """A row for each length; empty where there is one length alone."""
-    found = of.shown.get("by_length", [])
-    return pd.DataFrame(found) if len(found) > 1 else pd.DataFrame()
+    return of.listed("by_length")
 
 
 def title(of: Subject) -> str:

@@ -11,8 +11,7 @@ STYLES = (":", "-.", "--")
 
 def data(of: Subject) -> pd.DataFrame:
     """A row for each step of the horizon; empty where there is one step alone."""
-    found = of.shown.get("by_step", [])
-    return pd.DataFrame(found) if len(found) > 1 else pd.DataFrame()
+    return of.listed("by_step")
 
 
 def title(of: Subject) -> str:
