@@ -41,9 +41,9 @@ def may_be_best(values: NDArray[np.float64], lower: bool = True) -> NDArray[np.b
     error = math.sqrt(float((residuals**2).sum()) / df)
     error = max(error, ROUNDING * float(np.abs(whole).mean()) / math.sqrt(df))
     counts, means = np.isfinite(signed).sum(1), _means(signed)
-    reach = quantile(len(signed) - 1, df) * error
+    reach, parts = quantile(len(signed) - 1, df) * error, 1 / np.maximum(1, counts)
     gaps = means[:, None] - means[None, :]
-    bounds = reach * np.sqrt(1 / np.maximum(1, counts)[:, None] + 1 / np.maximum(1, counts)[None, :])
+    bounds = reach * np.sqrt(parts[:, None] + parts[None, :])
     found: NDArray[np.bool_] = ~(gaps > bounds).any(1) & (counts > 0)
     return found
 

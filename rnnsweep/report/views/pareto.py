@@ -81,7 +81,12 @@ def _finished(of: Subject) -> list[Standing]:
 
 def _points(of: Subject, cost: str) -> Any:
     column = of.runs.column(cost)
-    return np.array([[np.nanmean(column[s.rows]), s.interval.mean] for s in _finished(of)]).reshape(-1, 2)
+    return np.array([[_mean(column[s.rows]), s.interval.mean] for s in _finished(of)]).reshape(-1, 2)
+
+
+def _mean(values: Any) -> float:
+    """The mean of what is known; results of another program may lack it."""
+    return float(np.nanmean(values)) if np.isfinite(values).any() else math.nan
 
 
 def _front(points: Any, metric: Metric) -> list[int]:
