@@ -29,7 +29,7 @@ class Contest:
     seeds: tuple[float, ...]
     interval: stats.Interval
     confirmed: bool
-    """Whether no seed of it took part in the choice of the settings."""
+    """Whether FEW or more fresh seeds are compared, and no seed that chose a setting."""
     by_condition: dict[int, float]
     """The mean difference under each condition: how it varies is an interaction, and no error."""
     look: looks.Look | None = None

@@ -22,7 +22,7 @@ class Design:
     conditions: tuple[str, ...]
     """Keys that vary and are neither: the comparison is made within each of their combinations."""
     said: str
-    """Who says so."""
+    """Where this design comes from, in words: `as declared`, or what was guessed."""
     plan: Tuned | None = None
     """The tuned sweep that these runs are of."""
     random: tuple[str, ...] = ()

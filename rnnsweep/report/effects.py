@@ -108,7 +108,7 @@ class Effect:
 class Comparison:
     """The runs of one factor laid out for pairing; `blocks` are all other settings.
 
-    `settings`: these are a random sample, over which an interval is taken where there are too few seeds.
+    `settings`: whether the settings are a random sample: with too few seeds the interval is taken over them.
     """
 
     def __init__(self, runs: Runs, factor: Factor, metric: Metric, rows: Any = None, settings: bool = False):
@@ -200,12 +200,11 @@ class Comparison:
 def _units(done: pd.DataFrame) -> tuple[list[float], Literal["setting", "seed"]]:
     """What the interval is over: seeds, each with its mean over the settings; settings where they share no seed.
 
-    Seeds do alike in all settings, so that settings of the same seeds are no independent repetitions.
+    A seed has a similar effect in all settings, so settings of the same seeds are no independent repetitions.
     """
-    kept = grid(done)
     if done["block"].nunique() > 1 and not _share_seeds(done):
         return [float(value) for value in done.groupby("block")["difference"].mean()], "setting"
-    return [float(value) for value in kept.groupby("seed")["difference"].mean()], "seed"
+    return [float(value) for value in grid(done).groupby("seed")["difference"].mean()], "seed"
 
 
 def _share_seeds(pairs: pd.DataFrame) -> bool:

@@ -24,7 +24,7 @@ def sentence(of: Tuned, contest: Contest) -> str:
 
 
 def brief(of: Tuned, contest: Contest) -> str:
-    """The same without how the settings were chosen, for where another sentence has said it."""
+    """The same, shorter: another sentence has already said how the settings were chosen."""
     status = f"confirmed on fresh {numbered('seed', contest.seeds)}" if contest.confirmed else "exploratory"
     return f"{_result(of, contest)}; {status}."
 
