@@ -138,6 +138,11 @@ class Tuned:
         return [*self.seeds, *itertools.islice(added, max(0, count - len(self.seeds)))][:count]
 
 
+def of_the_test(metric: str) -> str:
+    """The metric of the test part that belongs to one of the validation part: arms are compared by it."""
+    return metric.replace("val/", "test/", 1)
+
+
 def read(path: Path) -> list[Planned] | None:
     """The runs of one plan's file; None where it is damaged, which is said once."""
     return files.read(path, list[Planned], lambda runs: all(shapes.holds(run.config, shapes.CONFIG) for run in runs))

@@ -50,7 +50,12 @@ def check_swept(keys: Iterable[str], configs: Iterable[Config]) -> None:
     every = list(configs)
     for key in keys:
         if len({json.dumps(value(config, key), sort_keys=True) for config in every}) < 2:
-            raise ConfigError(f"{KEY}.compare", f"`{key}` has one value in this sweep; sweep it, as in `{key}=A,B`")
+            raise one_value(key)
+
+
+def one_value(key: str) -> ConfigError:
+    """The error of a sweep that compares a setting and gives it one value."""
+    return ConfigError(f"{KEY}.compare", f"`{key}` has one value in this sweep; sweep it, as in `{key}=A,B`")
 
 
 def value(config: Config, key: str) -> Any:

@@ -39,9 +39,13 @@ def kept(values: Sequence[float], maximised: bool) -> list[int]:
         values: of each trial at a rung; infinite where the trial diverged or failed.
         maximised: whether a higher value is better.
     """
+    return sorted(ranked(values, maximised)[: math.ceil(len(values) / FACTOR)])
+
+
+def ranked(values: Sequence[float], maximised: bool) -> list[int]:
+    """The positions of the finite values, the best first. Of equal values the earlier is better."""
     finite = [place for place, value in enumerate(values) if math.isfinite(value)]
-    order = sorted(finite, key=lambda place: (-values[place] if maximised else values[place], place))
-    return sorted(order[: math.ceil(len(values) / FACTOR)])
+    return sorted(finite, key=lambda place: (-values[place] if maximised else values[place], place))
 
 
 def value_at(store: RunStore, step: int, objective: Objective) -> float:

@@ -17,7 +17,7 @@ from typing import Any
 
 from rnnsweep.config import Config
 from rnnsweep.naming import names_in
-from rnnsweep.planned import Chosen, Tuned
+from rnnsweep.planned import Chosen, Tuned, of_the_test
 from rnnsweep.record import RunStore
 from rnnsweep.run import Run, identify, prune
 from rnnsweep.sweep import halving
@@ -145,11 +145,10 @@ class TunedSweep:
         """The best trial of each arm, written down; an arm of which none was trained to its end has none."""
         best = {}
         for n, arm in enumerate(self.arms):
-            values = {trial: self._value(n, arm.trials[trial]) for trial in alive[n]}
-            finite = [trial for trial in values if math.isfinite(values[trial])]
-            if finite:
-                sign = -1 if self.objective.maximised else 1
-                best[n] = arm.trials[min(finite, key=lambda trial: (sign * values[trial], trial))]
+            trials = [arm.trials[trial] for trial in alive[n]]
+            values = [self._value(n, trial) for trial in trials]
+            if order := halving.ranked(values, self.objective.maximised):
+                best[n] = trials[order[0]]
             else:
                 print(f"{named(arm.condition | arm.arm)}: no trial came to its end; it is not compared", flush=True)
         self.declared.update(chosen=[self._chosen(n, trial) for n, trial in best.items()])
@@ -212,7 +211,7 @@ class TunedSweep:
 
     def _tests(self, runs: Sequence[Planned]) -> list[float]:
         """The test values of runs that are over; not a number where one diverged."""
-        name = self.objective.name.replace("val/", "test/", 1)
+        name = of_the_test(self.objective.name)
         records = [RunStore(self.study / run.id).record() for run in runs]
         found = [record.best.get(name) if record else None for record in records]
         return [math.nan if value is None else float(value) for value in found]

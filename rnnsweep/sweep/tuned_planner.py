@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser.types import Override
-
 from rnnsweep import looks
 from rnnsweep.config import General, marked, schema
 from rnnsweep.errors import ConfigError
-from rnnsweep.planned import Tuned
+from rnnsweep.planned import Tuned, of_the_test
 from rnnsweep.run import Run, identify
-from rnnsweep.sweep import halving
+from rnnsweep.sweep import compared, halving
 from rnnsweep.sweep.compared import Declared
 from rnnsweep.sweep.composer import Composer
 from rnnsweep.sweep.grid import Axis, Setting, points
@@ -23,6 +21,7 @@ from rnnsweep.sweep.precheck import precheck
 from rnnsweep.sweep.settings import KEY, Sweep, of_each_run
 from rnnsweep.sweep.skip import Skip
 from rnnsweep.sweep.tuned import Arm, Trial, TunedSweep
+from rnnsweep.sweep.tuned_table import named
 from rnnsweep.types import EXECUTION
 
 TUNING_SEED = 10_000
@@ -56,7 +55,7 @@ class TunedPlanner:
         conditions = [key for key, axis in axes.items() if len(axis) > 1 and key not in self.sweep.compared]
         arms, runs = self._arms(axes, conditions)
         precheck(runs, self.study, self.composer.is_here)
-        chosen_by = self._objective(runs)
+        chosen_by, looked = self._objective(runs), self._looks(seeds)
         first = arms[0]
         content = Tuned(
             compare=self.sweep.compared,
@@ -68,8 +67,8 @@ class TunedPlanner:
             metric=chosen_by.name,
             maximised=chosen_by.maximised,
             seeds=seeds,
-            looks=self._looks(seeds),
-            levels=list(looks.ALPHAS[: len(self._looks(seeds))]),
+            looks=looked,
+            levels=list(looks.ALPHAS[: len(looked)]),
             margin=self.sweep.margin,
         )
         declared = Declared(self.study, self._fixed(typed, axes, runs[0]), content)
@@ -98,21 +97,17 @@ class TunedPlanner:
     def _typed(self, words: Sequence[str]) -> dict[str, str]:
         """Key -> the text that counts."""
         texts = [*self.grammar.texts(self.sweep.sized(self.composer.is_small)), *words]
-        typed = {self._override(text).key_or_group: text for text in texts}
+        typed = {self.grammar.override(text).key_or_group: text for text in texts}
         for key in self.sweep.tune:
             if key in typed:
                 problem = f"it is tuned; leave this out, or leave `{key}` out of {KEY}.tune"
                 raise ConfigError(key, problem, (f"{KEY}.tune",))
         return typed
 
-    def _override(self, text: str) -> Override:
-        return self.grammar.override(text)
-
     def _check_swept(self, axes: dict[str, Axis]) -> None:
         for key in self.sweep.compared:
             if len(axes.get(key, [])) < 2:
-                problem = f"`{key}` has one value in this sweep; sweep it, as in `{key}=A,B`"
-                raise ConfigError(f"{KEY}.compare", problem)
+                raise compared.one_value(key)
 
     def _seeds(self, text: str) -> list[int]:
         """The fresh seeds of the first look."""
@@ -160,7 +155,7 @@ class TunedPlanner:
             ConfigError: there is only one.
         """
         texts, count = self.grammar.texts(self.sweep.tune), self.sweep.tune_trials
-        overrides = list(map(self._override, texts))
+        overrides = list(map(self.grammar.override, texts))
         if all(not override.is_sweep_override() or override.is_discrete_sweep() for override in overrides):
             axes = [self._whole_axis(text) for text in texts]
             if math.prod(map(len, axes)) <= count:
@@ -178,7 +173,7 @@ class TunedPlanner:
 
     def _whole_axis(self, text: str) -> Axis:
         """All values of one tuned setting."""
-        override = self._override(text)
+        override = self.grammar.override(text)
         if not override.is_sweep_override():
             return self.grammar.axis(text)
         key = override.get_key_element()
@@ -202,7 +197,7 @@ class TunedPlanner:
             if all(left_out):
                 continue
             if any(left_out):
-                problem = f"leaves out {sum(left_out)} of the {len(made)} trials of {_named(arm)}"
+                problem = f"leaves out {sum(left_out)} of the {len(made)} trials of {named(arm)}"
                 raise ConfigError(f"{KEY}.skip", f"{problem}: each arm must have the same number of trials")
             for run in made:
                 if run.fingerprint in runs:
@@ -216,7 +211,7 @@ class TunedPlanner:
 
     def _value(self, setting: Setting) -> Any:
         """What a person calls the value: of a group the name of the choice."""
-        return self._override(setting.text).value() if setting.group else setting.value
+        return self.grammar.override(setting.text).value() if setting.group else setting.value
 
     def _identified(self, trial: Trial, arm: dict[str, Any]) -> Run:
         try:
@@ -224,7 +219,7 @@ class TunedPlanner:
         except ConfigError as error:
             if error.keys[0] not in self.sweep.tune:
                 raise
-            problem = f"{error.problem} A tuned setting must exist in every arm; {_named(arm)} lacks it or refuses it"
+            problem = f"{error.problem} A tuned setting must exist in every arm; {named(arm)} lacks it or refuses it"
             raise ConfigError(error.keys[0], problem, (f"{KEY}.tune",)) from None
 
     def _rungs(self, run: Run) -> list[int]:
@@ -248,13 +243,9 @@ class TunedPlanner:
         if len(found) > 1:
             raise ConfigError(f"{KEY}.metrics", f"the tasks declare different directions for `{typed}`")
         for run in tasks.values():
-            objective(typed.replace("val/", "test/", 1), run)  # the arms are compared by it
+            objective(of_the_test(typed), run)  # the arms are compared by it
         return found.pop()
 
 
 def _values(point: Sequence[Setting]) -> dict[str, Any]:
     return {setting.key: setting.text.partition("=")[2] if setting.group else setting.value for setting in point}
-
-
-def _named(arm: dict[str, Any]) -> str:
-    return ", ".join(f"{key}={value}" for key, value in arm.items())

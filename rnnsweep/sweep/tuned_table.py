@@ -9,7 +9,7 @@ from typing import Any
 
 from rnnsweep import looks, planned
 from rnnsweep.config import Config
-from rnnsweep.planned import FOLDER, Chosen, Planned, Tuned
+from rnnsweep.planned import FOLDER, Chosen, Planned, Tuned, of_the_test
 from rnnsweep.progress import number
 from rnnsweep.record import RunStore
 from rnnsweep.sweep.compared import value
@@ -49,7 +49,7 @@ def _runs(tuned: Tuned, study: Path) -> list[Planned]:
 
 def _tests(tuned: Tuned, arms: Sequence[Chosen], runs: Sequence[Planned], study: Path) -> list[Values]:
     """Of each arm the test values of its best setting on fresh seeds."""
-    metric = tuned.metric.replace("val/", "test/", 1)
+    metric = of_the_test(tuned.metric)
     alike: dict[str, dict[int, str]] = {}
     for run in runs:
         alike.setdefault(_without_seed(run.config), {})[run.config["seed"]] = run.id
@@ -70,7 +70,7 @@ def _without_seed(config: Config) -> str:
 def _table(tuned: Tuned, arms: Sequence[Chosen], tests: Sequence[Values]) -> list[str]:
     places = sorted(range(len(arms)), key=lambda i: (-1 if tuned.maximised else 1) * (arms[i].value or 0.0))
     leader = arms[places[0]]
-    test = tuned.metric.replace("val/", "test/", 1)
+    test = of_the_test(tuned.metric)
     less = f"difference to {' '.join(map(shown, leader.arm.values()))}"
     head = [*tuned.compare, *tuned.tune, tuned.metric, f"{test} (95%)", "seeds", less, "verdict"]
     rows = [
