@@ -170,9 +170,10 @@ class NumberClassification(ClassificationTask):
     def features(self) -> int:
         """Numbers of one step."""
 
-    def padded(self, sequences: Sequence[Float[Tensor, "_ in"]], classes: Sequence[str]) -> Batch:
+    def padded(self, sequences: Sequence[Float[Tensor, "_ _"]], classes: Sequence[str]) -> Batch:
         """A batch of sequences, each (time, features), and their classes by name; there may be none."""
-        filled = nn.utils.rnn.pad_sequence([*sequences] or [torch.zeros(1, self.features)], batch_first=True)
+        one = torch.zeros(1, self.features)  # asked for first: a task refuses sequences of several widths there
+        filled = nn.utils.rnn.pad_sequence([*sequences] or [one], batch_first=True)
         return {
             "inputs": filled[: len(sequences)],
             "lengths": torch.tensor([len(sequence) for sequence in sequences], dtype=torch.int64),
