@@ -18,22 +18,22 @@ def main() -> None:
     from rnnsweep.sweep.tuned_table import closing
     from rnnsweep.sweep.view import Progress, closing_table, worker_lines
 
-    found = plans(study)
-    for search in searches(study):
+    found, searched = plans(study), searches(study)
+    for search in searched:
         trials = Trials(search)
         print("\n".join(trials.lines()))
         print(trials.closing_table())
-    if not found and not searches(study):
+    if not found and not searched:
         raise ConfigError(str(study), "not the directory of a study: it has no plan")
     for plan in (plan for plan in found if plan.title is None):
         progress = Progress(plan)
         progress.look()
         print("\n".join(progress.lines()))
         print(closing_table(progress))
+    stages = {plan.path.name: plan for plan in found if plan.title}
     for tuned in planned.tuned(study):
-        stages = [plan for plan in found if plan.path.name in tuned.stages and plan.title]
-        for plan in sorted(stages, key=lambda plan: list(tuned.stages).index(plan.path.name)):
-            progress = Progress(plan)
+        for name in (name for name in tuned.stages if name in stages):
+            progress = Progress(stages[name])
             progress.look()
             print(progress.summary())
         print("\n".join(worker_lines(study)))

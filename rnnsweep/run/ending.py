@@ -1,4 +1,4 @@
-"""The records of runs that end without being trained to their end: they failed, or a search gave them up."""
+"""The records of runs that end without being trained to their end: they failed, or a sweep pruned them."""
 
 from typing import Any
 
