@@ -122,8 +122,13 @@ def _wanted(detail: Any) -> str:
 
 def suggestion(name: str, known: list[str]) -> str:
     """` Did you mean ...?`, or the names that there are."""
+    return near(name, known) or f" It has: {listed(known, SHOWN, str) if known else 'none'}."
+
+
+def near(name: str, known: list[str]) -> str:
+    """` Did you mean ...?` where one of the names is similar; else nothing."""
     close = difflib.get_close_matches(name, known, n=1)
-    return f" Did you mean `{close[0]}`?" if close else f" It has: {listed(known, SHOWN, str) if known else 'none'}."
+    return f" Did you mean `{close[0]}`?" if close else ""
 
 
 @functools.cache

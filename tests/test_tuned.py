@@ -199,6 +199,8 @@ def test_settings_that_contradict_each_other_are_refused(settings: dict[str, Any
     [
         ((*COMPARE, "cell=gru", TUNE), "`hydra.sweeper.compare=cell`: `cell` has one value"),
         ((*COMPARE, "cell=gru"), "`hydra.sweeper.compare=cell`: `cell` has one value"),
+        ((*COMPARE, "hydra.sweeper.compare=cel", TUNE), "as in `cel=A,B`. Did you mean `cell`?"),
+        ((*COMPARE, "hydra.sweeper.compare=cell.hiden_size"), "Did you mean `cell.hidden_size`?"),
         ((*COMPARE, TUNE, "optimizer.lr=1e-3"), "`optimizer.lr=1e-3`: it is tuned; leave this out"),
         ((*COMPARE, TUNE, "hydra.sweeper.seeds_max=2"), "`hydra.sweeper.seeds_max=2`: expected 3 to 18 seeds, got 2"),
         ((*COMPARE, TUNE, "hydra.sweeper.seeds_max=8", "seed=range(4)"), "the first planned look is at 3 seeds"),

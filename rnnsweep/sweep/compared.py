@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnsweep import files, planned
-from rnnsweep.config import Config
+from rnnsweep.config import Config, near
 from rnnsweep.errors import ConfigError
 from rnnsweep.planned import FOLDER, Tuned
 from rnnsweep.sweep.objective import Objective
@@ -50,12 +50,20 @@ def check_swept(keys: Iterable[str], configs: Iterable[Config]) -> None:
     every = list(configs)
     for key in keys:
         if len({json.dumps(value(config, key), sort_keys=True) for config in every}) < 2:
-            raise one_value(key)
+            groups = {name: part for name, part in every[0].items() if isinstance(part, dict)}
+            raise one_value(key, [*every[0], *(f"{name}.{each}" for name, part in groups.items() for each in part)])
 
 
-def one_value(key: str) -> ConfigError:
-    """The error of a sweep that compares a setting and gives it one value."""
-    return ConfigError(f"{KEY}.compare", f"`{key}` has one value in this sweep; sweep it, as in `{key}=A,B`")
+def one_value(key: str, known: list[str]) -> ConfigError:
+    """The error of a sweep that compares a setting and gives it one value.
+
+    Args:
+        key: the setting.
+        known: names, one of which may have been meant.
+    """
+    hint = "" if key in known else near(key, known)
+    problem = f"`{key}` has one value in this sweep; sweep it, as in `{key}=A,B`"
+    return ConfigError(f"{KEY}.compare", f"{problem}.{hint}" if hint else problem)
 
 
 def value(config: Config, key: str) -> Any:

@@ -107,7 +107,7 @@ class TunedPlanner:
     def _check_swept(self, axes: dict[str, Axis]) -> None:
         for key in self.sweep.compared:
             if len(axes.get(key, [])) < 2:
-                raise compared.one_value(key)
+                raise compared.one_value(key, list(axes))
 
     def _seeds(self, text: str) -> list[int]:
         """The fresh seeds of the first look."""
