@@ -51,7 +51,7 @@ TUNED = (
 SWEEPS = {
     "one worker": Sweep((*PARITY, "cell=rnn,gru,lstm", "optimizer.lr=1e-3,1e-2", "seed=range(4)"), 1, 2),
     "a tuned sweep": Sweep((*PARITY, "cell=rnn,gru", *TUNED), 2, 1),
-    "two workers": Sweep((*COPY, "cell=gru,lstm,transformer", "cell.dropout=0,.1,.2", "seed=range(2)"), 2, 1),
+    "two workers": Sweep((*COPY, "cell=gru,lstm,mingru", "cell.dropout=0,.1,.2", "seed=range(2)"), 2, 1),
 }
 
 

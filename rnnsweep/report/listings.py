@@ -188,7 +188,7 @@ def reproducibility(tasks: Sequence[Runs]) -> tuple[Table, list[str]]:
             counts = found[found != ""].value_counts()
             rows += [_line(runs.task, name, str(value), int(count)) for value, count in counts.items()]
             if len(counts) > 1 and name in ("commit", "versions", "hardware"):
-                warnings.append(f"The tables of {runs.task} mix {len(counts)} different entries of {name}.")
+                warnings.append(f"Not all runs of {runs.task} have the same {name}: there are {len(counts)}.")
         if dirty := _true(runs, "env:dirty"):
             warnings.append(f"{dirty} runs of {runs.task} were trained from a checkout with uncommitted changes.")
         warnings += _code(runs)
