@@ -1,17 +1,46 @@
-"""How a sweep stands that runs elsewhere: `python -m rnnsweep.status multirun/NAME`."""
+"""How a sweep stands that runs elsewhere: `python -m rnnsweep.status multirun/NAME`, with `--web` in a browser."""
 
 from pathlib import Path
 
 from rnnsweep import planned
 from rnnsweep.errors import ConfigError
-from rnnsweep.terminal import Arguments, command
+from rnnsweep.terminal import Arguments, between, command
 
 
 @command("rnnsweep.status")
 def main() -> None:
     parser = Arguments(prog="python -m rnnsweep.status", description=__doc__)
     parser.add_argument("study", type=Path, help="the directory of a study, such as multirun/default")
-    study = parser.parse_args().study
+    parser.add_argument("--web", action="store_true", help="show it in a browser of this machine, as it goes on")
+    parser.add_argument("--port", type=between(int, 0, 65535), help="of the browser's page; 0: one that is free")
+    arguments = parser.parse_args()
+    if arguments.web:
+        serve(arguments.study, arguments.port)
+    elif arguments.port is not None:
+        parser.error("--port is for --web")
+    else:
+        show(arguments.study)
+
+
+def serve(study: Path, port: int | None) -> None:
+    """Serves the study's page until Ctrl-C.
+
+    Raises:
+        ConfigError: the directory is not that of a study, or the port is taken.
+    """
+    from rnnsweep.web.server import opened
+
+    with opened(study, port) as server:
+        print(f"{server.url} shows {study} to browsers of this machine; Ctrl-C ends it", flush=True)
+        server.serve_forever()
+
+
+def show(study: Path) -> None:
+    """Prints how the study stands.
+
+    Raises:
+        ConfigError: the directory is not that of a study.
+    """
     from rnnsweep.sweep.plan import plans
     from rnnsweep.sweep.search import searches
     from rnnsweep.sweep.trials import Trials

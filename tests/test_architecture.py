@@ -24,6 +24,7 @@ ORDER = [
     {"run"},
     {"naming"},
     {"sweep"},
+    {"web"},
     {"single"},
     {"mistakes", "plugins"},
     {"cli", "sample", "status"},

@@ -16,6 +16,14 @@ def cause(record: RunRecord) -> str:
     return last_line(record.error).replace(record.run, "…")
 
 
+def alike(failures: Iterable[RunRecord]) -> list[list[RunRecord]]:
+    """The failures, those of one cause together."""
+    found: dict[str, list[RunRecord]] = {}
+    for record in failures:
+        found.setdefault(cause(record), []).append(record)
+    return list(found.values())
+
+
 def failure_lines(failures: Iterable[RunRecord], rerun: Callable[[str], str]) -> list[str]:
     """For each cause the number of runs, one of them, and how to try it again.
 
@@ -23,11 +31,8 @@ def failure_lines(failures: Iterable[RunRecord], rerun: Callable[[str], str]) ->
         failures: the records of the runs that failed.
         rerun: from a run's id to what is said of how to try it again.
     """
-    alike: dict[str, list[RunRecord]] = {}
-    for record in failures:
-        alike.setdefault(cause(record), []).append(record)
     lines = []
-    for records in alike.values():
+    for records in alike(failures):
         first = records[0]
         which = first.run if len(records) == 1 else f"{len(records)} runs such as {first.run}"
         lines += ["", f"failed: {which}: {last_line(first.error)}", f"  rerun: {rerun(first.run)}"]

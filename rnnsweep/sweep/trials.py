@@ -33,11 +33,23 @@ class Trials:
     def failed(self) -> bool:
         return any(trial.state.name == "FAIL" for trial in counted(self.study))
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """Trials by state."""
+        return dict(collections.Counter(trial.state.name.lower() for trial in counted(self.study)))
+
+    def settings(self) -> dict[str, str]:
+        """The runs of all trials, each with its trial's values as a person types them."""
+        found: dict[str, str] = {}
+        for trial in counted(self.study):
+            values = " ".join(f"{key}={value}" for key, value in trial.params.items())
+            found |= dict.fromkeys(trial.user_attrs.get("runs", []), values)
+        return found
+
     def summary(self) -> str:
         """One line."""
         trials = counted(self.study)
-        counts = collections.Counter(trial.state.name.lower() for trial in trials)
-        told = "  ".join(f"{count} {name}" for name, count in counts.items())
+        told = "  ".join(f"{count} {name}" for name, count in self.counts.items())
         return f"{sum(t.state.is_finished() for t in trials)}/{self.search.n_trials} trials  {told}{self._best_line()}"
 
     def _best_line(self) -> str:

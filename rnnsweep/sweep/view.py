@@ -9,9 +9,10 @@ from typing import Any, Protocol, runtime_checkable
 from rnnsweep import planned
 from rnnsweep.planned import WorkerState
 from rnnsweep.progress import number
-from rnnsweep.record import RunRecord
+from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.sweep.failures import cause, failure_lines, last_line
 from rnnsweep.sweep.plan import Plan
+from rnnsweep.sweep.sparkline import sparkline
 
 LINE_SECONDS = 10.0  # between two plain lines
 
@@ -92,11 +93,17 @@ class Progress:
         return f"{title}{self.done}/{len(self.plan.runs)} runs  {counts}{left}{best}"
 
     def lines(self) -> list[str]:
-        """The summary and a line for each worker."""
-        return [self.summary(), *worker_lines(self.plan.study)]
+        """The summary, the curve of the best run, and a line for each worker."""
+        return [self.summary(), *curve_lines(self.plan.study, self.best), *worker_lines(self.plan.study)]
 
     def failures(self) -> list[RunRecord]:
         return [record for record in self.records.values() if record.status == "failed"]
+
+
+def curve_lines(study: Path, best: RunRecord | None) -> list[str]:
+    """The validation losses of the best run, where it has several."""
+    losses = [row["loss"] for row in RunStore(study / best.run).rows() if row["split"] == "val"] if best else []
+    return [f"  its validation loss  {sparkline(losses)}"] if len(losses) > 1 else []
 
 
 def worker_lines(study: Path) -> list[str]:
@@ -110,6 +117,8 @@ def worker_line(state: WorkerState) -> str:
     if not runs:
         return f"worker {state.pid}: waits for runs that others train"
     what = runs[0] if len(runs) == 1 else f"{len(runs)} runs such as {runs[0]}"
+    if not state.steps:
+        return f"worker {state.pid}: prepares {what}"
     loss = f"  loss {number(state.train)}" if state.train is not None else ""
     speed = f"  {state.tokens_per_second:,.0f} tokens/s" if state.tokens_per_second is not None else ""
     return f"worker {state.pid}: {what}  step {state.step}/{state.steps}{loss}{speed}"
