@@ -13,6 +13,10 @@ __version__ = "0.1.0"
 # order that depends on a matrix's address. It is read at the first product, and costs nothing that can be measured.
 os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
 
+# Threads of torch that wait for each other sleep. Those that spin keep a core from the very thread they wait for as
+# soon as another program runs beside them. It is read when torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 
 def __getattr__(name: str) -> Any:
     """`results` when it is asked for: pandas takes a while to import, and most commands do without."""

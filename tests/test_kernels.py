@@ -379,15 +379,24 @@ def test_dense_layers_in_a_stack_are_torchs(how: kernels.Execution, turned: bool
 
 
 class Clocked:
-    """Steps that take so many milliseconds, alone and as a member's share of a stack, by a clock of their own."""
+    """Steps that take so many milliseconds, alone and as a member's share of a stack, by a clock of their own.
 
-    def __init__(self, milliseconds: dict[tuple[kernels.Execution, bool], float], steady: bool = True):
-        self.milliseconds, self.steady = milliseconds, steady
-        self.now, self.asked = 0.0, list[tuple[kernels.Execution, int]]()
+    Steps of the kernel `delayed` wait a second for the processor, which another program has.
+    """
+
+    def __init__(
+        self,
+        milliseconds: dict[tuple[kernels.Execution, bool], float],
+        steady: bool = True,
+        delayed: kernels.Execution | None = None,
+    ):
+        self.milliseconds, self.steady, self.delayed = milliseconds, steady, delayed
+        self.now, self.waited, self.asked = 0.0, 0.0, list[tuple[kernels.Execution, int]]()
 
     def step(self, kernel: kernels.Execution, members: int) -> None:
         self.asked.append((kernel, members))
         self.now += members * self.milliseconds[kernel, members > 1] / 1e3
+        self.waited += kernel == self.delayed
 
     def numbers(self, kernel: kernels.Execution, members: int) -> torch.Tensor:
         self.step(kernel, members)
@@ -402,7 +411,8 @@ def chosen(steps: Clocked, program: str, user: Path, study: Path | None = None) 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(user))
         patch.setattr(choice, "_chosen", {})
-        patch.setattr("time.perf_counter", lambda: steps.now)
+        patch.setattr("time.process_time", lambda: steps.now)
+        patch.setattr("time.perf_counter", lambda: steps.now + steps.waited)
         return choice.decided("fused", program, steps, study)
 
 
@@ -421,6 +431,11 @@ def test_what_is_fast_alone_and_in_a_stack_is_chosen(
     alone: float, stacked: float, library: float, wanted: str, tmp_path: Path
 ) -> None:
     assert chosen(Clocked(times(alone, stacked, library)), "a", tmp_path) == wanted
+
+
+@pytest.mark.parametrize("delayed", ["fused", "library"])
+def test_a_busy_machine_does_not_decide(delayed: kernels.Execution, tmp_path: Path) -> None:
+    assert chosen(Clocked(times(1.0, 1.0, 2.0), delayed=delayed), "a", tmp_path) == "fused"
 
 
 def test_an_execution_whose_numbers_depend_on_the_stack_is_not_chosen(tmp_path: Path) -> None:

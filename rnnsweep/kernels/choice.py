@@ -22,12 +22,13 @@ from torch import Tensor
 
 from rnnsweep import files
 from rnnsweep.errors import MachineError, tell_once
-from rnnsweep.kernels import Execution, fused
+from rnnsweep.kernels import Execution, fused, threads
 from rnnsweep.kernels.cache import folder, locked
 
 MEMBERS = 16  # of the stack that is measured beside a run alone
 LONGEST = 0.2  # seconds of a step of that stack: larger models are measured, and compared, in smaller ones
-SECONDS = 0.4  # of measuring candidates that are close, once each has run a few times
+ROUNDS = 5  # that each candidate runs at least
+SECONDS = 0.4  # of measuring candidates that are close, after these rounds
 NOISE = 1.05
 """The first candidate is taken where none is faster by more than this."""
 
@@ -82,7 +83,8 @@ def _of_user(key: str, together: Execution, steps: Steps) -> Measured:
         with locked("choice"):  # so that workers neither measure the same nor disturb each other
             table = _known(folder())
             if key not in table:
-                table[key] = _measured(together, steps)
+                with threads.sharing(1):
+                    table[key] = _measured(together, steps)
                 _keep(folder(), table)
             _chosen[key] = table[key]
     return _chosen[key]
@@ -92,7 +94,8 @@ def _measured(together: Execution, steps: Steps) -> Measured:
     """`together` where it is fast and a member's numbers are the same in every stack, else `library`.
 
     With `library` a member of a stack takes as long as it does alone. `together` is fast where the geometric mean of a
-    step alone and of a member's share of a stack's step is not longer than that.
+    step alone and of a member's share of a stack's step is not longer than that. One thread is measured, by the
+    processor's time: what else the machine does takes none of it.
     """
     steps.step("library", 1)  # takes its memory
     members = min(MEMBERS, max(2, int(LONGEST / _seconds(steps, "library", 1))))
@@ -122,8 +125,8 @@ Case = tuple[Execution, int]
 
 def _shortest(steps: Steps, cases: Sequence[Case]) -> dict[Case, float]:
     """The shortest time of each, in turn, so that what else the machine does meets all alike."""
-    shortest, begun, rounds = dict.fromkeys(cases, math.inf), time.perf_counter(), 0
-    while rounds < 3 or (_close(shortest) and time.perf_counter() - begun < SECONDS and rounds < 50):
+    shortest, begun, rounds = dict.fromkeys(cases, math.inf), time.process_time(), 0
+    while rounds < ROUNDS or (_close(shortest) and time.process_time() - begun < SECONDS and rounds < 50):
         for case in cases:
             shortest[case] = min(shortest[case], _seconds(steps, *case))
         rounds += 1
@@ -131,9 +134,9 @@ def _shortest(steps: Steps, cases: Sequence[Case]) -> dict[Case, float]:
 
 
 def _seconds(steps: Steps, kernel: Execution, members: int) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     steps.step(kernel, members)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def _close(shortest: dict[Case, float]) -> bool:

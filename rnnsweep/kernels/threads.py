@@ -39,6 +39,16 @@ def using(threads: int, in_torch: bool = False) -> Iterator[None]:
         _count.reset(token)
 
 
+@contextmanager
+def sharing(threads: int) -> Iterator[None]:
+    """Inside the block pieces are shared among `threads`; torch's own operations keep theirs."""
+    token = _count.set(threads)
+    try:
+        yield
+    finally:
+        _count.reset(token)
+
+
 def work_off(pieces: Iterable[Callable[[], object]]) -> None:
     """Calls all of them, each in one thread, and returns when they are done."""
     if count() == 1:

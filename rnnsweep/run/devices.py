@@ -37,9 +37,11 @@ def _refuse_fused(name: str) -> None:
 
 
 def threads_of(train: TrainConfig) -> AbstractContextManager[None]:
-    """A block in which runs of these settings are computed, with their threads. Threads do not change a number.
+    """A block in which runs of these settings are computed, with at most so many threads; see train/pace.py.
 
-    Where torch's own kernels are asked for by name, torch uses threads in its own way, which may change numbers.
+    Threads do not change a number. Only where torch's own kernels are asked for by name, and threads too, torch uses
+    these in its own way, which may change numbers.
     """
-    of_torch = train.kernel in ("library", "scan") or device(train).type != "cpu"
-    return threads.using(train.threads or threads.count(), in_torch=of_torch)
+    on_cpu, by_name = device(train).type == "cpu", train.kernel in ("library", "scan")
+    most = 1 if on_cpu and by_name else threads.count()
+    return threads.using(train.threads or most, in_torch=by_name or not on_cpu)

@@ -14,7 +14,6 @@ import torch
 from rnnsweep import commits, provenance
 from rnnsweep.cells.base import AbstractCell
 from rnnsweep.config import marked
-from rnnsweep.kernels import threads
 from rnnsweep.record import RunStore
 from rnnsweep.run.identity import Run
 from rnnsweep.secrets import redacted
@@ -35,7 +34,7 @@ def environment(run: Run, store: RunStore, trainer: Trainer) -> dict[str, Any]:
         "git_dirty": commit["dirty"],
         "code": code,
         "device": torch.cuda.get_device_name(trainer.device) if cuda else "cpu",
-        "threads": threads.count(),
+        "threads": trainer.pace.threads,
         "kernel": cell.runs_as(trainer.stack.kernel),
         "hidden_size": cell.hidden_size,
         "stack": len(trainer.members),

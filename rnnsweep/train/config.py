@@ -28,8 +28,10 @@ class TrainConfig(Schedule):
     """bfloat16: automatic mixed precision on CUDA."""
     device: Annotated[Literal["auto", "cpu", "cuda"], EXECUTION] = "auto"
     threads: Annotated[Natural, EXECUTION] = 0
-    """Threads on the CPU. 0: one for each core. With kernel=auto or fused only the compiled kernels use more than one,
-    in a way that changes no number; torch's own operations use one. With library or scan these use all of them."""
+    """Threads on the CPU. 0: one, or one for each core where the run's first steps show that these gain much; a run
+    that becomes slow with them goes down to one. With kernel=auto or fused only the compiled kernels use more than one,
+    in a way that changes no number; torch's own operations use one. With library or scan these use as many as you say,
+    and one where you say 0."""
     kernel: Annotated[Literal["auto", "library", "fused", "scan"], EXECUTION] = "auto"
     """What runs a recurrent cell: torch's own kernel where there is one (library; a stack uses the scan), the kernel
     compiled from the cell's mathematics (fused, on the CPU), or its written-out step (scan). They agree to rounding.

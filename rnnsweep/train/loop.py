@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from rnnsweep.interrupt import Interrupted, StopRequest
-from rnnsweep.kernels import graph
+from rnnsweep.kernels import graph, threads
 from rnnsweep.kernels.memory import keep_freed
 from rnnsweep.optim import Hyperparameters, clip_
 from rnnsweep.stack import Keys, Stack
@@ -21,6 +21,7 @@ from rnnsweep.train.evaluation import Means, evaluate
 from rnnsweep.train.log import MetricsLog
 from rnnsweep.train.member import Member, running
 from rnnsweep.train.observer import Observer
+from rnnsweep.train.pace import Pace
 from rnnsweep.train.snapshots import take_snapshots
 from rnnsweep.train.stopping import ShouldPrune, judge_validation, never, prune
 from rnnsweep.train.training_loss import training_losses
@@ -69,6 +70,7 @@ class Trainer:
         self.log = MetricsLog(members, observer, device, self.steps_per_epoch)
         seconds = self.config.checkpoint_seconds
         self.checkpoints = Checkpoints(members, self.stack, self.best, self.slots, self.log, seconds)
+        self.pace = Pace(threads.count(), fixed=self.config.threads > 0 or device.type != "cpu")
         self.step, self.state, kernels = self.checkpoints.resume(self.steps)
         kernel.keep(self.stack, first, device, kernels)
         self.differentiate: Callable[[Batch, State, Keys], tuple[Metrics, State]]
@@ -105,7 +107,8 @@ class Trainer:
         state = () if self.task.begins(self.step) else self.state
         batch = draw(self.tasks, self.step, self.device)
         keys = self.stack.keys([member.seed for member in self.members], self.step)
-        metrics, self.state = self.differentiate(batch, state, keys)
+        with self.pace.step():
+            metrics, self.state = self.differentiate(batch, state, keys)
         norms = clip_(self.stack.gradients, self.limits)
         if self.step == 0:
             _note_first_losses(self.members, metrics)
@@ -156,7 +159,8 @@ class Trainer:
 
     def evaluate(self, split: Split) -> list[Means]:
         """Each member's means over all of a split; empty where the split is."""
-        return evaluate(self.stack, self.tasks, [task.evaluation(split) for task in self.tasks])
+        with threads.sharing(self.pace.threads):
+            return evaluate(self.stack, self.tasks, [task.evaluation(split) for task in self.tasks])
 
     def scaled(self, step: int) -> Hyperparameters:
         """The optimizers' settings with the learning rates of step `step`, from 0."""
