@@ -54,6 +54,10 @@ class MachineError(ToldError):
         return f"{self.path} cannot be {self.verb}: {said}; {remedy}, then the same command continues"
 
 
+class ReportError(ToldError):
+    """What a report cannot be made of. The message names what was asked for, what there is, and what to do."""
+
+
 _FULL, _FORBIDDEN = "make room on that disk", "give yourself the permission, or choose another directory"
 _GONE = "bring its directory back"
 REMEDIES = {

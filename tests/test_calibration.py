@@ -17,13 +17,13 @@ import pytest
 from rnnsweep import looks
 from rnnsweep.record import Declaration
 from rnnsweep.report import stats
-from rnnsweep.report.analysis import Asked, compared
+from rnnsweep.report.analysis import DesignOptions, tuned_comparisons
 from rnnsweep.report.answers import factors
-from rnnsweep.report.contests import Tuned
-from rnnsweep.report.effects import Comparison
-from rnnsweep.report.leaderboard import indistinguishable, standings
+from rnnsweep.report.effects import MatchedRuns
+from rnnsweep.report.leaderboard import indistinguishable, ranked_entries
 from rnnsweep.report.runs import Runs
 from rnnsweep.report.section import Section, baselines
+from rnnsweep.report.tuned_comparison import TunedComparison
 
 TREES = 300
 LIMIT = 0.08
@@ -65,7 +65,7 @@ def factor(share: float, settings: int, seeds: int, diverging: float = 0.0) -> C
             value = setting + own if state == "complete" else None
             rows.append({"cell": "ab"[cell], "x": setting, "seed": seed, "val/loss": value, "state": state})
         runs = runs_of(rows)
-        (effect,) = Comparison(runs, runs.factor("cell"), runs.metric("val/loss")).against("a")
+        (effect,) = MatchedRuns(runs, runs.factor("cell"), runs.metric("val/loss")).against("a")
         diverged = effect.divergence.p is not None and effect.divergence.p < stats.ALPHA / 2
         return int(effect.adjusted < stats.ALPHA or diverged), *covered(effect.interval)
 
@@ -80,7 +80,7 @@ def four_factors(noise: Noise) -> Found:
     ]
     runs = runs_of(rows)
     section = Section(runs, runs.metric("val/loss"), 0.01, baselines(runs, runs.factors, {}), runs.factors)
-    found = [effect for *_, effects in factors.compared(section) for effect in effects]
+    found = [effect for *_, effects in factors.answered_factors(section) for effect in effects]
     counts = [covered(effect.interval) for effect in found]
     called = any(effect.adjusted < stats.ALPHA for effect in found)
     return int(called), sum(c for c, _ in counts), len(counts)
@@ -93,7 +93,7 @@ def leaderboard(noise: Noise) -> Found:
     rows = [{"x": s, "seed": k, "val/loss": values[s, k]} for s, k in itertools.product(range(50), range(3))]
     runs = runs_of(rows)
     metric = runs.metric("val/loss")
-    bold = indistinguishable(runs, metric, standings(runs, metric))
+    bold = indistinguishable(runs, metric, ranked_entries(runs, metric))
     return int(runs.frame["setting"][0] not in bold), 0, 0
 
 
@@ -108,15 +108,15 @@ def tuned(arms: int, rates: int, seeds: int, fresh: int) -> Callable[[Noise], Fo
         for arm, rate, seed in itertools.product(range(arms), range(rates), range(seeds)):
             rows.append({"cell": f"c{arm}", "optimizer.lr": float(rate), "seed": seed, **_values(noise)})
         if fresh:
-            for contest in _tuned(rows).tuning.arms:
-                (choice,) = contest.choices.values()
+            for comparison in _tuned(rows).tuning.arms:
+                (choice,) = comparison.choices.values()
                 best = rows[next(iter(choice.chosen_on.values()))]
                 extra = [best | {"seed": seed, **_values(noise)} for seed in range(seeds, seeds + fresh)]
                 rows += extra
         found = _tuned(rows)
-        assert all(contest.confirmed == bool(fresh) for contest in found.contests)
-        counts = [covered(contest.interval) for contest in found.contests]
-        called = any(contest.clear for contest in found.contests)
+        assert all(comparison.confirmed == bool(fresh) for comparison in found.comparisons)
+        counts = [covered(comparison.interval) for comparison in found.comparisons]
+        called = any(comparison.clear for comparison in found.comparisons)
         return int(called), sum(c for c, _ in counts), len(counts)
 
     return tree
@@ -127,8 +127,8 @@ def _values(noise: Noise) -> dict[str, float]:
     return {"val/loss": shared, "test/loss": np.sqrt(0.8) * shared + np.sqrt(0.2) * noise.normal()}
 
 
-def _tuned(rows: list[dict[str, Any]]) -> Tuned:
-    (found,) = compared([runs_of(rows)], None, {}, Asked())
+def _tuned(rows: list[dict[str, Any]]) -> TunedComparison:
+    (found,) = tuned_comparisons([runs_of(rows)], None, {}, DesignOptions())
     assert found is not None
     return found
 

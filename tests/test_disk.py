@@ -24,7 +24,7 @@ from rnnsweep.errors import ConfigError, MachineError, tell_once
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.record import RunStore
 from rnnsweep.report.collect import collect
-from rnnsweep.report.published import named
+from rnnsweep.report.published_values import published_results
 from rnnsweep.sweep import probe, published
 from rnnsweep.sweep.plan import Plan, Planned, plans
 from rnnsweep.sweep.search import searches
@@ -222,7 +222,13 @@ def test_damaged_searches_published_and_drawn_count_as_absent(
     paths[0].parent.mkdir()
     for path in paths:
         path.write_bytes(DAMAGES[damage])
-    assert searches(tmp_path) == planned.searched(tmp_path) == planned.drawn(tmp_path) == named([str(tmp_path)]) == []
+    assert (
+        searches(tmp_path)
+        == planned.searched(tmp_path)
+        == planned.drawn(tmp_path)
+        == published_results([str(tmp_path)])
+        == []
+    )
     told = capsys.readouterr().err
     assert [told.count(str(path)) for path in paths] == [1, 1, 1]
 
@@ -238,7 +244,7 @@ def test_published_numbers_of_every_study_fit_their_own_shape(tmp_path: Path) ->
     }
     read = published.read(content)
     published.tell(read, tmp_path)
-    assert named([str(tmp_path)]) == [read]
+    assert published_results([str(tmp_path)]) == [read]
 
 
 # The kernel cache -----------------------------------------------------------------------------------------------

@@ -106,10 +106,10 @@ def test_all_are_run_and_the_sweep_ends_with_one_report(tmp_path: Path) -> None:
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures by their data alone: to draw them is what takes the time."""
 
-    def render(picture: draw.Picture, folder: Path) -> draw.Drawn:
+    def render(picture: draw.Picture, folder: Path) -> draw.RenderedFigure:
         folder.mkdir(parents=True, exist_ok=True)
         picture.data.to_csv(folder / f"{picture.name}.csv", index=False)
-        return draw.Drawn(picture.name, picture.title, picture.caption, "")
+        return draw.RenderedFigure(picture.name, picture.title, picture.caption, "")
 
     @contextmanager
     def drawing(pictures: list[draw.Picture], folder: Path) -> Iterator[Any]:

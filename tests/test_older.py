@@ -12,7 +12,7 @@ from test_train import numbers, rows, train
 import rnnsweep
 from rnnsweep.interrupt import Interrupted
 from rnnsweep.record import RunStore
-from rnnsweep.report import shown
+from rnnsweep.report import summaries
 from rnnsweep.sweep.plan import Plan
 
 STUDY = ROOT / "tests" / "kept" / "before_summaries"
@@ -25,7 +25,7 @@ def test_its_records_are_read(path: Path, capsys: pytest.CaptureFixture[str]) ->
     record = store.record()
     assert record is not None
     assert record.summary == content["showcase"]
-    assert set(shown.summary(str(path))) == {"predictions"}
+    assert set(summaries.read_summary(str(path))) == {"predictions"}
     assert store.config() == content["config"]
     assert [row["split"] for row in store.rows()] == ["train", "val", "train", "val", "test"]
     assert capsys.readouterr().err == ""

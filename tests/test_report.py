@@ -15,23 +15,24 @@ import pytest
 import records
 from conftest import ROOT
 
+from rnnsweep.errors import ReportError
 from rnnsweep.record import RunStore
-from rnnsweep.report import claims, cli, latex, listings, published
-from rnnsweep.report.ablations import ablation, equal_cost
-from rnnsweep.report.analysis import analyse, searched
+from rnnsweep.report import cli, latex, listings, published_findings, published_values
+from rnnsweep.report.ablations import effect_table, equal_cost_table
+from rnnsweep.report.analysis import analyse, searched_keys
 from rnnsweep.report.collect import STATES, collect
-from rnnsweep.report.effects import Comparison, Divergence, _divergence, at_equal, counted
-from rnnsweep.report.errors import ReportError
-from rnnsweep.report.forest import importance
-from rnnsweep.report.leaderboard import leaderboard, standings
+from rnnsweep.report.effects import Divergence, MatchedRuns, _divergence, at_equal, run_counts
+from rnnsweep.report.fanova import importance
+from rnnsweep.report.leaderboard import leaderboard, ranked_entries
 from rnnsweep.report.numbers import spread
+from rnnsweep.report.pictures import picture
 from rnnsweep.report.runs import Runs
-from rnnsweep.report.sentences import comparison
-from rnnsweep.report.shown import summary
+from rnnsweep.report.sentences import effect_sentence
+from rnnsweep.report.setting_labels import labels
 from rnnsweep.report.stats import Interval
-from rnnsweep.report.tables import anchor
-from rnnsweep.report.values import labels
-from rnnsweep.report.view import Subject, picture
+from rnnsweep.report.subject import Subject
+from rnnsweep.report.summaries import read_summary
+from rnnsweep.report.table import anchor
 from rnnsweep.secrets import redacted
 
 
@@ -48,8 +49,8 @@ def runs_of(study: Path) -> Runs:
 
 def said(runs: Runs, key: str, level: str, baseline: str, margin: float = 0.01) -> str:
     metric = runs.metric(None)
-    effects = Comparison(runs, runs.factor(key), metric).against(baseline)
-    return next(comparison(e, metric, margin) for e in effects if e.level == level)
+    effects = MatchedRuns(runs, runs.factor(key), metric).against(baseline)
+    return next(effect_sentence(e, metric, margin) for e in effects if e.level == level)
 
 
 # Accounting ------------------------------------------------------------------------------------------------------
@@ -70,7 +71,7 @@ def test_every_planned_run_is_counted_once(tmp_path: Path) -> None:
     runs = runs_of(study)
     alive.release()
     assert dict(runs.counts()) == dict.fromkeys(STATES, 1)
-    assert str(counted(runs, [0])) == (
+    assert str(run_counts(runs, [0])) == (
         "1 of 7 runs; left out: 1 diverged, 1 failed, 1 pruned, 1 interrupted, 1 running, 1 missing."
     )
     out = made(study)
@@ -182,7 +183,7 @@ def test_an_effect_is_that_of_scipys_paired_t(misleading: Path) -> None:
     from scipy import stats
 
     runs = runs_of(misleading)
-    (effect,) = Comparison(runs, runs.factor("cell"), runs.metric(None)).against("gru")
+    (effect,) = MatchedRuns(runs, runs.factor("cell"), runs.metric(None)).against("gru")
     table = runs.frame.assign(value=runs.values("val/loss").astype(float))
     table = table.pivot_table(
         index=["cell.hidden_size", "seed"], columns="cell", values="value", aggfunc="mean"
@@ -235,9 +236,9 @@ def test_states_of_a_difference(tmp_path: Path) -> None:
             records.run(study, 2.0, cell="gru", seed=seed)
             records.run(study, 2.0 - gain + noise.normal(0, wide[state]), cell="lstm", seed=seed)
         runs = runs_of(study)
-        (effect,) = Comparison(runs, runs.factor("cell"), runs.metric(None)).against("gru")
-        assert effect.state(0.01) == state
-        assert "this setting only" in comparison(effect, runs.metric(None), 0.01)
+        (effect,) = MatchedRuns(runs, runs.factor("cell"), runs.metric(None)).against("gru")
+        assert effect.finding(0.01) == state
+        assert "this setting only" in effect_sentence(effect, runs.metric(None), 0.01)
 
 
 def test_a_difference_is_judged_by_its_interval_not_by_its_mean(tmp_path: Path) -> None:
@@ -274,12 +275,12 @@ def test_equal_accuracies_are_counted_not_tested(tmp_path: Path) -> None:
             (path / "record.json").write_text(json.dumps(record))
     runs = runs_of(tmp_path)
     metric = runs.metric("val/accuracy")
-    (effect,) = Comparison(runs, runs.factor("cell"), metric).against("rnn")
-    sentence = comparison(effect, metric, 0.01)
+    (effect,) = MatchedRuns(runs, runs.factor("cell"), metric).against("rnn")
+    sentence = effect_sentence(effect, metric, 0.01)
     assert sentence.startswith("LSTM beats RNN by 0.500 in all 3 seeds (LSTM 1.000, RNN 0.500 each time);")
     assert sentence.endswith("without a spread there is no interval.")
     assert math.isnan(effect.adjusted)
-    best = standings(runs, metric)[0]
+    best = ranked_entries(runs, metric)[0]
     assert spread(best.interval, best.values) == "1.000 in all 3"
 
 
@@ -336,7 +337,7 @@ def test_levels_that_differ_are_told_apart(tmp_path: Path) -> None:
     assert {f"task.length={level}" for level in factor.levels} == set(told)
     numbers = pd.Series([0.1234567891234, 0.5])
     assert list(labels(numbers)) == ["0.123457", "0.5"]
-    found = published.ours(runs, runs.metric(None), "val/loss", {"task.length": 0.001})
+    found = published_values.our_seeds(runs, runs.metric(None), "val/loss", {"task.length": 0.001})
     assert found is not None
     assert found.interval.mean == 2.0
 
@@ -349,7 +350,7 @@ def test_different_names_have_different_addresses(tmp_path: Path) -> None:
         for place, cell in enumerate(["gru", "-1", "+1", "Ж", "日", "0.5", "0_5"]):
             records.run(tmp_path, 2.0 + place + seed / 9, cell=cell, seed=seed)
     runs = runs_of(tmp_path)
-    effects = Comparison(runs, runs.factor("cell"), runs.metric(None)).against("gru")
+    effects = MatchedRuns(runs, runs.factor("cell"), runs.metric(None)).against("gru")
     table = listings.pairs(runs, effects, runs.metric(None))
     assert len({row.anchor for row in table.rows}) == 6
     assert all(row.anchor.isascii() for row in table.rows)
@@ -410,22 +411,22 @@ def timed(study: Path, hosts: tuple[str, str]) -> Runs:
 def test_time_is_compared_on_one_machine_alone_and_with_an_interval(tmp_path: Path) -> None:
     runs = timed(tmp_path / "one", ("a", "a"))
     metric, factor = runs.metric(None), runs.factor("cell")
-    effects = Comparison(runs, factor, metric).against("rnn")
-    table = ablation(runs, factor, effects, metric, 0.01)
+    effects = MatchedRuns(runs, factor, metric).against("rnn")
+    table = effect_table(runs, factor, effects, metric, 0.01)
     assert re.fullmatch(r"× 2\.\d+ \[\+\d+%, 2\.\d+\]|× 2\.\d+ \[[\d.]+, 2\.\d+\]", table.rows[1].cells[-1].text)
     along = runs.factor("cell.hidden_size")
-    assert equal_cost(runs, factor, along, effects, metric).columns[-1] == "at equal time"
+    assert equal_cost_table(runs, factor, along, effects, metric).columns[-1] == "at equal time"
     drawn = picture("pareto", Subject(runs, metric, arms=factor))
     assert drawn is not None
     assert set(drawn.data["cost"]) == {"seconds", "parameters"}
     assert runs.frame["seconds"].max() < 11  # a run's own share, not its seconds by the last size of its stack
 
     runs = timed(tmp_path / "two", ("a", "b"))
-    effects = Comparison(runs, runs.factor("cell"), metric).against("rnn")
-    table = ablation(runs, runs.factor("cell"), effects, metric, 0.01)
+    effects = MatchedRuns(runs, runs.factor("cell"), metric).against("rnn")
+    table = effect_table(runs, runs.factor("cell"), effects, metric, 0.01)
     assert table.rows[1].cells[-1].text == "—"
     assert "Δ time: only pairs that ran on one host" in table.notes[-1]
-    table = equal_cost(runs, runs.factor("cell"), runs.factor("cell.hidden_size"), effects, metric)
+    table = equal_cost_table(runs, runs.factor("cell"), runs.factor("cell.hidden_size"), effects, metric)
     assert table.columns[-1] == "at equal parameters"
     drawn = picture("pareto", Subject(runs, metric, arms=runs.factor("cell")))
     assert drawn is not None
@@ -456,7 +457,7 @@ def test_perplexity_is_that_of_the_mean_loss(misleading: Path) -> None:
     table = pd.read_csv(made(misleading) / "tables" / "leaderboard-charlm.csv")
     assert list(table["ppl exp(mean)"]) == pytest.approx(list(np.exp(table["val/loss mean"])))
     assert list(table["ppl exp(low)"]) == pytest.approx(list(np.exp(table["val/loss low"])))
-    best = standings(runs, runs.metric(None))[0]
+    best = ranked_entries(runs, runs.metric(None))[0]
     assert table["val/loss mean"][0] == pytest.approx(np.mean(best.values))
     assert table["test/loss (selected) mean"].notna().sum() == 1
 
@@ -477,7 +478,7 @@ def test_a_setting_of_which_one_seed_finished_is_not_the_best(tmp_path: Path) ->
         records.run(tmp_path, 1.0, "complete" if seed == 3 else "diverged", cell="lstm", seed=seed)
         records.run(tmp_path, 2.1 + seed / 99, "complete" if seed else "diverged", cell="rnn", seed=seed)
     runs = runs_of(tmp_path)
-    assert [runs.describe(s.setting) for s in standings(runs, runs.metric(None))] == [
+    assert [runs.describe(s.setting) for s in ranked_entries(runs, runs.metric(None))] == [
         "cell=gru",
         "cell=rnn",
         "cell=lstm",
@@ -568,7 +569,7 @@ def test_the_record_says_which_way_is_better(metric: str, direction: str, best: 
     runs = recorded(tmp_path, metric, declared={name: {"unit": "share", "direction": direction}})
     chosen = runs.metric(metric)
     assert chosen.unit == "share"
-    (first, *_) = standings(runs, chosen)
+    (first, *_) = ranked_entries(runs, chosen)
     assert list(first.values) == [best]
 
 
@@ -602,7 +603,7 @@ def test_a_reference_value_and_a_contradiction_are_refused(tmp_path: Path) -> No
 def test_records_from_before_metrics_were_declared_can_be_compared(metric: str, best: float, tmp_path: Path) -> None:
     """By the metrics of rnnsweep's own tasks, and by what their task is judged by; and the report says so."""
     runs = recorded(tmp_path / "study", metric, declared={})
-    (first, *_) = standings(runs, runs.metric(metric))
+    (first, *_) = ranked_entries(runs, runs.metric(metric))
     assert list(first.values) == [best]
     assert runs.metric("val/loss").unit == "nats"
     theirs = {"name": "mine", "unit": "points", "direction": "max"}
@@ -675,7 +676,7 @@ def test_nothing_in_a_run_injects_latex_or_markdown(hostile: Path) -> None:
 
 
 def test_a_cell_of_latex_is_text() -> None:
-    from rnnsweep.report.tables import Table, rows_of
+    from rnnsweep.report.table import Table, rows_of
 
     table = Table("t", "A & B", ("a_b", "c"), rows_of((r"\input{x}", "50% ± 1")))
     text = latex.table(table)
@@ -745,7 +746,7 @@ def test_a_damaged_view_is_left_out_and_told(
     shown: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = records.run(tmp_path, 1.0, summary=shown | {"forecast": {"truth": [1.0, None], "free": [1, 2]}, "own": 3})
-    found = summary(str(path))
+    found = read_summary(str(path))
     assert found.keys() == {"forecast", "own"}
     assert found["forecast"]["free"] == [1, 2]
     (line,) = capsys.readouterr().err.splitlines()
@@ -957,11 +958,11 @@ def test_a_published_number_is_shown_with_its_digits_and_an_order_with_what_the_
     }
 
     def rows(**changed: object) -> list[list[str]]:
-        table = published.table(runs, runs.metric(None), spec | changed, 0)
+        table = published_values.values_table(runs, runs.metric(None), spec | changed, 0)
         return [[cell.text for cell in row.cells] for row in table.rows] + [list(table.notes)]
 
     def orders(**changed: object) -> list[str]:
-        return list(published.orders(runs, runs.metric(None), spec | changed))
+        return list(published_values.orders(runs, runs.metric(None), spec | changed))
 
     first, second, _ = rows()
     assert first[:2] == ["cell=gru", "0.0000530"]
@@ -994,15 +995,20 @@ def test_a_published_finding_that_these_runs_leave_open_is_not_called_wrong(tmp_
     runs, spec = runs_of(tmp_path), {"source": "A. Paper", "metric": "test/loss", "orders": []}
     claim = {"factor": "cell", "baseline": "gru", "margin": 0.05, "best": 1.0}
     claim |= {"hurts": ["rnn", "mut1"], "harmless": ["rnn", "lstm"]}
-    table = claims.ablation(runs, runs.metric(None), spec, claim, "x")
+    table = published_findings.ablation_table(runs, runs.metric(None), spec, claim, "x")
     assert table is not None
     verdicts = [row.cells[4].text for row in table.rows]
-    assert verdicts == [published.OPEN, "not judged: fewer than 3 pairs", published.OPEN, "not reproduced"]
+    assert verdicts == [
+        published_values.OPEN,
+        "not judged: fewer than 3 pairs",
+        published_values.OPEN,
+        "not reproduced",
+    ]
     values = [{"where": {"cell": "gru"}, "value": value, "at_most": True} for value in (2.2, 2.03, 1.9)]
     values += [{"where": {"cell": "mut1"}, "value": 1.0, "at_most": True}]
-    table = published.table(runs, runs.metric(None), spec | {"values": values}, 0)
+    table = published_values.values_table(runs, runs.metric(None), spec | {"values": values}, 0)
     verdicts = [row.cells[4].text for row in table.rows]
-    assert verdicts == ["reproduced", published.OPEN, "not reproduced", "not judged: fewer than 3 seeds"]
+    assert verdicts == ["reproduced", published_values.OPEN, "not reproduced", "not judged: fewer than 3 seeds"]
 
 
 def test_published_ablations_are_judged_by_matched_pairs(tmp_path: Path) -> None:
@@ -1017,24 +1023,24 @@ def test_published_ablations_are_judged_by_matched_pairs(tmp_path: Path) -> None
     runs, spec = runs_of(tmp_path), {"source": "A. Paper", "metric": "test/loss"}
     claim = {"factor": "cell", "baseline": "lstm", "margin": 0.05, "best": 0.5, "hurts": ["rnn", "gru", "mut3"]}
     claim["harmless"] = ["gru", "mut1", "mut2"]
-    table = claims.ablation(runs, runs.metric(None), spec, claim, "x")
+    table = published_findings.ablation_table(runs, runs.metric(None), spec, claim, "x")
     assert table is not None
     assert [tuple(row.cells[k].text for k in (0, 1, 4)) for row in table.rows] == [
         ("rnn", "hurts", "reproduced"),
         ("gru", "hurts", "not reproduced"),
         ("mut3", "hurts", "no complete pair"),
         ("gru", "harmless", "reproduced"),
-        ("mut1", "harmless", published.OPEN),
+        ("mut1", "harmless", published_values.OPEN),
         ("mut2", "harmless", "not reproduced"),
     ]
     assert table.rows[0].cells[2].data["mean"] == pytest.approx(0.3, abs=0.02)
     assert table.rows[0].cells[2].data["n"] == 6
     assert table.rows[0].cells[3].data < 1e-3
     assert "30 of 60 runs" in table.notes[0]
-    table = claims.ablation(runs, runs.metric(None), spec, claim | {"best": 1.0}, "x")
+    table = published_findings.ablation_table(runs, runs.metric(None), spec, claim | {"best": 1.0}, "x")
     assert table is not None
     assert [row.cells[4].text for row in table.rows][:2] == ["not reproduced", "not reproduced"]
-    table = claims.ablation(runs, runs.metric(None), spec | {"needs": ["task.text"]}, claim, "x")
+    table = published_findings.ablation_table(runs, runs.metric(None), spec | {"needs": ["task.text"]}, claim, "x")
     assert table is not None
     assert table.rows[0].cells[4].text == "not judged"
 
@@ -1049,11 +1055,11 @@ def test_published_shares_of_the_variance(tmp_path: Path) -> None:
             records.run(tmp_path, loss, cell=cell, optimizer__lr=rate, cell__hidden_size=size)
     (tmp_path / ".study").mkdir()
     (tmp_path / ".study" / "drawn.json").write_text(json.dumps(["optimizer.lr", "cell.hidden_size"]))
-    assert searched([str(tmp_path)]) == {"random": ["optimizer.lr", "cell.hidden_size"]}
+    assert searched_keys([str(tmp_path)]) == {"random": ["optimizer.lr", "cell.hidden_size"]}
     runs = Runs(collect([tmp_path]), ["optimizer.lr", "cell.hidden_size"])
     least = [("optimizer.lr", 0.5), ("cell.hidden_size", 0.5), ("interactions", None), ("task.noise", 0.1)]
     shares = [{"key": key, "value": 0.6, "least": each} for key, each in least]
-    table = claims.shares(runs, {"source": "A. Paper", "metric": "test/loss", "shares": shares}, "x")
+    table = published_findings.shares_table(runs, {"source": "A. Paper", "metric": "test/loss", "shares": shares}, "x")
     assert table is not None
     verdicts = ["reproduced", "not reproduced", "not judged", "not drawn here"]
     assert [row.cells[3].text for row in table.rows] == verdicts

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 import records
 
+from rnnsweep.errors import ReportError
 from rnnsweep.report import external
-from rnnsweep.report.analysis import Asked, compared
+from rnnsweep.report.analysis import DesignOptions, tuned_comparisons
+from rnnsweep.report.arm_tables import comparison_table
 from rnnsweep.report.collect import collect
-from rnnsweep.report.errors import ReportError
 from rnnsweep.report.runs import Runs
-from rnnsweep.report.tuned_said import sentences
-from rnnsweep.report.tuned_table import comparison
+from rnnsweep.report.tuned_sentences import sentences
 
 PLAIN = "cell,seed,val/loss,test/loss,parameters\n"
 PLAIN += "".join(f"gru,{s},{1.8 + s / 50},{1.81 + s / 60},900\n" for s in range(3))
@@ -38,11 +38,11 @@ def test_results_of_another_program_stand_beside_ours(text: str, study: Path) ->
     frame = external.add(collect([study]), [file])
     runs = Runs(frame)
     assert runs.factor("cell").levels == ("rnn", "gru", "gru (external)")
-    (of,) = compared([runs], None, {}, Asked())
+    (of,) = tuned_comparisons([runs], None, {}, DesignOptions())
     assert of is not None
     assert of.tuning.equal
     assert of.leader.name == "GRU (external)"
-    assert [row.cells[2].text for row in comparison(of).rows] == ["1", "2", "2"]
+    assert [row.cells[2].text for row in comparison_table(of).rows] == ["1", "2", "2"]
     assert "how GRU (external) was tuned is not known" in sentences(of)[0]
 
 

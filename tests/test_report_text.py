@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from rnnsweep import curves, figures, lettering
 from rnnsweep.record import RunStore
 from rnnsweep.report import cli, draw, latex, page, write
-from rnnsweep.report.tables import Table, rows_of
+from rnnsweep.report.table import Table, rows_of
 from rnnsweep.report.typeface import families
 
 CASE = ROOT.parent / "shared" / "cases" / "special-characters"

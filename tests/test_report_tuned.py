@@ -10,18 +10,18 @@ import pytest
 import records
 
 from rnnsweep import looks, planned
-from rnnsweep.report import across, best, cli, listings, needed
-from rnnsweep.report.analysis import Asked, analyse, compared
+from rnnsweep.report import across, cli, listings, mcb, seeds_needed
+from rnnsweep.report.analysis import DesignOptions, analyse, tuned_comparisons
+from rnnsweep.report.arm_tables import comparison_table, fairness
 from rnnsweep.report.arms import Tuning
 from rnnsweep.report.collect import collect
 from rnnsweep.report.commands import beyond
-from rnnsweep.report.contests import Tuned
 from rnnsweep.report.design import design
-from rnnsweep.report.effects import Comparison, grid
+from rnnsweep.report.effects import MatchedRuns, grid
 from rnnsweep.report.leaderboard import leaderboard
 from rnnsweep.report.runs import Runs
-from rnnsweep.report.tuned_said import numbered, sentences
-from rnnsweep.report.tuned_table import comparison, fairness
+from rnnsweep.report.tuned_comparison import TunedComparison
+from rnnsweep.report.tuned_sentences import numbered, sentences
 
 RATES = (1e-3, 3e-3, 1e-2)
 
@@ -38,8 +38,8 @@ def noisy(study: Path, seeds: range = range(3), rates: tuple[float, ...] = RATES
                 records.run(study, float(loss), cell=cell, seed=seed, optimizer__lr=rate, **settings)
 
 
-def found(study: Path, asked: Asked | None = None, sampled: tuple[str, ...] = ()) -> Tuned:
-    (tuned,) = compared([Runs(collect([study]), sampled=sampled)], None, {}, asked or Asked())
+def found(study: Path, asked: DesignOptions | None = None, sampled: tuple[str, ...] = ()) -> TunedComparison:
+    (tuned,) = tuned_comparisons([Runs(collect([study]), sampled=sampled)], None, {}, asked or DesignOptions())
     assert tuned is not None
     return tuned
 
@@ -54,7 +54,7 @@ def test_the_headline_is_the_tuned_comparison_and_nothing_contradicts_it(tmp_pat
     assert first.endswith(
         ", 3 paired seeds; exploratory: these seeds chose the rates; the best rate is at the edge of the grid for both."
     )
-    notes = " ".join(section.summary[0].notes)
+    notes = " ".join(section.top_tables[0].notes)
     assert "optimizer.lr is taken as tuned, cell as compared; nobody declared it" in notes
     assert "Extend it: `python -m rnnsweep -m seed=0 optimizer.lr=0.001,0.003,0.01,0.03`" in notes
     assert "'seed=range(3,8)'" in notes
@@ -69,7 +69,7 @@ def test_fresh_seeds_confirm_and_the_others_only_choose(tmp_path: Path) -> None:
     noisy(tmp_path)
     noisy(tmp_path, range(3, 7), rates=(1e-2,))
     of = found(tmp_path)
-    gru = next(contest for contest in of.contests if contest.arm.name == "GRU")
+    gru = next(comparison for comparison in of.comparisons if comparison.arm.name == "GRU")
     assert gru.confirmed
     assert gru.seeds == (3, 4, 5, 6)
     assert "confirmed on fresh seeds 3–6" in sentences(of)[0]
@@ -86,8 +86,8 @@ def test_a_setting_that_too_few_seeds_finished_is_not_chosen(tmp_path: Path) -> 
                 status = "diverged" if rate == 1e-2 and seed > 2 else "complete"
                 records.run(tmp_path, 3 - 100 * rate + seed / 50, status, cell=cell, seed=seed, optimizer__lr=rate)
     of = found(tmp_path)
-    assert {cell.text for cell in (row.cells[1] for row in comparison(of).rows)} == {"optimizer.lr=0.003"}
-    assert comparison(of).rows[0].cells[-3].text == "13% (2 of 15)"
+    assert {cell.text for cell in (row.cells[1] for row in comparison_table(of).rows)} == {"optimizer.lr=0.003"}
+    assert comparison_table(of).rows[0].cells[-3].text == "13% (2 of 15)"
     assert not of.leader.edges
 
 
@@ -98,9 +98,9 @@ def test_unequal_numbers_of_configurations_are_compared_at_the_smaller(tmp_path:
                 records.run(tmp_path, 3.0 - index / 5 + seed / 50, cell=cell, seed=seed, optimizer__lr=rate)
     of = found(tmp_path)
     assert not of.tuning.equal
-    assert [row.cells[2].text for row in comparison(of).rows if row.cells[0].text == "GRU"] == ["2 of 4"]
+    assert [row.cells[2].text for row in comparison_table(of).rows if row.cells[0].text == "GRU"] == ["2 of 4"]
     assert "nothing is clear without fresh seeds" in sentences(of)[0]
-    assert not any(contest.clear for contest in of.contests)
+    assert not any(comparison.clear for comparison in of.comparisons)
     assert [row.cells[2].text for row in fairness(of).rows] == ["2", "2"]
 
 
@@ -114,21 +114,21 @@ def test_fixed_conditions_are_averaged_before_the_seeds_are_compared(tmp_path: P
                 records.run(tmp_path, 2.0 + rate, cell="rnn", **common)
                 records.run(tmp_path, 2.0 + rate - gain + noise, cell="gru", **common)
     of = found(tmp_path)
-    (contest,) = of.contests
+    (comparison,) = of.comparisons
     assert of.tuning.design.conditions == ("cell.hidden_size",)
-    assert len(contest.values) == 3
-    assert contest.interval.mean == pytest.approx(-0.1, abs=0.02)
-    assert contest.interval.high < 0
-    assert contest.spread == pytest.approx((-0.3, 0.1), abs=0.03)
+    assert len(comparison.values) == 3
+    assert comparison.interval.mean == pytest.approx(-0.1, abs=0.02)
+    assert comparison.interval.high < 0
+    assert comparison.spread == pytest.approx((-0.3, 0.1), abs=0.03)
     assert "mean over 3 conditions, in which the difference goes from −0.3" in sentences(of)[0]
-    (contest,) = found(tmp_path, sampled=("cell.hidden_size",)).contests
-    assert contest.unit == "cell.hidden_size"
-    assert contest.interval.low < 0 < contest.interval.high
+    (comparison,) = found(tmp_path, sampled=("cell.hidden_size",)).comparisons
+    assert comparison.unit == "cell.hidden_size"
+    assert comparison.interval.low < 0 < comparison.interval.high
 
 
 def test_compare_and_tune_override_and_are_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     noisy(tmp_path / "study")
-    of = found(tmp_path / "study", Asked(["optimizer.lr"], ["cell"]))
+    of = found(tmp_path / "study", DesignOptions(["optimizer.lr"], ["cell"]))
     assert [factor.key for factor in of.tuning.design.compared] == ["optimizer.lr"]
     assert of.leader.name == "optimizer.lr=0.01"
     assert of.tuning.design.said == "as declared"
@@ -153,12 +153,12 @@ def test_a_tuned_sweep_is_read_as_it_was_planned(tmp_path: Path) -> None:
     trial = records.name(config)
     declared(tmp_path, chosen=[planned.Chosen({"cell": "gru"}, {}, {"optimizer.lr": 0.01}, trial, 1.8, 3, 3, 0, 0)])
     of = found(tmp_path)
-    contest = next(c for c in of.contests if {c.arm.name, c.other.name} == {"GRU", "RNN"})
-    assert contest.confirmed
-    assert contest.look is not None
-    assert contest.look.level == pytest.approx(0.005 / 2)
-    assert contest.interval.low == contest.look.low
-    notes = " ".join(comparison(of).notes)
+    comparison = next(c for c in of.comparisons if {c.arm.name, c.other.name} == {"GRU", "RNN"})
+    assert comparison.confirmed
+    assert comparison.look is not None
+    assert comparison.look.level == pytest.approx(0.005 / 2)
+    assert comparison.interval.low == comparison.look.low
+    notes = " ".join(comparison_table(of).notes)
     assert "Planned before the first run: looks at 3, 5, 8 fresh seeds, margin 0.01" in notes
     assert of.tuning.design.said == "as declared"
     board = analyse(of.runs, [], None, {}, None, tmp_path / "report", of).leaderboard
@@ -171,12 +171,12 @@ def test_planned_looks_compare_with_the_leader_alone(tmp_path: Path) -> None:
     noisy(tmp_path, range(99, 100))
     noisy(tmp_path, range(3), rates=(1e-2,))
     declared(tmp_path)
-    (of,) = compared([Runs(collect([tmp_path]))], None, {"cell": "rnn"}, Asked())
+    (of,) = tuned_comparisons([Runs(collect([tmp_path]))], None, {"cell": "rnn"}, DesignOptions())
     assert of is not None
     assert of.baseline is None
-    assert {contest.other.name for contest in of.contests} == {of.leader.name}
+    assert {comparison.other.name for comparison in of.comparisons} == {of.leader.name}
     assert "99.75% interval" in " ".join(sentences(of))
-    made = needed.table(of, 1e-6)
+    made = seeds_needed.table(of, 1e-6)
     assert made is None or "planned looks end at 8 seeds" in made.notes[-1]
 
 
@@ -194,18 +194,18 @@ def test_one_correction_holds_over_all_tasks(tmp_path: Path) -> None:
     for task in ("charlm", "parity"):
         noisy(tmp_path / task, task=task)
     frame = collect([tmp_path])
-    both = compared([Runs(part) for _, part in frame.groupby("task")], None, {}, Asked())
-    assert all(tuned is not None and {c.family for c in tuned.contests} == {6} for tuned in both)
-    (alone,) = compared([Runs(frame[frame["task"] == "charlm"])], None, {}, Asked())
+    both = tuned_comparisons([Runs(part) for _, part in frame.groupby("task")], None, {}, DesignOptions())
+    assert all(tuned is not None and {c.family for c in tuned.comparisons} == {6} for tuned in both)
+    (alone,) = tuned_comparisons([Runs(frame[frame["task"] == "charlm"])], None, {}, DesignOptions())
     assert alone is not None
-    assert {contest.family for contest in alone.contests} == {3}
+    assert {comparison.family for comparison in alone.comparisons} == {3}
 
 
 def test_nothing_tuned_is_no_tuned_comparison(tmp_path: Path) -> None:
     for cell in ("gru", "rnn"):
         for seed in range(3):
             records.run(tmp_path, 2.0 + seed / 50, cell=cell, seed=seed)
-    assert compared([Runs(collect([tmp_path]))], None, {}, Asked()) == [None]
+    assert tuned_comparisons([Runs(collect([tmp_path]))], None, {}, DesignOptions()) == [None]
 
 
 def test_settings_of_the_same_seeds_are_no_sample(tmp_path: Path) -> None:
@@ -216,10 +216,10 @@ def test_settings_of_the_same_seeds_are_no_sample(tmp_path: Path) -> None:
             records.run(tmp_path, 2.0, cell="rnn", cell__hidden_size=size, seed=seed)
             records.run(tmp_path, 2.0 + gaps[seed] + size / 1e5, cell="gru", cell__hidden_size=size, seed=seed)
     runs = Runs(collect([tmp_path]))
-    (effect,) = Comparison(runs, runs.factor("cell"), runs.metric(None)).against("rnn")
+    (effect,) = MatchedRuns(runs, runs.factor("cell"), runs.metric(None)).against("rnn")
     assert (effect.unit, len(effect.values)) == ("seed", 3)
     runs = Runs(collect([tmp_path]), sampled=["cell.hidden_size"])
-    (effect,) = Comparison(runs, runs.factor("cell"), runs.metric(None)).against("rnn")
+    (effect,) = MatchedRuns(runs, runs.factor("cell"), runs.metric(None)).against("rnn")
     assert (effect.unit, len(effect.values)) == ("setting", 6)
 
 
@@ -251,33 +251,31 @@ def test_seeds_needed_are_a_range_with_a_command(tmp_path: Path) -> None:
         for rate in RATES[:2]:
             for seed, gap in enumerate(gaps):
                 records.run(tmp_path, 2.0 + gap + rate + seed, cell=cell, seed=seed, optimizer__lr=rate)
-    made = needed.table(found(tmp_path), 0.02)
+    made = seeds_needed.table(found(tmp_path), 0.02)
     assert made is not None
     (row,) = made.rows
     low, high = (row.cells[3].data[end] for end in ("low", "high"))
     assert (low, high) == looks.seeds_needed([-0.02, 0.01, 0.04], 0.02)
     assert 7 <= low < 15 < high
     assert f"'seed=range(3,{3 + low})'" in made.notes[-1]
-    assert needed.table(found(tmp_path), 0.2) is None
+    assert seeds_needed.table(found(tmp_path), 0.2) is None
 
 
 @pytest.mark.parametrize(("spread", "n"), [(1.0, 34), (0.5, 10)])
 def test_seeds_for_power(spread: float, n: int) -> None:
     """As power tables of the paired t test have it: effect sizes of .5 and 1 at 5%, two-sided, 80%."""
-    assert needed.for_power(spread, 0.5) == n
+    assert seeds_needed.for_power(spread, 0.5) == n
 
 
 def test_the_settings_that_may_be_the_best() -> None:
     """Dunnett's one-sided quantiles at 95% (Dunnett 1955, table 1a), and what is far behind is left out."""
-    assert [best.quantile(k, df) for k, df in ((1, 10), (3, 10), (4, 20))] == pytest.approx(
-        [1.81, 2.34, 2.30], abs=0.01
-    )
+    assert [mcb.quantile(k, df) for k, df in ((1, 10), (3, 10), (4, 20))] == pytest.approx([1.81, 2.34, 2.30], abs=0.01)
     noise = np.random.default_rng(0)
     values = np.array([[2.0], [2.0], [3.0]]) + noise.normal(0, 0.02, (3, 4)) + noise.normal(0, 1, 4)
-    assert best.may_be_best(values).tolist() == [True, True, False]  # type: ignore[union-attr]
-    assert best.may_be_best(-values, lower=False).tolist() == [True, True, False]  # type: ignore[union-attr]
+    assert mcb.may_be_best(values).tolist() == [True, True, False]  # type: ignore[union-attr]
+    assert mcb.may_be_best(-values, lower=False).tolist() == [True, True, False]  # type: ignore[union-attr]
     values[1, 2] = np.nan
-    assert best.may_be_best(values).tolist() == [True, True, False]  # type: ignore[union-attr]
+    assert mcb.may_be_best(values).tolist() == [True, True, False]  # type: ignore[union-attr]
 
 
 def test_runs_of_other_code_are_told(tmp_path: Path) -> None:
@@ -304,7 +302,7 @@ def test_scores_over_tasks(tmp_path: Path) -> None:
                     record["declared"]["loss"]["chance"] = 3.0
                     (path / "record.json").write_text(json.dumps(record))
     frame = collect([tmp_path])
-    of = across.scores(compared([Runs(part) for _, part in frame.groupby("task")], None, {}, Asked()))
+    of = across.scores(tuned_comparisons([Runs(part) for _, part in frame.groupby("task")], None, {}, DesignOptions()))
     assert of is not None
     by_arm = dict(zip(of.arms, of.means.tolist(), strict=True))
     assert by_arm["GRU"] == pytest.approx([1, 1, 0.8])

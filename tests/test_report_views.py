@@ -9,7 +9,7 @@ import records
 
 from rnnsweep.report.analysis import analyse
 from rnnsweep.report.collect import collect
-from rnnsweep.report.found import modules
+from rnnsweep.report.discovery import modules
 from rnnsweep.report.question import Question, questions
 from rnnsweep.report.runs import Runs
 

@@ -10,7 +10,7 @@ import pytest
 import records
 
 import rnnsweep
-from rnnsweep.report.errors import ReportError
+from rnnsweep.errors import ReportError
 from rnnsweep.report.results import Results
 
 

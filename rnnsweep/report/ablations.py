@@ -8,10 +8,10 @@ import numpy as np
 
 from rnnsweep.report import stats
 from rnnsweep.report.anova import Anova
-from rnnsweep.report.effects import DIFFERENT, FEW, Comparison, Effect, at_equal, counted
+from rnnsweep.report.effects import DIFFERENT, FEW, Effect, MatchedRuns, at_equal, run_counts
 from rnnsweep.report.numbers import aligned, interval_of, number, p_value, plus, ratio, ratios, share, signed
-from rnnsweep.report.runs import Factor, Metric, Runs
-from rnnsweep.report.tables import Cell, Row, Table, anchor, estimate, pairs_anchor
+from rnnsweep.report.runs import Factor, MetricColumn, Runs
+from rnnsweep.report.table import Cell, Table, TableRow, anchor, estimate, pairs_anchor
 
 UNLIKE = "these runs were not all timed on one host with equal threads and kernels"
 FINDINGS = {"clear": "clear", "differs": "differs, size open", "small": "differs, small", "same": "identical"}
@@ -19,7 +19,7 @@ FINDINGS |= {"constant": "the same each time", "undecided": "no difference shown
 FINDINGS |= {"mixed": "mixed", "two": "two values", "single": "single run", "none": "no pair"}
 
 
-def ablation(runs: Runs, factor: Factor, effects: list[Effect], metric: Metric, margin: float) -> Table:
+def effect_table(runs: Runs, factor: Factor, effects: list[Effect], metric: MetricColumn, margin: float) -> Table:
     """What each level does against the baseline, from matched pairs alone."""
     columns: tuple[str, ...] = (
         "level",
@@ -33,12 +33,12 @@ def ablation(runs: Runs, factor: Factor, effects: list[Effect], metric: Metric, 
     )
     columns += ("Δ parameters", "Δ time")
     baseline = effects[0].baseline
-    rows = [Row((Cell(baseline), Cell("baseline", math.nan), *[Cell("·")] * 8))]
+    rows = [TableRow((Cell(baseline), Cell("baseline", math.nan), *[Cell("·")] * 8))]
     for effect in effects:
         link = f"#{pairs_anchor(runs, effect)}"
         diverged, (better, worse) = effect.divergence, effect.ranked
         few, many = effect.seeds
-        state = effect.state(margin)
+        state = effect.finding(margin)
         bold = state in DIFFERENT and effect.interval.mean * metric.sign < 0
         tested = effect.interval.known
         cells = (
@@ -53,9 +53,9 @@ def ablation(runs: Runs, factor: Factor, effects: list[Effect], metric: Metric, 
             Cell(ratio(effect.parameters), effect.parameters, link),
             Cell(ratios(effect.seconds), {name: math.exp(v) for name, v in _ends(effect.seconds).items()}, link),
         )
-        rows.append(Row(cells))
+        rows.append(TableRow(cells))
     used = {int(row) for effect in effects for side in ("row", "base") for row in effect.pairs[side]}
-    notes = [str(counted(runs, sorted(used), metric.name, "complete without a matched partner"))]
+    notes = [str(run_counts(runs, sorted(used), metric.name, "complete without a matched partner"))]
     if factor.derived:
         notes.append(f"Follow from {factor.key} and are not held equal: {', '.join(factor.derived)}.")
     if factor.together:
@@ -86,9 +86,9 @@ def difference(effect: Effect) -> str:
     return f"{signed(effect.values[0])} (single)" if effect.values else "—"
 
 
-def matrix(runs: Runs, factor: Factor, known: list[Effect], metric: Metric, margin: float) -> Table:
+def pairwise_table(runs: Runs, factor: Factor, known: list[Effect], metric: MetricColumn, margin: float) -> Table:
     """Each two levels against each other: row less column; with a p where the table of the factor has one, the same."""
-    comparison, tested = Comparison(runs, factor, metric), {(e.level, e.baseline): e for e in known}
+    comparison, tested = MatchedRuns(runs, factor, metric), {(e.level, e.baseline): e for e in known}
     effects = {
         (b, a): tested.get((b, a)) or tested.get((a, b)) or comparison.effect(b, a)
         for a, b in itertools.combinations(factor.levels, 2)
@@ -103,17 +103,17 @@ def matrix(runs: Runs, factor: Factor, known: list[Effect], metric: Metric, marg
                 continue
             used |= {int(row) for side in ("row", "base") for row in effect.pairs[side]}
             mean = effect.interval.mean if effect.level == a else -effect.interval.mean
-            clear = effect.state(margin) in DIFFERENT
+            clear = effect.finding(margin) in DIFFERENT
             shown = plus(aligned(effect.interval.half, mean)[0])
             text = f"{shown} ({p_value(effect.adjusted)})" if effect.family else shown
             cells.append(Cell(text, mean, bold=clear and mean * metric.sign < 0))
-        rows.append(Row(tuple(cells)))
+        rows.append(TableRow(tuple(cells)))
     baseline, family = known[0].baseline, max(effect.family for effect in known)
     note = (
-        f"Row less column. In brackets, for pairs with {baseline}: Holm p over all {family} effects of this task; "
+        f"TableRow less column. In brackets, for pairs with {baseline}: Holm p over all {family} effects of this task; "
         "bold where the row is clearly better. The other pairs are not tested."
     )
-    notes = (str(counted(runs, sorted(used), metric.name, "complete without a matched partner")), note)
+    notes = (str(run_counts(runs, sorted(used), metric.name, "complete without a matched partner")), note)
     return Table(
         f"pairwise-{anchor(runs.task, factor.key)}",
         f"Pairwise: {factor.label}",
@@ -123,7 +123,7 @@ def matrix(runs: Runs, factor: Factor, known: list[Effect], metric: Metric, marg
     )
 
 
-def equal_cost(runs: Runs, factor: Factor, along: Factor, effects: list[Effect], metric: Metric) -> Table:
+def equal_cost_table(runs: Runs, factor: Factor, along: Factor, effects: list[Effect], metric: MetricColumn) -> Table:
     """The effect at equal size, at equal parameters and at equal time, side by side; one family of tests each."""
     views = {"parameters": "at equal parameters"} | ({"seconds": "at equal time"} if runs.timed_alike else {})
     rows = [[Cell(e.level), Cell(difference(e), estimate(e.interval), f"#{pairs_anchor(runs, e)}")] for e in effects]
@@ -140,8 +140,8 @@ def equal_cost(runs: Runs, factor: Factor, along: Factor, effects: list[Effect],
     note += "Time is a run's share of its stack's." if runs.timed_alike else f"No time: {UNLIKE}."
     columns = ("level", f"at equal {along.key}", *views.values())
     used = np.flatnonzero(np.isfinite(runs.values(metric.name)) & (factor.column >= 0) & (along.column >= 0))
-    notes = (str(counted(runs, used, metric.name)), note)
-    rows_ = tuple(Row(tuple(row)) for row in rows)
+    notes = (str(run_counts(runs, used, metric.name)), note)
+    rows_ = tuple(TableRow(tuple(row)) for row in rows)
     return Table(f"equal-{anchor(runs.task, factor.key)}", f"{factor.key} at equal cost", columns, rows_, notes)
 
 
@@ -157,11 +157,11 @@ def _at_equal(interval: stats.Interval, values: tuple[float, ...], unit: str, p:
     return Cell(text, estimate(interval), bold=p < stats.ALPHA)
 
 
-def variance(runs: Runs, found: Anova, metric: Metric, used: Any) -> Table:
+def variance_table(runs: Runs, found: Anova, metric: MetricColumn, used: Any) -> Table:
     """Where the variance comes from."""
     adjusted = stats.holm([source.p for source in found.sources])
     rows = [
-        Row(
+        TableRow(
             (
                 Cell(" × ".join(source.name) or found.rest),
                 Cell(f"{source.share:.1%}" if source.known else "not estimable", source.share),
@@ -181,11 +181,11 @@ def variance(runs: Runs, found: Anova, metric: Metric, used: Any) -> Table:
     if not all(source.known for source in found.sources):
         note += " Not estimable: these runs cannot tell the factor from the others."
     columns = ("source", f"share of the variance of {metric.name}", "sum of squares", "df", "Holm p")
-    notes = (str(counted(runs, used, metric.name)), note)
+    notes = (str(run_counts(runs, used, metric.name)), note)
     return Table(f"variance-{anchor(runs.task)}", "Where the variance comes from", columns, tuple(rows), notes)
 
 
-def marginals(runs: Runs, metric: Metric) -> Table:
+def marginals_table(runs: Runs, metric: MetricColumn) -> Table:
     """Means over whatever runs there are at each level: biased where the grid is unbalanced, hence the appendix."""
     rows, values = [], runs.values(metric.name)
     for factor in runs.factors:
@@ -195,10 +195,10 @@ def marginals(runs: Runs, metric: Metric) -> Table:
             diverged = int((runs.frame["state"][at] == "diverged").sum())
             mean = float(found.mean()) if len(found) else math.nan
             cells = (Cell(factor.key), Cell(level), Cell(number(mean), mean), Cell(str(len(found)), len(found)))
-            rows.append(Row((*cells, Cell(str(diverged), diverged))))
+            rows.append(TableRow((*cells, Cell(str(diverged), diverged))))
     note = (
         "Not evidence: levels may differ in everything else as well. No interval is given, and no sentence uses these."
     )
     columns = ("factor", "level", f"marginal mean of {metric.name}", "runs", "diverged")
-    notes = (note, f"Each factor: {counted(runs, np.flatnonzero(np.isfinite(values)), metric.name)}")
+    notes = (note, f"Each factor: {run_counts(runs, np.flatnonzero(np.isfinite(values)), metric.name)}")
     return Table(f"marginals-{anchor(runs.task)}", "Marginal means (biased)", columns, tuple(rows), notes)

@@ -15,11 +15,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rnnsweep.report import stats
-from rnnsweep.report.contests import Tuned
+from rnnsweep.report.arm_tables import seeds_of
 from rnnsweep.report.declared import plain_name
 from rnnsweep.report.numbers import number, p_value
-from rnnsweep.report.tables import Cell, Table, rows_of
-from rnnsweep.report.tuned_table import seeds_of
+from rnnsweep.report.table import Cell, Table, rows_of
+from rnnsweep.report.tuned_comparison import TunedComparison
 
 WILCOXON, RANKS = 6, 10
 """Tasks from which the tests over tasks are worth their name."""
@@ -57,7 +57,7 @@ class Scores:
         return [int(n) for n in (self.means == self.means.max(0)).sum(1)]
 
 
-def scores(comparisons: Sequence[Tuned | None]) -> Scores | None:
+def scores(comparisons: Sequence[TunedComparison | None]) -> Scores | None:
     """The scores of several tasks; None where fewer than two tasks have a tuned comparison of the same arms."""
     known = [each for each in comparisons if each is not None]
     names = [[arm.name for arm in each.tuning.ranked] for each in known]
@@ -78,7 +78,7 @@ def scores(comparisons: Sequence[Tuned | None]) -> Scores | None:
     return Scores(tuple(common), tuple(tasks), found, tuple(left_out)) if len(tasks) > 1 else None
 
 
-def _chance(of: Tuned) -> float | None:
+def _chance(of: TunedComparison) -> float | None:
     """What the best constant answer reaches by the metric, as the records declare it; the mean where runs differ."""
     told = [declared.get(plain_name(of.metric.name)) for declared in of.runs.frame["declared"].dropna()]
     known = [each.chance for each in told if each is not None and each.chance is not None]

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rnnsweep import planned
-from rnnsweep.report import ablations, contests, leaderboard, listings, needed, tuned_table
+from rnnsweep.report import ablations, arm_tables, leaderboard, listings, seeds_needed, tuned_comparison
 from rnnsweep.report.arms import Tuning
-from rnnsweep.report.contests import Tuned
 from rnnsweep.report.design import design
-from rnnsweep.report.found import modules
+from rnnsweep.report.discovery import modules
 from rnnsweep.report.headline import headline
+from rnnsweep.report.prompt_samples import samples
 from rnnsweep.report.runs import Runs
-from rnnsweep.report.samples import samples
 from rnnsweep.report.section import Section, baselines, default_margin
-from rnnsweep.report.tables import Table
+from rnnsweep.report.table import Table
+from rnnsweep.report.tuned_comparison import TunedComparison
 
 
 def analyse(
@@ -24,7 +24,7 @@ def analyse(
     asked: dict[str, str],
     margin: float | None,
     out: Path,
-    tuned: Tuned | None = None,
+    tuned: TunedComparison | None = None,
 ) -> Section:
     """Everything about one task.
 
@@ -45,7 +45,7 @@ def analyse(
     least = margin if margin is not None else default_margin(runs, chosen)
     section = Section(runs, chosen, least, baselines(runs, factors, asked), factors)
     section.tuned = tuned
-    section.summary = _summary(tuned, least) if tuned else []
+    section.top_tables = _top_tables(tuned, least) if tuned else []
     plan = tuned.tuning.design.plan if tuned else None
     section.leaderboard = leaderboard.leaderboard(runs, chosen, section.baselines, plan.tuning_seed if plan else None)
     for chapter in sorted(modules("answers", runs.packages).values(), key=lambda module: module.RANK):
@@ -57,26 +57,28 @@ def analyse(
         listings.pairs(runs, section.effects, chosen),
     )
     section.listings = [table for table in found if table and table.rows]
-    section.appendix = [ablations.marginals(runs, chosen)] if runs.factors else []
+    section.appendix = [ablations.marginals_table(runs, chosen)] if runs.factors else []
     section.samples = samples(section)
     section.headline = headline(section)
     return section
 
 
-def _summary(tuned: Tuned, margin: float) -> list[Table]:
-    found = (tuned_table.comparison(tuned), needed.table(tuned, margin), tuned_table.fairness(tuned))
+def _top_tables(tuned: TunedComparison, margin: float) -> list[Table]:
+    found = (arm_tables.comparison_table(tuned), seeds_needed.table(tuned, margin), arm_tables.fairness(tuned))
     return [table for table in found if table]
 
 
 @dataclasses.dataclass(frozen=True)
-class Asked:
+class DesignOptions:
     """What the report's user says of the design."""
 
     compare: Sequence[str] = ()
     tune: Sequence[str] = ()
 
 
-def compared(tasks: Sequence[Runs], metric: str | None, levels: dict[str, str], asked: Asked) -> list[Tuned | None]:
+def tuned_comparisons(
+    tasks: Sequence[Runs], metric: str | None, levels: dict[str, str], asked: DesignOptions
+) -> list[TunedComparison | None]:
     """The tuned comparison of each task, under one correction.
 
     Args:
@@ -88,10 +90,12 @@ def compared(tasks: Sequence[Runs], metric: str | None, levels: dict[str, str], 
     Raises:
         ReportError: a factor, level or metric that these runs do not have.
     """
-    return contests.adjusted([_compared(runs, metric, levels, asked) for runs in tasks])
+    return tuned_comparison.adjusted([_tuned_comparison(runs, metric, levels, asked) for runs in tasks])
 
 
-def _compared(runs: Runs, metric: str | None, levels: dict[str, str], asked: Asked) -> Tuned | None:
+def _tuned_comparison(
+    runs: Runs, metric: str | None, levels: dict[str, str], asked: DesignOptions
+) -> TunedComparison | None:
     known = {key for factor in runs.factors for key in factor.keys}
     named = ([key for key in keys if key in known] for keys in (asked.compare, asked.tune))
     found = design(runs, *named)
@@ -102,10 +106,11 @@ def _compared(runs: Runs, metric: str | None, levels: dict[str, str], asked: Ask
     if not chosen.startswith("val/") or chosen not in runs.metrics:
         return None
     mine = {key: level for key, level in levels.items() if key in known}
-    return contests.tuned(runs, Tuning(runs, found, runs.metric(chosen)), baselines(runs, runs.factors, mine))
+    tuning = Tuning(runs, found, runs.metric(chosen))
+    return tuned_comparison.compare_arms(runs, tuning, baselines(runs, runs.factors, mine))
 
 
-def searched(studies: Sequence[str]) -> dict[str, list[str]]:
+def searched_keys(studies: Sequence[str]) -> dict[str, list[str]]:
     """The settings that each study's searches, and its grids, drew, and by which sampler."""
     found: dict[str, list[str]] = {}
     for study in studies:

@@ -19,7 +19,7 @@ WIDEST = 256
 
 
 @dataclasses.dataclass(frozen=True)
-class Source:
+class VariationSource:
     """One line of an analysis of variance."""
 
     name: Term
@@ -40,7 +40,7 @@ class Source:
 class Anova:
     """How much of the variance comes from what."""
 
-    sources: tuple[Source, ...]
+    sources: tuple[VariationSource, ...]
     kind: str
     """`exact` on a balanced grid, else `type II`."""
     coverage: float
@@ -83,7 +83,7 @@ def anova(levels: dict[str, Array], values: Array) -> Anova | None:
     if left_df < 1:
         return None
     sources = [_source(t, *e, left / left_df, left_df, total, sizes) for t, e in zip(terms, effects, strict=True)]
-    rest = Source((), left, left_df, left / total)
+    rest = VariationSource((), left, left_df, left / total)
     kind = "exact" if balanced else "type II"
     return Anova((*sources, rest), kind, len(counts) / grid, len(values), bool(counts.max() > 1))
 
@@ -112,12 +112,12 @@ def _combined(codes: dict[str, Array], sizes: dict[str, int]) -> Array:
 
 def _source(
     term: Term, squares: float, df: int, error: float, left_df: int, total: float, sizes: dict[str, int]
-) -> Source:
+) -> VariationSource:
     whole = math.prod(sizes[name] - 1 for name in term) if len(term) == 1 else 1
     if df < whole:
-        return Source(term, math.nan, df, math.nan)
+        return VariationSource(term, math.nan, df, math.nan)
     ratio = squares / df / error if error > 0 else math.inf
-    return Source(term, squares, df, squares / total, float(special.fdtrc(df, left_df, ratio)))
+    return VariationSource(term, squares, df, squares / total, float(special.fdtrc(df, left_df, ratio)))
 
 
 def _exact(terms: list[Term], codes: dict[str, Array], values: Array) -> list[tuple[float, int]]:

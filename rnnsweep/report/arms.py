@@ -13,8 +13,8 @@ from rnnsweep.report import stats
 from rnnsweep.report.design import Design
 from rnnsweep.report.external import COLUMN
 from rnnsweep.report.leaderboard import ENOUGH
-from rnnsweep.report.runs import Factor, Metric, Runs
-from rnnsweep.report.sentences import named
+from rnnsweep.report.runs import Factor, MetricColumn, Runs
+from rnnsweep.report.sentences import level_name
 
 Seeds = dict[float, int]
 """Seed -> the row of the run."""
@@ -32,7 +32,7 @@ class Choice:
     configurations: int
     """Settings that the choice was among."""
     edges: tuple[tuple[Factor, str], ...]
-    """Tuned numbers of which the best is the smallest or the largest that was tried, and which of these."""
+    """TunedComparison numbers of which the best is the smallest or the largest that was tried, and which of these."""
 
     @property
     def runs(self) -> Seeds:
@@ -41,7 +41,7 @@ class Choice:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Arm:
+class TunedArm:
     """What is compared: one level of each compared factor, with its best setting for each condition."""
 
     levels: tuple[str, ...]
@@ -76,7 +76,7 @@ class Tuning:
         metric: What the choice is made by: a validation metric.
     """
 
-    def __init__(self, runs: Runs, design: Design, metric: Metric):
+    def __init__(self, runs: Runs, design: Design, metric: MetricColumn):
         self.runs, self.design, self.metric = runs, design, metric
         self.values = runs.values(metric.name)
         self.seeds = runs.column("seed")
@@ -111,13 +111,13 @@ class Tuning:
         levels: tuple[str, ...],
         groups: dict[tuple[tuple[str, ...], int], NDArray[Any]],
         least: dict[int, int],
-    ) -> Arm:
+    ) -> TunedArm:
         mine = {condition: rows for (level, condition), rows in groups.items() if level == levels}
         found = {condition: self._choice(rows, least[condition]) for condition, rows in mine.items()}
         choices = {condition: choice for condition, choice in found.items() if choice is not None}
-        name = ", ".join(named(f.key, level) for f, level in zip(self.design.compared, levels, strict=True))
+        name = ", ".join(level_name(f.key, level) for f, level in zip(self.design.compared, levels, strict=True))
         every = np.concatenate(list(mine.values()))
-        return Arm(levels, name, choices, sum(_count(self.settings[rows]) for rows in mine.values()), every)
+        return TunedArm(levels, name, choices, sum(_count(self.settings[rows]) for rows in mine.values()), every)
 
     def _choice(self, rows: NDArray[Any], most: int) -> Choice | None:
         """The best of the first `most` settings of an arm; None where too few of their seeds finished."""
@@ -182,12 +182,12 @@ class Tuning:
         """The metric of the choice, over the seeds that it was made by."""
         return stats.t_interval(self.values[list(choice.chosen_on.values())])
 
-    def mean(self, arm: Arm) -> float:
+    def mean(self, arm: TunedArm) -> float:
         """The metric of an arm's choices, over the conditions."""
         return float(np.mean([self.validation(choice).mean for choice in arm.choices.values()]))
 
     @property
-    def ranked(self) -> list[Arm]:
+    def ranked(self) -> list[TunedArm]:
         """The arms that have a choice for every condition that some arm has one for, the best on validation first."""
         conditions = {condition for arm in self.arms for condition in arm.choices}
         whole = [arm for arm in self.arms if arm.choices and set(arm.choices) == conditions]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rnnsweep import lettering
-from rnnsweep.report.errors import ReportError
+from rnnsweep.errors import ReportError
 from rnnsweep.secrets import redacted
 from rnnsweep.terminal import Arguments, command, complain
 
@@ -110,7 +110,7 @@ def report(options: argparse.Namespace) -> list[Path]:
 
     from rnnsweep.report import external
     from rnnsweep.report.across import scores
-    from rnnsweep.report.analysis import Asked, analyse, compared, searched
+    from rnnsweep.report.analysis import DesignOptions, analyse, searched_keys, tuned_comparisons
     from rnnsweep.report.collect import UNSET, collect
     from rnnsweep.report.listings import not_reproduced
     from rnnsweep.report.page import Report, publish
@@ -129,8 +129,8 @@ def report(options: argparse.Namespace) -> list[Path]:
     found = []
     for name, part in parts:
         studies = list(part["study"].unique())
-        drawn = searched(studies)
-        mixed = bool(drawn) and not all(searched([study]) for study in studies)
+        drawn = searched_keys(studies)
+        mixed = bool(drawn) and not all(searched_keys([study]) for study in studies)
         keys = [key for keys in drawn.values() for key in keys]
         found.append(Runs(part, keys, set(drawn) <= {"random", "qmc"}, mixed, name, random))
     by_task = [[key for key in by if len(found) == 1 or key in runs.keys] for runs in found]
@@ -139,7 +139,7 @@ def report(options: argparse.Namespace) -> list[Path]:
             if not any(_varies(runs, key) for runs in found):
                 found[0].factor(key, option)
     with np.errstate(all="ignore"):
-        answers = compared(found, options.metric, baselines, Asked(compare, tune))
+        answers = tuned_comparisons(found, options.metric, baselines, DesignOptions(compare, tune))
         sections = [
             analyse(runs, keys, options.metric, _known(baselines, runs, len(found)), options.margin, options.out, tuned)
             for runs, keys, tuned in zip(found, by_task, answers, strict=True)

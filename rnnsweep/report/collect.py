@@ -14,10 +14,9 @@ import numpy as np
 import pandas as pd
 
 from rnnsweep import planned
-from rnnsweep.errors import MachineError
+from rnnsweep.errors import MachineError, ReportError
 from rnnsweep.planned import FOLDER, Planned
 from rnnsweep.record import Json, RunRecord, RunStore
-from rnnsweep.report.errors import ReportError
 from rnnsweep.secrets import redacted
 
 STATES = ("complete", "diverged", "failed", "pruned", "interrupted", "running", "missing")
@@ -34,7 +33,7 @@ PLAIN = frozenset(OURS + RECORDED)
 GENERAL = ("out", "rerun", "resume_changed", "size", "packages", "choices")
 """Settings that change no result."""
 
-ROUNDING = 1e-6  # relative: metrics that are closer are equal
+TOLERANCE = 1e-6  # relative: metrics that are closer are equal
 DEPTH = 4  # folders below a given path in which runs are looked for
 
 
@@ -76,7 +75,7 @@ def _differ(copies: Sequence[Json]) -> bool:
     ended = [row for row in copies if row["state"] in ("complete", "diverged")]
     outcomes = [{name: row[name] for name in row if name.startswith(("val/", "test/"))} for row in ended]
     return any(a["state"] != b["state"] for a, b in itertools.pairwise(ended)) or any(
-        not np.allclose(_numbers(a, a | b), _numbers(b, a | b), rtol=ROUNDING, atol=0, equal_nan=True)
+        not np.allclose(_numbers(a, a | b), _numbers(b, a | b), rtol=TOLERANCE, atol=0, equal_nan=True)
         for a, b in itertools.pairwise(outcomes)
     )
 

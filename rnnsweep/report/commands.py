@@ -4,20 +4,20 @@ import math
 import shlex
 from collections.abc import Iterator, Sequence
 
-from rnnsweep.report.arms import Arm
-from rnnsweep.report.contests import Tuned
+from rnnsweep.report.arms import TunedArm
 from rnnsweep.report.runs import Factor
+from rnnsweep.report.tuned_comparison import TunedComparison
 
 FRESH = 5
 """Fresh seeds that a confirmation asks for."""
 
 
-def confirmation(of: Tuned, count: int = FRESH) -> str:
+def confirmation(of: TunedComparison, count: int = FRESH) -> str:
     """Trains the best settings with seeds that took no part in the choice."""
     return _added(of, of.tuning.ranked, count)
 
 
-def more(of: Tuned, arms: Sequence[Arm], count: int) -> str:
+def more(of: TunedComparison, arms: Sequence[TunedArm], count: int) -> str:
     """How these arms get the fresh seeds that they need: `count` of them."""
     plan = of.tuning.design.plan
     if plan is None or plan.tuning_seed is None:
@@ -28,10 +28,10 @@ def more(of: Tuned, arms: Sequence[Arm], count: int) -> str:
     return f"The command for the smallest of these: `{_command(of, [seed], tunes=True)}`"
 
 
-def _added(of: Tuned, arms: Sequence[Arm], count: int) -> str:
+def _added(of: TunedComparison, arms: Sequence[TunedArm], count: int) -> str:
     """The commands that train the best settings of these arms with new seeds: one for arms of equal settings."""
     start = 1 + max(int(seed) for arm in of.tuning.arms for choice in arm.choices.values() for seed in choice.runs)
-    groups: dict[tuple[str, ...], list[Arm]] = {}
+    groups: dict[tuple[str, ...], list[TunedArm]] = {}
     for arm in arms:
         for choice in arm.choices.values():
             words = _words(of, choice.setting)
@@ -48,14 +48,14 @@ def _added(of: Tuned, arms: Sequence[Arm], count: int) -> str:
     return "; ".join(f"`{line}`" for line in lines)
 
 
-def _words(of: Tuned, setting: int) -> tuple[str, ...]:
+def _words(of: TunedComparison, setting: int) -> tuple[str, ...]:
     """What is tuned, and the conditions, of one setting."""
     design = of.tuning.design
     keys = {*design.conditions, *(factor.key for factor in design.tuned)}
-    return tuple(f"{key}={value}" for key, value in of.runs.named(setting) if key in keys)
+    return tuple(f"{key}={value}" for key, value in of.runs.setting_values(setting) if key in keys)
 
 
-def _command(of: Tuned, overrides: Sequence[str], tunes: bool = False) -> str:
+def _command(of: TunedComparison, overrides: Sequence[str], tunes: bool = False) -> str:
     """The sweep's own command with other overrides; without what it tunes, unless it goes on tuning."""
     sweeps = of.runs.frame["sweep"].dropna()
     typed = shlex.split(sweeps.mode()[0]) if len(sweeps) else ["python", "-m", "rnnsweep", "-m"]
@@ -64,7 +64,7 @@ def _command(of: Tuned, overrides: Sequence[str], tunes: bool = False) -> str:
     return shlex.join([*kept, *overrides])
 
 
-def wider(of: Tuned) -> Iterator[tuple[str, str, str]]:
+def wider(of: TunedComparison) -> Iterator[tuple[str, str, str]]:
     """For each setting that is best at an end of its range: its key, the end, and the command that extends it."""
     for factor, end in {(f.key, end): (f, end) for arm in of.tuning.arms for f, end in arm.edges}.values():
         plan = of.tuning.design.plan

@@ -6,8 +6,8 @@ from collections import defaultdict
 
 import pandas as pd
 
+from rnnsweep.errors import ReportError
 from rnnsweep.record import Declaration
-from rnnsweep.report.errors import ReportError
 
 OWN = {name: Declaration("", "min") for name in ("parameters", "seconds", "gap", "overfit")}
 """What the report derives itself, or finds in every record."""
@@ -31,7 +31,7 @@ def older(frame: pd.DataFrame) -> "pd.Series[bool]":
     return frame["metric"].notna() & frame["declared"].isna()
 
 
-class Declared:
+class DeclaredMetrics:
     """What the records of some runs declare.
 
     Args:

@@ -22,7 +22,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocat
 
 from rnnsweep.lettering import lettered
 from rnnsweep.report import write
-from rnnsweep.report.tables import oneline
+from rnnsweep.report.table import oneline
 from rnnsweep.report.typeface import NAME, families
 
 INK, MUTED, GRID, PAPER = "#1f2329", "#6a717c", "#dfe3e8", "#fefefe"
@@ -80,7 +80,7 @@ class Picture:
 
 
 @dataclasses.dataclass(frozen=True)
-class Drawn:
+class RenderedFigure:
     """A figure as the page shows it; its files lie in figures/."""
 
     name: str
@@ -203,7 +203,7 @@ _pictures: list[Picture] = []
 
 
 @contextmanager
-def drawing(pictures: list[Picture], folder: Path) -> Iterator[Callable[[], dict[str, Drawn]]]:
+def drawing(pictures: list[Picture], folder: Path) -> Iterator[Callable[[], dict[str, RenderedFigure]]]:
     """Writes all figures, where there are cores by other processes meanwhile; what it yields waits for them."""
     cores = os.cpu_count() or 1
     if cores < 2 or len(pictures) < 6 or "fork" not in multiprocessing.get_all_start_methods():
@@ -215,11 +215,11 @@ def drawing(pictures: list[Picture], folder: Path) -> Iterator[Callable[[], dict
         yield lambda: {each.name: each for each in found.get()}
 
 
-def _render(folder: Path, index: int) -> Drawn:
+def _render(folder: Path, index: int) -> RenderedFigure:
     return render(_pictures[index], folder)
 
 
-def render(picture: Picture, folder: Path) -> Drawn:
+def render(picture: Picture, folder: Path) -> RenderedFigure:
     """Writes the files of one figure; returns the SVG for the page, whose colours follow the page's."""
     folder.mkdir(parents=True, exist_ok=True)
     FigureCanvasAgg(picture.figure)
@@ -234,7 +234,7 @@ def render(picture: Picture, folder: Path) -> Drawn:
     svg = NO_XML.sub(" ", drawn.getvalue())
     (folder / f"{picture.name}.svg").write_text(svg, encoding="utf-8", errors="replace")
     write.csv(picture.data, folder / f"{picture.name}.csv")
-    return Drawn(picture.name, picture.title, picture.caption, inline(svg, picture.name))
+    return RenderedFigure(picture.name, picture.title, picture.caption, inline(svg, picture.name))
 
 
 NO_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

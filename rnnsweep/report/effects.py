@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rnnsweep.report import stats
-from rnnsweep.report.runs import Factor, Metric, Runs
+from rnnsweep.report.runs import Factor, MetricColumn, Runs
 
-State = Literal[
+Finding = Literal[
     "clear", "differs", "small", "undecided", "equivalent", "mixed", "constant", "same", "two", "single", "none"
 ]
 """What the differences show. `clear`: a difference beyond the margin, `small`: one below it, `differs`: its interval
@@ -89,7 +89,7 @@ class Effect:
     """p by Holm over the family."""
     family: int = 0
 
-    def state(self, margin: float) -> State:
+    def finding(self, margin: float) -> Finding:
         """What the differences show, by their interval; one within the margin is small, and may be equivalence."""
         if not self.values:
             return "none"
@@ -105,13 +105,13 @@ class Effect:
         return "equivalent" if stats.equivalent(self.values, margin) else "undecided"
 
 
-class Comparison:
+class MatchedRuns:
     """The runs of one factor laid out for pairing; `blocks` are all other settings.
 
     `settings`: whether the settings are a random sample: with too few seeds the interval is taken over them.
     """
 
-    def __init__(self, runs: Runs, factor: Factor, metric: Metric, rows: Any = None, settings: bool = False):
+    def __init__(self, runs: Runs, factor: Factor, metric: MetricColumn, rows: Any = None, settings: bool = False):
         self.drawn = settings or (runs.random and bool(runs.searched - {factor.key}))
         self.runs, self.factor, self.metric = runs, factor, metric
         self.table = pd.DataFrame(
@@ -295,7 +295,7 @@ def adjusted(effects: list[Effect]) -> list[Effect]:
 
 
 @dataclasses.dataclass(frozen=True)
-class Counted:
+class RunCounts:
     """How many runs a table is about, and why each of the others is not in it."""
 
     total: int
@@ -312,9 +312,9 @@ class Counted:
         return f"{self.used} of {self.total} runs; left out: {told}."
 
 
-def counted(
+def run_counts(
     runs: Runs, used: Sequence[int] | Any, metric: str | None = None, other: str = "of other settings"
-) -> Counted:
+) -> RunCounts:
     """Accounts for every run: used, or left out by its state, for want of the metric, or for the `other` reason."""
     inside = np.zeros(len(runs.frame), bool)
     inside[np.asarray(used, int)] = True
@@ -322,14 +322,14 @@ def counted(
     if metric is not None:
         reasons[(reasons == "complete") & ~np.isfinite(runs.values(metric))] = f"without {metric}"
     reasons[reasons == "complete"] = other
-    return Counted(len(inside), int(inside.sum()), Counter(reasons[~inside]))
+    return RunCounts(len(inside), int(inside.sum()), Counter(reasons[~inside]))
 
 
 # Equal parameters, equal time ------------------------------------------------------------------------------------
 
 
 def at_equal(
-    runs: Runs, factor: Factor, along: Factor, cost: str, metric: Metric, level: str, baseline: str
+    runs: Runs, factor: Factor, along: Factor, cost: str, metric: MetricColumn, level: str, baseline: str
 ) -> tuple[list[float], Literal["setting", "seed"]]:
     """Differences at equal cost: the baseline's metric interpolated along its sizes, linear in the log of the cost.
 

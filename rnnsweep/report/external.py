@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from rnnsweep.errors import ReportError
 from rnnsweep.report.collect import UNSET, absent
-from rnnsweep.report.errors import ReportError
 
 COLUMN = "env:external"
 """True for the runs of another program."""

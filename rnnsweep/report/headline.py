@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rnnsweep.report import stats, tuned_said
+from rnnsweep.report import stats, tuned_sentences
 from rnnsweep.report.effects import Effect
-from rnnsweep.report.leaderboard import Standing, standings
+from rnnsweep.report.leaderboard import LeaderboardEntry, ranked_entries
 from rnnsweep.report.numbers import number, share, spread, with_unit
-from rnnsweep.report.runs import Metric, Runs
+from rnnsweep.report.runs import MetricColumn, Runs
 from rnnsweep.report.section import Section
-from rnnsweep.report.sentences import comparison, strongest
+from rnnsweep.report.sentences import effect_sentence, strongest
 
 EFFECTS = 5  # sentences about effects
 
@@ -22,7 +22,7 @@ def headline(section: Section) -> list[str]:
     runs, metric = section.runs, section.metric
     counts = runs.counts()
     told = ", ".join(f"{count} {state}" for state, count in counts.items())
-    said = tuned_said.sentences(section.tuned) if section.tuned else []
+    said = tuned_sentences.sentences(section.tuned) if section.tuned else []
     said += [f"{len(runs.frame)} runs were planned: {told}."]
     ended = counts["complete"] + counts["diverged"]
     if counts["diverged"]:
@@ -30,11 +30,11 @@ def headline(section: Section) -> list[str]:
             f"{share(counts['diverged'], ended)} of the runs that ended diverged; a difference leaves "
             "them out, and says what holds when they rank last."
         )
-    ranked = [s for s in standings(runs, metric) if s.values]
+    ranked = [s for s in ranked_entries(runs, metric) if s.values]
     if ranked:
         said.append(_selected(section, ranked))
     known = strongest([e for e in section.beside if e.settings or e.divergence.pairs], section.margin)
-    said += [f"Exploratory: {comparison(e, metric, section.margin)}" for e in _first_of_each(known)[:EFFECTS]]
+    said += [f"Exploratory: {effect_sentence(e, metric, section.margin)}" for e in _first_of_each(known)[:EFFECTS]]
     return said
 
 
@@ -48,7 +48,7 @@ def _first_of_each(effects: Sequence[Effect]) -> list[Effect]:
     return [effect for _, effect in sorted(zip(turns, effects, strict=True), key=lambda pair: pair[0])]
 
 
-def _selected(section: Section, ranked: Sequence[Standing]) -> str:
+def _selected(section: Section, ranked: Sequence[LeaderboardEntry]) -> str:
     """The best setting, with how many it is the best of."""
     runs, metric, best = section.runs, section.metric, ranked[0]
     value = with_unit(spread(best.interval, best.values), metric)
@@ -69,7 +69,7 @@ def _selected(section: Section, ranked: Sequence[Standing]) -> str:
     return said
 
 
-def _tested(runs: Runs, metric: Metric, best: Standing) -> str:
+def _tested(runs: Runs, metric: MetricColumn, best: LeaderboardEntry) -> str:
     if metric.tested is None:
         return ""
     values = runs.values(metric.tested)[best.rows]

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from rnnsweep.report.tables import Row, Table, oneline
+from rnnsweep.report.table import Table, TableRow, oneline
 
 LONGEST = 100
 """Rows of a LaTeX table; nobody prints more."""
@@ -65,7 +65,7 @@ def _notes(table: Table) -> str:
     return "".join(f"\\par\\smallskip{{\\footnotesize {escape(note)}}}\n" for note in notes)
 
 
-def _line(row: Row) -> str:
+def _line(row: TableRow) -> str:
     return " & ".join(rf"\bfseries {escape(cell.text)}" if cell.bold else escape(cell.text) for cell in row.cells)
 
 

@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnsweep.report import best, stats
-from rnnsweep.report.effects import FEW, Comparison, counted
+from rnnsweep.report import mcb, stats
+from rnnsweep.report.effects import FEW, MatchedRuns, run_counts
 from rnnsweep.report.numbers import interval_of, number, size, spread
-from rnnsweep.report.runs import Metric, Runs
-from rnnsweep.report.tables import Cell, Row, Table, anchor, estimate, pairs_anchor, setting_link
+from rnnsweep.report.runs import MetricColumn, Runs
+from rnnsweep.report.table import Cell, Table, TableRow, anchor, estimate, pairs_anchor, setting_link
 
 ENOUGH = 0.8
 """Share of a setting's seeds that must have finished for it to be the best: else the lucky seed decides."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Standing:
+class LeaderboardEntry:
     """One setting over its seeds."""
 
     setting: int
@@ -36,15 +36,15 @@ class Standing:
         return len(self.values) >= ENOUGH * self.planned
 
 
-def standings(runs: Runs, metric: Metric) -> list[Standing]:
+def ranked_entries(runs: Runs, metric: MetricColumn) -> list[LeaderboardEntry]:
     """The settings by their mean, the best first; then those of which too few seeds, or none, have finished."""
     if metric.name not in runs.ranked:
-        runs.ranked[metric.name] = _standings(runs, metric)
-    found: list[Standing] = runs.ranked[metric.name]
+        runs.ranked[metric.name] = _ranked_entries(runs, metric)
+    found: list[LeaderboardEntry] = runs.ranked[metric.name]
     return found
 
 
-def _standings(runs: Runs, metric: Metric) -> list[Standing]:
+def _ranked_entries(runs: Runs, metric: MetricColumn) -> list[LeaderboardEntry]:
     values, setting = runs.values(metric.name), runs.frame["setting"].to_numpy()
     diverged, pruned = ((runs.frame["state"] == state).to_numpy() for state in ("diverged", "pruned"))
     order = np.argsort(setting, kind="stable")
@@ -56,31 +56,31 @@ def _standings(runs: Runs, metric: Metric) -> list[Standing]:
             interval = stats.t_interval(done, least=FEW)
             counts = len(rows), int(diverged[rows].sum())
             found.append(
-                Standing(int(setting[rows[0]]), tuple(done), interval, *counts, bool(pruned[rows].all()), rows)
+                LeaderboardEntry(int(setting[rows[0]]), tuple(done), interval, *counts, bool(pruned[rows].all()), rows)
             )
     return sorted(found, key=lambda s: (not s.enough, s.interval.mean * metric.sign if s.values else math.inf))
 
 
-def indistinguishable(runs: Runs, metric: Metric, ranked: list[Standing]) -> set[int]:
+def indistinguishable(runs: Runs, metric: MetricColumn, ranked: list[LeaderboardEntry]) -> set[int]:
     """The settings that may be the best (Hsu's MCB), among those that may lead.
 
     Empty where the best has fewer than FEW seeds, for then nothing is known.
     """
     if not ranked or len(ranked[0].values) < FEW:
         return set()
-    able = [standing for standing in ranked if standing.values and (standing.enough or not ranked[0].enough)]
+    able = [entry for entry in ranked if entry.values and (entry.enough or not ranked[0].enough)]
     values, seeds = runs.values(metric.name), runs.column("seed")
     names = {seed: place for place, seed in enumerate(np.unique(np.concatenate([seeds[s.rows] for s in able])))}
     table = np.full((len(able), len(names)), np.nan)
-    for place, standing in enumerate(able):
-        table[place, [names[seed] for seed in seeds[standing.rows]]] = values[standing.rows]
-    found = best.may_be_best(table, metric.lower)
+    for place, entry in enumerate(able):
+        table[place, [names[seed] for seed in seeds[entry.rows]]] = values[entry.rows]
+    found = mcb.may_be_best(table, metric.lower)
     if found is None:  # one setting alone, or no seeds in common
         return {ranked[0].setting}
-    return {standing.setting for standing, may in zip(able, found, strict=True) if may} | {ranked[0].setting}
+    return {entry.setting for entry, may in zip(able, found, strict=True) if may} | {ranked[0].setting}
 
 
-def leaderboard(runs: Runs, metric: Metric, baselines: dict[str, str], tuning_seed: int | None = None) -> Table:
+def leaderboard(runs: Runs, metric: MetricColumn, baselines: dict[str, str], tuning_seed: int | None = None) -> Table:
     """The settings of a task, ranked by the metric; the test metric is that of the selected setting alone.
 
     Args:
@@ -89,8 +89,8 @@ def leaderboard(runs: Runs, metric: Metric, baselines: dict[str, str], tuning_se
         baselines: The level that each factor's others are compared with.
         tuning_seed: The seed of the trials, where these runs are of a tuned sweep; a note says that it counts here.
     """
-    every = standings(runs, metric)
-    ranked = [standing for standing in every if standing.values or not standing.pruned]
+    every = ranked_entries(runs, metric)
+    ranked = [entry for entry in every if entry.values or not entry.pruned]
     bold = indistinguishable(runs, metric, ranked)
     last = _ranks_with_diverged(ranked, metric)
     to_baseline = _to_baseline(runs, metric, baselines)
@@ -101,53 +101,51 @@ def leaderboard(runs: Runs, metric: Metric, baselines: dict[str, str], tuning_se
     columns += ["gap"] if (gap := "val/gap" in runs.metrics) else []
     columns += ["parameters", "s/epoch", "tokens/s", "memory"]
     rows = []
-    for rank, standing in enumerate(ranked, 1):
-        link = setting_link(runs, standing.setting)
+    for rank, entry in enumerate(ranked, 1):
+        link = setting_link(runs, entry.setting)
         cells = [
-            Cell(str(rank) if standing.values else "—", rank),
-            Cell(str(last[standing.setting]) if standing.values else "—", last[standing.setting]),
-            Cell(runs.describe(standing.setting), link=link, bold=standing.setting in bold),
-            Cell(_n(standing), len(standing.values), link),
-            Cell(
-                spread(standing.interval, standing.values), estimate(standing.interval), link, standing.setting in bold
-            ),
+            Cell(str(rank) if entry.values else "—", rank),
+            Cell(str(last[entry.setting]) if entry.values else "—", last[entry.setting]),
+            Cell(runs.describe(entry.setting), link=link, bold=entry.setting in bold),
+            Cell(_n(entry), len(entry.values), link),
+            Cell(spread(entry.interval, entry.values), estimate(entry.interval), link, entry.setting in bold),
         ]
         if "ppl" in columns:
-            cells.append(_ppl(standing, link))
+            cells.append(_ppl(entry, link))
         if to_baseline:
-            cells.append(to_baseline[1].get(standing.setting, Cell("—")))
+            cells.append(to_baseline[1].get(entry.setting, Cell("—")))
         if metric.tested:
-            cells.append(mean_of(runs, standing, metric.tested, link) if rank == 1 else Cell("·", math.nan))
-        cells += _costs(runs, standing, link)[not gap :]
-        rows.append(Row(tuple(cells)))
+            cells.append(mean_of(runs, entry, metric.tested, link) if rank == 1 else Cell("·", math.nan))
+        cells += _costs(runs, entry, link)[not gap :]
+        rows.append(TableRow(tuple(cells)))
     used = np.flatnonzero(np.isfinite(runs.values(metric.name)))
-    late = any(standing.values and not standing.enough for standing in ranked)
-    notes = [str(counted(runs, used, metric.name)), _bold_note(bold, metric), _mean_note("ppl" in columns, gap)]
+    late = any(entry.values and not entry.enough for entry in ranked)
+    notes = [str(run_counts(runs, used, metric.name)), _bold_note(bold, metric), _mean_note("ppl" in columns, gap)]
     notes += [f"Settings of which fewer than {ENOUGH:.0%} of the seeds have finished come last."] if late else []
     notes += [_tuning_note(tuning_seed)] if tuning_seed is not None else []
     pruned = len(every) - len(ranked)
     notes += [f"Not listed: {pruned} settings of which every run was pruned."] if pruned else []
     table = Table(f"leaderboard-{anchor(runs.task)}", "Leaderboard", tuple(columns), tuple(rows), tuple(notes), 60)
-    return table if any(standing.diverged for standing in ranked) else table.without("diverged last")
+    return table if any(entry.diverged for entry in ranked) else table.without("diverged last")
 
 
-def _n(standing: Standing) -> str:
-    done, diverged = len(standing.values), standing.diverged
-    if done == standing.planned:
+def _n(entry: LeaderboardEntry) -> str:
+    done, diverged = len(entry.values), entry.diverged
+    if done == entry.planned:
         return str(done)
-    return f"{done} of {standing.planned}" + (f", {diverged} diverged" if diverged else "")
+    return f"{done} of {entry.planned}" + (f", {diverged} diverged" if diverged else "")
 
 
-def _ppl(standing: Standing, link: str) -> Cell:
-    interval = standing.interval
-    if not standing.values:
+def _ppl(entry: LeaderboardEntry, link: str) -> Cell:
+    interval = entry.interval
+    if not entry.values:
         return Cell("—", math.nan)
     mean, low, high = (math.exp(min(value, 700)) for value in (interval.mean, interval.low, interval.high))
     text = " ".join(interval_of(stats.Interval(mean, low, high))) if interval.known else number(mean, 2)
     return Cell(text, {"exp(mean)": mean, "exp(low)": low, "exp(high)": high}, link)
 
 
-def _bold_note(bold: set[int], metric: Metric) -> str:
+def _bold_note(bold: set[int], metric: MetricColumn) -> str:
     if not bold:
         return "No row is bold: the best has too few seeds to be told from any other."
     which = "the one setting that may be" if len(bold) == 1 else f"the {len(bold)} settings that may be"
@@ -167,7 +165,7 @@ def _tuning_note(seed: int) -> str:
     )
 
 
-def _ranks_with_diverged(ranked: list[Standing], metric: Metric) -> dict[int, int]:
+def _ranks_with_diverged(ranked: list[LeaderboardEntry], metric: MetricColumn) -> dict[int, int]:
     """Ranks where settings with diverged runs come after those without, by how many diverged."""
     order = sorted(
         ranked,
@@ -176,16 +174,16 @@ def _ranks_with_diverged(ranked: list[Standing], metric: Metric) -> dict[int, in
             s.interval.mean * metric.sign if s.values else 0,
         ),
     )
-    return {standing.setting: rank for rank, standing in enumerate(order, 1)}
+    return {entry.setting: rank for rank, entry in enumerate(order, 1)}
 
 
-def _to_baseline(runs: Runs, metric: Metric, baselines: dict[str, str]) -> tuple[str, dict[int, Cell]] | None:
+def _to_baseline(runs: Runs, metric: MetricColumn, baselines: dict[str, str]) -> tuple[str, dict[int, Cell]] | None:
     """For each setting its mean difference from the one that is identical but for the first factor."""
     factor = next((factor for factor in runs.factors if factor.key in baselines), None)
     if factor is None:
         return None
     baseline = baselines[factor.key]
-    comparison = Comparison(runs, factor, metric)
+    comparison = MatchedRuns(runs, factor, metric)
     found: dict[int, Cell] = {}
     metrics = runs.values(metric.name)
     settings = runs.frame["setting"].to_numpy()
@@ -205,16 +203,16 @@ def _to_baseline(runs: Runs, metric: Metric, baselines: dict[str, str]) -> tuple
     return f"{factor.key}={baseline}", found
 
 
-def mean_of(runs: Runs, standing: Standing, name: str, link: str = "") -> Cell:
+def mean_of(runs: Runs, entry: LeaderboardEntry, name: str, link: str = "") -> Cell:
     """The mean of a metric over the complete runs of a setting."""
-    values = runs.values(name)[standing.rows]
+    values = runs.values(name)[entry.rows]
     values = values[np.isfinite(values)]
     interval = stats.t_interval(values, least=FEW)
     return Cell(spread(interval, tuple(values)), estimate(interval), link)
 
 
-def _costs(runs: Runs, standing: Standing, link: str) -> list[Cell]:
-    done = standing.rows[runs.complete[standing.rows]]
+def _costs(runs: Runs, entry: LeaderboardEntry, link: str) -> list[Cell]:
+    done = entry.rows[runs.complete[entry.rows]]
     epochs = runs.column("last:train/epoch")[done]
     seconds = runs.column("seconds")[done] / epochs
     speed = runs.column("last:train/tokens_per_second")[done] * runs.column("last:train/seconds_per_epoch")[done]

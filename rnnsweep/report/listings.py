@@ -9,10 +9,10 @@ from urllib.parse import quote
 import pandas as pd
 
 from rnnsweep.report.effects import Effect
-from rnnsweep.report.leaderboard import standings
+from rnnsweep.report.leaderboard import ranked_entries
 from rnnsweep.report.numbers import number, signed, size
-from rnnsweep.report.runs import Metric, Runs
-from rnnsweep.report.tables import Cell, Row, Table, anchor, pairs_anchor, rows_of, setting_link
+from rnnsweep.report.runs import MetricColumn, Runs
+from rnnsweep.report.table import Cell, Table, TableRow, anchor, pairs_anchor, rows_of, setting_link
 
 SHOWN_RUNS = 2000
 """Runs that the page lists; the CSV has all."""
@@ -31,7 +31,7 @@ def run_anchor(name: str) -> str:
     return anchor("run", name)
 
 
-def all_runs(runs: Runs, metric: Metric, out: Path) -> Table:
+def all_runs(runs: Runs, metric: MetricColumn, out: Path) -> Table:
     """Every planned run, with a link to its directory."""
     frame, values = runs.frame, runs.column(metric.name)
     columns = ("run", "state", "setting", "seed", metric.name, "steps", "seconds", "parameters", "note")
@@ -56,7 +56,7 @@ def all_runs(runs: Runs, metric: Metric, out: Path) -> Table:
             Cell(size(parameters), parameters),
             Cell(note or ""),
         )
-        rows.append(Row(cells, run_anchor(row.run)))
+        rows.append(TableRow(cells, run_anchor(row.run)))
     notes = (
         "seconds: a run's share of the time that its stack took. The numbers of a run that is not "
         "complete are not shown.",
@@ -102,7 +102,7 @@ def _reason(row: Any) -> str:
     return str(row.problem or _last_line(row.error) or "—").replace(row.run, "…")
 
 
-def _alike(runs: Runs, state: str, why: str, group: pd.DataFrame) -> Row:
+def _alike(runs: Runs, state: str, why: str, group: pd.DataFrame) -> TableRow:
     """Runs that stand alike for the same reason; of several the command is their sweep's."""
     names, command = list(group["run"]), group["command"].iloc[0] or "known once the search draws it"
     same_study = runs.frame["study"].isin(group["study"])
@@ -111,31 +111,31 @@ def _alike(runs: Runs, state: str, why: str, group: pd.DataFrame) -> Row:
         command = sweeps.mode()[0]
     told = "; ".join(names[:SHOWN_ALIKE]) + (f" and {len(names) - SHOWN_ALIKE} more" * (len(names) > SHOWN_ALIKE))
     which = Cell(told, "; ".join(names), links=tuple((name, f"#{run_anchor(name)}") for name in names))
-    return Row((Cell(state), Cell(why), Cell(str(len(names)), len(names)), which, Cell(command)))
+    return TableRow((Cell(state), Cell(why), Cell(str(len(names)), len(names)), which, Cell(command)))
 
 
-def settings(runs: Runs, metric: Metric) -> Table:
+def settings(runs: Runs, metric: MetricColumn) -> Table:
     """The runs of each setting, in the leaderboard's order: where the numbers of the other tables lead."""
     values, rows = runs.column(metric.name), []
     states, seeds, names = (runs.frame[name].to_numpy(object) for name in ("state", "seed", "run"))
-    for standing in standings(runs, metric):
-        found = [states[row] for row in standing.rows]
+    for entry in ranked_entries(runs, metric):
+        found = [states[row] for row in entry.rows]
         counts = ", ".join(f"{found.count(state)} {state}" for state in dict.fromkeys(found))
         links = tuple(
             (
                 f"seed {seeds[row]}: {number(values[row], 4) if states[row] == 'complete' else states[row]}",
                 f"#{run_anchor(names[row])}",
             )
-            for row in standing.rows
+            for row in entry.rows
         )
         told = Cell("; ".join(text for text, _ in links), links=links)
-        cells = (Cell(runs.describe(standing.setting)), Cell(counts), told)
-        rows.append(Row(cells, anchor("setting", runs.task, standing.setting)))
+        cells = (Cell(runs.describe(entry.setting)), Cell(counts), told)
+        rows.append(TableRow(cells, anchor("setting", runs.task, entry.setting)))
     title = "Settings and their runs"
     return Table(f"settings-{anchor(runs.task)}", title, ("setting", "runs", "each"), tuple(rows), (), 1000)
 
 
-def pairs(runs: Runs, effects: Sequence[Effect], metric: Metric) -> Table:
+def pairs(runs: Runs, effects: Sequence[Effect], metric: MetricColumn) -> Table:
     """Each matched setting behind each difference, with its runs."""
     rows, settings, names = [], runs.frame["setting"].to_numpy(), runs.frame["run"].to_numpy()
     for effect in effects:
@@ -152,7 +152,7 @@ def pairs(runs: Runs, effects: Sequence[Effect], metric: Metric) -> Table:
                 Cell(signed(mean), mean),
                 Cell("; ".join(text for text, _ in each), links=each),
             )
-            rows.append(Row(cells, "" if place else pairs_anchor(runs, effect), place >= SHOWN_PAIRS))
+            rows.append(TableRow(cells, "" if place else pairs_anchor(runs, effect), place >= SHOWN_PAIRS))
     columns = ("factor", "pair", "setting", f"Δ {metric.name}", "by seed")
     return Table(f"pairs-{anchor(runs.task)}", "The pairs behind each difference", columns, tuple(rows), (), 2000)
 
@@ -224,11 +224,11 @@ def _true(runs: Runs, column: str) -> int:
     return int(runs.frame[column].map(lambda value: value is True).sum()) if column in runs.frame else 0
 
 
-def _line(task: str, what: str, value: str, count: int) -> Row:
-    return Row((Cell(task), Cell(what), Cell(value), Cell(str(count), count)))
+def _line(task: str, what: str, value: str, count: int) -> TableRow:
+    return TableRow((Cell(task), Cell(what), Cell(value), Cell(str(count), count)))
 
 
-def _data(runs: Runs) -> list[Row]:
+def _data(runs: Runs) -> list[TableRow]:
     """The hashes of the data: one for all, or one a seed where the seed generates them."""
     if "env:data" not in runs.frame:
         return []

@@ -2,7 +2,7 @@
 
 import math
 
-from rnnsweep.report.runs import Metric
+from rnnsweep.report.runs import MetricColumn
 from rnnsweep.report.stats import Interval, wilson
 
 MINUS = "−"
@@ -125,5 +125,5 @@ def size(value: float, unit: str = "") -> str:
     return f"{value:.3g} {unit}".strip()
 
 
-def with_unit(text: str, metric: Metric) -> str:
+def with_unit(text: str, metric: MetricColumn) -> str:
     return f"{text} {metric.unit}" if metric.unit and metric.unit != "share" else text

@@ -15,9 +15,9 @@ from markupsafe import Markup
 from rnnsweep import lettering
 from rnnsweep.report import across, draw, listings, write
 from rnnsweep.report.across import Scores
-from rnnsweep.report.draw import Drawn
+from rnnsweep.report.draw import RenderedFigure
 from rnnsweep.report.section import Section
-from rnnsweep.report.tables import Table, accounting, anchor
+from rnnsweep.report.table import Table, accounting, anchor
 
 HERE = Path(__file__).parent
 SAYS = 10  # sentences of the summary, at most
@@ -97,18 +97,20 @@ def _clear(out: Path, written: set[str]) -> None:
 def _tables(section: Section) -> list[Table]:
     board = [section.leaderboard] if section.leaderboard else []
     answers = [table for answer in section.answers for table in answer.tables]
-    return [*section.summary, *board, *answers, *section.listings, *section.appendix]
+    return [*section.top_tables, *board, *answers, *section.listings, *section.appendix]
 
 
-def _summary(report: Report) -> list[Table]:
+def _top_tables(report: Report) -> list[Table]:
     """The tables at the top: over all tasks, then of each task."""
-    return [*report.over_tasks, *(table for section in report.sections for table in section.summary)]
+    return [*report.over_tasks, *(table for section in report.sections for table in section.top_tables)]
 
 
 # HTML ------------------------------------------------------------------------------------------------------------
 
 
-def _html(report: Report, drawn: dict[str, Drawn], counted: Table, made: Table, warnings: Sequence[str]) -> str:
+def _html(
+    report: Report, drawn: dict[str, RenderedFigure], counted: Table, made: Table, warnings: Sequence[str]
+) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
@@ -126,7 +128,7 @@ def _html(report: Report, drawn: dict[str, Drawn], counted: Table, made: Table, 
         reproducibility=made,
         differing=report.differing,
         headlines=report.headlines,
-        summary=_summary(report),
+        top_tables=_top_tables(report),
         warnings=warnings,
         anchors={row.anchor for section in report.sections for table in _tables(section) for row in table.page_rows}
         | {anchor("task", section.task) for section in report.sections},
@@ -134,7 +136,7 @@ def _html(report: Report, drawn: dict[str, Drawn], counted: Table, made: Table, 
     )
 
 
-def _view(section: Section, drawn: dict[str, Drawn]) -> dict[str, Any]:
+def _view(section: Section, drawn: dict[str, RenderedFigure]) -> dict[str, Any]:
     """A section with its figures as SVG and its images as data."""
     answers = [
         {
@@ -176,7 +178,7 @@ def _markdown(report: Report, counted: Table, made: Table, warnings: Sequence[st
     ]
     for task, said in report.headlines:
         lines += [f"### {write.escape(task)}", "", *_says(said)]
-    lines += [write.markdown(table) for table in _summary(report)]
+    lines += [write.markdown(table) for table in _top_tables(report)]
     lines += [write.markdown(counted)]
     lines += [f"> {write.escape(warning)}\n" for warning in warnings]
     for section in report.sections:

@@ -3,7 +3,7 @@
 import dataclasses
 import fnmatch
 
-from rnnsweep.report.found import modules
+from rnnsweep.report.discovery import modules
 from rnnsweep.report.runs import Factor, Runs
 
 

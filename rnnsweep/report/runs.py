@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from rnnsweep.errors import ReportError
 from rnnsweep.report.collect import STATES, UNSET, is_setting
-from rnnsweep.report.declared import Declared
-from rnnsweep.report.errors import ReportError
-from rnnsweep.report.values import exact, labels, order
+from rnnsweep.report.declared import DeclaredMetrics
+from rnnsweep.report.setting_labels import exact, labels, order
 
 
 @dataclasses.dataclass(frozen=True)
-class Metric:
+class MetricColumn:
     """What the report compares by: a column, its unit, and which way is better."""
 
     name: str
@@ -94,10 +94,10 @@ class Runs:
         self.searched = set(searched)
         self.sampled = tuple(key for key in sampled if key in frame)
         """Settings whose values stand for others of their kind, as the user says."""
-        self.declared = Declared(frame)
+        self.declared = DeclaredMetrics(frame)
         self.complete = (self.frame["state"] == "complete").to_numpy()
         self.ranked: dict[str, Any] = {}
-        """Settings by their standing, for each metric that was asked for."""
+        """Settings by their entry, for each metric that was asked for."""
         self._columns: dict[str, NDArray[Any]] = {}
         self._keyed: dict[str, NDArray[Any]] = {}
         self._labels: dict[str, pd.Series] = {}
@@ -259,7 +259,7 @@ class Runs:
         names = [name for name in self.frame.columns if "/" in name and not name.startswith(("last:", "env:"))]
         return [name for name in names if complete[name].notna().any()]
 
-    def metric(self, name: str | None) -> Metric:
+    def metric(self, name: str | None) -> MetricColumn:
         """The metric by name; without one the validation loss, by which the best weights were chosen.
 
         Raises:
@@ -272,7 +272,7 @@ class Runs:
         elif name not in known + extra:
             there = ", ".join(known + extra) or "none: no run of this task is complete"
             raise ReportError(f"--metric {name}: no run of task {self.task} has it; there are {there}")
-        return Metric(name, self.unit(name), self.lower(name))
+        return MetricColumn(name, self.unit(name), self.lower(name))
 
     def unit(self, name: str) -> str:
         """The unit of a metric, as the records declare it."""
@@ -297,7 +297,7 @@ class Runs:
         columns = [(key, self._shown(key).to_numpy(object)[first]) for key in self.varying]
         return [[(key, values[i]) for key, values in columns if values[i] != UNSET] for i in range(len(first))]
 
-    def named(self, setting: int) -> list[tuple[str, str]]:
+    def setting_values(self, setting: int) -> list[tuple[str, str]]:
         """A setting by what varies: key and value, as they are shown."""
         return self._named[setting]
 

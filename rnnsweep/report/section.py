@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from rnnsweep.report.contests import Tuned
+from rnnsweep.errors import ReportError
 from rnnsweep.report.draw import Picture
 from rnnsweep.report.effects import Effect
-from rnnsweep.report.errors import ReportError
-from rnnsweep.report.leaderboard import standings
-from rnnsweep.report.runs import Factor, Metric, Runs
-from rnnsweep.report.tables import Table
+from rnnsweep.report.leaderboard import ranked_entries
+from rnnsweep.report.runs import Factor, MetricColumn, Runs
+from rnnsweep.report.table import Table
+from rnnsweep.report.tuned_comparison import TunedComparison
 
 DEFAULTS = {"cell": "rnn", "pooling": "last", "optimizer": "adamw", "train.clip": "null"}
 """What a factor's levels are compared with where the user names none and the grid has it; else its first level."""
@@ -36,7 +36,7 @@ class Answer:
 
 
 @dataclasses.dataclass(frozen=True)
-class Samples:
+class PromptSamples:
     """What one prompt was answered with by the best, the median and the worst seed of the selected setting."""
 
     prompt: str
@@ -50,14 +50,14 @@ class Section:
     """All that the report says of one task."""
 
     runs: Runs
-    metric: Metric
+    metric: MetricColumn
     margin: float
     baselines: dict[str, str]
     factors: list[Factor] = dataclasses.field(default_factory=list)
     """Those that are reported."""
-    tuned: Tuned | None = None
+    tuned: TunedComparison | None = None
     """The tuned comparison; None where nothing is compared or nothing tuned."""
-    summary: list[Table] = dataclasses.field(default_factory=list)
+    top_tables: list[Table] = dataclasses.field(default_factory=list)
     """The tables at the top of the report."""
     headline: list[str] = dataclasses.field(default_factory=list)
     leaderboard: Table | None = None
@@ -65,7 +65,7 @@ class Section:
     effects: list[Effect] = dataclasses.field(default_factory=list)
     listings: list[Table] = dataclasses.field(default_factory=list)
     appendix: list[Table] = dataclasses.field(default_factory=list)
-    samples: list[Samples] = dataclasses.field(default_factory=list)
+    samples: list[PromptSamples] = dataclasses.field(default_factory=list)
     images: list[tuple[str, Path]] = dataclasses.field(default_factory=list)
 
     @property
@@ -87,14 +87,14 @@ class Section:
         """The effects of factors about which the tuned comparison says nothing."""
         return [effect for effect in self.effects if not self.averaged(effect.factor)]
 
-    def shows(self, view: str) -> bool:
-        """Whether some run's record shows a view of its model."""
-        shown = self.runs.frame["summary"].dropna() if "summary" in self.runs.frame else []
-        return any(view in views for views in shown)
+    def has_item(self, name: str) -> bool:
+        """Whether the summary of some run has an item of this name."""
+        summaries = self.runs.frame["summary"].dropna() if "summary" in self.runs.frame else []
+        return any(name in summary for summary in summaries)
 
     def seeds(self) -> list[int]:
         """The complete runs of the selected setting, the best seed first."""
-        ranked = standings(self.runs, self.metric)
+        ranked = ranked_entries(self.runs, self.metric)
         if not ranked or not ranked[0].values:
             return []
         values = self.runs.values(self.metric.name)
@@ -102,7 +102,7 @@ class Section:
         return sorted(done, key=lambda row: values[row] * self.metric.sign)
 
 
-def default_margin(runs: Runs, metric: Metric) -> float:
+def default_margin(runs: Runs, metric: MetricColumn) -> float:
     """Below this a difference is small: 0.01 nats (one percent of the perplexity), a point of a share; else 1%."""
     if metric.unit in ("nats", "share"):
         return 0.01

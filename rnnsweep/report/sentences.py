@@ -3,13 +3,13 @@
 from rnnsweep.report import stats
 from rnnsweep.report.effects import DIFFERENT, Effect
 from rnnsweep.report.numbers import interval_of, number, p_clause, plus, share, signed, with_unit
-from rnnsweep.report.runs import Factor, Metric
+from rnnsweep.report.runs import Factor, MetricColumn
 
 NAMES = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM", "slstm": "sLSTM", "mlstm": "mLSTM", "mlp_window": "windowed MLP"}
 WORDS = {"cell": "", "pooling": " pooling", "optimizer": ""}
 
 
-def named(key: str, level: str) -> str:
+def level_name(key: str, level: str) -> str:
     """A level as a sentence names it: LSTM, mean pooling, train.clip=1."""
     if key in WORDS:
         first, *more = level.split(" ", 1)
@@ -17,9 +17,9 @@ def named(key: str, level: str) -> str:
     return f"{key}={level}"
 
 
-def comparison(effect: Effect, metric: Metric, margin: float) -> str:
+def effect_sentence(effect: Effect, metric: MetricColumn, margin: float) -> str:
     """What one level does against another; what diverged is said first, since the difference leaves it out."""
-    level, baseline = named(effect.factor, effect.level), named(effect.factor, effect.baseline)
+    level, baseline = level_name(effect.factor, effect.level), level_name(effect.factor, effect.baseline)
     said = [_diverged(effect, level, baseline), _difference(effect, level, baseline, metric, margin)]
     return " ".join(part for part in said if part)
 
@@ -47,8 +47,8 @@ def _diverged(effect: Effect, level: str, baseline: str) -> str:
     return f"{rates}; with a diverged run ranked last {ahead} is better in {won} of {decided}{p}."
 
 
-def _difference(effect: Effect, level: str, baseline: str, metric: Metric, margin: float) -> str:
-    state, mean = effect.state(margin), effect.interval.mean
+def _difference(effect: Effect, level: str, baseline: str, metric: MetricColumn, margin: float) -> str:
+    state, mean = effect.finding(margin), effect.interval.mean
     among = "Where both finished: " if effect.divergence.level or effect.divergence.baseline else ""
     if state == "none":
         pairs = f"None of the {effect.planned} matched pairs" if effect.planned else "No matched pair"
@@ -89,7 +89,7 @@ def _difference(effect: Effect, level: str, baseline: str, metric: Metric, margi
     return f"{among}{shown} shown between {level} and {baseline}: {inside} ({basis(effect)}{p})."
 
 
-def _each_time(effect: Effect, level: str, baseline: str, metric: Metric) -> str:
+def _each_time(effect: Effect, level: str, baseline: str, metric: MetricColumn) -> str:
     """Differences without a spread: they carry no interval, however many there are."""
     each, mean = f"all {len(effect.values)} {effect.unit}s", effect.interval.mean
     if mean == 0:
@@ -127,7 +127,7 @@ def strongest(effects: list[Effect], margin: float) -> list[Effect]:
     )
 
     def rank(effect: Effect) -> tuple[int, float]:
-        state = effect.state(margin)
+        state = effect.finding(margin)
         first = 0 if effect.divergence.differs and effect.divergence.p is not None else order.index(state)
         return first, -abs(effect.interval.mean) if effect.values else 0.0
 

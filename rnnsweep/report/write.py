@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from rnnsweep.report import latex
-from rnnsweep.report.tables import Table, oneline
+from rnnsweep.report.table import Table, oneline
 
 
 def write(table: Table, folder: Path) -> None:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
+from rnnsweep.report.pictures import pictures
 from rnnsweep.report.runs import Factor
 from rnnsweep.report.section import Answer, Section
-from rnnsweep.report.sentences import named
-from rnnsweep.report.tables import anchor
-from rnnsweep.report.view import Subject, pictures
+from rnnsweep.report.sentences import level_name
+from rnnsweep.report.subject import Subject
+from rnnsweep.report.table import anchor
 
 RANK = 70
 
@@ -21,7 +22,7 @@ def answers(section: Section) -> Iterator[Answer]:
     answer.pictures = pictures(["budget", "pareto"], Subject(section.runs, section.metric, arms=arms))
     tried = {level: _tried(section, arms, code) for code, level in enumerate(arms.levels)} if arms else {}
     if arms and len(set(tried.values())) > 1:
-        told = ", ".join(f"{named(arms.key, level)} {count}" for level, count in tried.items())
+        told = ", ".join(f"{level_name(arms.key, level)} {count}" for level, count in tried.items())
         answer.sentences.append(
             f"Unequal tuning effort: configurations tried per level of {arms.key}: {told}. The best "
             "of more is better by chance alone."

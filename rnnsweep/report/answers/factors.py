@@ -5,13 +5,14 @@ import math
 from collections.abc import Iterator, Sequence
 
 from rnnsweep.report import ablations, stats
-from rnnsweep.report.effects import Comparison, Effect, adjusted
+from rnnsweep.report.effects import Effect, MatchedRuns, adjusted
+from rnnsweep.report.pictures import pictures
 from rnnsweep.report.question import Question, other_factors, questions
-from rnnsweep.report.runs import Factor, Metric, Runs
+from rnnsweep.report.runs import Factor, MetricColumn, Runs
 from rnnsweep.report.section import Answer, Section, default_margin
-from rnnsweep.report.sentences import comparison, confounded, named, strongest
-from rnnsweep.report.tables import Table, anchor
-from rnnsweep.report.view import Subject, pictures
+from rnnsweep.report.sentences import confounded, effect_sentence, level_name, strongest
+from rnnsweep.report.subject import Subject
+from rnnsweep.report.table import Table, anchor
 
 RANK = 10
 
@@ -28,7 +29,7 @@ ARMS = 6  # a group with more choices is not told apart by colour
 def answers(section: Section) -> Iterator[Answer]:
     """An answer for each question that some factor answers."""
     answer = None
-    for question, factor, metric, effects in compared(section):
+    for question, factor, metric, effects in answered_factors(section):
         if answer is None or answer.title != question.title:
             if answer is not None:
                 yield answer
@@ -39,20 +40,20 @@ def answers(section: Section) -> Iterator[Answer]:
         yield answer
 
 
-def compared(section: Section) -> Iterator[tuple[Question, Factor, Metric, list[Effect]]]:
+def answered_factors(section: Section) -> Iterator[tuple[Question, Factor, MetricColumn, list[Effect]]]:
     """Each factor with the one question that it answers, and its effects: those of all factors are one family."""
-    runs, asked = section.runs, list[tuple[Question, Factor, Metric]]()
+    runs, asked = section.runs, list[tuple[Question, Factor, MetricColumn]]()
     for question in (*questions(runs.packages), other_factors(runs)):
         answered = {factor.key for _, factor, _ in asked}
         factors = [f for f in question.factors(runs) if f in section.factors and f.key not in answered]
         asked += [(question, f, _metric(section, question)) for f in factors if len(f.levels) > 1]
-    found = [Comparison(runs, f, metric).effects(section.baselines[f.key]) for _, f, metric in asked]
+    found = [MatchedRuns(runs, f, metric).effects(section.baselines[f.key]) for _, f, metric in asked]
     corrected = iter(adjusted([effect for effects in found for effect in effects]))
     for (question, factor, metric), effects in zip(asked, found, strict=True):
         yield question, factor, metric, [next(corrected) for _ in effects]
 
 
-def _metric(section: Section, question: Question) -> Metric:
+def _metric(section: Section, question: Question) -> MetricColumn:
     """What a question is answered by: the report's metric, or the question's own."""
     runs = section.runs
     own = question.judged in runs.metrics and runs.declared.says(question.judged)
@@ -60,7 +61,7 @@ def _metric(section: Section, question: Question) -> Metric:
 
 
 def _answer(
-    section: Section, answer: Answer, question: Question, factor: Factor, metric: Metric, effects: list[Effect]
+    section: Section, answer: Answer, question: Question, factor: Factor, metric: MetricColumn, effects: list[Effect]
 ) -> None:
     """What one factor adds to the answer of its question."""
     runs, own = section.runs, metric.name != section.metric.name
@@ -89,18 +90,20 @@ def _averaged(table: Table, over: str) -> Table:
     return dataclasses.replace(table.without("finding"), title=told)
 
 
-def _told(factor: Factor, effects: list[Effect], metric: Metric, margin: float) -> Iterator[str]:
+def _told(factor: Factor, effects: list[Effect], metric: MetricColumn, margin: float) -> Iterator[str]:
     """A sentence for each of the strongest effects."""
     ordered = strongest(effects, margin)
-    yield from (comparison(effect, metric, margin) for effect in ordered[:SAID])
+    yield from (effect_sentence(effect, metric, margin) for effect in ordered[:SAID])
     if len(ordered) > SAID:
         yield f"{len(ordered) - SAID} more levels of {factor.key} are in the table."
 
 
-def _tables(section: Section, factor: Factor, effects: list[Effect], metric: Metric, margin: float) -> Iterator[Table]:
-    yield ablations.ablation(section.runs, factor, effects, metric, margin)
+def _tables(
+    section: Section, factor: Factor, effects: list[Effect], metric: MetricColumn, margin: float
+) -> Iterator[Table]:
+    yield ablations.effect_table(section.runs, factor, effects, metric, margin)
     if PAIRWISE[0] <= len(factor.levels) <= PAIRWISE[1] and factor.numbers is None:
-        yield ablations.matrix(section.runs, factor, effects, metric, margin)
+        yield ablations.pairwise_table(section.runs, factor, effects, metric, margin)
     yield from _at_equal_cost(section, factor, effects)
 
 
@@ -123,7 +126,7 @@ def _where(section: Section, factor: Factor, effects: Sequence[Effect]) -> Itera
         if other.key == factor.key or not 2 <= len(other.levels) <= WHERE:
             continue
         for code, level in enumerate(other.levels):
-            part = Comparison(runs, factor, metric, other.column == code)
+            part = MatchedRuns(runs, factor, metric, other.column == code)
             found += [(other, level, part.effect(e.level, e.baseline)) for e in effects]
     adjusted = stats.holm([effect.interval.p for _, _, effect in found])
     for effect in effects:
@@ -140,7 +143,7 @@ def _where(section: Section, factor: Factor, effects: Sequence[Effect]) -> Itera
 
 
 def _outperforms(effect: Effect, other: Factor, ahead: list[str], behind: list[str], family: int) -> str:
-    level, baseline = named(effect.factor, effect.level), named(effect.factor, effect.baseline)
+    level, baseline = level_name(effect.factor, effect.level), level_name(effect.factor, effect.baseline)
     parts = [f"outperforms {baseline} at {other.key} = {', '.join(ahead)}"] if ahead else []
     parts += [f"falls behind {baseline} at {other.key} = {', '.join(behind)}"] if behind else []
     rest = [level_ for level_ in other.levels if level_ not in ahead + behind]
@@ -156,4 +159,4 @@ def _at_equal_cost(section: Section, factor: Factor, effects: list[Effect]) -> l
     differs = any(abs(math.log(e.parameters)) > 0.05 for e in effects if math.isfinite(e.parameters))
     if along is None or not differs or factor.numbers is not None:
         return []
-    return [ablations.equal_cost(section.runs, factor, along, effects, section.metric)]
+    return [ablations.equal_cost_table(section.runs, factor, along, effects, section.metric)]

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
+from rnnsweep.report.pictures import pictures
 from rnnsweep.report.section import Answer, Section
-from rnnsweep.report.shown import summary
-from rnnsweep.report.tables import anchor
-from rnnsweep.report.view import Subject, pictures
+from rnnsweep.report.subject import Subject
+from rnnsweep.report.summaries import read_summary
+from rnnsweep.report.table import anchor
 
 RANK = 25
 ASKS = "How far ahead are the forecasts good?"
@@ -14,9 +15,11 @@ ASKS = "How far ahead are the forecasts good?"
 def answers(section: Section) -> Iterator[Answer]:
     """The pictures of the selected setting's best seed."""
     seeds = section.seeds()
-    if not seeds or not section.shows("horizon"):
+    if not seeds or not section.has_item("horizon"):
         return
-    shown = summary(str(section.runs.frame["path"].iloc[seeds[0]]))
+    summary = read_summary(str(section.runs.frame["path"].iloc[seeds[0]]))
     answer = Answer(anchor(section.task, "forecasting"), "Forecasts", ASKS)
-    answer.pictures = pictures(["by_step", "horizon"], Subject(section.runs, section.metric, row=seeds[0], shown=shown))
+    answer.pictures = pictures(
+        ["by_step", "horizon"], Subject(section.runs, section.metric, row=seeds[0], summary=summary)
+    )
     yield answer

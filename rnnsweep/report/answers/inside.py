@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from rnnsweep.report.inside import gates
+from rnnsweep.report.pictures import pictures
+from rnnsweep.report.recorded_diagnostics import gates
 from rnnsweep.report.section import Answer, Section
-from rnnsweep.report.tables import anchor
-from rnnsweep.report.view import Subject, pictures
+from rnnsweep.report.subject import Subject
+from rnnsweep.report.table import anchor
 
 RANK = 30
 ASKS = "How far back do gradients and useful context reach, and what do the gates do?"
@@ -14,7 +15,7 @@ ASKS = "How far back do gradients and useful context reach, and what do the gate
 def answers(section: Section) -> Iterator[Answer]:
     """The diagnostics by cell, or by the first factor there is."""
     factors = section.factors
-    if not factors or not (section.shows("gradient_by_lag") or section.shows("spectral_radius")):
+    if not factors or not (section.has_item("gradient_by_lag") or section.has_item("spectral_radius")):
         return
     factor = next((f for f in factors if f.key == "cell"), factors[0])
     subject = Subject(section.runs, section.metric, factor)

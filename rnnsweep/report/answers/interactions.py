@@ -3,9 +3,10 @@
 import itertools
 from collections.abc import Iterator
 
+from rnnsweep.report.pictures import pictures
 from rnnsweep.report.section import Answer, Section
-from rnnsweep.report.tables import anchor
-from rnnsweep.report.view import Subject, pictures
+from rnnsweep.report.subject import Subject
+from rnnsweep.report.table import anchor
 
 RANK = 50
 

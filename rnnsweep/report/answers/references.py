@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from rnnsweep.report.leaderboard import Standing, mean_of, standings
+from rnnsweep.report.leaderboard import LeaderboardEntry, mean_of, ranked_entries
 from rnnsweep.report.section import Answer, Section
-from rnnsweep.report.tables import Table, anchor, rows_of
-from rnnsweep.report.view import Subject
+from rnnsweep.report.subject import Subject
+from rnnsweep.report.table import Table, anchor, rows_of
 
 RANK = 15
 ASKS = "Do the models beat methods that need no training of a network?"
@@ -17,7 +17,7 @@ def answers(section: Section) -> Iterator[Answer]:
     tested = [str(name) for name in frame if str(name).startswith("test/") and frame[name].notna().any()]
     references = [name for name in tested if declared.reference(name)]
     metrics = [name for name in tested if declared.says(name)]
-    found = _standings(section)
+    found = _ranked_entries(section)
     if not references or not found:
         return
     lines = [(label, name, best) for label, best in found for name in metrics]
@@ -29,11 +29,11 @@ def answers(section: Section) -> Iterator[Answer]:
     yield Answer(anchor(section.task, "references"), "Beside simple methods", ASKS, tables=[table])
 
 
-def _standings(section: Section) -> list[tuple[str, Standing]]:
+def _ranked_entries(section: Section) -> list[tuple[str, LeaderboardEntry]]:
     """The best setting of each cell, or of all."""
     cells = section.factor("cell")
     if cells is None:
-        found = [("the selected setting", each) for each in standings(section.runs, section.metric)[:1]]
+        found = [("the selected setting", each) for each in ranked_entries(section.runs, section.metric)[:1]]
     else:
         of = Subject(section.runs, section.metric, cells)
         found = [(of.label(level), each) for level, each in of.best()]

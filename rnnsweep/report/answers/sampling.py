@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator
 
+from rnnsweep.report.pictures import pictures
 from rnnsweep.report.section import Answer, Section
-from rnnsweep.report.tables import anchor
-from rnnsweep.report.view import Subject, pictures
+from rnnsweep.report.subject import Subject
+from rnnsweep.report.table import anchor
 
 RANK = 20
 
 
 def answers(section: Section) -> Iterator[Answer]:
     """Diversity against coherence, by cell where the cell varies."""
-    if section.shows("measures"):
+    if section.has_item("measures"):
         slug, title = anchor(section.task, "sampling"), "Sampling temperature and top-k"
         answer = Answer(slug, title, "What does diversity cost in coherence?")
         answer.pictures = pictures(["diversity"], Subject(section.runs, section.metric, arms=section.factor("cell")))

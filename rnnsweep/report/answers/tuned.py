@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from rnnsweep.report.numbers import number, signed
+from rnnsweep.report.pictures import pictures
 from rnnsweep.report.section import Answer, Section
-from rnnsweep.report.tables import Cell, Table, anchor, rows_of
-from rnnsweep.report.view import Subject, pictures
+from rnnsweep.report.subject import Subject
+from rnnsweep.report.table import Cell, Table, anchor, rows_of
 
 RANK = -10
 
@@ -27,13 +28,13 @@ def _conditions(section: Section) -> Table | None:
     tuned, rows = section.tuned, list[list[str | Cell]]()
     assert tuned is not None
     keys = tuned.tuning.design.conditions
-    for contest in tuned.contests:
-        for condition, mean in contest.by_condition.items():
-            choice = contest.arm.choices[condition]
+    for comparison in tuned.comparisons:
+        for condition, mean in comparison.by_condition.items():
+            choice = comparison.arm.choices[condition]
             told = section.runs.describe(choice.setting, only=keys)
             best = section.runs.describe(choice.setting, [*keys, *(f.key for f in tuned.tuning.design.compared)])
             value = tuned.tuning.validation(choice).mean
-            pair = f"{contest.arm.name} less {contest.other.name}"
+            pair = f"{comparison.arm.name} less {comparison.other.name}"
             rows.append([told, pair, best, Cell(number(value), value), Cell(signed(mean), mean)])
     if len({told for told, *_ in rows}) < 2:
         return None

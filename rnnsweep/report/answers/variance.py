@@ -4,13 +4,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from rnnsweep.report import ablations, tables
+from rnnsweep.report import ablations, table
 from rnnsweep.report.anova import anova
-from rnnsweep.report.effects import counted
-from rnnsweep.report.forest import importance
+from rnnsweep.report.effects import run_counts
+from rnnsweep.report.fanova import importance
+from rnnsweep.report.pictures import pictures
 from rnnsweep.report.section import Answer, Section
-from rnnsweep.report.tables import Table, anchor
-from rnnsweep.report.view import Subject, pictures
+from rnnsweep.report.subject import Subject
+from rnnsweep.report.table import Table, anchor
 
 RANK = 60
 
@@ -51,7 +52,7 @@ def _grid(section: Section, answer: Answer) -> None:
     if lost := runs.counts()["diverged"]:
         said = "diverged runs have no value and no part in these shares: they say nothing of what diverges."
         answer.sentences.append(f"{lost} {said}")
-    answer.tables.append(ablations.variance(runs, found, metric, np.flatnonzero(inside)))
+    answer.tables.append(ablations.variance_table(runs, found, metric, np.flatnonzero(inside)))
     answer.pictures += pictures(["variance"], Subject(runs, metric, anova=found))
 
 
@@ -60,8 +61,8 @@ def _forest(section: Section, answer: Answer) -> None:
     if problem:
         answer.sentences.append(problem)
     elif shares:
-        rows = tables.rows_of(*[(key, tables.Cell(f"{value:.1%}", value)) for key, value in shares.items()])
+        rows = table.rows_of(*[(key, table.Cell(f"{value:.1%}", value)) for key, value in shares.items()])
         done = np.flatnonzero(np.isfinite(section.runs.values(section.metric.name)))
-        note = str(counted(section.runs, done, section.metric.name))
+        note = str(run_counts(section.runs, done, section.metric.name))
         title = "fANOVA by a random forest (Optuna), over what a random search drew"
         answer.tables.append(Table(f"fanova-{anchor(section.task)}", title, ("setting", "share"), rows, (note,)))

@@ -5,12 +5,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from rnnsweep.report.draw import canvas
-from rnnsweep.report.view import Subject
+from rnnsweep.report.subject import Subject
 
 
 def data(of: Subject) -> pd.DataFrame:
     """The weights; a column for each place of the source, and the symbol that was written."""
-    found = of.shown.get("attention")
+    found = of.summary.get("attention")
     if found is None:
         return pd.DataFrame()
     columns = [f"{place}:{symbol}" for place, symbol in enumerate(found["source"])]

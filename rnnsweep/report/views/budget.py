@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 
 from rnnsweep.report import stats
 from rnnsweep.report.draw import canvas, color, legend, log_if_wide, marker, plain_log
-from rnnsweep.report.leaderboard import standings
-from rnnsweep.report.sentences import named
-from rnnsweep.report.view import Subject
+from rnnsweep.report.leaderboard import ranked_entries
+from rnnsweep.report.sentences import level_name
+from rnnsweep.report.subject import Subject
 
 MOST = 40  # points of one line
 
@@ -31,7 +31,7 @@ def data(of: Subject) -> pd.DataFrame:
 
 def _tried(of: Subject) -> dict[str, list[float]]:
     """For each arm the means of its configurations, if two of them at least finished."""
-    arms, ranked = of.arms, standings(of.runs, of.metric)
+    arms, ranked = of.arms, ranked_entries(of.runs, of.metric)
     found = {}
     for code, level in enumerate(arms.levels if arms else ["all"]):
         values = [s.interval.mean for s in ranked if arms is None or arms.column[s.rows[0]] == code]
@@ -58,7 +58,7 @@ def draw(frame: pd.DataFrame, of: Subject) -> Figure:
     codes = {level: code for code, level in enumerate(of.arms.levels if of.arms else ["all"])}
     for level, part in frame.groupby("arm", sort=False):
         code, tried = codes[str(level)], part["configurations"].max()
-        label = f"{named(of.arms.key, str(level)) if of.arms else 'all'} ({tried})"
+        label = f"{level_name(of.arms.key, str(level)) if of.arms else 'all'} ({tried})"
         style: Any = {"color": color(code), "marker": marker(code), "markersize": 4, "label": label}
         axes.plot(part["configurations"], part["expected best"], **style)
     log_if_wide(axes, frame["expected best"])

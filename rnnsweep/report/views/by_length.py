@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from rnnsweep.report.draw import COLORS, canvas, legend
-from rnnsweep.report.view import Subject
+from rnnsweep.report.subject import Subject
 
 
 def data(of: Subject) -> pd.DataFrame:

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from rnnsweep.report.draw import COLORS, MUTED, canvas, legend
-from rnnsweep.report.view import Subject
+from rnnsweep.report.subject import Subject
 
 STYLES = (":", "-.", "--")
 

@@ -7,19 +7,19 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from rnnsweep.report.draw import canvas
-from rnnsweep.report.tables import oneline
-from rnnsweep.report.view import Subject
+from rnnsweep.report.subject import Subject
+from rnnsweep.report.table import oneline
 
 WRITTEN = 20  # classes up to which the shares are written into the cells
 
 
 def data(of: Subject) -> pd.DataFrame:
     """The counts: a row for each true class, a column for each that was answered, and the true one's name."""
-    found = of.shown.get("confusion")
+    found = of.summary.get("confusion")
     if found is None:
         return pd.DataFrame()
     counts = found["counts"] if isinstance(found, dict) else found
-    given = found["labels"] if isinstance(found, dict) else of.shown.get("labels") or of.shown.get("classes")
+    given = found["labels"] if isinstance(found, dict) else of.summary.get("labels") or of.summary.get("classes")
     labels = [oneline(str(label)) for label in given or range(len(counts))]
     return pd.DataFrame(np.array(counts, float), columns=labels).assign(true=labels)
 

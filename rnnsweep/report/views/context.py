@@ -6,18 +6,18 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from rnnsweep.report.draw import canvas, color, legend, marker, plain_log
-from rnnsweep.report.shown import summary
-from rnnsweep.report.view import Subject
+from rnnsweep.report.subject import Subject
+from rnnsweep.report.summaries import read_summary
 
-VIEWS = {"by_context": "length", "by_position": "to"}
+ITEMS = {"by_context": "length", "by_position": "to"}
 
 
 def data(of: Subject) -> pd.DataFrame:
     """A row for each level, view and place: the mean loss over the seeds of the level's best setting."""
     rows: list[dict[str, Any]] = []
-    for level, standing in of.best():
-        shown = [summary(of.runs.frame["path"].iloc[row]).get("context", {}) for row in standing.rows]
-        for view, key in VIEWS.items():
+    for level, entry in of.best():
+        shown = [read_summary(of.runs.frame["path"].iloc[row]).get("context", {}) for row in entry.rows]
+        for view, key in ITEMS.items():
             points = [{"at": point[key], "loss": point["loss"]} for each in shown for point in each.get(view, [])]
             if points:
                 means = pd.DataFrame(points).groupby("at")["loss"].agg(["mean", "count"])

@@ -10,15 +10,15 @@ from matplotlib.ticker import MaxNLocator
 from rnnsweep.report import stats
 from rnnsweep.report.draw import color, in_unit, legend, log_if_wide, marker, stacked
 from rnnsweep.report.effects import FEW
-from rnnsweep.report.view import Subject
+from rnnsweep.report.subject import Subject
 
 
 def data(of: Subject) -> pd.DataFrame:
     """A row for each level and step: the mean over seeds with its interval."""
     rows = []
-    for level, standing in of.best():
-        logged = of.rows(standing.rows, "val", of.metric.name.removeprefix("val/"))
-        setting = of.runs.describe(standing.setting)
+    for level, entry in of.best():
+        logged = of.rows(entry.rows, "val", of.metric.name.removeprefix("val/"))
+        setting = of.runs.describe(entry.setting)
         for step, values in logged.groupby("step")["value"]:
             found = stats.t_interval(values.to_numpy(), least=FEW)
             interval = {"mean": found.mean, "low": found.low, "high": found.high, "n": found.n}

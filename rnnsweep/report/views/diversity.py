@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rnnsweep.report.draw import MUTED, canvas, color, legend, marker
-from rnnsweep.report.leaderboard import Standing, standings
-from rnnsweep.report.shown import summary
-from rnnsweep.report.view import Subject, best_of_levels
+from rnnsweep.report.leaderboard import LeaderboardEntry, ranked_entries
+from rnnsweep.report.subject import Subject, best_of_levels
+from rnnsweep.report.summaries import read_summary
 
 MEASURED = ["distinct_2", "known_words"]
 SETTINGS = ["temperature", "top_k"]
@@ -18,8 +18,8 @@ SETTINGS = ["temperature", "top_k"]
 def data(of: Subject) -> pd.DataFrame:
     """A row for each arm, temperature and top-k: means over the prompts and seeds of the arm's best setting."""
     tables = []
-    for level, standing in _arms(of):
-        measures = [m for row in standing.rows for m in summary(of.runs.frame["path"].iloc[row]).get("measures", [])]
+    for level, entry in _arms(of):
+        measures = [m for row in entry.rows for m in read_summary(of.runs.frame["path"].iloc[row]).get("measures", [])]
         found = pd.DataFrame(measures)
         if {*SETTINGS, *MEASURED} <= set(found):
             means = found.groupby(SETTINGS)[MEASURED].mean().reset_index()
@@ -27,8 +27,8 @@ def data(of: Subject) -> pd.DataFrame:
     return pd.concat(tables) if tables else pd.DataFrame()
 
 
-def _arms(of: Subject) -> list[tuple[str, Standing]]:
-    return best_of_levels(of.runs, of.arms, of.metric) if of.arms else [("best", standings(of.runs, of.metric)[0])]
+def _arms(of: Subject) -> list[tuple[str, LeaderboardEntry]]:
+    return best_of_levels(of.runs, of.arms, of.metric) if of.arms else [("best", ranked_entries(of.runs, of.metric)[0])]
 
 
 def title(of: Subject) -> str:

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 
 from rnnsweep.record import Json
 from rnnsweep.report.draw import GRID, MUTED, canvas, color, legend, plain_log
-from rnnsweep.report.leaderboard import Standing, standings
-from rnnsweep.report.shown import summary
-from rnnsweep.report.view import Subject
+from rnnsweep.report.leaderboard import LeaderboardEntry, ranked_entries
+from rnnsweep.report.subject import Subject
+from rnnsweep.report.summaries import read_summary
 
 SHOWN = 4  # models whose answers stand side by side
 POINTS = 100  # of a forecast: more of them are a band
@@ -20,7 +20,7 @@ STYLES = ("-", "--", "-.", ":")  # so that of two equal lines both are seen
 
 
 @dataclasses.dataclass(frozen=True)
-class Answers:
+class ModelOutputs:
     """What one model said, before it was trained where that is known and after."""
 
     truth: Sequence[float]
@@ -30,7 +30,7 @@ class Answers:
     """Whether they are steps of one series; else examples, each by itself."""
 
     @classmethod
-    def of(cls, shown: Json) -> "Answers | None":
+    def of(cls, shown: Json) -> "ModelOutputs | None":
         """From what a record holds; None where there is neither."""
         if "predictions" in shown:
             found = shown["predictions"]
@@ -62,9 +62,9 @@ class Answers:
 def data(of: Subject) -> pd.DataFrame:
     """The losses of each model's seeds (`row step value level split`), then what its best seed answers."""
     models, tables = _models(of), []
-    for level, standing, _ in models:
+    for level, entry, _ in models:
         for split in _splits(of):
-            rows = of.rows(standing.rows, split, "loss")
+            rows = of.rows(entry.rows, split, "loss")
             tables.append(rows[rows["value"] > 0].assign(level=level, split=split))
     answers = [answers.frame().assign(level=level) for level, _, answers in models]
     return pd.concat([table for table in tables if len(table)] + answers) if models else pd.DataFrame()
@@ -103,20 +103,20 @@ def _splits(of: Subject) -> tuple[str, ...]:
     return ("val",) if of.factor else ("train", "val")
 
 
-def _models(of: Subject) -> list[tuple[str, Standing, Answers]]:
+def _models(of: Subject) -> list[tuple[str, LeaderboardEntry, ModelOutputs]]:
     """The best setting of each level, or the selected one, with what it answers; those that answer with numbers."""
-    arms = of.best() if of.factor else [("the selected setting", s) for s in standings(of.runs, of.metric)[:1]]
-    found = [(level, standing, _answers(of, standing)) for level, standing in arms if standing.values]
-    return [(level, standing, answers) for level, standing, answers in found if answers][:SHOWN]
+    arms = of.best() if of.factor else [("the selected setting", s) for s in ranked_entries(of.runs, of.metric)[:1]]
+    found = [(level, entry, _answers(of, entry)) for level, entry in arms if entry.values]
+    return [(level, entry, answers) for level, entry, answers in found if answers][:SHOWN]
 
 
-def _answers(of: Subject, standing: Standing) -> Answers | None:
-    values = of.runs.values(of.metric.name)[standing.rows] * of.metric.sign
-    row = int(standing.rows[int(np.nanargmin(values))])
+def _answers(of: Subject, entry: LeaderboardEntry) -> ModelOutputs | None:
+    values = of.runs.values(of.metric.name)[entry.rows] * of.metric.sign
+    row = int(entry.rows[int(np.nanargmin(values))])
     keys = of.runs.frame["summary"].iloc[row] if "summary" in of.runs.frame else ()
     if not {"predictions", "forecast"} & set(keys or ()):
         return None
-    return Answers.of(summary(of.runs.frame["path"].iloc[row]))
+    return ModelOutputs.of(read_summary(of.runs.frame["path"].iloc[row]))
 
 
 def _losses(axes: Axes, losses: pd.DataFrame, levels: list[str], of: Subject) -> None:

@@ -6,12 +6,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from rnnsweep.report.draw import COLORS, GRID, INK, panels_of
-from rnnsweep.report.view import Subject
+from rnnsweep.report.subject import Subject
 
 
 def data(of: Subject) -> pd.DataFrame:
     """A column for the truth, then one for each forecast; empty where there is one forecast alone."""
-    found = of.shown.get("forecasts", {})
+    found = of.summary.get("forecasts", {})
     if len(found) < 3:
         return pd.DataFrame()
     return pd.DataFrame({name: pd.Series(list(values)) for name, values in found.items()})

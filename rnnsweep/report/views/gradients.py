@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from rnnsweep.report.draw import MUTED, canvas, color, legend, plain_log
 from rnnsweep.report.runs import Factor
-from rnnsweep.report.sentences import named
-from rnnsweep.report.view import ARMS, Subject
+from rnnsweep.report.sentences import level_name
+from rnnsweep.report.subject import ARMS, Subject
 
 MOST = 24  # runs that one line is made of
 CLIP = "train.clip"
@@ -51,7 +51,10 @@ def draw(frame: pd.DataFrame, of: Subject) -> Figure:
             part = frame[(frame["clip"] == label) & (frame["level"] == level)]
             if len(part):
                 axes.plot(
-                    part["step"], part["median"], color=color(index), label=named(lines.key, level) if lines else level
+                    part["step"],
+                    part["median"],
+                    color=color(index),
+                    label=level_name(lines.key, level) if lines else level,
                 )
                 band: Any = {"color": color(index), "alpha": 0.15, "linewidth": 0}
                 axes.fill_between(part["step"], part["low decile"], part["high decile"], **band)

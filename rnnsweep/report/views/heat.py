@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from rnnsweep.report.draw import INK, canvas, shortened
 from rnnsweep.report.numbers import number
 from rnnsweep.report.runs import Factor
-from rnnsweep.report.view import Subject
+from rnnsweep.report.subject import Subject
 
 
 def data(of: Subject) -> pd.DataFrame:

@@ -6,14 +6,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from rnnsweep.report.draw import COLORS, GRID, MUTED, canvas, legend
-from rnnsweep.report.view import Subject
+from rnnsweep.report.subject import Subject
 
 STYLES = (":", "-.", "--")
 
 
 def data(of: Subject) -> pd.DataFrame:
     """A row for each time: the truth, and from the origin on what each forecast says."""
-    found = of.shown.get("horizon", {})
+    found = of.summary.get("horizon", {})
     if not found:
         return pd.DataFrame()
     columns, rows = {"truth": found["truth"], "model": found["model"]} | found["simple"], len(found["truth"])
@@ -22,7 +22,7 @@ def data(of: Subject) -> pd.DataFrame:
 
 
 def title(of: Subject) -> str:
-    return f"The last forecast of {of.shown['horizon']['name']}"
+    return f"The last forecast of {of.summary['horizon']['name']}"
 
 
 def caption(frame: pd.DataFrame, of: Subject) -> str:
@@ -48,7 +48,7 @@ def draw(frame: pd.DataFrame, of: Subject) -> Figure:
         label = str(name).replace("_", " ")
         axes.plot(times, frame[name], color=MUTED, linestyle=STYLES[index % 3], linewidth=1, label=label)
     axes.plot(times, frame["model"], color=COLORS[0], linewidth=1.8, label="model")
-    axes.set_ylabel(of.shown["horizon"]["name"])
+    axes.set_ylabel(of.summary["horizon"]["name"])
     axes.tick_params(axis="x", rotation=25)
     legend(figure, axes)
     return figure

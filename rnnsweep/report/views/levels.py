@@ -24,8 +24,8 @@ from rnnsweep.report.draw import (
 )
 from rnnsweep.report.effects import FEW
 from rnnsweep.report.runs import Factor
-from rnnsweep.report.sentences import named
-from rnnsweep.report.view import Subject
+from rnnsweep.report.sentences import level_name
+from rnnsweep.report.subject import Subject
 
 ROW = 36  # characters of all names that stand in a row below a panel
 THREADS = 60  # single settings that are drawn as thin lines
@@ -134,7 +134,7 @@ def _threads(axes: Axes, part: pd.DataFrame, place: Any, code: int, hue: Factor 
     intervals = _intervals(part, whole)
     reach = [interval.half if interval.known else 0.0 for interval in intervals]
     means = [interval.mean for interval in intervals]
-    label = named(hue.key, hue.levels[code]) if hue else None
+    label = level_name(hue.key, hue.levels[code]) if hue else None
     style: dict[str, Any] = {
         "color": shade,
         "linewidth": 2.0 * ordered,

@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 
 from rnnsweep.report.ablations import UNLIKE
 from rnnsweep.report.draw import INK, canvas, color, legend, log_if_wide, marker, plain_log
-from rnnsweep.report.leaderboard import Standing, standings
-from rnnsweep.report.runs import Metric
-from rnnsweep.report.sentences import named
-from rnnsweep.report.view import Subject
+from rnnsweep.report.leaderboard import LeaderboardEntry, ranked_entries
+from rnnsweep.report.runs import MetricColumn
+from rnnsweep.report.sentences import level_name
+from rnnsweep.report.subject import Subject
 
 LABELS = {"seconds": "seconds (share of the stack)", "parameters": "parameters"}
 SAID = {"seconds": "time", "parameters": "parameters"}
@@ -59,7 +59,7 @@ def draw(frame: pd.DataFrame, of: Subject) -> Figure:
 def _panel(axes: Axes, points: Any, of: Subject) -> None:
     arm = np.array([of.arms.column[s.rows[0]] if of.arms else 0 for s in _finished(of)])
     for code in np.unique(arm):
-        label = named(of.arms.key, of.arms.levels[code]) if of.arms else None
+        label = level_name(of.arms.key, of.arms.levels[code]) if of.arms else None
         style: Any = {"marker": marker(int(code)), "color": color(int(code)), "alpha": 0.75, "linewidths": 0}
         part = points[arm == code]
         axes.scatter(part[:, 0], part[:, 1], s=22, label=label, **style)
@@ -75,8 +75,8 @@ def _costs(of: Subject) -> list[str]:
     return ["seconds", "parameters"] if of.runs.timed_alike else ["parameters"]
 
 
-def _finished(of: Subject) -> list[Standing]:
-    return [standing for standing in standings(of.runs, of.metric) if standing.values]
+def _finished(of: Subject) -> list[LeaderboardEntry]:
+    return [entry for entry in ranked_entries(of.runs, of.metric) if entry.values]
 
 
 def _points(of: Subject, cost: str) -> Any:
@@ -89,7 +89,7 @@ def _mean(values: Any) -> float:
     return float(np.nanmean(values)) if np.isfinite(values).any() else math.nan
 
 
-def _front(points: Any, metric: Metric) -> list[int]:
+def _front(points: Any, metric: MetricColumn) -> list[int]:
     """Indices of the points that none beats in cost and metric, by rising cost."""
     found, best = [], math.inf
     for index in np.lexsort((points[:, 1] * metric.sign, points[:, 0])):

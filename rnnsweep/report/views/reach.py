@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from rnnsweep.report.draw import canvas, color, legend, plain_log
-from rnnsweep.report.inside import diagnosed
-from rnnsweep.report.view import Subject
+from rnnsweep.report.recorded_diagnostics import diagnosed
+from rnnsweep.report.subject import Subject
 
 
 def data(of: Subject) -> pd.DataFrame:

@@ -6,12 +6,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from rnnsweep.report.draw import COLORS, GRID, canvas, legend
-from rnnsweep.report.view import Subject
+from rnnsweep.report.subject import Subject
 
 
 def data(of: Subject) -> pd.DataFrame:
     """A column for each series; empty where the view is no set of series."""
-    series = of.shown.get(of.name)
+    series = of.summary.get(of.name)
     if not isinstance(series, dict) or len(series) < 2 or not all(map(_numbers, series.values())):
         return pd.DataFrame()
     return pd.DataFrame({label: pd.Series(list(values)) for label, values in series.items()})

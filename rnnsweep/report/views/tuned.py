@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from rnnsweep.report import stats
+from rnnsweep.report.arm_tables import seeds_of
 from rnnsweep.report.draw import GRID, INK, axis_label, canvas, color, log_if_wide, marker, shortened
-from rnnsweep.report.tuned_table import seeds_of
-from rnnsweep.report.view import Subject
+from rnnsweep.report.subject import Subject
 
 LARGEST = 12
 """Arms of one figure."""

@@ -14,11 +14,11 @@ from rnnsweep import files
 from rnnsweep.planned import published_file
 from rnnsweep.report import stats
 from rnnsweep.report.effects import FEW
-from rnnsweep.report.leaderboard import Standing, standings
+from rnnsweep.report.leaderboard import LeaderboardEntry, ranked_entries
 from rnnsweep.report.numbers import number, signed, spread
-from rnnsweep.report.runs import Metric, Runs
-from rnnsweep.report.tables import Cell, Table, anchor, estimate, rows_of
-from rnnsweep.report.values import exact, label
+from rnnsweep.report.runs import MetricColumn, Runs
+from rnnsweep.report.setting_labels import exact, label
+from rnnsweep.report.table import Cell, Table, anchor, estimate, rows_of
 
 Where = dict[str, Any]
 """Settings by key: the runs that a published number is about."""
@@ -47,7 +47,7 @@ class _Share(TypedDict):
     least: float | None
 
 
-class Named(TypedDict, total=False):
+class PublishedResults(TypedDict, total=False):
     """What a study's file of published numbers holds; `sweep.published` says what each of it means."""
 
     source: Required[str]
@@ -61,32 +61,34 @@ class Named(TypedDict, total=False):
 
 
 @dataclasses.dataclass(frozen=True)
-class Ours:
+class OurSeeds:
     """The seeds of one setting, the best on validation among those that a published number is about."""
 
     values: tuple[float, ...]
     interval: stats.Interval
 
 
-def named(studies: list[str]) -> list[dict[str, Any]]:
+def published_results(studies: list[str]) -> list[dict[str, Any]]:
     """What these studies name, each once."""
-    found = [files.read(published_file(Path(study)), Named) for study in studies]
+    found = [files.read(published_file(Path(study)), PublishedResults) for study in studies]
     known = [dict(each) for each in found if each is not None]
     return [each for index, each in enumerate(known) if each not in known[:index]]
 
 
-def ours(runs: Runs, metric: Metric, name: str, where: Where) -> Ours | None:
+def our_seeds(runs: Runs, metric: MetricColumn, name: str, where: Where) -> OurSeeds | None:
     """`name` over the seeds of the setting with the best `metric`, of those where all of `where` holds."""
     inside = np.ones(len(runs.frame), bool)
     for key, value in where.items():
         column = runs.frame[key].map(exact) if key in runs.frame else None
         inside &= np.zeros(len(inside), bool) if column is None else (column == exact(value)).to_numpy()
-    best: Standing | None = next((s for s in standings(runs, metric) if s.values and inside[s.rows].all()), None)
+    best: LeaderboardEntry | None = next(
+        (s for s in ranked_entries(runs, metric) if s.values and inside[s.rows].all()), None
+    )
     if best is None:
         return None
     values = runs.values(name)[best.rows]
     done = values[np.isfinite(values)]
-    return Ours(tuple(done), stats.t_interval(done, least=FEW)) if len(done) else None
+    return OurSeeds(tuple(done), stats.t_interval(done, least=FEW)) if len(done) else None
 
 
 def verdict(value: dict[str, Any], interval: stats.Interval) -> str:
@@ -111,18 +113,18 @@ def verdict(value: dict[str, Any], interval: stats.Interval) -> str:
 OPEN = "undecided: the interval is too wide"
 
 
-def lacking(runs: Runs, spec: dict[str, Any]) -> str | None:
+def missing_setting(runs: Runs, spec: dict[str, Any]) -> str | None:
     """The first setting that the numbers need and that is not there, or null, in some run: then nothing is judged."""
     return next((key for key in spec.get("needs", []) if key not in runs.frame or runs.frame[key].isna().any()), None)
 
 
-def table(runs: Runs, metric: Metric, spec: dict[str, Any], index: int) -> Table:
+def values_table(runs: Runs, metric: MetricColumn, spec: dict[str, Any], index: int) -> Table:
     """A row for each published number: theirs, ours, the difference, and the verdict."""
     rows: list[list[str | Cell]] = []
-    lacks = lacking(runs, spec)
+    lacks = missing_setting(runs, spec)
     for value in spec["values"]:
         setting = ", ".join(f"{key}={label(level)}" for key, level in value["where"].items()) or "the best of all"
-        theirs, found = float(value["value"]), ours(runs, metric, spec["metric"], value["where"])
+        theirs, found = float(value["value"]), our_seeds(runs, metric, spec["metric"], value["where"])
         digits = _digits(theirs)
         wanted = Cell(f"{number(theirs, digits)}{_condition(value)}", theirs)
         if found is None:
@@ -157,25 +159,27 @@ def _condition(value: dict[str, Any]) -> str:
     return " or less" if value.get("at_most") else " or more" if value.get("at_least") else ""
 
 
-def orders(runs: Runs, metric: Metric, spec: dict[str, Any]) -> Iterator[str]:
+def orders(runs: Runs, metric: MetricColumn, spec: dict[str, Any]) -> Iterator[str]:
     """A sentence for each published order, the best first: whether our means keep it."""
     sign = 1 if runs.lower(spec["metric"]) else -1
-    lacks = lacking(runs, spec)
+    lacks = missing_setting(runs, spec)
     if not spec["values"]:  # then there is no table to say it
         yield f"{spec['source']}, by {spec['metric']}." + _differs(spec, " Settings differ: {}.")
     for order in spec.get("orders", []):
-        found = [ours(runs, metric, spec["metric"], where) for where in order]
+        found = [our_seeds(runs, metric, spec["metric"], where) for where in order]
         names = [", ".join(map(label, where.values())) for where in order]
         told = ", then ".join(f"{name} ({_mean(each)})" for name, each in zip(names, found, strict=True))
-        known = kept([each for each in found if each is not None], sign) if all(found) else "cannot be told yet"
+        known = (
+            order_verdict([each for each in found if each is not None], sign) if all(found) else "cannot be told yet"
+        )
         yield f"Published order, the best first: {told}: {known if lacks is None else f'not judged, {lacks} is null'}."
 
 
-def _mean(found: Ours | None) -> str:
+def _mean(found: OurSeeds | None) -> str:
     return number(found.interval.mean, _digits(found.interval.mean)) if found else "no complete run"
 
 
-def kept(order: list[Ours], sign: int) -> str:
+def order_verdict(order: list[OurSeeds], sign: int) -> str:
     """Whether each is better than the next; below zero is better after multiplication with `sign`."""
     if min(len(each.values) for each in order) < FEW:
         return f"not judged, fewer than {FEW} seeds"

@@ -5,18 +5,18 @@ import math
 import numpy as np
 
 from rnnsweep.report import stats
-from rnnsweep.report.arms import Arm
+from rnnsweep.report.arms import TunedArm
 from rnnsweep.report.commands import confirmation, wider
-from rnnsweep.report.contests import Contest, Tuned
-from rnnsweep.report.effects import counted
+from rnnsweep.report.effects import run_counts
 from rnnsweep.report.numbers import interval_of, number, p_value, plus, share, signed, size, spread
-from rnnsweep.report.tables import Cell, Row, Table, anchor, estimate, setting_link
+from rnnsweep.report.table import Cell, Table, TableRow, anchor, estimate, setting_link
+from rnnsweep.report.tuned_comparison import ArmComparison, TunedComparison
 
 SHOWN = 4
 """Conditions whose best settings stand in one cell."""
 
 
-def comparison(of: Tuned) -> Table:
+def comparison_table(of: TunedComparison) -> Table:
     """A row for each arm, the best on validation first."""
     others = [of.leader] if of.baseline in (of.leader, None) else [of.baseline, of.leader]
     columns = ["arm", "best setting", "configurations", of.tuning.metric.name]
@@ -27,14 +27,14 @@ def comparison(of: Tuned) -> Table:
         cells = [Cell(arm.name, bold=arm is of.leader), _best(of, arm), _tried(arm)]
         cells += [_validation(of, arm), _tested(of, arm)]
         cells += [_difference(of, arm, other) for other in others if other]
-        rows.append(Row((*cells, _status(of, arm), *_costs(of, arm))))
+        rows.append(TableRow((*cells, _status(of, arm), *_costs(of, arm))))
     title = f"Tuned comparison: {', '.join(factor.key for factor in of.tuning.design.compared)}"
     used = sorted({row for arm in of.tuning.ranked for row in arm.best})
-    notes = [str(counted(of.runs, used, of.metric.name)), *_notes(of)]
+    notes = [str(run_counts(of.runs, used, of.metric.name)), *_notes(of)]
     return Table(f"tuned-{anchor(of.runs.task)}", title, tuple(columns), tuple(rows), tuple(notes))
 
 
-def _best(of: Tuned, arm: Arm) -> Cell:
+def _best(of: TunedComparison, arm: TunedArm) -> Cell:
     keys = [key for factor in of.tuning.design.tuned for key in factor.keys]
     told = [of.runs.describe(choice.setting, only=keys) for choice in arm.choices.values()]
     if len(set(told)) == 1:
@@ -42,11 +42,11 @@ def _best(of: Tuned, arm: Arm) -> Cell:
     return Cell("; ".join(told) if len(told) <= SHOWN else f"one for each of {len(told)} conditions")
 
 
-def _tried(arm: Arm) -> Cell:
+def _tried(arm: TunedArm) -> Cell:
     return Cell(str(arm.tried) if arm.used == arm.tried else f"{arm.used} of {arm.tried}", arm.tried)
 
 
-def _validation(of: Tuned, arm: Arm) -> Cell:
+def _validation(of: TunedComparison, arm: TunedArm) -> Cell:
     if len(arm.choices) == 1:
         (choice,) = arm.choices.values()
         interval, values = of.tuning.validation(choice), of.tuning.values[list(choice.chosen_on.values())]
@@ -55,13 +55,13 @@ def _validation(of: Tuned, arm: Arm) -> Cell:
     return Cell(number(mean), mean)
 
 
-def _tested(of: Tuned, arm: Arm) -> Cell:
+def _tested(of: TunedComparison, arm: TunedArm) -> Cell:
     known = tuple(seeds_of(of, arm).values())
     interval = stats.t_interval(known)
     return Cell(spread(interval, known), estimate(interval))
 
 
-def seeds_of(of: Tuned, arm: Arm) -> dict[float, float]:
+def seeds_of(of: TunedComparison, arm: TunedArm) -> dict[float, float]:
     """The metric of an arm by seed: of fresh seeds where there are any, over the conditions that all of them have."""
     values = of.runs.values(of.metric.name)
     found: dict[float, list[float]] = {}
@@ -72,43 +72,43 @@ def seeds_of(of: Tuned, arm: Arm) -> dict[float, float]:
     return {seed: mean for seed, mean in means.items() if math.isfinite(mean)}
 
 
-def _difference(of: Tuned, arm: Arm, other: Arm) -> Cell:
-    contest = of.find(arm, other)
-    if contest is not None:
-        return Cell(shown(contest), _plain(contest), bold=contest.clear and better(of, contest))
+def _difference(of: TunedComparison, arm: TunedArm, other: TunedArm) -> Cell:
+    comparison = of.find(arm, other)
+    if comparison is not None:
+        return Cell(difference_text(comparison), _plain(comparison), bold=comparison.clear and better(of, comparison))
     return Cell(f"see {other.name}" if of.find(other, arm) else "·", math.nan)
 
 
-def better(of: Tuned, contest: Contest) -> bool:
-    return contest.interval.mean * of.metric.sign < 0
+def better(of: TunedComparison, comparison: ArmComparison) -> bool:
+    return comparison.interval.mean * of.metric.sign < 0
 
 
-def shown(contest: Contest) -> str:
+def difference_text(comparison: ArmComparison) -> str:
     """`−0.106 [−0.151, −0.061], p .03`."""
-    interval = contest.interval
+    interval = comparison.interval
     if interval.known:
         mean, ends = interval_of(interval)
-        return f"{plus(mean)} {ends}, p {p_value(contest.p)}"
+        return f"{plus(mean)} {ends}, p {p_value(comparison.p)}"
     if interval.flat:
-        return f"{signed(interval.mean)} in all {len(contest.values)}"
-    return " and ".join(signed(value) for value in contest.values) if contest.values else "—"
+        return f"{signed(interval.mean)} in all {len(comparison.values)}"
+    return " and ".join(signed(value) for value in comparison.values) if comparison.values else "—"
 
 
-def _plain(contest: Contest) -> dict[str, float]:
-    return estimate(contest.interval) | {"p": contest.p}
+def _plain(comparison: ArmComparison) -> dict[str, float]:
+    return estimate(comparison.interval) | {"p": comparison.p}
 
 
-def _status(of: Tuned, arm: Arm) -> Cell:
-    contests = [c for c in of.contests if arm in (c.arm, c.other)]
-    confirmed = bool(contests) and all(c.confirmed for c in contests)
+def _status(of: TunedComparison, arm: TunedArm) -> Cell:
+    comparisons = [c for c in of.comparisons if arm in (c.arm, c.other)]
+    confirmed = bool(comparisons) and all(c.confirmed for c in comparisons)
     told = "confirmed" if confirmed else "chosen on these seeds"
     if arm is of.leader:
         return Cell(f"leader, {told}")
-    look = next((c.look for c in contests if c.look and of.leader in (c.arm, c.other)), None)
+    look = next((c.look for c in comparisons if c.look and of.leader in (c.arm, c.other)), None)
     return Cell(f"{look.verdict}, {told}" if look else told)
 
 
-def _costs(of: Tuned, arm: Arm) -> tuple[Cell, Cell, Cell]:
+def _costs(of: TunedComparison, arm: TunedArm) -> tuple[Cell, Cell, Cell]:
     """The diverged share, the parameters of the best, and the time of all runs of the arm."""
     states = of.runs.frame["state"].to_numpy(object)[arm.rows]
     diverged, ended = int((states == "diverged").sum()), int(np.isin(states, ["complete", "diverged"]).sum())
@@ -126,14 +126,14 @@ def duration(seconds: float) -> str:
     return f"{seconds:.3g} s"
 
 
-def _notes(of: Tuned) -> list[str]:
+def _notes(of: TunedComparison) -> list[str]:
     design, tuning = of.tuning.design, of.tuning
     said = [
         f"Each arm at its best {design.one}: {design.said}. Best by {tuning.metric.name} over the seeds that all "
         "settings of an arm share, among settings of which 80% of the seeds finished. Differences by "
         f"{of.metric.name}, paired by seed, with the 95% Student t interval over seeds."
     ]
-    if design.plan and any(contest.look for contest in of.contests):
+    if design.plan and any(comparison.look for comparison in of.comparisons):
         plan = design.plan
         levels = ", ".join(f"{level:g}" for level in plan.levels)
         margin = f"margin {plan.margin:g}, " if plan.margin is not None else ""
@@ -142,9 +142,9 @@ def _notes(of: Tuned) -> list[str]:
             f"{levels}. A look's level is divided among the {max(1, len(tuning.arms) - 1)} comparisons with the "
             "leader; p is compared with that, and the interval is of that level."
         )
-    family = max((c.family for c in of.contests), default=0)
+    family = max((c.family for c in of.comparisons), default=0)
     said += [f"p by Holm over all {family} tuned comparisons of the report."] if family else []
-    if not all(contest.confirmed for contest in of.contests):
+    if not all(comparison.confirmed for comparison in of.comparisons):
         said.append(f"Exploratory until fresh seeds confirm it: {confirmation(of)}")
     said += [f"The best is at the edge of its range ({key}, {end} end). {to}" for key, end, to in wider(of)]
     if not tuning.equal:
@@ -152,7 +152,7 @@ def _notes(of: Tuned) -> list[str]:
     return said
 
 
-def fairness(of: Tuned) -> Table:
+def fairness(of: TunedComparison) -> Table:
     """What each arm had to be tuned with."""
     columns = ("arm", "configurations", "compared at", "runs", "edge of range", "parameters", "diverged", "compute")
     rows = []
@@ -166,7 +166,7 @@ def fairness(of: Tuned) -> Table:
             Cell(edges if arm.choices else "—"),
         ]
         diverged, parameters, compute = _costs(of, arm) if arm.choices else (Cell("—"),) * 3
-        rows.append(Row((*cells, parameters, diverged, compute)))
+        rows.append(TableRow((*cells, parameters, diverged, compute)))
     note = "compute: the time of all runs of the arm, each its share of its stack's."
     note += "" if of.runs.timed_alike else " It was not taken on one host with equal threads and kernels."
     return Table(f"fairness-{anchor(of.runs.task)}", "Was each arm tuned as well?", columns, tuple(rows), (note,))

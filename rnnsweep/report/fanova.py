@@ -5,12 +5,12 @@ import warnings
 import numpy as np
 
 from rnnsweep.report.collect import UNSET
-from rnnsweep.report.runs import Metric, Runs
+from rnnsweep.report.runs import MetricColumn, Runs
 
 LEAST = 10  # trials below which a forest says nothing
 
 
-def importance(runs: Runs, metric: Metric) -> tuple[dict[str, float], str | None]:
+def importance(runs: Runs, metric: MetricColumn) -> tuple[dict[str, float], str | None]:
     """The share of the variance that each setting explains by itself, and several together as `interactions`.
 
     Empty with the reason where that cannot be told. A trial is a setting's mean over its seeds. What a draw was crossed

@@ -35,7 +35,7 @@ class Cell:
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
+class TableRow:
     cells: tuple[Cell, ...]
     anchor: str = ""
     only_csv: bool = False
@@ -48,13 +48,13 @@ class Table:
     name: str
     title: str
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
     notes: tuple[str, ...] = ()
     shown: int = 200
     """Rows on the page and in Markdown; the CSV has all."""
 
     @property
-    def page_rows(self) -> tuple[Row, ...]:
+    def page_rows(self) -> tuple[TableRow, ...]:
         return tuple(row for row in self.rows if not row.only_csv)[: self.shown]
 
     @property
@@ -72,7 +72,7 @@ class Table:
         return pd.DataFrame([_plain(self.columns, row) for row in self.rows])
 
 
-def _plain(columns: Sequence[str], row: Row) -> dict[str, Any]:
+def _plain(columns: Sequence[str], row: TableRow) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, cell in zip(columns, row.cells, strict=True):
         if isinstance(cell.data, dict):
@@ -82,8 +82,10 @@ def _plain(columns: Sequence[str], row: Row) -> dict[str, Any]:
     return values
 
 
-def rows_of(*lines: Sequence[str | Cell]) -> tuple[Row, ...]:
-    return tuple(Row(tuple(cell if isinstance(cell, Cell) else Cell(str(cell)) for cell in line)) for line in lines)
+def rows_of(*lines: Sequence[str | Cell]) -> tuple[TableRow, ...]:
+    return tuple(
+        TableRow(tuple(cell if isinstance(cell, Cell) else Cell(str(cell)) for cell in line)) for line in lines
+    )
 
 
 def estimate(interval: stats.Interval) -> dict[str, float]:
@@ -132,9 +134,11 @@ def accounting(tasks: Sequence[Runs]) -> Table:
     for runs in tasks:
         counts = runs.counts()
         cells = [Cell(str(counts[state] or "·"), counts[state]) for state in STATES]
-        rows.append(Row((Cell(runs.task, link=f"#{anchor('task', runs.task)}"), *cells, Cell(str(len(runs.frame))))))
+        rows.append(
+            TableRow((Cell(runs.task, link=f"#{anchor('task', runs.task)}"), *cells, Cell(str(len(runs.frame)))))
+        )
     if len(tasks) > 1:
         totals = [sum(runs.counts()[state] for runs in tasks) for state in STATES]
         cells = [Cell(str(total or "·"), total) for total in totals]
-        rows.append(Row((Cell("all"), *cells, Cell(str(sum(totals)), bold=True))))
+        rows.append(TableRow((Cell("all"), *cells, Cell(str(sum(totals)), bold=True))))
     return Table("accounting", "Every planned run", ("task", *STATES, "planned"), tuple(rows))

@@ -2,18 +2,18 @@
 
 import json
 
-from rnnsweep.report.section import Samples, Section
-from rnnsweep.report.shown import summary
+from rnnsweep.report.section import PromptSamples, Section
+from rnnsweep.report.summaries import read_summary
 
 
-def samples(section: Section) -> list[Samples]:
+def samples(section: Section) -> list[PromptSamples]:
     """For each prompt what was written, at the temperature that a reader expects."""
     seeds = section.seeds()
-    if not seeds or not section.shows("samples"):
+    if not seeds or not section.has_item("samples"):
         return []
     found: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for which, row in _chosen(seeds).items():
-        shown = summary(section.runs.frame["path"].iloc[row]).get("samples", [])
+        shown = read_summary(section.runs.frame["path"].iloc[row]).get("samples", [])
         settings = {(s.get("temperature"), s.get("top_k")) for s in shown}
         wanted = (0.8, 0) if (0.8, 0) in settings else next(iter(settings), (None, None))
         name = f"{which} ({section.runs.frame['run'].iloc[row]})"
@@ -22,7 +22,7 @@ def samples(section: Section) -> list[Samples]:
                 setting = f"temperature {wanted[0]}" + (f", top-k {wanted[1]:g}" if wanted[1] else "")
                 text = str(sample.get("text", json.dumps(sample)))
                 found.setdefault((str(sample.get("prompt", "")), setting), []).append((name, text))
-    return [Samples(prompt, setting, tuple(texts)) for (prompt, setting), texts in found.items()]
+    return [PromptSamples(prompt, setting, tuple(texts)) for (prompt, setting), texts in found.items()]
 
 
 def _chosen(seeds: list[int]) -> dict[str, int]:

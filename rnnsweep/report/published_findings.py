@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rnnsweep.report import forest, stats
+from rnnsweep.report import fanova, stats
 from rnnsweep.report.ablations import difference
-from rnnsweep.report.effects import FEW, Comparison, Effect, counted
+from rnnsweep.report.effects import FEW, Effect, MatchedRuns, run_counts
 from rnnsweep.report.numbers import number, p_value
-from rnnsweep.report.published import OPEN, lacking
-from rnnsweep.report.runs import Metric, Runs
-from rnnsweep.report.tables import Cell, Table, anchor, estimate, rows_of
+from rnnsweep.report.published_values import OPEN, missing_setting
+from rnnsweep.report.runs import MetricColumn, Runs
+from rnnsweep.report.table import Cell, Table, anchor, estimate, rows_of
 
 Claim = dict[str, Any]
 """One entry of what a study publishes: an Ablation or a VarianceShare of sweep/published.py."""
@@ -22,14 +22,14 @@ Claim = dict[str, Any]
 # Ablations -------------------------------------------------------------------------------------------------------
 
 
-def ablation(runs: Runs, metric: Metric, spec: Claim, claim: Claim, name: str) -> Table | None:
+def ablation_table(runs: Runs, metric: MetricColumn, spec: Claim, claim: Claim, name: str) -> Table | None:
     """A row for each level that the paper speaks of: what it finds, our difference and p, and the verdict."""
     factor = next((factor for factor in runs.factors if factor.key == claim["factor"]), None)
     if factor is None or claim["baseline"] not in factor.levels:
         return None
-    inside = _best(runs, Comparison(runs, factor, metric).table, metric, claim["best"])
+    inside = _best(runs, MatchedRuns(runs, factor, metric).table, metric, claim["best"])
     judged = runs.metric(spec["metric"])
-    effects = {e.level: e for e in Comparison(runs, factor, judged, inside, settings=True).against(claim["baseline"])}
+    effects = {e.level: e for e in MatchedRuns(runs, factor, judged, inside, settings=True).against(claim["baseline"])}
     rows: list[list[str | Cell]] = []
     for kind in ("hurts", "harmless"):
         for level in claim[kind]:
@@ -40,10 +40,10 @@ def ablation(runs: Runs, metric: Metric, spec: Claim, claim: Claim, name: str) -
             ours = Cell(difference(found), estimate(found.interval))
             tested = f"{p_value(found.adjusted)} (of {found.family})" if found.interval.known else "—"
             p = Cell(tested, found.adjusted)
-            told = "not judged" if lacking(runs, spec) else _verdict(found, kind, judged, claim["margin"])
+            told = "not judged" if missing_setting(runs, spec) else _verdict(found, kind, judged, claim["margin"])
             rows.append([level, kind, ours, p, told])
     used = {int(row) for effect in effects.values() for side in ("row", "base") for row in effect.pairs[side]}
-    notes = [str(counted(runs, sorted(used), judged.name)), _how(claim)]
+    notes = [str(run_counts(runs, sorted(used), judged.name)), _how(claim)]
     notes += [f"Settings differ: {spec['differs']}"] if spec.get("differs") else []
     columns = (factor.key, "published", f"ours: Δ {judged.name} to {claim['baseline']}", "Holm p", "verdict")
     return Table(name, f"{spec['source']}: what hurts", columns, rows_of(*rows), tuple(notes))
@@ -60,7 +60,7 @@ def _how(claim: Claim) -> str:
     return told
 
 
-def _best(runs: Runs, table: pd.DataFrame, metric: Metric, share: float) -> NDArray[Any]:
+def _best(runs: Runs, table: pd.DataFrame, metric: MetricColumn, share: float) -> NDArray[Any]:
     """The runs of the share of settings that all levels together do best in; one where a level failed comes last."""
     means = table.groupby("block")["value"].agg(lambda values: values.mean(skipna=False)) * metric.sign
     kept = means.dropna().sort_values().index[: math.ceil(share * len(means))]
@@ -69,7 +69,7 @@ def _best(runs: Runs, table: pd.DataFrame, metric: Metric, share: float) -> NDAr
     return inside
 
 
-def _verdict(effect: Effect, kind: str, metric: Metric, margin: float) -> str:
+def _verdict(effect: Effect, kind: str, metric: MetricColumn, margin: float) -> str:
     """`reproduced`, `not reproduced`, or that these pairs leave it open."""
     if len(effect.values) < FEW:
         return f"not judged: fewer than {FEW} pairs"
@@ -83,33 +83,33 @@ def _verdict(effect: Effect, kind: str, metric: Metric, margin: float) -> str:
 # Shares of the variance ------------------------------------------------------------------------------------------
 
 
-def shares(runs: Runs, spec: Claim, name: str) -> Table | None:
+def shares_table(runs: Runs, spec: Claim, name: str) -> Table | None:
     """A row for each published share: theirs, ours by the same method, and the verdict."""
     if not spec.get("shares"):
         return None
     metric = runs.metric(spec["metric"])
-    found, problem = forest.importance(runs, metric)
+    found, problem = fanova.importance(runs, metric)
     rows: list[list[str | Cell]] = []
     for claim in spec["shares"]:
         value, least, ours = float(claim["value"]), claim.get("least"), found.get(claim["key"])
         wanted = f"{value:.0%}" + (f" ({least:.0%} or more)" if least is not None else "")
         if ours is None:
             told = problem or "not drawn here"
-        elif least is None or lacking(runs, spec):
+        elif least is None or missing_setting(runs, spec):
             told = "not judged"
         else:
             told = "reproduced" if ours >= least else "not reproduced"
         shown = Cell("–", None) if ours is None else Cell(f"{ours:.1%}", ours)
         rows.append([claim["key"], Cell(wanted, value), shown, told])
     done = np.flatnonzero(np.isfinite(runs.values(metric.name)))
-    notes = (str(counted(runs, done, metric.name)), "fANOVA by a random forest (Optuna), all levels pooled.")
+    notes = (str(run_counts(runs, done, metric.name)), "fANOVA by a random forest (Optuna), all levels pooled.")
     columns = ("setting", "published share", "ours", "verdict")
     return Table(name, f"{spec['source']}: shares of the variance of {metric.name}", columns, rows_of(*rows), notes)
 
 
-def tables(runs: Runs, metric: Metric, spec: Claim, index: int) -> list[Table]:
+def tables(runs: Runs, metric: MetricColumn, spec: Claim, index: int) -> list[Table]:
     """All that is no number of a setting; what these runs cannot have is left out."""
     stem = f"published-{anchor(runs.task)}-{index + 1}"
     claims = enumerate(spec.get("ablations", []), 1)
-    found = [ablation(runs, metric, spec, claim, f"{stem}-ablation-{order}") for order, claim in claims]
-    return [table for table in (*found, shares(runs, spec, f"{stem}-shares")) if table is not None]
+    found = [ablation_table(runs, metric, spec, claim, f"{stem}-ablation-{order}") for order, claim in claims]
+    return [table for table in (*found, shares_table(runs, spec, f"{stem}-shares")) if table is not None]

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from rnnsweep.report.shown import summary
-from rnnsweep.report.tables import Cell, Table, anchor, rows_of
-from rnnsweep.report.view import Subject
+from rnnsweep.report.subject import Subject
+from rnnsweep.report.summaries import read_summary
+from rnnsweep.report.table import Cell, Table, anchor, rows_of
 
-VIEWS = {"gradient_by_lag", "spectral_radius"}
+ITEMS = {"gradient_by_lag", "spectral_radius"}
 
 Levels = list[tuple[str, list[dict[str, Any]]]]
 """Each level with its runs' summaries."""
@@ -16,19 +16,19 @@ Levels = list[tuple[str, list[dict[str, Any]]]]
 
 def diagnosed(of: Subject) -> Levels:
     """For each level what the runs of its best setting show, those without diagnostics left out."""
-    found = [(level, [summary(of.runs.frame["path"].iloc[row]) for row in best.rows]) for level, best in of.best()]
-    found = [(level, [each for each in views if VIEWS & each.keys()]) for level, views in found]
-    return [(level, views) for level, views in found if views]
+    found = [(level, [read_summary(of.runs.frame["path"].iloc[row]) for row in best.rows]) for level, best in of.best()]
+    found = [(level, [each for each in items if ITEMS & each.keys()]) for level, items in found]
+    return [(level, items) for level, items in found if items]
 
 
 def gates(of: Subject) -> Table | None:
     """Gates that are nearly shut or open, and the spectral radius of each recurrent matrix, mean over seeds."""
     assert of.factor is not None
     rows: list[list[str | Cell]] = []
-    for level, views in diagnosed(of):
+    for level, items in diagnosed(of):
         found: dict[tuple[int, str], dict[str, list[float]]] = {}
-        for view in views:
-            for name, values in (("radius", view.get("spectral_radius", [])), ("gate", view.get("saturation", []))):
+        for item in items:
+            for name, values in (("radius", item.get("spectral_radius", [])), ("gate", item.get("saturation", []))):
                 for each in values:
                     cell = found.setdefault((each["layer"], each["gate"]), {})
                     for key in ("radius",) if name == "radius" else ("low", "high"):

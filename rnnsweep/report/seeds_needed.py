@@ -7,11 +7,11 @@ from scipy import special  # scipy.stats would take a second to import
 
 from rnnsweep import looks
 from rnnsweep.report.commands import more
-from rnnsweep.report.contests import Contest, Tuned
 from rnnsweep.report.effects import FEW
 from rnnsweep.report.numbers import number
 from rnnsweep.report.stats import ALPHA
-from rnnsweep.report.tables import Cell, Table, anchor, rows_of
+from rnnsweep.report.table import Cell, Table, anchor, rows_of
+from rnnsweep.report.tuned_comparison import ArmComparison, TunedComparison
 
 POWER = 0.8
 SURE = 0.8
@@ -20,26 +20,26 @@ MOST = 1000
 """A larger number of seeds is not counted out."""
 
 
-def table(of: Tuned, margin: float) -> Table | None:
+def table(of: TunedComparison, margin: float) -> Table | None:
     """A row for each comparison whose interval is wider than the margin allows; None where there are none."""
-    found = [c for c in of.contests if undecided(c, margin)]
+    found = [c for c in of.comparisons if undecided(c, margin)]
     if not found:
         return None
-    widths = [looks.seeds_needed(contest.values, margin, SURE) for contest in found]
+    widths = [looks.seeds_needed(comparison.values, margin, SURE) for comparison in found]
     rows: list[list[str | Cell]] = []
-    for contest, width in zip(found, widths, strict=True):
-        power = [for_power(spread, margin) for spread in looks.spreads(contest.values, SURE)]
-        low, high = (number(end) for end in looks.always_valid(contest.values))
+    for comparison, width in zip(found, widths, strict=True):
+        power = [for_power(spread, margin) for spread in looks.spreads(comparison.values, SURE)]
+        low, high = (number(end) for end in looks.always_valid(comparison.values))
         rows.append([
-            f"{contest.arm.name} and {contest.other.name}",
-            Cell(str(len(contest.values)), len(contest.values)),
-            Cell(number(contest.interval.half), contest.interval.half),
+            f"{comparison.arm.name} and {comparison.other.name}",
+            Cell(str(len(comparison.values)), len(comparison.values)),
+            Cell(number(comparison.interval.half), comparison.interval.half),
             Cell(_range(width), {"low": width[0], "high": width[1]}),
             Cell(_range(power), {"low": power[0], "high": power[1]}),
             f"{low} to {high}" if low != "—" else "none yet",
         ])  # fmt: skip
     first = max(min(low for low, _ in widths), FEW)
-    arms = list(dict.fromkeys(arm for contest in found for arm in (contest.arm, contest.other)))
+    arms = list(dict.fromkeys(arm for comparison in found for arm in (comparison.arm, comparison.other)))
     notes = [
         f"For the margin of {number(margin)}. The ranges are from the spread's own chi-square interval of {SURE:.0%}. "
         "Power is that of a paired t test at 5% for a difference as large as the margin.",
@@ -51,13 +51,13 @@ def table(of: Tuned, margin: float) -> Table | None:
     return Table(f"needed-{anchor(of.runs.task)}", "Seeds needed", names, rows_of(*rows), tuple(notes))
 
 
-def undecided(contest: Contest, margin: float) -> bool:
+def undecided(comparison: ArmComparison, margin: float) -> bool:
     """Whether neither a difference nor its absence is shown."""
-    if not contest.interval.known or contest.unit != "seed" or contest.clear:
+    if not comparison.interval.known or comparison.unit != "seed" or comparison.clear:
         return False
-    if contest.look:
-        return contest.look.verdict == "open"
-    return max(abs(contest.interval.low), abs(contest.interval.high)) >= margin
+    if comparison.look:
+        return comparison.look.verdict == "open"
+    return max(abs(comparison.interval.low), abs(comparison.interval.high)) >= margin
 
 
 def for_power(spread: float, difference: float) -> int:

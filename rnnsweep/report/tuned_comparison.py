@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 
 from rnnsweep import looks
 from rnnsweep.report import stats
-from rnnsweep.report.arms import Arm, Choice, Tuning
+from rnnsweep.report.arms import Choice, TunedArm, Tuning
 from rnnsweep.report.effects import FEW, grid
-from rnnsweep.report.runs import Metric, Runs
+from rnnsweep.report.runs import MetricColumn, Runs
 
 
 @dataclasses.dataclass(frozen=True)
-class Contest:
+class ArmComparison:
     """One arm against another, on the test part where there is one."""
 
-    arm: Arm
-    other: Arm
+    arm: TunedArm
+    other: TunedArm
     values: tuple[float, ...]
     """Arm less other: the mean over conditions for each paired seed, or for each level of a random condition."""
     unit: str
@@ -61,24 +61,24 @@ class Contest:
 
 
 @dataclasses.dataclass(frozen=True)
-class Tuned:
+class TunedComparison:
     """The tuned comparison of one task."""
 
     runs: Runs
     tuning: Tuning
-    metric: Metric
+    metric: MetricColumn
     """By which the arms are compared: that of the selection, on the test part."""
-    leader: Arm
+    leader: TunedArm
     """The best on validation."""
-    baseline: Arm | None
+    baseline: TunedArm | None
     """None where looks were planned: these compare with the leader alone."""
-    contests: tuple[Contest, ...]
+    comparisons: tuple[ArmComparison, ...]
 
-    def find(self, arm: Arm, other: Arm) -> Contest | None:
-        return next((c for c in self.contests if c.arm is arm and c.other is other), None)
+    def find(self, arm: TunedArm, other: TunedArm) -> ArmComparison | None:
+        return next((c for c in self.comparisons if c.arm is arm and c.other is other), None)
 
 
-def tuned(runs: Runs, tuning: Tuning, baselines: dict[str, str]) -> Tuned | None:
+def compare_arms(runs: Runs, tuning: Tuning, baselines: dict[str, str]) -> TunedComparison | None:
     """The tuned comparison of one task, not corrected yet; None where fewer than two arms have a best setting."""
     ranked = tuning.ranked
     if len(ranked) < 2:
@@ -92,11 +92,11 @@ def tuned(runs: Runs, tuning: Tuning, baselines: dict[str, str]) -> Tuned | None
         baseline = None  # the error rate was divided among the comparisons with the leader, and no others
     pairs = [(arm, baseline) for arm in ranked if baseline and arm is not baseline]
     pairs += [(arm, leader) for arm in ranked if leader not in (arm, baseline) and arm is not baseline]
-    found = [_contest(runs, tuning, metric, arm, other) for arm, other in pairs]
-    return Tuned(runs, tuning, metric, leader, baseline, tuple(found))
+    found = [_compare(runs, tuning, metric, arm, other) for arm, other in pairs]
+    return TunedComparison(runs, tuning, metric, leader, baseline, tuple(found))
 
 
-def _contest(runs: Runs, tuning: Tuning, metric: Metric, arm: Arm, other: Arm) -> Contest:
+def _compare(runs: Runs, tuning: Tuning, metric: MetricColumn, arm: TunedArm, other: TunedArm) -> ArmComparison:
     fresh = _pairs(runs, metric, arm, other, fresh=True)
     confirmed = fresh["seed"].nunique() >= FEW
     pairs = fresh if confirmed else _pairs(runs, metric, arm, other, fresh=False)
@@ -113,10 +113,10 @@ def _contest(runs: Runs, tuning: Tuning, metric: Metric, arm: Arm, other: Arm) -
     look = _look(tuning, values.to_numpy()) if confirmed and not random and interval.known else None
     if look is not None:
         interval = dataclasses.replace(interval, low=look.low, high=look.high)
-    return Contest(arm, other, tuple(map(float, values)), unit, seeds, interval, confirmed, by_condition, look)
+    return ArmComparison(arm, other, tuple(map(float, values)), unit, seeds, interval, confirmed, by_condition, look)
 
 
-def _pairs(runs: Runs, metric: Metric, arm: Arm, other: Arm, fresh: bool) -> pd.DataFrame:
+def _pairs(runs: Runs, metric: MetricColumn, arm: TunedArm, other: TunedArm, fresh: bool) -> pd.DataFrame:
     """`block seed row difference`: the choices of both arms under each condition that both have."""
     values = runs.values(metric.name)
 
@@ -142,13 +142,13 @@ def _look(tuning: Tuning, values: NDArray[Any]) -> looks.Look | None:
     return looks.look(values, plan.looks.index(len(values)), len(tuning.arms), margin)
 
 
-def adjusted(comparisons: Sequence[Tuned | None]) -> list[Tuned | None]:
+def adjusted(tasks: Sequence[TunedComparison | None]) -> list[TunedComparison | None]:
     """The comparisons of a report with Holm's p over all of them that no planned look judges."""
-    every = [c for each in comparisons if each for c in each.contests]
+    every = [c for each in tasks if each for c in each.comparisons]
     corrected = stats.holm([math.nan if c.look else c.interval.p for c in every])
     family = sum(math.isfinite(p) for p in corrected)
     found = iter([dataclasses.replace(c, adjusted=p, family=family) for c, p in zip(every, corrected, strict=True)])
     return [
-        dataclasses.replace(each, contests=tuple(next(found) for _ in each.contests)) if each else None
-        for each in comparisons
+        dataclasses.replace(each, comparisons=tuple(next(found) for _ in each.comparisons)) if each else None
+        for each in tasks
     ]

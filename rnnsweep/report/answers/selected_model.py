@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from rnnsweep.report.pictures import pictures
 from rnnsweep.report.section import Answer, Section
-from rnnsweep.report.shown import summary
-from rnnsweep.report.tables import anchor
-from rnnsweep.report.view import Subject, pictures
+from rnnsweep.report.subject import Subject
+from rnnsweep.report.summaries import read_summary
+from rnnsweep.report.table import anchor
 
 RANK = 40
 
@@ -20,8 +21,8 @@ def answers(section: Section) -> Iterator[Answer]:
     if not seeds:
         return
     runs, path = section.runs, Path(section.runs.frame["path"].iloc[seeds[0]])
-    data = summary(str(path)) if runs.frame["summary"].iloc[seeds[0]] else {}
-    subject = Subject(runs, section.metric, row=seeds[0], shown=data)
+    data = read_summary(str(path)) if runs.frame["summary"].iloc[seeds[0]] else {}
+    subject = Subject(runs, section.metric, row=seeds[0], summary=data)
     answer = Answer(anchor(runs.task, "shown"), "What the selected model shows", "What does it get wrong?")
     answer.pictures = pictures(["confusion", "attention", "by_length"], subject)
     if not any(picture.name.startswith("fit-") for a in section.answers for picture in a.pictures):
@@ -29,7 +30,7 @@ def answers(section: Section) -> Iterator[Answer]:
     answer.pictures += pictures(["forecasts"], subject)
     for name in data:
         if name not in DRAWN:
-            answer.pictures += pictures(["series"], Subject(runs, section.metric, shown=data, name=name))
+            answer.pictures += pictures(["series"], Subject(runs, section.metric, summary=data, name=name))
     section.images = _images(path, set(data))
     if answer or section.images:
         yield answer

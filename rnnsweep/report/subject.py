@@ -1,24 +1,19 @@
-"""A view is a file with `data`, which makes a frame of runs, and `draw`, which draws it. It is found by its name."""
+"""What a view draws: some runs, a metric, and the rest of what it may need."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from rnnsweep.lettering import lettered
 from rnnsweep.report import results
 from rnnsweep.report.anova import Anova
-from rnnsweep.report.contests import Tuned
-from rnnsweep.report.draw import STYLE, Picture
 from rnnsweep.report.effects import Effect
-from rnnsweep.report.found import modules
-from rnnsweep.report.leaderboard import Standing, standings
-from rnnsweep.report.runs import Factor, Metric, Runs
-from rnnsweep.report.sentences import named
-from rnnsweep.report.tables import anchor
-from rnnsweep.report.typeface import families
+from rnnsweep.report.leaderboard import LeaderboardEntry, ranked_entries
+from rnnsweep.report.runs import Factor, MetricColumn, Runs
+from rnnsweep.report.sentences import level_name
+from rnnsweep.report.tuned_comparison import TunedComparison
 
 ARMS = 8  # lines in one panel
 
@@ -28,7 +23,7 @@ class Subject:
     """What a view is of: some runs, and as much of the rest as the view needs."""
 
     runs: Runs
-    metric: Metric
+    metric: MetricColumn
     factor: Factor | None = None
     """The factor that a question is about."""
     other: Factor | None = None
@@ -40,10 +35,10 @@ class Subject:
     effects: tuple[Effect, ...] = ()
     margin: float = 0.0
     anova: Anova | None = None
-    tuned: Tuned | None = None
+    tuned: TunedComparison | None = None
     row: int | None = None
     """A run: the best seed of the selected setting."""
-    shown: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    summary: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """What that run's record shows of its model."""
     name: str = ""
     """One of the things that are shown."""
@@ -55,19 +50,19 @@ class Subject:
 
     def label(self, level: str) -> str:
         """A level of the factor as a legend names it."""
-        return named(self.factor.key, level) if self.factor else level
+        return level_name(self.factor.key, level) if self.factor else level
 
     def arm(self, level: str) -> str:
         """An arm as a legend names it."""
-        return named(self.arms.key, level) if self.arms else level
+        return level_name(self.arms.key, level) if self.arms else level
 
-    def best(self) -> list[tuple[str, Standing]]:
+    def best(self) -> list[tuple[str, LeaderboardEntry]]:
         """For each level of the factor the setting that is best by the metric."""
         return best_of_levels(self.runs, self.factor, self.metric) if self.factor else []
 
     def listed(self, name: str) -> pd.DataFrame:
         """A list that the run shows, a row for each entry; empty where it has one entry or none."""
-        found = self.shown.get(name, [])
+        found = self.summary.get(name, [])
         return pd.DataFrame(found) if len(found) > 1 else pd.DataFrame()
 
     def rows(self, rows: Any, split: str, name: str) -> pd.DataFrame:
@@ -77,32 +72,9 @@ class Subject:
         return found.assign(row=np.asarray(rows, int)[found["run"].astype(int)])[["row", "step", "value"]].dropna()
 
 
-def best_of_levels(runs: Runs, factor: Factor, metric: Metric) -> list[tuple[str, Standing]]:
+def best_of_levels(runs: Runs, factor: Factor, metric: MetricColumn) -> list[tuple[str, LeaderboardEntry]]:
     """For each level the setting that is best by the metric; for ARMS levels at most."""
-    best: dict[int, Standing] = {}
-    for standing in standings(runs, metric):
-        best.setdefault(int(factor.column[standing.rows[0]]), standing)
+    best: dict[int, LeaderboardEntry] = {}
+    for entry in ranked_entries(runs, metric):
+        best.setdefault(int(factor.column[entry.rows[0]]), entry)
     return [(factor.levels[code], best[code]) for code in sorted(best) if code >= 0][:ARMS]
-
-
-def picture(name: str, of: Subject) -> Picture | None:
-    """The picture of one view; None where these runs have no data for it.
-
-    Args:
-        name: Of the view: its file in `views/`.
-        of: What to draw.
-    """
-    view = modules("views", of.runs.packages)[name]
-    frame = view.data(of)
-    if frame.empty:
-        return None
-    with lettered((), families(), STYLE):
-        figure = view.draw(frame, of)
-    keys = [factor.key for factor in (of.factor, of.other) if factor]
-    address = anchor(of.name) if of.name else name.replace("_", "-")
-    return Picture(f"{address}-{anchor(of.runs.task, *keys)}", view.title(of), view.caption(frame, of), figure, frame)
-
-
-def pictures(names: Sequence[str], of: Subject) -> list[Picture]:
-    """The pictures of those views that these runs have data for."""
-    return [found for found in (picture(name, of) for name in names) if found]

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from rnnsweep.report import claims, published
+from rnnsweep.report import published_findings, published_values
 from rnnsweep.report.section import Answer, Section
-from rnnsweep.report.tables import anchor
+from rnnsweep.report.table import anchor
 
 RANK = 0
 
@@ -12,7 +12,11 @@ RANK = 0
 def answers(section: Section) -> Iterator[Answer]:
     """Published numbers beside ours; those are chosen on validation, whatever is compared by."""
     runs, metric = section.runs, section.runs.metric(None)
-    specs = [spec for spec in published.named(list(runs.frame["study"].unique())) if spec["metric"] in runs.frame]
+    specs = [
+        spec
+        for spec in published_values.published_results(list(runs.frame["study"].unique()))
+        if spec["metric"] in runs.frame
+    ]
     if not specs:
         return
     answer = Answer(anchor(runs.task, "published"), "Published and ours", "Are the published numbers reproduced?")
@@ -21,7 +25,7 @@ def answers(section: Section) -> Iterator[Answer]:
             problem = f"no record says which way `{spec['metric']}` is better"
             answer.sentences.append(f"{spec['source']} is not compared: {problem}.")
             continue
-        answer.tables += [published.table(runs, metric, spec, index)] if spec["values"] else []
-        answer.tables += claims.tables(runs, metric, spec, index)
-        answer.sentences += published.orders(runs, metric, spec)
+        answer.tables += [published_values.values_table(runs, metric, spec, index)] if spec["values"] else []
+        answer.tables += published_findings.tables(runs, metric, spec, index)
+        answer.sentences += published_values.orders(runs, metric, spec)
     yield answer
