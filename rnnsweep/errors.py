@@ -3,10 +3,11 @@
 import contextlib
 import errno
 import functools
-import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
+
+from rnnsweep.system import EXIT_FAULT
 
 
 class ToldError(Exception):
@@ -42,7 +43,7 @@ class MachineError(ToldError):
         verb: what was tried, as in `cannot be written`.
     """
 
-    exit_code = os.EX_IOERR
+    exit_code = EXIT_FAULT
 
     def __init__(self, path: Path, error: OSError, verb: str = "written"):
         super().__init__(path, error, verb)

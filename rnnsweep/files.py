@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
+from rnnsweep import system
 from rnnsweep.errors import MachineError, tell_once
 
 Shape = TypeVar("Shape")
@@ -96,13 +97,13 @@ def write(path: Path, content: Content, *, synced: bool = True) -> None:
                 _put(file, data)
                 if synced:
                     os.fsync(file.fileno())
-            partial.replace(path)
+            system.replace(partial, path)
         except BaseException:
             with contextlib.suppress(OSError):
                 partial.unlink(missing_ok=True)
             raise
         if synced:
-            sync_directory(path.parent)
+            system.sync_directory(path.parent)
 
 
 def _in_memory(content: Content) -> Buffer:
@@ -156,17 +157,6 @@ def _put(file: io.FileIO, data: Buffer) -> None:
     left = memoryview(data)
     while left:  # a disk that fills up takes a part first, and says why at the next
         left = left[file.write(left) :]
-
-
-def sync_directory(path: Path) -> None:
-    """Makes the names in a directory survive a loss of power, where its file system can."""
-    folder = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    except OSError:  # some cannot, such as those of other systems' disks
-        pass
-    finally:
-        os.close(folder)
 
 
 @contextmanager

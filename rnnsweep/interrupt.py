@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and SIGHUP as a request: the loop ends its step, writes a checkpoint and raises."""
+"""SIGINT, SIGTERM, SIGHUP and their like as a request: the loop ends its step, writes a checkpoint and raises."""
 
 import signal
 import threading
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from rnnsweep.system import SIGNALS
 
 
 class Interrupted(KeyboardInterrupt):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout, lock_descriptor
 
+from rnnsweep import system
 from rnnsweep.errors import MachineError, tell_once
 
 LACKING = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
@@ -60,20 +61,10 @@ def is_taken(path: Path) -> bool:
     try:
         return not lock_descriptor(file, blocking=False)  # closing the file gives it back
     except OSError:
-        return _lives(SoftFileLock(_marker(path)).pid)
+        holder = SoftFileLock(_marker(path)).pid
+        return holder is not None and system.is_alive(holder)
     finally:
         os.close(file)
-
-
-def _lives(pid: int | None) -> bool:
-    """Whether a process of this machine has that number."""
-    if pid is None:
-        return False
-    try:
-        os.kill(pid, 0)
-    except OSError as error:
-        return error.errno == errno.EPERM
-    return True
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from rnnsweep import files
+from rnnsweep import files, system
 from rnnsweep.errors import MachineError, tell_once
 
 SPLITS = ("train", "val", "test")
@@ -40,7 +40,7 @@ class Rows:
         """Makes the rows survive a loss of power."""
         if self._file is not None:
             with files.faults(self.path):
-                os.fdatasync(self._file.fileno())
+                system.sync_data(self._file.fileno())
 
     def close(self) -> None:
         if self._file is not None:

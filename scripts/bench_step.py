@@ -19,11 +19,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from rnnsweep import run
+from rnnsweep import run, system
 from rnnsweep.config import Config
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.record import RunStore
-from rnnsweep.run import environment
 from rnnsweep.train import Observer, Trainer
 
 SIZES = ((32, 20, 32), (32, 64, 128), (64, 128, 256))  # batch, time, hidden
@@ -139,7 +138,7 @@ def main() -> None:
     if options.peak:
         which, cell, *size = options.peak
         {"ours": ours, "bare": bare}[which](cell, *map(int, size), 20)
-        print(environment.resident_peak())
+        print(system.resident_peak())
         return
     print(f"torch {torch.__version__}, {options.threads} thread(s), median of {options.rounds} rounds\n")
     print("| cell | size | bare ms | ours ms | ours / bare | peak memory |\n|---|---|---|---|---|---|")

@@ -7,6 +7,7 @@ import pytest
 from conftest import ROOT
 
 ORDER = [
+    {"system"},
     {"errors"},
     {"types"},
     {"rng", "schedules", "vocab", "interrupt"},
@@ -31,10 +32,11 @@ ORDER = [
     {"notebook"},
 ]
 LEAVES = {
-    "files": {"errors"},
-    "locks": {"errors"},
+    "cores": set(),
+    "files": {"errors", "system"},
+    "locks": {"errors", "system"},
     "shapes": set(),
-    "rows": {"errors", "files"},
+    "rows": {"errors", "files", "system"},
     "record": {"errors", "files", "locks", "rows", "shapes"},
     "lettering": set(),
     "places": {"errors"},
@@ -49,7 +51,7 @@ LEAVES = {
     "commits": set(),
     "terminal": {"errors", "interrupt"},
     "new": {"errors", "terminal"},
-    "report": {"errors", "files", "record", "planned", "looks", "terminal", "lettering", "secrets"},
+    "report": {"cores", "errors", "files", "record", "planned", "looks", "terminal", "lettering", "secrets", "system"},
 }  # what they may import
 HYDRA = {"cli", "interpolation", "mistakes", "notebook", "plugins", "sweep"}
 FILES = sorted((ROOT / "rnnsweep").rglob("*.py"))

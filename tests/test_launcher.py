@@ -5,7 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from multiprocessing.context import ForkProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -148,9 +148,9 @@ def test_workers_that_cannot_be_started_leave_the_work_to_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     started: list[int] = []
-    start = ForkProcess.start
+    start = BaseProcess.start
 
-    def only_one(self: ForkProcess) -> None:
+    def only_one(self: BaseProcess) -> None:
         if started:
             raise BlockingIOError(11, "Resource temporarily unavailable")
         started.append(1)
@@ -160,7 +160,7 @@ def test_workers_that_cannot_be_started_leave_the_work_to_the_others(
         time.sleep(0.3)
         (task.study / "done-1").touch()
 
-    monkeypatch.setattr(ForkProcess, "start", only_one)
+    monkeypatch.setattr(BaseProcess, "start", only_one)
     task = launched(tmp_path, works, workers=3)  # two cannot be started, and that is told once
     assert task.left() == 2
     (line,) = capfd.readouterr().err.splitlines()

@@ -25,8 +25,8 @@ def launchers() -> list[str]:
     return [name for name in names if not any(cluster in name for cluster in CLUSTERS)]
 
 
-def results(launcher: str, folder: Path) -> dict[str, Any]:
-    command = [sys.executable, "-m", "rnnsweep", *SWEEP, f"hydra/launcher={launcher}"]
+def results(launcher: str, folder: Path, *more: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "rnnsweep", *SWEEP, f"hydra/launcher={launcher}", *more]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     records = [json.loads(path.read_text()) for path in folder.glob("multirun/*/*/record.json")]
@@ -46,6 +46,11 @@ def test_a_sweep_has_the_same_numbers_under_every_launcher(
     found = results(launcher, tmp_path)
     assert [status for status, *_ in found.values()] == ["complete"] * 2
     assert found == local
+
+
+@pytest.mark.slow
+def test_workers_that_are_spawned_give_the_same_numbers(local: dict[str, Any], tmp_path: Path) -> None:
+    assert results("local", tmp_path, "hydra.launcher.start=spawn") == local
 
 
 def test_the_launchers_are_found() -> None:

@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from torch import nn
 from torch.nn import functional as F
 
-from rnnsweep import run
+from rnnsweep import run, system
 from rnnsweep.cells.lstm import LSTM
 from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import Interrupted, StopRequest
@@ -23,7 +23,6 @@ from rnnsweep.models.heads import AdaptiveHead
 from rnnsweep.models.many_to_many import ManyToMany
 from rnnsweep.pooling import Last
 from rnnsweep.record import RunStore
-from rnnsweep.run import environment
 from rnnsweep.sample import _written
 from rnnsweep.stack import Stack
 from rnnsweep.tasks.wordlm import WordLM
@@ -128,10 +127,10 @@ def test_the_chunked_loss_and_its_gradients_are_torchs(scores: int, monkeypatch:
 
 def test_the_loss_over_many_words_takes_little_memory() -> None:
     """12,000 steps of 5,000 words would be 240 MB of scores, and as much again of their gradient."""
-    before = environment.resident_peak()
+    before = system.resident_peak()
     h, weight = torch.zeros(12_000, 8, requires_grad=True), torch.zeros(5_000, 8, requires_grad=True)
     total_cross_entropy(h, weight, torch.zeros(5_000), torch.zeros(12_000, dtype=torch.int64)).backward()
-    assert environment.resident_peak() - before < 1e8
+    assert system.resident_peak() - before < 1e8
 
 
 @pytest.mark.parametrize(

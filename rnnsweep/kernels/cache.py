@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rnnsweep import locks
+from rnnsweep import locks, system
 from rnnsweep.errors import MachineError
 
 
@@ -14,7 +14,7 @@ def folder() -> Path:
     """$XDG_CACHE_HOME/rnnsweep or ~/.cache/rnnsweep; where neither can be written, one below the system's for files
     that come and go."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
-    for place in (cache / "rnnsweep", Path(tempfile.gettempdir()) / f"rnnsweep-{os.getuid()}"):
+    for place in (cache / "rnnsweep", Path(tempfile.gettempdir()) / f"rnnsweep-{system.user()}"):
         try:
             place.mkdir(parents=True, exist_ok=True)
         except OSError:

@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import io
 import multiprocessing
-import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,10 +19,12 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
+from rnnsweep.cores import cores
 from rnnsweep.lettering import lettered
 from rnnsweep.report import write
 from rnnsweep.report.table import oneline
 from rnnsweep.report.typeface import NAME, families
+from rnnsweep.system import START
 
 INK, MUTED, GRID, PAPER = "#1f2329", "#6a717c", "#dfe3e8", "#fefefe"
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7b7f87", "#b3a100")
@@ -205,12 +206,12 @@ _pictures: list[Picture] = []
 @contextmanager
 def drawing(pictures: list[Picture], folder: Path) -> Iterator[Callable[[], dict[str, RenderedFigure]]]:
     """Writes all figures, where there are cores by other processes meanwhile; what it yields waits for them."""
-    cores = os.cpu_count() or 1
-    if cores < 2 or len(pictures) < 6 or "fork" not in multiprocessing.get_all_start_methods():
+    count = cores()
+    if count < 2 or len(pictures) < 6 or START != "fork":
         yield lambda: {picture.name: render(picture, folder) for picture in pictures}
         return
     _pictures[:] = pictures
-    with multiprocessing.get_context("fork").Pool(min(cores, 4)) as pool:
+    with multiprocessing.get_context("fork").Pool(min(count, 4)) as pool:
         found = pool.map_async(functools.partial(_render, folder), range(len(pictures)), chunksize=1)
         yield lambda: {each.name: each for each in found.get()}
 

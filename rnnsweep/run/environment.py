@@ -3,15 +3,13 @@
 import functools
 import os
 import platform
-import resource
 import sys
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from rnnsweep import commits, provenance
+from rnnsweep import commits, provenance, system
 from rnnsweep.cells.base import AbstractCell
 from rnnsweep.config import marked
 from rnnsweep.record import RunStore
@@ -38,7 +36,7 @@ def environment(run: Run, store: RunStore, trainer: Trainer) -> dict[str, Any]:
         "kernel": cell.runs_as(trainer.stack.kernel),
         "hidden_size": cell.hidden_size,
         "stack": len(trainer.members),
-        "peak_memory_bytes": torch.cuda.max_memory_allocated(trainer.device) if cuda else resident_peak(),
+        "peak_memory_bytes": torch.cuda.max_memory_allocated(trainer.device) if cuda else system.resident_peak(),
         "data_hash": run.task.data_hash,
         "execution": [
             f"{group}.{name}" for group, cls in run.classes.items() for name in sorted(marked(cls, EXECUTION))
@@ -59,15 +57,6 @@ def surroundings() -> dict[str, Any]:
         "cpus": os.cpu_count(),
         "command": [redacted(word) for word in (sys.executable, *sys.argv)],
     }
-
-
-def resident_peak() -> int:
-    """The largest resident set of this process so far, in bytes."""
-    status = Path("/proc/self/status")
-    if status.exists():  # getrusage there counts the parent's pages from before the exec
-        return int(status.read_text().split("VmHWM:")[1].split()[0]) * 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _version(package: str) -> str | None:

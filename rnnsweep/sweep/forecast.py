@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rnnsweep import run
+from rnnsweep import cores, run
 from rnnsweep.sweep.plan import Plan, Planned
 from rnnsweep.sweep.probe import seconds_per_step, stack_size
 from rnnsweep.sweep.view import Progress, duration
@@ -51,7 +51,7 @@ def _shapes(plan: Plan) -> list[list[Planned]]:
 
 def _about(seconds: float, workers: int) -> Iterator[str]:
     if seconds:
-        yield f"\nabout {duration(seconds / workers)} with {workers} workers\n"
+        yield f"\nabout {duration(seconds / workers)} with {workers} workers on {cores.said()}\n"
 
 
 def _row(first: run.Run, planned: list[Planned], size: int) -> tuple[str, float]:

@@ -1,6 +1,5 @@
 """The local launcher: one supervised process a core or a GPU; a worker that dies is replaced."""
 
-import ctypes
 import multiprocessing
 import os
 import signal
@@ -9,13 +8,14 @@ import time
 import traceback
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkProcess
-from typing import TextIO
+from multiprocessing.process import BaseProcess
+from typing import Any, Literal, TextIO
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from rnnsweep import system
 from rnnsweep.errors import ConfigError, MachineError
 from rnnsweep.interrupt import Interrupted, listening
 from rnnsweep.secrets import redacted
@@ -23,17 +23,20 @@ from rnnsweep.sweep.machine import visible_gpus
 from rnnsweep.sweep.place import Place
 from rnnsweep.sweep.task import WorkTask
 
+Streams = tuple[TextIO, TextIO]
+
 LOOK_SECONDS = 0.2  # between two looks at the workers
 
 
 class LocalLauncher:
-    """Forks workers from this process, which has imported torch but run nothing on it; watches and replaces them.
+    """Starts workers, watches and replaces them.
 
     A worker that is killed, by the kernel for want of memory or by anybody, is replaced, and its runs are noted as
     having died with it; a run that dies twice without a checkpoint in between is recorded as failed.
     """
 
-    def __init__(self, *, gpus: list[int] | None = None):
+    def __init__(self, *, gpus: list[int] | None = None, start: Literal["auto", "fork", "spawn"] = "auto"):
+        self.start: system.StartMethod = system.START if start == "auto" else start
         self.gpus = [str(gpu) for gpu in gpus] if gpus is not None else visible_gpus()
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
@@ -51,7 +54,7 @@ class LocalLauncher:
         """
         self.streams = sys.stdout, sys.stderr
         with listening() as stop:
-            places = [Place(index, self.task, self._fork) for index in range(len(job_overrides))]
+            places = [Place(index, self.task, self._start) for index in range(len(job_overrides))]
             for place in places:
                 place.look()
             view = self.task.view()
@@ -72,28 +75,35 @@ class LocalLauncher:
             result.status, result.return_value = JobStatus.COMPLETED, None
         return results
 
-    def _fork(self, index: int) -> tuple[ForkProcess, Connection]:
+    def _start(self, index: int) -> tuple[BaseProcess, Connection]:
         """A worker's process, and what will tell the error that it ends with.
 
         Raises:
             OSError: the system starts no more processes.
         """
-        context = multiprocessing.get_context("fork")
+        context: Any = multiprocessing.get_context(self.start)  # a common type for its two kinds is missing
         gpu = self.gpus[index % len(self.gpus)] if self.gpus else None
         hear, tell = context.Pipe(duplex=False)
         with tell:
-            worker = context.Process(target=_serve, args=(self.task, gpu, os.getpid(), tell, self.streams))
+            worker = context.Process(target=_serve, args=(self.task, gpu, os.getpid(), tell, self._streams()))
             worker.start()
         return worker, hear
 
+    def _streams(self) -> Streams | None:
+        """The streams of a forked worker: not those of the live display, which belong to a thread."""
+        return self.streams if self.start == "fork" else None
 
-def _serve(task: WorkTask, gpu: str | None, parent: int, tell: Connection, streams: tuple[TextIO, TextIO]) -> None:
+
+def _serve(task: WorkTask, gpu: str | None, parent: int, tell: Connection, streams: Streams | None) -> None:
     """The life of a worker's process."""
-    sys.stdout, sys.stderr = streams  # not those of the parent's live display, which belong to a thread of its own
+    if streams is not None:
+        sys.stdout, sys.stderr = streams
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until the task listens; the parent's handler knows the parent alone
-    for signum in (signal.SIGINT, signal.SIGHUP):  # a terminal sends them to all; the parent decides, by SIGTERM
+    for signum in set(system.SIGNALS) - {
+        signal.SIGTERM
+    }:  # a terminal sends them to all; the parent decides, by SIGTERM
         signal.signal(signum, signal.SIG_IGN)
-    _die_with(parent)
+    system.die_with_parent(parent)
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     try:
@@ -109,14 +119,6 @@ def _serve(task: WorkTask, gpu: str | None, parent: int, tell: Connection, strea
     except Exception as error:
         tell.send(redacted(f"{type(error).__name__}: {error}") + task.keep(traceback.format_exc()))
         sys.exit(1)
-
-
-def _die_with(parent: int) -> None:
-    """Asks Linux for a SIGTERM when the parent is gone, so that a killed sweep leaves no workers behind."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
-        if os.getppid() != parent:
-            sys.exit(143)
 
 
 def _end(places: Sequence[Place]) -> None:

@@ -5,17 +5,18 @@ import signal
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkProcess
+from multiprocessing.process import BaseProcess
 
 from rnnsweep.errors import MachineError, tell_once
 from rnnsweep.sweep.task import WorkTask
+from rnnsweep.system import SIGNALS
 
 DEATHS = 5
 """A worker that has died so often in a row, while no run got further, is not started again."""
 PAUSE = 1.0
 """Seconds before the second start; twice as many before each further one."""
 
-STOPPED = [128 + signum for signum in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)]
+STOPPED = [128 + signum for signum in SIGNALS]
 """The exit codes of a worker that somebody asked to stop."""
 
 
@@ -25,12 +26,12 @@ class Place:
     Args:
         index: which of the workers.
         task: what it works on.
-        fork: starts its process; returns it, and the end of a pipe that tells the error it ends with.
+        start: starts its process; returns it, and the end of a pipe that tells the error it ends with.
     """
 
-    def __init__(self, index: int, task: WorkTask, fork: Callable[[int], tuple[ForkProcess, Connection]]):
-        self.index, self.task, self.fork = index, task, fork
-        self.worker: ForkProcess | None = None
+    def __init__(self, index: int, task: WorkTask, start: Callable[[int], tuple[BaseProcess, Connection]]):
+        self.index, self.task, self._start_process = index, task, start
+        self.worker: BaseProcess | None = None
         self.over = False
         self._deaths, self._due, self._left = 0, 0.0, math.inf
 
@@ -50,12 +51,12 @@ class Place:
 
     def _start(self) -> None:
         try:
-            self.worker, self._hear = self.fork(self.index)
+            self.worker, self._hear = self._start_process(self.index)
         except OSError as error:
             problem = f"it cannot be started ({error.strerror})"
             self._again(f"{problem}; allow more processes (`ulimit -u`) or memory, or ask for fewer workers")
 
-    def _ended(self, worker: ForkProcess, code: int) -> None:
+    def _ended(self, worker: BaseProcess, code: int) -> None:
         self.worker = None
         if code == 0 or code in STOPPED:
             self.over = True

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from rnnsweep import files, locks, trackers
+from rnnsweep.cores import cores
 from rnnsweep.errors import ConfigError, tell_once
 from rnnsweep.hidden import tell_hidden
 from rnnsweep.interpolation import said
@@ -26,7 +27,7 @@ from rnnsweep.sweep.compared import Declared
 from rnnsweep.sweep.composer import Composer
 from rnnsweep.sweep.failures import failure_lines
 from rnnsweep.sweep.grid_planner import GridPlanner
-from rnnsweep.sweep.machine import cores, visible_gpus
+from rnnsweep.sweep.machine import visible_gpus
 from rnnsweep.sweep.plan import FOLDER, Plan
 from rnnsweep.sweep.search import Search, counted
 from rnnsweep.sweep.search_planner import SearchPlanner

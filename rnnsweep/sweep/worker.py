@@ -15,6 +15,7 @@ from typing import Any, Literal
 import torch
 
 from rnnsweep import checkpoint, files, run
+from rnnsweep.cores import cores
 from rnnsweep.errors import ConfigError, MachineError, tell_once
 from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.kernels import threads
@@ -22,7 +23,6 @@ from rnnsweep.planned import worker_file
 from rnnsweep.provenance import changed_since_checkpoint, refusal
 from rnnsweep.record import RunStore
 from rnnsweep.run import Run
-from rnnsweep.sweep.machine import cores
 from rnnsweep.sweep.plan import FOLDER, Plan, Planned
 from rnnsweep.sweep.probe import stack_size
 from rnnsweep.trackers import tracked
