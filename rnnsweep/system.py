@@ -24,9 +24,6 @@ StartMethod = Literal["fork", "spawn"]
 START: StartMethod = "fork" if sys.platform == "linux" else "spawn"
 """How a worker's process is started. A fork has torch imported already, but it is safe on Linux alone."""
 
-sync_data = getattr(os, "fdatasync", os.fsync)
-"""Makes a file's content survive a loss of power, by its descriptor. macOS and Windows have `fsync` alone."""
-
 REPLACE_SECONDS = 2.0  # Windows does not replace a file while somebody reads it
 
 
@@ -45,6 +42,11 @@ def replace(source: Path, target: Path) -> None:
             if sys.platform != "win32" or time.monotonic() > end:
                 raise
             time.sleep(0.01)
+
+
+def sync_data(descriptor: int) -> None:
+    """Makes a file's content survive a loss of power. macOS and Windows have `fsync` alone."""
+    getattr(os, "fdatasync", os.fsync)(descriptor)
 
 
 def sync_directory(path: Path) -> None:
