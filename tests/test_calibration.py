@@ -19,8 +19,8 @@ from rnnsweep.record import Declaration
 from rnnsweep.report import stats
 from rnnsweep.report.analysis import DesignOptions, tuned_comparisons
 from rnnsweep.report.answers import factors
-from rnnsweep.report.effects import MatchedRuns
 from rnnsweep.report.leaderboard import indistinguishable, ranked_entries
+from rnnsweep.report.matched_runs import MatchedRuns
 from rnnsweep.report.runs import Runs
 from rnnsweep.report.section import Section, baselines
 from rnnsweep.report.tuned_comparison import TunedComparison

@@ -21,11 +21,14 @@ from rnnsweep.report import cli, latex, listings, published_findings, published_
 from rnnsweep.report.ablations import effect_table, equal_cost_table
 from rnnsweep.report.analysis import analyse, searched_keys
 from rnnsweep.report.collect import STATES, collect
-from rnnsweep.report.effects import Divergence, MatchedRuns, _divergence, at_equal, run_counts
+from rnnsweep.report.divergence import Divergence, count_divergence
+from rnnsweep.report.equal_cost import at_equal
 from rnnsweep.report.fanova import importance
 from rnnsweep.report.leaderboard import leaderboard, ranked_entries
+from rnnsweep.report.matched_runs import MatchedRuns
 from rnnsweep.report.numbers import spread
 from rnnsweep.report.pictures import picture
+from rnnsweep.report.run_counts import run_counts
 from rnnsweep.report.runs import Runs
 from rnnsweep.report.sentences import effect_sentence
 from rnnsweep.report.setting_labels import labels
@@ -379,7 +382,7 @@ def test_at_equal_parameters_a_cell_is_interpolated(tmp_path: Path) -> None:
 
 def divergence(pairs: pd.DataFrame) -> Divergence:
     """Of pairs with `block seed state state_base` that have no values."""
-    return _divergence(pairs.assign(value=1.0, value_base=1.0))
+    return count_divergence(pairs.assign(value=1.0, value_base=1.0))
 
 
 def test_divergence_is_tested_over_settings_whose_seeds_diverge_alike() -> None:

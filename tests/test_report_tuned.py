@@ -17,8 +17,9 @@ from rnnsweep.report.arms import Tuning
 from rnnsweep.report.collect import collect
 from rnnsweep.report.commands import beyond
 from rnnsweep.report.design import design
-from rnnsweep.report.effects import MatchedRuns, grid
 from rnnsweep.report.leaderboard import leaderboard
+from rnnsweep.report.matched_runs import MatchedRuns
+from rnnsweep.report.pairs import balanced
 from rnnsweep.report.runs import Runs
 from rnnsweep.report.tuned_comparison import TunedComparison
 from rnnsweep.report.tuned_sentences import numbered, sentences
@@ -227,9 +228,9 @@ def test_a_mean_over_settings_is_of_the_same_settings_for_all_seeds() -> None:
     import pandas as pd
 
     pairs = pd.DataFrame([(b, s, 1.0) for b in range(4) for s in range(3)], columns=["block", "seed", "difference"])
-    assert len(grid(pairs)) == 12
-    assert len(grid(pairs.drop(index=4))) == 9  # the setting that lacks a seed goes
-    assert set(grid(pairs.drop(index=[0, 3, 6]))["block"]) == {3}  # three seeds of one setting before two of four
+    assert len(balanced(pairs)) == 12
+    assert len(balanced(pairs.drop(index=4))) == 9  # the setting that lacks a seed goes
+    assert set(balanced(pairs.drop(index=[0, 3, 6]))["block"]) == {3}  # three seeds of one setting before two of four
 
 
 def test_words_of_the_sentences() -> None:

@@ -8,8 +8,12 @@ import numpy as np
 
 from rnnsweep.report import stats
 from rnnsweep.report.anova import Anova
-from rnnsweep.report.effects import DIFFERENT, FEW, Effect, MatchedRuns, at_equal, run_counts
+from rnnsweep.report.effects import DIFFERENT, Effect
+from rnnsweep.report.equal_cost import at_equal
+from rnnsweep.report.matched_runs import MatchedRuns
 from rnnsweep.report.numbers import aligned, interval_of, number, p_value, plus, ratio, ratios, share, signed
+from rnnsweep.report.pairs import FEW
+from rnnsweep.report.run_counts import run_counts
 from rnnsweep.report.runs import Factor, MetricColumn, Runs
 from rnnsweep.report.table import Cell, Table, TableRow, anchor, estimate, pairs_anchor
 
@@ -110,7 +114,7 @@ def pairwise_table(runs: Runs, factor: Factor, known: list[Effect], metric: Metr
         rows.append(TableRow(tuple(cells)))
     baseline, family = known[0].baseline, max(effect.family for effect in known)
     note = (
-        f"TableRow less column. In brackets, for pairs with {baseline}: Holm p over all {family} effects of this task; "
+        f"Row less column. In brackets, for pairs with {baseline}: Holm p over all {family} effects of this task; "
         "bold where the row is clearly better. The other pairs are not tested."
     )
     notes = (str(run_counts(runs, sorted(used), metric.name, "complete without a matched partner")), note)

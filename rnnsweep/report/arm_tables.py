@@ -7,8 +7,8 @@ import numpy as np
 from rnnsweep.report import stats
 from rnnsweep.report.arms import TunedArm
 from rnnsweep.report.commands import confirmation, wider
-from rnnsweep.report.effects import run_counts
 from rnnsweep.report.numbers import interval_of, number, p_value, plus, share, signed, size, spread
+from rnnsweep.report.run_counts import run_counts
 from rnnsweep.report.table import Cell, Table, TableRow, anchor, estimate, setting_link
 from rnnsweep.report.tuned_comparison import ArmComparison, TunedComparison
 

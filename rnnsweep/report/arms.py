@@ -32,7 +32,7 @@ class Choice:
     configurations: int
     """Settings that the choice was among."""
     edges: tuple[tuple[Factor, str], ...]
-    """TunedComparison numbers of which the best is the smallest or the largest that was tried, and which of these."""
+    """Tuned numbers of which the best is the smallest or the largest that was tried, and which of these."""
 
     @property
     def runs(self) -> Seeds:

@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnsweep.report import mcb, stats
-from rnnsweep.report.effects import FEW, MatchedRuns, run_counts
+from rnnsweep.report.matched_runs import MatchedRuns
 from rnnsweep.report.numbers import interval_of, number, size, spread
+from rnnsweep.report.pairs import FEW
+from rnnsweep.report.run_counts import run_counts
 from rnnsweep.report.runs import MetricColumn, Runs
 from rnnsweep.report.table import Cell, Table, TableRow, anchor, estimate, pairs_anchor, setting_link
 

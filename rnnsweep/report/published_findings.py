@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 
 from rnnsweep.report import fanova, stats
 from rnnsweep.report.ablations import difference
-from rnnsweep.report.effects import FEW, Effect, MatchedRuns, run_counts
+from rnnsweep.report.effects import Effect
+from rnnsweep.report.matched_runs import MatchedRuns
 from rnnsweep.report.numbers import number, p_value
+from rnnsweep.report.pairs import FEW
 from rnnsweep.report.published_values import OPEN, missing_setting
+from rnnsweep.report.run_counts import run_counts
 from rnnsweep.report.runs import MetricColumn, Runs
 from rnnsweep.report.table import Cell, Table, anchor, estimate, rows_of
 

@@ -13,9 +13,9 @@ from typing_extensions import TypedDict  # typing's own is known to pydantic fro
 from rnnsweep import files
 from rnnsweep.planned import published_file
 from rnnsweep.report import stats
-from rnnsweep.report.effects import FEW
 from rnnsweep.report.leaderboard import LeaderboardEntry, ranked_entries
 from rnnsweep.report.numbers import number, signed, spread
+from rnnsweep.report.pairs import FEW
 from rnnsweep.report.runs import MetricColumn, Runs
 from rnnsweep.report.setting_labels import exact, label
 from rnnsweep.report.table import Cell, Table, anchor, estimate, rows_of

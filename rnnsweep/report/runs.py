@@ -97,7 +97,7 @@ class Runs:
         self.declared = DeclaredMetrics(frame)
         self.complete = (self.frame["state"] == "complete").to_numpy()
         self.ranked: dict[str, Any] = {}
-        """Settings by their entry, for each metric that was asked for."""
+        """The entries of the leaderboard, for each metric that was asked for."""
         self._columns: dict[str, NDArray[Any]] = {}
         self._keyed: dict[str, NDArray[Any]] = {}
         self._labels: dict[str, pd.Series] = {}

@@ -7,8 +7,8 @@ from scipy import special  # scipy.stats would take a second to import
 
 from rnnsweep import looks
 from rnnsweep.report.commands import more
-from rnnsweep.report.effects import FEW
 from rnnsweep.report.numbers import number
+from rnnsweep.report.pairs import FEW
 from rnnsweep.report.stats import ALPHA
 from rnnsweep.report.table import Cell, Table, anchor, rows_of
 from rnnsweep.report.tuned_comparison import ArmComparison, TunedComparison

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rnnsweep import looks
 from rnnsweep.report import stats
 from rnnsweep.report.arms import Choice, TunedArm, Tuning
-from rnnsweep.report.effects import FEW, grid
+from rnnsweep.report.pairs import FEW, balanced
 from rnnsweep.report.runs import MetricColumn, Runs
 
 
@@ -101,7 +101,7 @@ def _compare(runs: Runs, tuning: Tuning, metric: MetricColumn, arm: TunedArm, ot
     confirmed = fresh["seed"].nunique() >= FEW
     pairs = fresh if confirmed else _pairs(runs, metric, arm, other, fresh=False)
     random = tuning.design.random
-    kept, unit = grid(pairs), "seed"
+    kept, unit = balanced(pairs), "seed"
     values = kept.groupby("seed")["difference"].mean()
     if random:
         level = runs.codes(random)[kept["row"].to_numpy(int)] if len(kept) else []

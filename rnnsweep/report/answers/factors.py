@@ -5,7 +5,8 @@ import math
 from collections.abc import Iterator, Sequence
 
 from rnnsweep.report import ablations, stats
-from rnnsweep.report.effects import Effect, MatchedRuns, adjusted
+from rnnsweep.report.effects import Effect, adjusted
+from rnnsweep.report.matched_runs import MatchedRuns
 from rnnsweep.report.pictures import pictures
 from rnnsweep.report.question import Question, other_factors, questions
 from rnnsweep.report.runs import Factor, MetricColumn, Runs

@@ -6,9 +6,9 @@ import numpy as np
 
 from rnnsweep.report import ablations, table
 from rnnsweep.report.anova import anova
-from rnnsweep.report.effects import run_counts
 from rnnsweep.report.fanova import importance
 from rnnsweep.report.pictures import pictures
+from rnnsweep.report.run_counts import run_counts
 from rnnsweep.report.section import Answer, Section
 from rnnsweep.report.subject import Subject
 from rnnsweep.report.table import Table, anchor

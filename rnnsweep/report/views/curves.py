@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from rnnsweep.report import stats
 from rnnsweep.report.draw import color, in_unit, legend, log_if_wide, marker, stacked
-from rnnsweep.report.effects import FEW
+from rnnsweep.report.pairs import FEW
 from rnnsweep.report.subject import Subject
 
 

@@ -22,7 +22,7 @@ from rnnsweep.report.draw import (
     rail,
     shortened,
 )
-from rnnsweep.report.effects import FEW
+from rnnsweep.report.pairs import FEW
 from rnnsweep.report.runs import Factor
 from rnnsweep.report.sentences import level_name
 from rnnsweep.report.subject import Subject
