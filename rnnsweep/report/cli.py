@@ -109,7 +109,7 @@ def report(options: argparse.Namespace) -> list[Path]:
     import numpy as np
 
     from rnnsweep.report import external
-    from rnnsweep.report.across import scores
+    from rnnsweep.report.across.scores import scores
     from rnnsweep.report.analysis import DesignOptions, analyse, searched_keys, tuned_comparisons
     from rnnsweep.report.collect import UNSET, collect
     from rnnsweep.report.listings import not_reproduced

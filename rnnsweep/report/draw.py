@@ -186,6 +186,14 @@ def legend(figure: Figure, axes: Axes, title: str | None = None) -> None:
         figure.legend(handles, labels, title=title, title_fontsize=8.5, loc="outside right upper", alignment="left")
 
 
+def legend_below(figure: Figure, axes: Axes) -> None:
+    """Below the panel, in as many columns as the names allow: a figure of a column's width keeps it for its lines."""
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        columns = max(1, min(len(labels), 44 // (4 + max(map(len, labels)))))
+        figure.legend(handles, labels, loc="outside lower center", ncols=columns, columnspacing=1.2, handlelength=1.6)
+
+
 def rail(axes: Axes, x: list[float], counts: list[str], colors: list[str]) -> None:
     """Diverged runs on the top rail: beyond every value, counted."""
     if not x:

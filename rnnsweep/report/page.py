@@ -13,8 +13,10 @@ import pandas as pd
 from markupsafe import Markup
 
 from rnnsweep import lettering
-from rnnsweep.report import across, draw, listings, write
-from rnnsweep.report.across import Scores
+from rnnsweep.report import draw, listings, write
+from rnnsweep.report.across import table as across
+from rnnsweep.report.across.pictures import pictures as pictures_across
+from rnnsweep.report.across.scores import Scores
 from rnnsweep.report.draw import RenderedFigure
 from rnnsweep.report.section import Section
 from rnnsweep.report.table import Table, accounting, anchor
@@ -44,6 +46,11 @@ class Report:
         """The table of the tuned arms over several tasks; its bootstrap is drawn once for all files."""
         return [across.table(self.across)] if self.across else []
 
+    @functools.cached_property
+    def over_tasks_pictures(self) -> list[draw.Picture]:
+        """The figures of the tuned arms over several tasks."""
+        return pictures_across(self.across) if self.across else []
+
     @property
     def headlines(self) -> list[tuple[str, list[str]]]:
         """At most SAYS sentences in all, shared among the tasks."""
@@ -56,6 +63,7 @@ def publish(report: Report, out: Path) -> list[Path]:
     """Writes everything; returns the two files that a person opens."""
     out.mkdir(parents=True, exist_ok=True)
     pictures = [picture for section in report.sections for a in section.answers for picture in a.pictures]
+    pictures = [*report.over_tasks_pictures, *pictures]
     page, text = out / "report.html", out / "report.md"
     counted = accounting([section.runs for section in report.sections])
     made, mixed = listings.reproducibility([section.runs for section in report.sections])
@@ -129,6 +137,7 @@ def _html(
         differing=report.differing,
         headlines=report.headlines,
         top_tables=_top_tables(report),
+        over_tasks_pictures=[drawn[picture.name] for picture in report.over_tasks_pictures],
         warnings=warnings,
         anchors={row.anchor for section in report.sections for table in _tables(section) for row in table.page_rows}
         | {anchor("task", section.task) for section in report.sections},
@@ -179,6 +188,7 @@ def _markdown(report: Report, counted: Table, made: Table, warnings: Sequence[st
     for task, said in report.headlines:
         lines += [f"### {write.escape(task)}", "", *_says(said)]
     lines += [write.markdown(table) for table in _top_tables(report)]
+    lines += map(_figure, report.over_tasks_pictures)
     lines += [write.markdown(counted)]
     lines += [f"> {write.escape(warning)}\n" for warning in warnings]
     for section in report.sections:
@@ -187,10 +197,7 @@ def _markdown(report: Report, counted: Table, made: Table, warnings: Sequence[st
         for answer in section.answers:
             lines += [f"### {write.escape(answer.title)}", "", write.escape(answer.asks), "", *_says(answer.sentences)]
             lines += [write.markdown(table) for table in answer.tables]
-            lines += [
-                f"![{write.escape(p.title)}](figures/{p.name}.png)\n\n{write.escape(p.caption)}\n"
-                for p in answer.pictures
-            ]
+            lines += map(_figure, answer.pictures)
         for sample in section.samples:
             lines += [f"#### After “{write.escape(sample.prompt)}” ({write.escape(sample.setting)})", ""]
             lines += [f"{write.escape(who)}:\n\n{write.block(sample.prompt + text)}\n" for who, text in sample.texts]
@@ -210,3 +217,7 @@ def _markdown(report: Report, counted: Table, made: Table, warnings: Sequence[st
 
 def _says(sentences: Sequence[str]) -> list[str]:
     return [*(f"- {write.escape(said)}" for said in sentences), ""]
+
+
+def _figure(picture: draw.Picture) -> str:
+    return f"![{write.escape(picture.title)}](figures/{picture.name}.png)\n\n{write.escape(picture.caption)}\n"

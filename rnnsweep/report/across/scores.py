@@ -1,0 +1,118 @@
+"""Scores of the tuned arms over several tasks: 0 is what the best constant answer reaches, 1 the best arm of a task.
+
+A score is (x − chance) / (best − chance). Tasks are the unit; seeds only say how well each task's score is known
+(cf. Agarwal et al. 2021, Deep Reinforcement Learning at the Edge of the Statistical Precipice).
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from rnnsweep.report.arm_tables import seeds_of
+from rnnsweep.report.declared import plain_name
+from rnnsweep.report.tuned_comparison import TunedComparison
+
+SEEDS = 5
+"""Seeds of each task from which a bootstrap over seeds is worth its name."""
+DRAWS = 2000
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores:
+    """The scores of the arms that all tasks have."""
+
+    arms: tuple[str, ...]
+    tasks: tuple[str, ...]
+    seeds: dict[tuple[str, str], "pd.Series[float]"]
+    """(arm, task) -> the score by seed."""
+    left_out: tuple[str, ...] = ()
+    """Tasks of which no chance level is known."""
+    fresh: bool = False
+    """Whether all scores are of seeds that took no part in the choice of the settings."""
+
+    @property
+    def means(self) -> NDArray[Any]:
+        """(arm, task)"""
+        return np.array([[self.seeds[arm, task].mean() for task in self.tasks] for arm in self.arms])
+
+    @property
+    def order(self) -> list[int]:
+        """The arms by their mean over the tasks, the best first."""
+        return [int(arm) for arm in np.argsort(-self.means.mean(1), kind="stable")]
+
+    @property
+    def leader(self) -> str:
+        """The arm with the best mean."""
+        return self.arms[self.order[0]]
+
+    @property
+    def wins(self) -> list[int]:
+        """On how many tasks each arm is the best."""
+        return [int(n) for n in (self.means == self.means.max(0)).sum(1)]
+
+    @property
+    def enough(self) -> bool:
+        """Whether each arm has so many seeds of each task that a bootstrap over them is worth its name."""
+        return min(map(len, self.seeds.values())) >= SEEDS
+
+    def of(self, arm: str) -> list[NDArray[Any]]:
+        """The scores of an arm: for each task those of its seeds."""
+        return [self.seeds[arm, task].to_numpy(float) for task in self.tasks]
+
+    def drawn(self, arm: str) -> list[NDArray[Any]]:
+        """DRAWS bootstrap samples over the seeds within each task: for each task (draw, seed)."""
+        noise = np.random.default_rng(0)
+        return [noise.choice(each, (DRAWS, len(each))) for each in self.of(arm)]
+
+
+def scores(comparisons: Sequence[TunedComparison | None]) -> Scores | None:
+    """The scores of several tasks; None where fewer than two tasks have a tuned comparison of the same two arms."""
+    known = [each for each in comparisons if each is not None]
+    values = {each.runs.task: _values(each) for each in known}
+    common = [arm for arm in next(iter(values.values()), {}) if all(arm in each for each in values.values())]
+    if len(known) < 2 or len(common) < 2:
+        return None
+    found, left_out = dict[tuple[str, str], "pd.Series[float]"](), list[str]()
+    for each in known:
+        task, chance = each.runs.task, _chance(each)
+        sign = each.metric.sign
+        best = min(values[task][arm].mean() * sign for arm in common) * sign
+        if chance is None or best == chance:
+            left_out.append(task)
+            continue
+        found |= {(arm, task): (values[task][arm] - chance) / (best - chance) for arm in common}
+    tasks = tuple(dict.fromkeys(task for _, task in found))
+    fresh = all(choice.fresh for each in known for arm in each.tuning.ranked for choice in arm.choices.values())
+    return Scores(tuple(common), tasks, found, tuple(left_out), fresh) if len(tasks) > 1 else None
+
+
+def _values(of: TunedComparison) -> dict[str, "pd.Series[float]"]:
+    """The metric of each arm by seed; an arm without a finished run is left out."""
+    found = {arm.name: pd.Series(seeds_of(of, arm), dtype=float) for arm in of.tuning.ranked}
+    return {arm: values for arm, values in found.items() if len(values)}
+
+
+def _chance(of: TunedComparison) -> float | None:
+    """What the best constant answer reaches by the metric, as the records declare it; the mean where runs differ."""
+    told = [declared.get(plain_name(of.metric.name)) for declared in of.runs.frame["declared"].dropna()]
+    known = [each.chance for each in told if each is not None and each.chance is not None]
+    return float(np.mean(known)) if known and all(map(math.isfinite, known)) else None
+
+
+def pooled(tasks: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """The scores of all tasks along the last axis, each task with as many values, whatever seeds it has."""
+    most = max(each.shape[-1] for each in tasks)
+    at = (np.arange(most) + 0.5) / most
+    alike = [np.moveaxis(np.quantile(each, at, axis=-1, method="hazen"), 0, -1) for each in tasks]
+    return np.concatenate(alike, -1)
+
+
+def iqm(values: NDArray[Any]) -> NDArray[Any]:
+    """The interquartile mean along the last axis: the mean of the middle half."""
+    ordered, cut = np.sort(values, -1), values.shape[-1] // 4
+    return np.asarray(ordered[..., cut : values.shape[-1] - cut].mean(-1))
