@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from rnnsweep.report import stats
 from rnnsweep.report.across.scores import Scores
 from rnnsweep.report.draw import MUTED, canvas, color, legend_below, marker, shortened
-from rnnsweep.report.effects import FEW
+from rnnsweep.report.pairs import FEW
 
 LARGEST = 8
 """Arms of one figure."""
