@@ -274,6 +274,7 @@ def test_from_a_wheel_with_the_cell_of_the_readme(tmp_path: Path) -> None:
     site = tmp_path / "site"
     install = [sys.executable, "-m", "pip", "install", "--no-deps", "--target", str(site), str(wheel)]
     subprocess.run(install, check=True, capture_output=True)
+    assert any("MIT License" in path.read_text() for path in site.glob("rnnsweep-*.dist-info/licenses/**/LICENSE"))
     work = tmp_path / "work"
     (work / "conf" / "cell").mkdir(parents=True)
     (work / "mine.py").write_text(blocks(PAGES["rnnsweep/cells"], "python")[0])

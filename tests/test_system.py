@@ -8,8 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from rnnsweep import system
+from rnnsweep.errors import ConfigError
+from rnnsweep.run import device
+from rnnsweep.train import TrainConfig
 
 ORPHAN = """
 import multiprocessing, os, signal, threading, time
@@ -88,3 +92,20 @@ def test_the_peak_of_memory_counts_what_was_used() -> None:
     after = system.resident_peak()
     assert after is not None
     assert after > 150_000_000
+
+
+@pytest.mark.parametrize("name", ["cuda", "mps"])
+def test_a_gpu_that_is_not_there_is_refused_by_name(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(ConfigError, match=rf"train\.device: torch finds no {name.upper()} device"):
+        device(TrainConfig(device=name))  # type: ignore[arg-type]
+
+
+def test_a_gpu_of_a_mac_is_taken_only_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert device(TrainConfig()).type == "cpu"
+    assert device(TrainConfig(device="mps")).type == "mps"
+    with pytest.raises(ConfigError, match="fused kernel is for the CPU"):
+        device(TrainConfig(device="mps", kernel="fused"))

@@ -483,7 +483,7 @@ def test_the_record_says_what_a_reader_needs(composed: Compose, tmp_path: Path) 
     record = train(config, tmp_path).record()
     assert record is not None
     environment = record.environment
-    assert environment["versions"]["torch"] == torch.__version__
+    assert environment["versions"]["torch"].split("+")[0] == torch.__version__.split("+")[0]  # its build may be named
     assert environment["threads"] == 1
     assert environment["peak_memory_bytes"] > 10_000_000
     assert environment["data_hash"] == run.prepare(config).task.data_hash

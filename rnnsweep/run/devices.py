@@ -13,22 +13,24 @@ def device(train: TrainConfig) -> torch.device:
     """The device of a run.
 
     Raises:
-        ConfigError: CUDA is asked for, or needed, and is not there; or the fused kernel is, and cannot run.
+        ConfigError: a GPU is asked for, or CUDA is needed, and is not there; or the fused kernel is, and cannot run.
     """
-    cuda = torch.cuda.is_available()
-    if train.device == "cuda" and not cuda:
-        raise ConfigError("train.device", "torch finds no CUDA device here; use `train.device=auto` or `cpu`")
-    name = "cuda" if cuda and train.device != "cpu" else "cpu"
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    name = train.device if train.device != "auto" else "cuda" if there["cuda"] else "cpu"
+    if not there[name]:
+        raise ConfigError(
+            "train.device", f"torch finds no {name.upper()} device here; use `train.device=auto` or `cpu`"
+        )
     if train.kernel == "fused":
         _refuse_fused(name)
-    if train.precision != "float32" and name == "cpu":
+    if train.precision != "float32" and name != "cuda":
         raise ConfigError("train.precision", "mixed precision needs CUDA; use `train.precision=float32`")
     return torch.device(name)
 
 
 def _refuse_fused(name: str) -> None:
     """Raises ConfigError where the fused kernel cannot run."""
-    if name == "cuda":
+    if name != "cpu":
         hint = "use `train.kernel=auto`, or `train.device=cpu`"
         raise ConfigError("train.kernel", f"the fused kernel is for the CPU; {hint}")
     if not fused.available():

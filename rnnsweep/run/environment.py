@@ -31,7 +31,7 @@ def environment(run: Run, store: RunStore, trainer: Trainer) -> dict[str, Any]:
         "git_commit": commit["commit"],
         "git_dirty": commit["dirty"],
         "code": code,
-        "device": torch.cuda.get_device_name(trainer.device) if cuda else "cpu",
+        "device": torch.cuda.get_device_name(trainer.device) if cuda else trainer.device.type,
         "threads": trainer.pace.threads,
         "kernel": cell.runs_as(trainer.stack.kernel),
         "hidden_size": cell.hidden_size,

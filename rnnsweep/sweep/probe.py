@@ -74,7 +74,7 @@ def seconds_per_step(like: Run, size: int, study: Path | None = None) -> float:
         while len(times) < 3 or (sum(times) < SECONDS and len(times) < 100):
             start = time.perf_counter()
             trainer.advance()
-            if trainer.device.type == "cuda":
-                torch.cuda.synchronize(trainer.device)
+            if trainer.device.type != "cpu":
+                torch.accelerator.synchronize(trainer.device)
             times.append(time.perf_counter() - start)
     return sorted(times[2:])[len(times[2:]) // 2]

@@ -26,7 +26,8 @@ class TrainConfig(Schedule):
     """Steps that a train row of metrics.jsonl covers."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """bfloat16: automatic mixed precision on CUDA."""
-    device: Annotated[Literal["auto", "cpu", "cuda"], EXECUTION] = "auto"
+    device: Annotated[Literal["auto", "cpu", "cuda", "mps"], EXECUTION] = "auto"
+    """auto: a CUDA device where there is one, else the CPU. mps is the GPU of a Mac; nobody has measured it yet."""
     threads: Annotated[Natural, EXECUTION] = 0
     """Threads on the CPU. 0: one, or one for each core where the run's first steps show that these gain much; a run
     that becomes slow with them goes down to one. With kernel=auto or fused only the compiled kernels use more than one,

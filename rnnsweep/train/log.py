@@ -36,8 +36,8 @@ class MetricsLog:
 
     def count_time(self) -> None:
         """Adds the time since the last call to the running members and to the next row."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)  # Python is ahead of the GPU
+        if self.device.type != "cpu":
+            torch.accelerator.synchronize(self.device)  # Python is ahead of the GPU
         before, self.clock = self.clock, time.monotonic()
         self.row_seconds += self.clock - before
         trained = running(self.members)
