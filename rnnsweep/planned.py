@@ -42,8 +42,8 @@ class Planned:
 
 
 @dataclasses.dataclass(frozen=True)
-class WorkerState:
-    """What a worker does, as its file says; see `sweep.worker.Board`."""
+class WorkerStatus:
+    """What a worker does, as its file says; see `sweep.status_file.StatusFile`."""
 
     pid: int
     time: float
@@ -183,9 +183,9 @@ def worker_file(study: Path, host: str, pid: int) -> Path:
     return study / FOLDER / "workers" / f"{host}-{pid}.json"
 
 
-def workers(study: Path) -> list[WorkerState]:
+def workers(study: Path) -> list[WorkerStatus]:
     """The workers that live: those that have written lately."""
-    states = (files.read(path, WorkerState) for path in sorted((study / FOLDER / "workers").glob("[!.]*.json")))
+    states = (files.read(path, WorkerStatus) for path in sorted((study / FOLDER / "workers").glob("[!.]*.json")))
     return [state for state in states if state and time.time() - state.time < STALE_SECONDS]
 
 

@@ -68,7 +68,8 @@ def beside(overrides: Sequence[str], stack: int) -> tuple[float, float]:
     """Milliseconds of wall and of processor time a run, without those of the steps."""
     from rnnsweep.interrupt import StopRequest
     from rnnsweep.sweep.plan import Plan
-    from rnnsweep.sweep.worker import Worker, WorkOptions
+    from rnnsweep.sweep.work_options import WorkOptions
+    from rnnsweep.sweep.worker import Worker
     from rnnsweep.train import Trainer
 
     clocks = time.perf_counter, time.process_time

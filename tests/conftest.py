@@ -155,13 +155,13 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Prepared:
     """From the words of a command to the plans and searches that it would work on; nothing of a sweep is trained."""
     from rnnsweep import cli
-    from rnnsweep.sweep.sweeper import StudySweeper
+    from rnnsweep.sweep.executor import Executor
 
     works: list[Any] = []
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(StudySweeper, "_work", lambda _, plan: works.append(plan) or True)
-    monkeypatch.setattr(StudySweeper, "_search", lambda _, search: works.append(search) or True)
-    monkeypatch.setattr(StudySweeper, "_tune", lambda _, tuned: works.append(tuned) or True)
+    monkeypatch.setattr(Executor, "_work", lambda _, plan: works.append(plan) or True)
+    monkeypatch.setattr(Executor, "_search", lambda _, search: works.append(search) or True)
+    monkeypatch.setattr(Executor, "_tune", lambda _, tuned: works.append(tuned) or True)
 
     def command(*words: str) -> list[Any]:
         monkeypatch.setattr(sys, "argv", ["rnnsweep", *words])

@@ -16,7 +16,8 @@ from rnnsweep.errors import ConfigError, tell_once
 from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.record import RunStore
 from rnnsweep.sweep.plan import Plan, Planned
-from rnnsweep.sweep.worker import Worker, WorkOptions
+from rnnsweep.sweep.work_options import WorkOptions
+from rnnsweep.sweep.worker import Worker
 from rnnsweep.train import Observer
 
 

@@ -16,9 +16,10 @@ from rnnsweep.interrupt import StopRequest
 from rnnsweep.places import directory, name_below
 from rnnsweep.sweep import precheck
 from rnnsweep.sweep.plan import Plan, Planned
-from rnnsweep.sweep.search import SearchWorker
+from rnnsweep.sweep.search_worker import SearchWorker
 from rnnsweep.sweep.skip import Skip
-from rnnsweep.sweep.worker import Worker, WorkOptions
+from rnnsweep.sweep.work_options import WorkOptions
+from rnnsweep.sweep.worker import Worker
 
 SMALL = ("task=parity", "task.examples=100", "task.held_out=40", "train.batch_size=20", "cell.hidden_size=4")
 

@@ -29,7 +29,8 @@ from rnnsweep.sweep import probe, published
 from rnnsweep.sweep.plan import Plan, Planned, plans
 from rnnsweep.sweep.search import searches
 from rnnsweep.sweep.view import Progress, worker_lines
-from rnnsweep.sweep.worker import Worker, WorkOptions
+from rnnsweep.sweep.work_options import WorkOptions
+from rnnsweep.sweep.worker import Worker
 from rnnsweep.train import Trainer
 
 SHORT = (

@@ -19,7 +19,8 @@ from rnnsweep.kernels import choice
 from rnnsweep.record import RunStore
 from rnnsweep.run import Run
 from rnnsweep.sweep.plan import FOLDER, Plan, Planned
-from rnnsweep.sweep.worker import Worker, WorkOptions
+from rnnsweep.sweep.work_options import WorkOptions
+from rnnsweep.sweep.worker import Worker
 from rnnsweep.train import Observer
 
 OWN = [

@@ -28,9 +28,11 @@ from rnnsweep.record import RunStore
 from rnnsweep.report.collect import collect
 from rnnsweep.sweep import probe, published
 from rnnsweep.sweep.plan import Plan, Planned
-from rnnsweep.sweep.search import Search, SearchWorker
+from rnnsweep.sweep.search import Search
+from rnnsweep.sweep.search_worker import SearchWorker
 from rnnsweep.sweep.view import Progress, closing_table
-from rnnsweep.sweep.worker import Worker, WorkOptions
+from rnnsweep.sweep.work_options import WorkOptions
+from rnnsweep.sweep.worker import Worker
 from rnnsweep.train import Trainer
 
 pytestmark = pytest.mark.slow
@@ -87,7 +89,7 @@ def cut(composed: Compose, tmp_path_factory: pytest.TempPathFactory) -> Plan:
         worker = Worker(plan, WorkOptions(1, 1), stop)
         with pytest.raises(Interrupted):
             worker.work()
-        worker.board.write(runs=[plan.runs[2].id])
+        worker.status.write(runs=[plan.runs[2].id])
     folder = plan.study / ".study"
     plan.store(plan.runs[2]).write(".deaths", '{"times": 0, "progress": -1}')
     patch.setattr(probe, "seconds_per_step", lambda *_: 1.0)

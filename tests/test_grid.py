@@ -14,7 +14,8 @@ from omegaconf import OmegaConf
 
 from rnnsweep import rng
 from rnnsweep.errors import ConfigError
-from rnnsweep.sweep.grid import Axis, Grammar, Setting, points
+from rnnsweep.sweep.grammar import Grammar
+from rnnsweep.sweep.grid import Axis, Setting, points
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from rnnsweep.errors import MachineError
 from rnnsweep.record import RunStore
 from rnnsweep.sweep import launcher, place
 from rnnsweep.sweep.task import WorkTask
-from rnnsweep.sweep.worker import WorkOptions
+from rnnsweep.sweep.work_options import WorkOptions
 
 
 class Silent:

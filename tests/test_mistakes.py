@@ -11,6 +11,7 @@ from hydra.core.global_hydra import GlobalHydra
 
 from rnnsweep import cli
 from rnnsweep.errors import tell_once
+from rnnsweep.sweep.executor import Executor
 from rnnsweep.sweep.settings import Sweep
 from rnnsweep.sweep.sweeper import StudySweeper
 
@@ -99,7 +100,7 @@ def test_an_error_of_the_work_is_no_refusal(
     def breaks(*_: object) -> bool:
         raise error
 
-    monkeypatch.setattr(StudySweeper, "_work", breaks)
+    monkeypatch.setattr(Executor, "_work", breaks)
     with pytest.raises(type(error), match="inner"):
         prepared("-m", "task=parity", "seed=0,1")
     monkeypatch.setattr(cli, "to_minimise", breaks)

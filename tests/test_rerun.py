@@ -17,10 +17,12 @@ from rnnsweep.record import RunStore
 from rnnsweep.report.collect import collect
 from rnnsweep.run import identity
 from rnnsweep.sweep.plan import Plan
-from rnnsweep.sweep.search import Search, SearchWorker
-from rnnsweep.sweep.sweeper import StudySweeper
+from rnnsweep.sweep.search import Search
+from rnnsweep.sweep.search_worker import SearchWorker
 from rnnsweep.sweep.view import Progress
-from rnnsweep.sweep.worker import Worker, WorkOptions
+from rnnsweep.sweep.work_options import WorkOptions
+from rnnsweep.sweep.worker import Worker
+from rnnsweep.sweep.workers import Workers
 
 GRID = (
     *("-m", "task=parity", "task.examples=100", "task.held_out=40", "train.batch_size=20", "train.steps=20"),
@@ -38,7 +40,7 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     tell_once.cache_clear()
     steps, limit = 0, 0
 
-    def launch(_: StudySweeper, task: Any, count: int, study: Path) -> None:
+    def launch(_: Workers, task: Any, count: int, study: Path) -> None:
         assert count >= 1
         assert study == STUDY
         stop = StopRequest()
@@ -53,10 +55,10 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
             steps += 1
             stop.signum = 15 if steps == limit else None
 
-        worker.board.stepped = stepped  # type: ignore[method-assign]
+        worker.status.stepped = stepped  # type: ignore[method-assign]
         worker.work()
 
-    monkeypatch.setattr(StudySweeper, "_launch", launch)
+    monkeypatch.setattr(Workers, "launch", launch)
 
     def command(*words: str, stop_after: int = 0) -> str:
         nonlocal steps, limit

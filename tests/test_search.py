@@ -23,16 +23,17 @@ from rnnsweep import run
 from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.record import RunRecord, RunStore
-from rnnsweep.sweep.grid import Grammar
-from rnnsweep.sweep.judge import Judge, validations
+from rnnsweep.sweep.grammar import Grammar
 from rnnsweep.sweep.objective import Objective, objective
 from rnnsweep.sweep.plan import Plan, Planned
+from rnnsweep.sweep.pruning import Pruning, validations
 from rnnsweep.sweep.samplers import Pruner
-from rnnsweep.sweep.search import Search, SearchWorker
+from rnnsweep.sweep.search import Search
 from rnnsweep.sweep.search_planner import objectives
+from rnnsweep.sweep.search_worker import SearchWorker
 from rnnsweep.sweep.settings import Sweep
 from rnnsweep.sweep.trials import Trials
-from rnnsweep.sweep.worker import WorkOptions
+from rnnsweep.sweep.work_options import WorkOptions
 from rnnsweep.tasks.parity import Parity
 from rnnsweep.types import Metric
 
@@ -219,7 +220,7 @@ def test_good_trials_survive_every_pruner_in_both_directions(
     for _ in range(40):
         trial = study.ask()
         described.suggest(trial)
-        judge = Judge(trial, [planned], plan, described.objectives[0])
+        judge = Pruning(trial, [planned], plan, described.objectives[0])
         for step in range(1, 10):
             good = trial.params["q"] * step
             told = {"val/accuracy": good, "val/loss": good if metric == "-val/accuracy" else -good}

@@ -11,7 +11,7 @@ from conftest import PARITY, Compose
 from rnnsweep import run, single
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.sweep.task import WorkTask
-from rnnsweep.sweep.worker import WorkOptions
+from rnnsweep.sweep.work_options import WorkOptions
 
 COMPLETE = RunRecord("r", "complete", {"val/loss": 1.0}, {"step": 5.0}, 10, 1.0, 5, {"seed": 0}, {"host": "h"})
 FAILED = RunRecord("r", "failed", {}, {}, 0, 0.0, 5, {"seed": 0}, {"host": "h"}, error="broken")
@@ -55,7 +55,7 @@ def test_the_death_of_a_worker_is_not_counted_against_a_run_that_another_finishe
     (boards / f"{platform.node()}-7.json").write_text(json.dumps({"pid": 7, "time": 0.0, "runs": ["r"]}))
     (tmp_path / "r").mkdir()
     store = RunStore(tmp_path / "r")
-    WorkTask(tmp_path / ".study" / "plan-0.json", WorkOptions()).bury(7, "SIGKILL")
+    WorkTask(tmp_path / ".study" / "plan-0.json", WorkOptions()).record_death(7, "SIGKILL")
     assert store.record() == COMPLETE
     assert store.deaths() == 0
 

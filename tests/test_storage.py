@@ -11,11 +11,12 @@ from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.run import environment
 from rnnsweep.secrets import redacted
-from rnnsweep.sweep.search import Search, SearchWorker
+from rnnsweep.sweep.executor import Executor
+from rnnsweep.sweep.search import Search
+from rnnsweep.sweep.search_worker import SearchWorker
 from rnnsweep.sweep.storage import VARIABLE, hand_over, kept, whole
-from rnnsweep.sweep.sweeper import StudySweeper
 from rnnsweep.sweep.trials import Trials
-from rnnsweep.sweep.worker import WorkOptions
+from rnnsweep.sweep.work_options import WorkOptions
 
 SHORT = ("task=parity", "task.examples=40", "task.held_out=10", "train.batch_size=10", "train.steps=2")
 SEARCH = ("-m", *SHORT, "cell.hidden_size=2", "optimizer.lr=1e-3,1e-2", "hydra.sweeper.search=random")
@@ -92,14 +93,14 @@ def test_a_launcher_composes_the_same_sweeper_without_the_address(
     """Launchers for clusters compose each job's config again, and write what they were given into files."""
     seen: list[str] = []
 
-    def launch(self: StudySweeper, *_: object) -> bool:
+    def launch(self: Executor, *_: object) -> bool:
         config, loader = self.composer.for_launchers(), GlobalHydra.instance().config_loader()
         loader.load_sweep_config(config, self.composer.study_words())  # raises where the sweepers differ
         seen.append(str(config))
         return True
 
-    monkeypatch.setattr(StudySweeper, "_work", launch)
-    monkeypatch.setattr(StudySweeper, "_search", launch)
+    monkeypatch.setattr(Executor, "_work", launch)
+    monkeypatch.setattr(Executor, "_search", launch)
     prepared("+study=capacity", "size=small", *SHORT)
     prepared(*SEARCH, f"hydra.sweeper.storage='{SECRET}'")
     assert len(seen) == 2

@@ -21,10 +21,12 @@ from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.record import RunStore
 from rnnsweep.sweep import settings
-from rnnsweep.sweep.grid import Grammar, points
+from rnnsweep.sweep.grammar import Grammar
+from rnnsweep.sweep.grid import points
 from rnnsweep.sweep.plan import Plan, Planned, configs
 from rnnsweep.sweep.view import Progress, View, closing_table
-from rnnsweep.sweep.worker import Worker, WorkOptions
+from rnnsweep.sweep.work_options import WorkOptions
+from rnnsweep.sweep.worker import Worker
 from rnnsweep.train import Member
 
 QUICK = ("task=parity", "task.examples=200", "task.held_out=40", "train.batch_size=20", "cell.hidden_size=8")

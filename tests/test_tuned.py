@@ -22,15 +22,16 @@ from rnnsweep.interrupt import StopRequest
 from rnnsweep.planned import FOLDER, Chosen, Planned, Tuned
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.sweep import compared, halving
-from rnnsweep.sweep.fresh import Contest
+from rnnsweep.sweep.contest import Contest
 from rnnsweep.sweep.objective import Objective
 from rnnsweep.sweep.plan import Plan
 from rnnsweep.sweep.settings import Sweep
 from rnnsweep.sweep.tuned import TunedSweep
-from rnnsweep.sweep.tuned_planner import TUNING_SEED
+from rnnsweep.sweep.tuned_arms import TUNING_SEED
 from rnnsweep.sweep.tuned_table import closing
 from rnnsweep.sweep.view import Progress
-from rnnsweep.sweep.worker import Worker, WorkOptions
+from rnnsweep.sweep.work_options import WorkOptions
+from rnnsweep.sweep.worker import Worker
 
 TUNED = Tuned(
     compare=["cell"],

@@ -10,7 +10,7 @@ from test_sweep import planned
 from rnnsweep.errors import ConfigError, MachineError
 from rnnsweep.sweep import watch
 from rnnsweep.sweep.task import WorkTask
-from rnnsweep.sweep.worker import WorkOptions
+from rnnsweep.sweep.work_options import WorkOptions
 
 
 @pytest.fixture

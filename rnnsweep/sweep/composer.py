@@ -10,7 +10,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from rnnsweep.config import Config, plain
 from rnnsweep.errors import ConfigError
 from rnnsweep.interpolation import settled
-from rnnsweep.sweep.grid import Grammar
+from rnnsweep.sweep.grammar import Grammar
+from rnnsweep.sweep.launchers import Abilities, abilities
 
 
 class Composer:
@@ -42,21 +43,16 @@ class Composer:
         return self.study(self.config.hydra.overrides.task, ("storage",)).config if typed else self.config
 
     @property
-    def launcher(self) -> str:
-        """What starts the workers, as Hydra's config names it.
+    def launcher(self) -> Abilities:
+        """What the launcher can do that is to start the workers.
 
         Raises:
-            ConfigError: nothing does.
+            ConfigError: the config names none.
         """
         target = OmegaConf.select(self.config, "hydra.launcher._target_")
         if target is None:
             raise ConfigError("hydra/launcher", "a sweep needs a launcher, such as `hydra/launcher=local`")
-        return str(target)
-
-    @property
-    def is_here(self) -> bool:
-        """Whether the workers are processes of this machine."""
-        return any(name in self.launcher for name in ("rnnsweep", "basic", "joblib"))
+        return abilities(str(target))
 
     def run(self, overrides: Sequence[str]) -> Config:
         """The config of a run, with its interpolations as texts."""

@@ -38,7 +38,7 @@ class GridPlanner:
                 found.setdefault(run.fingerprint, (run, overrides))
         if not found:
             raise ConfigError("hydra.sweeper.skip", "leaves no run")
-        precheck((run for run, _ in found.values()), self.study, self.composer.is_here)
+        precheck((run for run, _ in found.values()), self.study, self.composer.launcher.is_here)
         names = names_in(self.study, [run for run, _ in found.values()])
         runs = [
             Planned(names[digest], run.signature, run.written, of_a_run(overrides), own, digest)

@@ -68,7 +68,7 @@ class Place:
             self._again(said)
         else:
             cause = signal.Signals(-code).name
-            self._again(f"it was ended by {cause}", self.task.bury(worker.pid or 0, cause))
+            self._again(f"it was ended by {cause}", self.task.record_death(worker.pid or 0, cause))
 
     def _said(self) -> str | MachineError | None:
         """The error that the worker ended with; None where a library ended it, without a word."""

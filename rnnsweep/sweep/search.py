@@ -1,33 +1,26 @@
-"""Searches: trials of an Optuna study in the place of a grid's points; the same workers, stores and stacks.
+"""A search: the trials of an Optuna study in place of a grid's points.
 
-A trial is a choice of values; its runs are those values with each of the seeds, and its value is their mean. What is
-needed to train a trial is in the search's file and the trial's parameters, so a worker that finds a trial whose owner
-died finishes it: recovery is a query.
+A trial is a choice of values. It has one run for each seed, with those values, and its value is the mean of the runs.
 """
 
 import dataclasses
 import hashlib
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rnnsweep import files, locks, rng, run
+from rnnsweep import files, locks, run
 from rnnsweep.config import Config
-from rnnsweep.errors import ConfigError, MachineError
-from rnnsweep.interrupt import Interrupted, StopRequest
+from rnnsweep.errors import ConfigError
 from rnnsweep.naming import named
 from rnnsweep.record import RunStore
-from rnnsweep.secrets import redacted
+from rnnsweep.sweep import optuna_study
 from rnnsweep.sweep.changes import retry_failed
-from rnnsweep.sweep.judge import Judge
 from rnnsweep.sweep.objective import Objective
 from rnnsweep.sweep.plan import FOLDER, Plan, Planned, with_values
-from rnnsweep.sweep.samplers import Pruner, Sampler, Space, at_corner, pruner, sampler, stored, suggest, values
-from rnnsweep.sweep.storage import whole
-from rnnsweep.sweep.worker import IDLE_SECONDS, Claimed, Worker, WorkOptions
+from rnnsweep.sweep.samplers import Pruner, Sampler, Space, at_corner, pruner, stored, suggest, values
 
 if TYPE_CHECKING:
     import optuna
@@ -98,36 +91,8 @@ class Search:
         Raises:
             ConfigError: the storage cannot be reached.
         """
-        import optuna
-
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
-        up, down = optuna.study.StudyDirection.MAXIMIZE, optuna.study.StudyDirection.MINIMIZE
-        directions = [up if objective.maximised else down for objective in self.objectives]
-
-        def opened() -> "optuna.Study":
-            storage, judge = self._storage(), pruner(self.pruner, *self.tokens)
-            try:
-                return optuna.load_study(study_name=self.name, storage=storage, pruner=judge)  # writes nothing
-            except KeyError:
-                return optuna.create_study(
-                    study_name=self.name, storage=storage, directions=directions, pruner=judge, load_if_exists=True
-                )
-
-        try:
-            try:
-                return opened()
-            except Exception:  # each storage raises its driver's own
-                # of two processes that make an empty database's tables at once one is refused; then they are there
-                if self.storage is None:
-                    raise
-                time.sleep(1)
-                return opened()
-        except (ConfigError, MachineError):
-            raise
-        except Exception as error:
-            said = redacted((str(error).splitlines() or [type(error).__name__])[0])
-            problem = f"cannot open {self.storage or self._journal}: {said}"
-            raise ConfigError("hydra.sweeper.storage", problem) from None
+        journal = self.study / FOLDER / "optuna.journal"
+        return optuna_study.opened(self.name, self.objectives, pruner(self.pruner, *self.tokens), self.storage, journal)
 
     def retry(self, study: "optuna.Study", resume_changed: bool = False) -> None:
         """Gives each failed trial's parameters to a new one, which counts in its place, and takes its record away."""
@@ -158,20 +123,6 @@ class Search:
         files.make(folder)  # a search whose trials are in a database may have none yet
         with locks.alone(folder / ".ask"):
             yield
-
-    def _storage(self) -> Any:
-        from optuna.storages import JournalStorage
-
-        from rnnsweep.sweep.journal import Journal
-
-        if self.storage is not None:
-            return whole(self.storage)
-        files.make(self._journal.parent)
-        return JournalStorage(Journal(self._journal))
-
-    @property
-    def _journal(self) -> Path:
-        return self.study / FOLDER / "optuna.journal"
 
     def planned(self, trial: Any) -> list[Planned]:
         """The runs of a trial, one a seed, from its parameters alone."""
@@ -225,111 +176,6 @@ def _is_damaged(store: RunStore) -> bool:
 def _typed(value: Any) -> str:
     """A value in the grammar of the command line."""
     return value if isinstance(value, str) else json.dumps(value)
-
-
-class SearchWorker(Worker):
-    """Takes trials: those that lost their owner first, then new ones, until the search has as many as it asked for."""
-
-    def __init__(self, search: Search, options: WorkOptions, stop: StopRequest):
-        super().__init__(Plan(search.study, []), options, stop)
-        self.search = search
-
-    def work(self) -> None:
-        """Returns when the search has its trials.
-
-        Raises:
-            ConfigError: the runs would be others than the search's.
-            Interrupted: a signal came; the runs in hand have their checkpoints, and the trial waits for them.
-        """
-        self.search.check()
-        self.trials = self.search.open()
-        super().work()
-
-    def _work(self) -> None:
-        while not self._has_to_stop():
-            if self.stop.signum:
-                raise Interrupted(self.stop.signum)
-            found = self._next()
-            if found is None:
-                return
-            if not self._trained(*found):
-                time.sleep(IDLE_SECONDS)
-
-    def _next(self) -> "tuple[optuna.Trial, list[Planned]] | None":
-        """A trial to work on and its runs, none where others are at all that is left; None when all are over."""
-        import optuna
-
-        with self.search.one_at_a_time():
-            trials = self.trials.get_trials(deepcopy=False)
-            running = [trial for trial in trials if trial.state == optuna.trial.TrialState.RUNNING]
-            for frozen in running:
-                trial = optuna.Trial(self.trials, frozen._trial_id)
-                if not self._drawn(frozen):  # nobody draws but under this lock: its owner died while it drew
-                    self._draw(trial, len(trials))
-                    return trial, self.search.planned(trial)
-                runs = self.search.planned(frozen)
-                if not any(self._held(planned) for planned in runs):
-                    return trial, runs
-            waiting = any(trial.state == optuna.trial.TrialState.WAITING for trial in trials)
-            if waiting or len(counted(self.trials)) < self.search.n_trials:
-                trial = self.trials.ask()
-                self._draw(trial, len(trials))
-                return trial, self.search.planned(trial)
-        return (optuna.Trial(self.trials, running[0]._trial_id), []) if running else None
-
-    def _draw(self, trial: "optuna.Trial", count: int) -> None:
-        # a fixed seed would repeat the first draws after a restart; only a Sobol sequence is one sequence
-        index = 0 if self.search.sampler == "qmc" else count
-        self.trials.sampler = sampler(self.search.sampler, rng.key(self.search.seeds[0], "sampling", index) % 2**31)
-        self.search.suggest(trial)
-        trial.set_user_attr("runs", [planned.id for planned in self.search.planned(trial)])
-
-    def _drawn(self, frozen: "optuna.trial.FrozenTrial") -> bool:
-        return "runs" in frozen.user_attrs
-
-    def _over(self, planned: Planned) -> bool:
-        return self.plan.record(planned) is not None if self.search.pruner != "none" else super()._over(planned)
-
-    def _held(self, planned: Planned) -> bool:
-        """Whether a process that lives trains this run."""
-        store = self.plan.store(planned)
-        if not store.path.exists():
-            return False
-        free = store.claim()
-        store.release()
-        return not free
-
-    def _trained(self, trial: "optuna.Trial", runs: list[Planned]) -> bool:
-        """Trains what a trial's runs still need and tells its value; False where others are at it."""
-        self.left = list(runs)
-        claimed: Claimed = [taken for taken in map(self._take, list(self.left)) if taken is not None]
-        try:
-            if len(claimed) < len(self.left) or not runs:
-                return False
-            if claimed:
-                if self.search.pruner != "none":
-                    (objective,) = self.search.objectives
-                    self.should_prune = Judge(trial, runs, self.plan, objective)
-                self._train(claimed)
-            self._tell(trial, runs)
-        finally:
-            for _, store in claimed:
-                store.release()
-        return True
-
-    def _tell(self, trial: "optuna.Trial", runs: list[Planned]) -> None:
-        from optuna.trial import TrialState
-
-        records = [self.plan.store(planned).record() for planned in runs]
-        found = [record for record in records if record is not None]
-        statuses = {record.status for record in found}
-        if "failed" in statuses or len(found) < len(runs):
-            self.trials.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
-        elif "pruned" in statuses:
-            self.trials.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
-        else:
-            reached = [objective.of(found) for objective in self.search.objectives]
-            self.trials.tell(trial, reached, skip_if_finished=True)
 
 
 def searches(study: Path) -> list[Search]:

@@ -12,9 +12,9 @@ from rnnsweep.errors import ConfigError
 from rnnsweep.run import Run, identify
 from rnnsweep.sweep import storage
 from rnnsweep.sweep.composer import Composer
-from rnnsweep.sweep.judge import validations
 from rnnsweep.sweep.objective import Objective, objective
 from rnnsweep.sweep.precheck import precheck
+from rnnsweep.sweep.pruning import validations
 from rnnsweep.sweep.samplers import Space, check_sampler
 from rnnsweep.sweep.search import Search, corner
 from rnnsweep.sweep.settings import Sweep, of_each_run
@@ -47,7 +47,7 @@ class SearchPlanner:
             firsts[" ".join(choice)] = identify(corner(*base))  # a wrong key is refused before a trial
         if not groups and not any(found for _, found in bases.values()):
             raise ConfigError("hydra.sweeper.search", "there is nothing to search over, such as optimizer.lr=1e-3,1e-2")
-        precheck(firsts.values(), self.study, self.composer.is_here)
+        precheck(firsts.values(), self.study, self.composer.launcher.is_here)
         spans = list(map(validations, firsts.values()))
         return Search(
             study=self.study,

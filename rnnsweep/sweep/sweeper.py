@@ -1,50 +1,36 @@
 """The study sweeper: plans a set of runs and starts workers that pull from it, through any Hydra launcher."""
 
 import dataclasses
-import json
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from rnnsweep import files, locks, trackers
-from rnnsweep.cores import cores
+from rnnsweep import trackers
 from rnnsweep.errors import ConfigError, tell_once
 from rnnsweep.hidden import tell_hidden
 from rnnsweep.interpolation import said
-from rnnsweep.interrupt import Interrupted
 from rnnsweep.places import directory
-from rnnsweep.planned import drawn_file
-from rnnsweep.sweep import compared, published, settings, tuned_cost, tuned_table
-from rnnsweep.sweep.changes import OF_A_SEARCH, OF_STAGES, refuse_interrupted, retry_failed, tell_finished
-from rnnsweep.sweep.compared import Declared
+from rnnsweep.sweep import compared, settings, tuned_cost
+from rnnsweep.sweep.changes import refuse_interrupted
 from rnnsweep.sweep.composer import Composer
-from rnnsweep.sweep.failures import failure_lines
+from rnnsweep.sweep.executor import Executor, Work
 from rnnsweep.sweep.grid_planner import GridPlanner
-from rnnsweep.sweep.machine import visible_gpus
-from rnnsweep.sweep.plan import FOLDER, Plan
-from rnnsweep.sweep.search import Search, counted
+from rnnsweep.sweep.plan import Plan
+from rnnsweep.sweep.search import Search
 from rnnsweep.sweep.search_planner import SearchPlanner
 from rnnsweep.sweep.settings import Sweep
-from rnnsweep.sweep.task import WorkTask
 from rnnsweep.sweep.tuned import TunedSweep
 from rnnsweep.sweep.tuned_planner import TunedPlanner
-from rnnsweep.sweep.watch import raise_from, watch
-
-if TYPE_CHECKING:
-    from rnnsweep.sweep.view import Progress
-    from rnnsweep.sweep.worker import WorkOptions
+from rnnsweep.sweep.workers import Workers
 
 Words = list[str]
 """What the command line says of a sweep's runs."""
-
-Work = Plan | Search | TunedSweep
 
 
 class StudySweeper:
@@ -52,7 +38,6 @@ class StudySweeper:
 
     def __init__(self, settings: Sweep):
         self.settings = settings
-        self.told: set[Path] = set()  # runs of which it was said that their code has changed: stages share them
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """As Hydra calls it; the task function is for single runs."""
@@ -87,14 +72,14 @@ class StudySweeper:
         if self.settings.plan:
             self._tell(works)
             return
-        if not self._resume_changed:
+        if not Workers(self.settings, self.composer).resume_changed:
             grids = [work for work in works if isinstance(work, Plan)]
             refuse_interrupted(store for work in grids for store in work.interrupted())
         well = True
         for whole, parts in wholes:
             for part, work in parts:
                 if well or self.settings.on_error == "continue":
-                    well = part._done(work) and well
+                    well = Executor(part.settings, part.composer).done(work) and well
             if whole.settings.report:
                 well = whole._write_report() and well
         if not well:
@@ -150,12 +135,13 @@ class StudySweeper:
         from rnnsweep.sweep.forecast import forecast
         from rnnsweep.sweep.trials import Trials
 
+        count = Workers(self.settings, self.composer).count()
         for tuned in (work for work in works if isinstance(work, TunedSweep)):
-            for line in tuned_cost.forecast(tuned, self._count(), self.settings.stack):
+            for line in tuned_cost.forecast(tuned, count, self.settings.stack):
                 print(line, flush=True)
         for search in (work for work in works if isinstance(work, Search)):
             print(f"{search.study}: {Trials(search).summary()}", flush=True)
-        for line in forecast([work for work in works if isinstance(work, Plan)], self._count(), self.settings.stack):
+        for line in forecast([work for work in works if isinstance(work, Plan)], count, self.settings.stack):
             print(line, flush=True)  # as it is measured
 
     def _write_report(self) -> bool:
@@ -164,146 +150,3 @@ class StudySweeper:
         study, out = str(self.study), str(self.study / "report")
         command = [sys.executable, "-m", "rnnsweep.report", study, "--sections", sections, "--out", out]
         return subprocess.run(command).returncode == 0
-
-    # The work ------------------------------------------------------------------------------------------------
-
-    def _done(self, work: Work) -> bool:
-        """Does the work; whether no run failed and none is left."""
-        match work:
-            case Plan():
-                return self._work(work)
-            case Search():
-                return self._search(work)
-            case TunedSweep():
-                return self._tune(work)
-
-    def _work(self, plan: Plan) -> bool:
-        """Works on the runs that are left; whether none failed."""
-        from rnnsweep.sweep.view import closing_table
-
-        progress = self._trained(plan)
-        print(closing_table(progress), flush=True)
-        return not (progress.failures() or progress.left)
-
-    def _tune(self, tuned: TunedSweep) -> bool:
-        """Works on the stages that are left; whether no run failed."""
-        well = tuned.swept(self._stage)
-        print(tuned_table.closing(tuned.tuned, tuned.study), flush=True)
-        return well
-
-    def _stage(self, plan: Plan) -> "Progress":
-        if not self._resume_changed:
-            refuse_interrupted(plan.interrupted(), OF_STAGES)
-        progress = self._trained(plan, OF_STAGES)
-        lines = failure_lines(progress.failures(), lambda _: "the same command tries it again")
-        print("\n".join(lines), end="\n" * bool(lines), flush=True)
-        return progress
-
-    def _trained(self, plan: Plan, remedy: str = "`rerun=true` trains anew") -> "Progress":
-        """Works on the runs of a plan that are left; `remedy`: what is said where code changed since runs finished."""
-        from rnnsweep.sweep.view import Progress
-
-        count = self._count()
-        plan = self._saved(plan)
-        retry_failed(map(plan.store, plan.runs), self._resume_changed)
-        progress = Progress(plan)
-        progress.look()
-        print(f"{plan.study}: {progress.summary()}", flush=True)
-        tell_finished((store for store in plan.finished() if store.path not in self.told), remedy)
-        self.told |= {plan.store(run).path for run in plan.runs}
-        task = WorkTask(plan.path.resolve(), self._options(count))
-        if self.settings.published:
-            published.tell(self.settings.published, plan.study)
-        if plan.drawn:
-            files.write(drawn_file(plan.study), json.dumps(plan.drawn))
-        if plan.declared:
-            Declared(plan.study, [], plan.declared).begin()
-        if progress.left:
-            self._launch(task, min(count, progress.left), plan.study)
-        progress.look()
-        return progress
-
-    def _saved(self, plan: Plan) -> Plan:
-        """The plan in its generation, written; with `rerun=true` a second command joins the first one's."""
-        files.make(plan.study / FOLDER)
-        self._forget_stop(plan.study)
-        with locks.alone(plan.study / FOLDER / ".plan"):
-            goes_on = plan.resumed(rerun=False).is_rerun
-            plan = plan.resumed(bool(self.composer.config.get("rerun")))
-            plan.save()
-        if goes_on:
-            print(f"{plan.study}: goes on with the rerun that was interrupted", flush=True)
-        return plan
-
-    def _forget_stop(self, study: Path) -> None:
-        """What failed before stops this command no more; where it does not heed that, another one still may."""
-        if self.settings.on_error == "stop":
-            files.delete(study / FOLDER / "stop")
-
-    def _search(self, search: Search) -> bool:
-        """Works on the trials that are left; whether none failed."""
-        from rnnsweep.sweep.trials import Trials
-
-        trials = Trials(search)
-        over = {done: search.stores_of(counted(trials.study), done) for done in (False, True)}
-        if not self._resume_changed:
-            refuse_interrupted(over[False], OF_A_SEARCH)
-        search.retry(trials.study, self._resume_changed)
-        print(f"{search.study}: {trials.summary()}", flush=True)
-        tell_finished((store for store in over[True] if store.record() is not None), OF_A_SEARCH)
-        count = min(self._count(), self.settings.n_trials)
-        if trials.left:
-            self._forget_stop(search.study)
-            if self.settings.published:
-                published.tell(self.settings.published, search.study)
-            self._launch(WorkTask(search.save().resolve(), self._options(count)), count, search.study)
-        if (again := search.damaged(trials.study)).runs:
-            self._launch(WorkTask(again.save().resolve(), self._options(count)), count, search.study)
-        print(trials.closing_table(), flush=True)
-        return not (trials.failed or trials.left)
-
-    def _options(self, count: int) -> "WorkOptions":
-        from rnnsweep.sweep.worker import WorkOptions
-
-        how = self.settings
-        return WorkOptions(how.stack, self._threads(count), how.on_error, count, self._resume_changed)
-
-    @property
-    def _resume_changed(self) -> bool:
-        return bool(self.composer.config.get("resume_changed"))
-
-    def _launch(self, task: WorkTask, count: int, study: Path) -> None:
-        try:
-            launcher = Plugins.instance().instantiate_launcher(
-                hydra_context=self.composer.context, task_function=task, config=self.composer.for_launchers()
-            )
-        except TypeError as error:  # a setting that the launcher does not have
-            raise ConfigError("hydra.launcher", str(error).splitlines()[0]) from None
-        jobs = [self.composer.study_words() for _ in range(count)]
-        if self.composer.launcher.startswith("rnnsweep.") or "basic_launcher" in self.composer.launcher:
-            try:
-                raise_from(launcher.launch(jobs, initial_job_idx=0))
-            except Interrupted:
-                print(f"\nstopped; the runs in hand have checkpoints: the same command continues {study}", flush=True)
-                raise
-        else:
-            try:
-                watch(lambda: launcher.launch(jobs, initial_job_idx=0), task)
-            except KeyboardInterrupt:
-                print(f"\nno longer watching; workers elsewhere go on: python -m rnnsweep.status {study}", flush=True)
-                raise
-
-    def _threads(self, count: int) -> int:
-        """Threads of each worker; 0: all cores of the job that it is, where a cluster gives each its own."""
-        here = self.composer.is_here
-        return int(self.composer.config.train.threads) or (max(1, cores() // count) if here else 0)
-
-    def _count(self) -> int:
-        if self.settings.workers != "auto":
-            return int(self.settings.workers)
-        launcher = self.composer.config.hydra.launcher
-        if not self.composer.launcher.startswith("rnnsweep."):
-            jobs = int(launcher.get("n_jobs") or 1)
-            return jobs if jobs > 0 else cores()
-        on_cpu = self.composer.config.train.device == "cpu"
-        return (0 if on_cpu else len(launcher.gpus if launcher.gpus is not None else visible_gpus())) or cores()

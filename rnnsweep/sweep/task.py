@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from rnnsweep import files
 from rnnsweep.errors import MachineError
-from rnnsweep.planned import FOLDER, WorkerState, worker_file
+from rnnsweep.planned import FOLDER, WorkerStatus, worker_file
 from rnnsweep.record import RunStore
 from rnnsweep.secrets import redacted
 
 if TYPE_CHECKING:
     from rnnsweep.sweep.view import Standing, View
-    from rnnsweep.sweep.worker import WorkOptions
+    from rnnsweep.sweep.work_options import WorkOptions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +26,8 @@ class WorkTask:
     def __call__(self, config: Any = None) -> None:
         from rnnsweep.interrupt import listening
         from rnnsweep.sweep.plan import Plan
-        from rnnsweep.sweep.search import Search, SearchWorker
+        from rnnsweep.sweep.search import Search
+        from rnnsweep.sweep.search_worker import SearchWorker
         from rnnsweep.sweep.worker import Worker
 
         with listening() as stop:
@@ -86,8 +87,8 @@ class WorkTask:
             return ""
         return f"; its traceback is in {path}"
 
-    def bury(self, pid: int, cause: str) -> bool:
-        """Notes the death of a worker on this machine.
+    def record_death(self, pid: int, cause: str) -> bool:
+        """Records that a worker on this machine died.
 
         A run whose worker died twice without a checkpoint in between has failed.
 
@@ -96,9 +97,9 @@ class WorkTask:
         """
         from rnnsweep.run import fail
 
-        board = worker_file(self.study, platform.node(), pid)
-        state = files.read(board, WorkerState)
-        files.delete(board)
+        status_file = worker_file(self.study, platform.node(), pid)
+        state = files.read(status_file, WorkerStatus)
+        files.delete(status_file)
         names = state.runs if state else []
         for name in names:
             store = RunStore(self.study / name)

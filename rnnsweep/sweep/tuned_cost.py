@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rnnsweep import run
-from rnnsweep.sweep import halving
+from rnnsweep.sweep import confirmation, halving
 from rnnsweep.sweep.probe import seconds_per_step, stack_size
-from rnnsweep.sweep.tuned import Arm, TunedSweep
+from rnnsweep.sweep.tuned import TunedSweep
+from rnnsweep.sweep.tuned_runs import Arm
 from rnnsweep.sweep.tuned_table import aligned
 from rnnsweep.sweep.view import duration
 
@@ -16,11 +17,14 @@ from rnnsweep.sweep.view import duration
 def forecast(sweep: TunedSweep, workers: int, stack: int | str) -> Iterator[str]:
     """Lines: arms and trials, then the runs, the steps and the time of each stage."""
     tuned = sweep.tuned
-    yield f"{sweep.study}: {len(sweep.arms)} arms, {tuned.trials} trials each; {sweep.over()} trials are over"
+    yield f"{sweep.study}: {len(sweep.arms)} arms, {tuned.trials} trials each; {sweep.runs.over()} trials are over"
     yield from sweep.notes
     yield ""
     with tempfile.TemporaryDirectory() as folder:  # a forecast leaves nothing behind
-        costs = [Cost(arm, sweep.first_of(n), stack, Path(folder)) for n, arm in enumerate(sweep.arms)]
+        costs = [
+            Cost(arm, run.identify(sweep.runs.trial(n, 0).config), stack, Path(folder))
+            for n, arm in enumerate(sweep.arms)
+        ]
     rows, total = [["stage", "runs", "steps each", "time"]], 0.0
     for rung in range(sweep.rungs + 1):
         parts = [cost.tuning(rung) for cost in costs]
@@ -29,7 +33,7 @@ def forecast(sweep: TunedSweep, workers: int, stack: int | str) -> Iterator[str]
     first = len(tuned.seeds)
     parts = [cost.fresh(first) for cost in costs]
     total += sum(seconds for _, _, seconds in parts)
-    rows.append(_row(sweep.look_title(0, first), parts))
+    rows.append(_row(confirmation.title(tuned, 0, first), parts))
     yield from (f"  {line}" for line in aligned(rows, right=True))
     yield f"\nabout {duration(total / workers)} with {workers} workers"
     if len(tuned.looks) > 1:

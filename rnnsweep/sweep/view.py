@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from rnnsweep import planned
-from rnnsweep.planned import WorkerState
+from rnnsweep.planned import WorkerStatus
 from rnnsweep.progress import number
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.sweep.failures import cause, failure_lines, last_line
@@ -111,7 +111,7 @@ def worker_lines(study: Path) -> list[str]:
     return [f"  {worker_line(state)}" for state in planned.workers(study)]
 
 
-def worker_line(state: WorkerState) -> str:
+def worker_line(state: WorkerStatus) -> str:
     """What one worker does."""
     runs = state.runs
     if not runs:

@@ -27,7 +27,7 @@ def validations(first: Run) -> tuple[int, int]:
     return tokens_read(first.task, min(steps, first.train.steps_between(epoch))), tokens_read(first.task, steps)
 
 
-class Judge:
+class Pruning:
     """Reports the objective itself, as its mean over the seeds of a trial: what the pruner compares is what the search
     makes better, in its direction.
 
