@@ -11,13 +11,19 @@ from rnnsweep.provenance import in_words
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.run import Run, execute, fail
 from rnnsweep.trackers import tracked
+from rnnsweep.train import Observer
 
 ELSEWHERE = {errno.ENOTDIR, errno.EEXIST, errno.EACCES, errno.EPERM, errno.EROFS}
 """Errors of the system about a directory that cannot be written; another directory may do."""
 
 
-def train(run: Run, store: RunStore) -> RunRecord:
+def train(run: Run, store: RunStore, shown: Observer | None = None) -> RunRecord:
     """Trains the run where it is not finished; says so where it is, and how to go on where it was stopped.
+
+    Args:
+        run: what to train.
+        store: its files.
+        shown: is told how training goes; None: the display of a terminal. An error of it stops the training.
 
     Raises:
         ConfigError: the directory cannot be made or written, or another process trains in it.
@@ -26,7 +32,8 @@ def train(run: Run, store: RunStore) -> RunRecord:
     """
     if finished := _finished(run, store):
         return finished
-    observer = tracked(Careful("the progress display", progress.observer(run.train.progress)), run.train.tracker)
+    shown = shown or Careful("the progress display", progress.observer(run.train.progress))
+    observer = tracked(shown, run.train.tracker)
     _claim(store)
     try:
         if finished := _finished(run, store):  # asked again: before the claim another process may have trained it
@@ -39,7 +46,9 @@ def train(run: Run, store: RunStore) -> RunRecord:
             fail(run.id, store, run.written, traceback.format_exc())
         raise
     except interrupt.Interrupted:
-        print(f"\nstopped; a checkpoint is in {store.path}: the same command continues from it", flush=True)
+        there = (store.path / "last.pt").exists()
+        says = f"a checkpoint is in {store.path}: the same command continues from it"
+        print(f"\nstopped; {says if there else 'there is no checkpoint yet: the same command starts over'}", flush=True)
         raise
     finally:
         store.release()

@@ -5,6 +5,7 @@ import re
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy
 import pytest
@@ -12,11 +13,19 @@ from conftest import CONF, ROOT, choices
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from test_studies import sweeper
 
-from rnnsweep.notebook import composed, train
+import rnnsweep
+from rnnsweep.api.compose import composed
 from rnnsweep.report.cli import parser
 from rnnsweep.sweep.settings import Sweep
 
-FOLDERS = ("", "conf", "scripts", "tests", "rnnsweep", *(f"rnnsweep/{name}" for name in ("cells", "kernels", "report")))
+FOLDERS = (
+    "",
+    "conf",
+    "scripts",
+    "tests",
+    "rnnsweep",
+    *(f"rnnsweep/{name}" for name in ("api", "cells", "kernels", "report")),
+)
 PAGES = {folder: (ROOT / folder / "README.md").read_text() for folder in (*FOLDERS, "rnnsweep/sweep", "rnnsweep/tasks")}
 
 
@@ -151,8 +160,7 @@ def test_an_example_of_your_own_trains(
     _, conf, *overrides = shlex.split(command.split("rnnsweep ")[1])
     own = f"hydra.searchpath=[file://{tmp_path}/{conf}]"
     quick = ("train.steps=20", "cell.hidden_size=8", "train.kernel=scan", "train.progress=false", f"out={tmp_path}")
-    record = train(own, *overrides, *quick).record()
-    assert record is not None
+    record = rnnsweep.train(own, *overrides, *quick).record
     assert record.status == "complete"
     assert record.config[group]["_target_"].startswith("mine.")
 
@@ -176,7 +184,19 @@ def test_own_data_in_ten_lines_train(name: str, tmp_path: Path, monkeypatch: pyt
         overrides = [f"hydra.searchpath=[file://{tmp_path}/{overrides[1]}]", *overrides[2:]]
     else:
         exec(compile(code, f"{name}.py", "exec"), {})
-    record = train(*overrides, *QUICK, f"out={tmp_path}").record()
-    assert record is not None
+    record = rnnsweep.train(*overrides, *QUICK, f"out={tmp_path}").record
     assert record.status == "complete"
     assert record.best["test/loss"] > 0
+
+
+@pytest.mark.slow
+def test_the_examples_in_python_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    names: dict[str, Any] = {}
+    for code in blocks(PAGES["rnnsweep/api"], "python"):
+        exec(compile(code, "a block of the page", "exec"), names)
+    assert names["run"].status == "complete"
+    assert len(names["rows"]) > 0
+    assert [len(answer) for answer in names["trained"].predict(["0110", "111"])] == [4, 3]
+    assert len(names["runs"]) == 4

@@ -3,7 +3,7 @@
 import abc
 import dataclasses
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -14,6 +14,7 @@ from rnnsweep.kernels.dense import cross_entropy
 from rnnsweep.models.embedding import TokenEmbedding
 from rnnsweep.models.many_to_many import ManyToMany
 from rnnsweep.pooling import PoolingFactory
+from rnnsweep.tasks import new_data
 from rnnsweep.tasks.examples import DrawnTask
 from rnnsweep.types import Batch, Count, Metric, Metrics, State, Summary
 
@@ -69,6 +70,13 @@ class AnswerTask(DrawnTask):
             "exact": (right.all(1).sum(), torch.ones_like(targets[:, 0]).sum()),
         }
         return total / count, metrics, ()
+
+    @torch.no_grad()
+    def predict(self, model: nn.Module, examples: list[Any]) -> list[list[int]]:
+        """The symbol that the model answers at each step of each sequence of symbols."""
+        batch = new_data.symbols(examples, self.symbol_count)
+        answers = model(batch["inputs"])[0].argmax(2).tolist()
+        return [answer[:length] for answer, length in zip(answers, batch["lengths"].tolist(), strict=True)]
 
     def summary(self, model: nn.Module) -> Summary:
         """What the model answers in the first test sequences beside the truth."""

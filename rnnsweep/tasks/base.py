@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rnnsweep.cells.base import CellFactory
+from rnnsweep.errors import ConfigError
 from rnnsweep.pooling import PoolingFactory
 from rnnsweep.types import GENERAL, Batch, Metric, Metrics, Split, State, Summary
 
@@ -124,6 +125,22 @@ class AbstractTask(abc.ABC):
             snapshots: what `snapshot` returned in training, each with its `step` and `epoch`.
         """
         return shown
+
+    def predict(self, model: nn.Module, examples: list[Any]) -> list[Any]:
+        """What a trained model says of new examples; the tests and the report do not need it.
+
+        Args:
+            model: in evaluation mode.
+            examples: as a person has them, such as texts, or series in their own unit.
+
+        Returns:
+            An answer for each example.
+
+        Raises:
+            ConfigError: an example is not one of this task, or the task has no such method.
+        """
+        problem = f"{type(self).__name__} has no method `predict(model, examples)`, which says what new examples give"
+        raise ConfigError("task", problem)
 
     def assets(self) -> dict[str, Any]:
         """What a saved model needs from the data to be used without them, such as the vocabulary."""

@@ -3,6 +3,7 @@
 import abc
 import dataclasses
 import functools
+from typing import Any
 
 import torch
 from jaxtyping import Int
@@ -13,6 +14,7 @@ from rnnsweep.data.sequences import distinct
 from rnnsweep.errors import ConfigError
 from rnnsweep.pooling import mask
 from rnnsweep.schedules import grown
+from rnnsweep.tasks import new_data
 from rnnsweep.tasks.examples import DrawnTask
 from rnnsweep.types import Batch, Count, Natural, Split
 
@@ -67,6 +69,18 @@ class BitsTask(DrawnTask):
     @abc.abstractmethod
     def answers(self, model: nn.Module, batch: Batch) -> Tensor:
         """What the model says, to be compared with the targets."""
+
+    @torch.no_grad()
+    def predict(self, model: nn.Module, examples: list[Any]) -> list[Any]:
+        """The answer to each sequence of bits, a list or a text such as "0110"; of each step, where each is asked."""
+        rows = [[*map(int, bits)] if isinstance(bits, str) and bits.isdigit() else bits for bits in examples]
+        batch = new_data.symbols(rows, 2)
+        lengths = batch["lengths"]
+        answers = self.answers(model, self.sequences(batch["inputs"], lengths)).tolist()
+        return [
+            answer[:length] if isinstance(answer, list) else answer
+            for answer, length in zip(answers, lengths.tolist(), strict=True)
+        ]
 
     def by_length(self, model: nn.Module) -> list[dict[str, float]]:
         """Right answers, right last answers, and sequences without a wrong one, at each of the test lengths."""

@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnnsweep.cells.base import CellFactory
+from rnnsweep.errors import ConfigError
 from rnnsweep.kernels.dense import cross_entropy
 from rnnsweep.models.embedding import Features, TokenEmbedding
 from rnnsweep.models.many_to_one import ManyToOne
 from rnnsweep.pooling import PoolingFactory
-from rnnsweep.tasks import chance
+from rnnsweep.tasks import chance, new_data
 from rnnsweep.tasks.examples import ExampleTask
 from rnnsweep.types import Batch, Count, DropoutRate, Metric, Metrics, Split, State, Summary
 
@@ -105,6 +106,21 @@ class ClassificationTask(ExampleTask):
             shown |= {mean: sum(values) / len(values)} if values else {}
         return shown
 
+    def encoded(self, examples: list[Any]) -> Batch:
+        """New examples as `inputs` and `lengths`.
+
+        Raises:
+            ConfigError: an example is not one of this task, or the task does not say how to read one.
+        """
+        problem = f"{type(self).__name__} has no method `encoded(examples)`, which makes a batch of new examples"
+        raise ConfigError("task", problem)
+
+    @torch.no_grad()
+    def predict(self, model: nn.Module, examples: list[Any]) -> list[str]:
+        """The name of the class of each example."""
+        batch = self.encoded(examples)
+        return [self.class_names[found] for found in model(batch["inputs"], batch["lengths"]).argmax(1).tolist()]
+
     @torch.no_grad()
     def summary(self, model: nn.Module) -> Summary:
         """The confusion matrix of the test (a row for each true class), a table of the classes, and mistakes."""
@@ -182,6 +198,9 @@ class NumberClassification(ClassificationTask):
 
     def embedding(self) -> Features:
         return Features(self.features)
+
+    def encoded(self, examples: list[Any]) -> Batch:
+        return new_data.numbers(examples, self.features)
 
     def assets(self) -> dict[str, Any]:
         return {"classes": self.class_names, "features": self.features}

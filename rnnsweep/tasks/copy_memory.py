@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -11,10 +11,12 @@ from torch import Tensor, nn
 
 from rnnsweep.cells.base import CellFactory
 from rnnsweep.data.sequences import distinct
+from rnnsweep.errors import ConfigError
 from rnnsweep.kernels.dense import cross_entropy
 from rnnsweep.models.embedding import TokenEmbedding
 from rnnsweep.models.many_to_many import ManyToMany
 from rnnsweep.pooling import PoolingFactory
+from rnnsweep.tasks import new_data
 from rnnsweep.tasks.examples import DrawnTask
 from rnnsweep.types import Batch, Count, Metric, Metrics, Split, State, Summary
 
@@ -78,6 +80,16 @@ class CopyMemory(DrawnTask):
 
     def derive(self, means: dict[str, float]) -> dict[str, float]:
         return means | {"memoryless": self.memoryless}
+
+    @torch.no_grad()
+    def predict(self, model: nn.Module, examples: list[Any]) -> list[list[int]]:
+        """What the model writes of the ten symbols of each example."""
+        symbols = new_data.symbols(examples, SYMBOLS)
+        if not bool((symbols["lengths"] == REMEMBERED).all()):
+            raise ConfigError(new_data.KEY, f"expected {REMEMBERED} symbols in each example")
+        inputs = self.sequences(symbols["inputs"])["inputs"]
+        answers: list[list[int]] = model(inputs)[0][:, -REMEMBERED:].argmax(2).tolist()
+        return answers
 
     @torch.no_grad()
     def summary(self, model: nn.Module) -> Summary:

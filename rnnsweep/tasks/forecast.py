@@ -4,6 +4,7 @@ import dataclasses
 import functools
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ from rnnsweep.models.decode import free_running
 from rnnsweep.models.embedding import Features
 from rnnsweep.models.many_to_one import ManyToOne
 from rnnsweep.pooling import PoolingFactory
-from rnnsweep.tasks import references
+from rnnsweep.tasks import new_data, references
 from rnnsweep.tasks.panel import PanelTask
 from rnnsweep.types import Batch, Metric, Metrics, State, Summary
 
@@ -142,10 +143,21 @@ class Forecast(PanelTask):
         shown = {"name": self.panel.names[place], "times": times[start:end], "truth": truth, "model": model}
         return shown | {"simple": simple}
 
+    @torch.no_grad()
+    def predict(self, model: nn.Module, examples: list[Any]) -> list[Any]:
+        """The `horizon` rows after each window (time, column), as arrays (horizon, target), both in their own unit."""
+        answers = self.forecast(model, new_data.numbers(examples, self.sizes[0], self.scale)).double().numpy()
+        mean, deviation = (numbers[self.chosen] for numbers in self.scale)
+        return [*(answers * deviation + mean)]
+
     def assets(self) -> dict[str, Any]:
-        return {"sizes": list(self.sizes)}
+        scale = [numbers.tolist() for numbers in self.scale]
+        return {"sizes": list(self.sizes), "scale": scale, "chosen": self.chosen}
 
     def adopt(self, assets: dict[str, Any]) -> None:
+        if "scale" in assets:  # earlier versions asked the data for it
+            mean, deviation = assets["scale"]
+            self.scale, self.chosen = (np.array(mean), np.array(deviation)), assets["chosen"]
         read, forecast = assets["sizes"]
         self.sizes = (int(read), int(forecast))
 

@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Iterator
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -16,7 +16,7 @@ from rnnsweep.data import corpora
 from rnnsweep.errors import ConfigError
 from rnnsweep.kernels.dense import mean_cross_entropy
 from rnnsweep.models.many_to_many import ManyToMany
-from rnnsweep.tasks import chance, context, samples
+from rnnsweep.tasks import chance, context, new_data, samples
 from rnnsweep.tasks.base import AbstractTask
 from rnnsweep.types import (
     EXECUTION,
@@ -195,6 +195,18 @@ class LanguageModel(AbstractTask):
         loss = mean_cross_entropy(scores, batch["targets"])
         count = torch.full((), float(batch["targets"].numel()), device=loss.device)
         return loss, {"loss": (loss.detach() * count, count)}, state
+
+    @torch.no_grad()
+    def predict(self, model: nn.Module, examples: list[Any]) -> list[float]:
+        """The mean loss of each text in nats a symbol, from its second symbol on; read from the initial state."""
+        losses = []
+        for number, text in enumerate(new_data.texts(examples)):
+            tokens = self.vocab.encode(text).long()[None]
+            if tokens.shape[1] < 2:
+                raise ConfigError(new_data.KEY, f"example {number} has fewer than two {self.vocab.unit}")
+            loss, _, _ = self.loss(model, {"inputs": tokens[:, :-1], "targets": tokens[:, 1:]}, ())
+            losses.append(float(loss))
+        return losses
 
     def derive(self, means: dict[str, float]) -> dict[str, float]:
         loss = means["loss"]

@@ -17,6 +17,7 @@ from rnnsweep.kernels.dense import Linear
 from rnnsweep.models.embedding import Features
 from rnnsweep.models.many_to_many import ManyToMany
 from rnnsweep.pooling import PoolingFactory, mask
+from rnnsweep.tasks import new_data
 from rnnsweep.tasks.examples import ExampleTask
 from rnnsweep.types import EXECUTION, Batch, Count, Deviation, DropoutRate, Metric, Metrics, Split, State, Summary
 
@@ -134,6 +135,13 @@ class Music(ExampleTask):
         said, truth = (scores > 0) & exists[:, :, None], sounds > 0
         metrics = {"loss": (total.detach(), count), "accuracy": ((said & truth).sum(), (said | truth).sum())}
         return total / count, metrics, ()
+
+    @torch.no_grad()
+    def predict(self, model: nn.Module, examples: list[Any]) -> list[list[list[float]]]:
+        """How likely each key sounds next, (time, KEYS), after each step of each piano roll (time, KEYS)."""
+        batch = new_data.numbers(examples, KEYS)
+        chances = model(batch["inputs"])[0].sigmoid().tolist()
+        return [rows[:length] for rows, length in zip(chances, batch["lengths"].tolist(), strict=True)]
 
     @torch.no_grad()
     def summary(self, model: nn.Module) -> Summary:

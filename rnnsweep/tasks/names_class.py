@@ -1,13 +1,15 @@
 """Which language is a name from?"""
 
 import dataclasses
+from typing import Any
 
 from jaxtyping import Int
 from torch import Tensor
 
+from rnnsweep.tasks import new_data
 from rnnsweep.tasks.classification import SymbolClassification
 from rnnsweep.tasks.labelled import NamesTask
-from rnnsweep.types import Split
+from rnnsweep.types import Batch, Split
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
@@ -21,6 +23,10 @@ class NamesClass(NamesTask, SymbolClassification):
     @property
     def symbols(self) -> int:
         return len(self.vocab)
+
+    def encoded(self, examples: list[Any]) -> Batch:
+        rows, lengths = self.vocab.padded([self.cut(text) for text in new_data.texts(examples)], self.max_len)
+        return {"inputs": rows, "lengths": lengths}
 
     def numbers(self, split: Split) -> tuple[Int[Tensor, "example time"], Int[Tensor, "example"]]:
         return self.vocab.padded(self.texts(split), self.max_len)

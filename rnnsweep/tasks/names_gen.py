@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from rnnsweep import rng
 from rnnsweep.cells.base import CellFactory
 from rnnsweep.data.ngrams import NaiveBayes
+from rnnsweep.errors import ConfigError
 from rnnsweep.kernels.dense import cross_entropy
 from rnnsweep.models.decode import generate
 from rnnsweep.models.embedding import TokenEmbedding
@@ -87,6 +88,9 @@ class NamesGen(NamesTask):
         total, count = (each * counts).sum(), counts.sum()
         right = ((scores.argmax(-1) == targets) * counts).sum()
         return total / count, {"loss": (total.detach(), count), "accuracy": (right, count)}, ()
+
+    def predict(self, model: nn.Module, examples: list[Any]) -> list[Any]:
+        raise ConfigError("task", "names_gen writes names and answers nothing; use `generate`")
 
     # What it writes ------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 import abc
 import dataclasses
 import functools
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -14,7 +14,7 @@ from rnnsweep.cells.base import CellFactory
 from rnnsweep.models.embedding import Features
 from rnnsweep.models.many_to_one import ManyToOne
 from rnnsweep.pooling import PoolingFactory
-from rnnsweep.tasks import chance
+from rnnsweep.tasks import chance, new_data
 from rnnsweep.tasks.examples import DrawnTask
 from rnnsweep.tasks.predictions import PredictionTask
 from rnnsweep.types import Batch, Metric, Metrics, Split, State
@@ -41,6 +41,11 @@ class RegressionTask(PredictionTask):
         total = (answers - batch["targets"]).square().sum()
         count = torch.ones_like(answers).sum()
         return total / count, {"loss": (total.detach(), count)}, ()
+
+    @torch.no_grad()
+    def predict(self, model: nn.Module, examples: list[Any]) -> list[float]:
+        """The number that follows from each sequence."""
+        return self.numbers(model, new_data.numbers(examples, self.features)).tolist()
 
     def numbers(self, model: nn.Module, batch: Batch) -> Float[Tensor, "batch"]:
         answers: Tensor = model(batch["inputs"], batch["lengths"])

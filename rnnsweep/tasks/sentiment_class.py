@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from rnnsweep.data import sentiment
 from rnnsweep.data.bag import BagOfSymbols
+from rnnsweep.tasks import new_data
 from rnnsweep.tasks.classification import SymbolClassification
 from rnnsweep.tasks.labelled import LabelledTask
-from rnnsweep.types import Count, Metric, Split, Summary
+from rnnsweep.types import Batch, Count, Metric, Split, Summary
 from rnnsweep.vocab import Words
 
 
@@ -50,6 +51,11 @@ class SentimentClass(LabelledTask, SymbolClassification):
     @property
     def symbols(self) -> int:
         return len(self.vocab)
+
+    def encoded(self, examples: list[Any]) -> Batch:
+        words = [self.cut(text).split() for text in new_data.texts(examples)]
+        rows, lengths = self.vocab.padded(words, self.max_len)
+        return {"inputs": rows, "lengths": lengths}
 
     def numbers(self, split: Split) -> tuple[Int[Tensor, "example time"], Int[Tensor, "example"]]:
         return self.vocab.padded([text.split() for text in self.texts(split)], self.max_len)

@@ -3,14 +3,16 @@
 import dataclasses
 import functools
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
+import numpy as np
 import torch
 
 from rnnsweep import rng
 from rnnsweep.data import digits
 from rnnsweep.errors import ConfigError
 from rnnsweep.models.embedding import Features
+from rnnsweep.tasks import new_data
 from rnnsweep.tasks.classification import ClassificationTask
 from rnnsweep.types import EXECUTION, Batch, Count, Rate, Split
 
@@ -72,6 +74,12 @@ class SeqMNIST(ClassificationTask):
 
     def embedding(self) -> Features:
         return Features(1)
+
+    def encoded(self, examples: list[Any]) -> Batch:
+        """Pictures as rows of grey values from 0 to 255, or as their rows one after the other."""
+        flat = [np.asarray(picture).ravel() for picture in examples]
+        batch = new_data.numbers(flat, 1)
+        return _scaled(self._sequences(batch["inputs"][..., 0], torch.zeros(len(flat))))
 
     def texts(self, split: Split) -> list[str]:
         return [f"picture {number}" for number in range(self.size(split))]

@@ -17,6 +17,7 @@ from rnnsweep.data.neighbour import nearest
 from rnnsweep.data.series import scales
 from rnnsweep.data.tables import Decimal
 from rnnsweep.errors import ConfigError, listed
+from rnnsweep.tasks import new_data
 from rnnsweep.tasks.classification import NumberClassification
 from rnnsweep.types import EXECUTION, Batch, Count, Metric, Name, NonNegative, Rate, Split, Summary
 
@@ -195,5 +196,16 @@ class SeriesClass(NumberClassification):
         line = f"One nearest neighbour (Euclidean distance) gives {accuracy:.4f} of the test its class."
         return Summary(shown.data, f"{shown.page}\n{line}\n", shown.metrics | {"nearest_neighbour": accuracy})
 
+    def encoded(self, examples: list[Any]) -> Batch:
+        """The series, in their own unit, scaled as those of the training."""
+        return new_data.numbers(examples, self.features, (0.0, 1.0) if self.path is None else self.scale)
+
+    def assets(self) -> dict[str, Any]:
+        scale = {} if self.path is None else {"scale": [numbers.tolist() for numbers in self.scale]}
+        return super().assets() | scale
+
     def adopt(self, assets: dict[str, Any]) -> None:
+        if "scale" in assets:  # earlier versions asked the data for it
+            mean, deviation = assets["scale"]
+            self.scale = (np.array(mean), np.array(deviation))
         self.class_names, self.features = list(assets["classes"]), int(assets["features"])

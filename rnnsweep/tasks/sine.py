@@ -15,6 +15,7 @@ from rnnsweep.data import series
 from rnnsweep.data.tables import Decimal, Missing
 from rnnsweep.errors import ConfigError
 from rnnsweep.models.decode import free_running
+from rnnsweep.tasks import new_data
 from rnnsweep.tasks.regression import RegressionTask
 from rnnsweep.types import (
     EXECUTION,
@@ -145,6 +146,21 @@ class Sine(RegressionTask):
     def error(self, answers: Float[Tensor, "point"]) -> float:
         """The mean squared error of a forecast from the beginning of the horizon, in the series' own unit."""
         return (answers - self.data["test"]["targets"][: len(answers)]).square().mean().item() * self.unit**2
+
+    @torch.no_grad()
+    def predict(self, model: nn.Module, examples: list[Any]) -> list[float]:
+        """The value after each window; windows and values are in the series' own unit."""
+        mean, deviation = self._scale
+        answers = self.numbers(model, new_data.numbers(examples, self.features, self._scale))
+        return [value * deviation + mean for value in answers.tolist()]
+
+    def assets(self) -> dict[str, Any]:
+        return {} if self.path is None else {"scale": list(self._scale)}
+
+    def adopt(self, assets: dict[str, Any]) -> None:
+        if "scale" in assets:  # earlier versions asked the data for it
+            mean, deviation = assets["scale"]
+            self._scale = (mean, deviation)
 
     @torch.no_grad()
     def summary(self, model: nn.Module) -> Summary:

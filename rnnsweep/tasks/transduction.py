@@ -19,6 +19,7 @@ from rnnsweep.models.embedding import TokenEmbedding
 from rnnsweep.models.encoder_decoder import EncoderDecoder
 from rnnsweep.pooling import PoolingFactory, mask
 from rnnsweep.schedules import ForcingShape, forcing
+from rnnsweep.tasks import new_data
 from rnnsweep.tasks.examples import ExampleTask
 from rnnsweep.types import (
     Batch,
@@ -193,6 +194,10 @@ class TransductionTask(ExampleTask):
         if self.attention != "none":
             data["attention"] = self._map(model, part)
         return Summary(data, _page(data), {"decoded_exact": data["decoding"]["exact"]})
+
+    def predict(self, model: nn.Module, examples: list[Any]) -> list[str]:
+        """The target that the model writes for each source, as `answer` does."""
+        return [self.answer(model, source) for source in new_data.texts(examples)]
 
     @torch.no_grad()
     def answer(self, model: nn.Module, source: str) -> str:

@@ -1,0 +1,64 @@
+"""From overrides to a run, by Hydra, also where another program of Hydra is at work."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import ConfigCompositionException, HydraException
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from rnnsweep.api.overrides import Overrides, words
+from rnnsweep.cli import CONF
+from rnnsweep.config import plain
+from rnnsweep.errors import ConfigError
+from rnnsweep.interpolation import settled
+from rnnsweep.mistakes import admit, told
+from rnnsweep.run import Run, prepare
+
+
+def composed(*overrides: Overrides) -> Run:
+    """The run that the overrides describe. Nothing is written.
+
+    Args:
+        overrides: as on the command line, such as "task=parity", or dictionaries of settings.
+
+    Raises:
+        ConfigError: a setting or its value is wrong, an override cannot be read, or a group has no such choice.
+    """
+    config = whole(words(overrides))
+    choices = config.hydra.runtime.choices
+    with open_dict(config):
+        config.pop("hydra")
+    return prepare(settled(plain(OmegaConf.to_container(config), choices)))
+
+
+def whole(typed: Sequence[str]) -> DictConfig:
+    """The config that the words compose, Hydra's own part included.
+
+    Raises:
+        ConfigError: they cannot be composed.
+    """
+    with _apart(), initialize_config_dir(str(CONF)):
+        return _admitting([*typed])
+
+
+@contextmanager
+def _apart() -> Iterator[None]:
+    """Inside, the Hydra of the program that calls this is out of the way: there is one in a process."""
+    before, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().hydra = before
+
+
+def _admitting(overrides: list[str]) -> DictConfig:
+    try:
+        return compose("config", overrides, return_hydra_config=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        admitted = admit(error, overrides) if isinstance(error, ConfigCompositionException) else None
+        if admitted is None:
+            raise ConfigError("the overrides", str(told(error, overrides))) from None
+        return _admitting(admitted)

@@ -1,0 +1,53 @@
+"""A trained model as an ONNX file."""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rnnsweep.errors import ConfigError
+from rnnsweep.tasks.base import AbstractTask
+
+NEEDED = ("onnx", "onnxscript")
+
+
+def write(task: AbstractTask, model: nn.Module, path: Path) -> Path:
+    """Writes the model; what it reads is what it reads in the task's validation.
+
+    Raises:
+        ConfigError: a package is missing, or torch cannot export this model.
+    """
+    if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
+        problem = f"an ONNX file needs {' and '.join(missing)}: pip install {' '.join(missing)}"
+        raise ConfigError(str(path), problem)
+    program = exported(task, model)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.onnx.export(program, (), str(path), dynamo=True)
+    return path
+
+
+def exported(task: AbstractTask, model: nn.Module) -> torch.export.ExportedProgram:
+    """The model as a program of torch, with the shapes of the task's first validation batch.
+
+    Raises:
+        ConfigError: torch cannot export this model.
+    """
+    try:
+        return torch.export.export(model, inputs(task, model))
+    except Exception as error:  # torch.export raises whatever the model leads it to
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ConfigError("cell", f"torch cannot export this model: {said}") from error
+
+
+@torch.no_grad()
+def inputs(task: AbstractTask, model: nn.Module) -> tuple[Tensor, ...]:
+    """What the task first gives to the model in its validation."""
+    seen: list[tuple[Any, ...]] = []
+    hook = model.register_forward_pre_hook(lambda _, given: seen.append(given))
+    try:
+        task.loss(model, next(iter(task.evaluation("val"))), ())
+    finally:
+        hook.remove()
+    return tuple(given for given in seen[0] if isinstance(given, Tensor))

@@ -1,0 +1,92 @@
+"""What a trained model writes: text after a prompt, names of a class, or the target of a source."""
+
+import dataclasses
+import unicodedata
+
+import torch
+from torch import nn
+
+from rnnsweep import rng
+from rnnsweep.config import suggestion
+from rnnsweep.errors import ConfigError
+from rnnsweep.models.decode import generate
+from rnnsweep.tasks.base import AbstractTask
+from rnnsweep.tasks.language import LanguageModel
+from rnnsweep.tasks.names_gen import NamesGen
+from rnnsweep.tasks.transduction import TransductionTask
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """What to write."""
+
+    prompt: str | None = None
+    """What the text begins with, or the source to answer; None: an opening that the vocabulary knows."""
+    length: int = 400
+    """Symbols to write."""
+    temperature: float = 0.8
+    """0 takes the likeliest symbol."""
+    top_k: int = 0
+    """Draw from the so many likeliest symbols; 0: from all."""
+    seed: int = 0
+    """Another seed gives another text."""
+    label: str | None = None
+    """Of names_gen: the class of the names; None: one of each."""
+
+
+def written(task: AbstractTask, model: nn.Module, options: Options, name: str) -> str:
+    """What the model writes.
+
+    Args:
+        task: what it was trained for.
+        model: in evaluation mode.
+        options: what to write.
+        name: what a message calls the run.
+
+    Raises:
+        ConfigError: the task writes nothing, or the vocabulary lacks a symbol of the prompt.
+    """
+    if options.label is not None and not isinstance(task, NamesGen):
+        raise ConfigError("--label", f"the task of {name} has no classes; names_gen has")
+    if isinstance(task, LanguageModel):
+        return _text_after(task, model, options)
+    if isinstance(task, NamesGen):
+        return _names(task, model, options)
+    if isinstance(task, TransductionTask):
+        return task.answer(model, options.prompt or "")
+    raise ConfigError(name, "its task writes nothing; language models and encoder-decoders do")
+
+
+def _text_after(task: LanguageModel, model: nn.Module, options: Options) -> str:
+    prompt = opening(task) if options.prompt is None else options.prompt
+    if missing := task.vocab.missing(prompt):
+        raise ConfigError("--prompt", missing)
+    text = generate(
+        model,
+        task.vocab.encode(prompt).long()[None],
+        options.length,
+        torch.tensor([options.temperature]),
+        torch.tensor([options.top_k]),
+        rng.generator(options.seed, "sampling"),
+    )
+    return prompt + task.vocab.decode(text[0].tolist())
+
+
+def opening(task: LanguageModel) -> str:
+    """What a text begins with where nothing is asked for."""
+    first = (task.prompts or [task.opening])[0]
+    return task.vocab.decode([1]) if task.vocab.missing(first) else first
+
+
+def _names(task: NamesGen, model: nn.Module, options: Options) -> str:
+    """Ten names of the class, or one of each."""
+    composed = {unicodedata.normalize("NFC", name): index for index, name in enumerate(task.classes)}
+    label = None if options.label is None else unicodedata.normalize("NFC", options.label)
+    if label is not None and label not in composed:
+        raise ConfigError("--label", f"there is no class `{label}`.{suggestion(label, list(composed))}")
+    if missing := task.vocab.missing(options.prompt or ""):
+        raise ConfigError("--prompt", missing)
+    chosen = list(range(len(task.classes))) if label is None else [composed[label]] * 10
+    task.temperature, task.seed, prompt = options.temperature, options.seed, options.prompt or ""
+    ends = task.write(model, [prompt] * len(chosen), torch.tensor(chosen))
+    return "\n".join(f"{task.classes[number]}: {prompt}{end}" for number, end in zip(chosen, ends, strict=True))

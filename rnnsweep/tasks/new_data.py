@@ -1,0 +1,93 @@
+"""New examples for a trained model, as batches: what is not right is refused by its number."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from rnnsweep.errors import ConfigError
+from rnnsweep.types import Batch
+
+KEY = "the new data"
+
+Scale = tuple[float | np.ndarray, float | np.ndarray]
+"""A mean and a standard deviation: numbers, or one of each for each feature."""
+
+
+def texts(examples: Iterable[Any]) -> list[str]:
+    """The examples, all of them texts.
+
+    Raises:
+        ConfigError: one is no text.
+    """
+    found = list(examples)
+    for number, example in enumerate(found):
+        if not isinstance(example, str):
+            raise ConfigError(KEY, f"example {number} is {_shown(example)}; expected a text")
+    return found
+
+
+def symbols(examples: Iterable[Any], count: int) -> Batch:
+    """Sequences of the whole numbers 0 to `count` - 1, padded with 0: `inputs` (batch, time) and `lengths` (batch,).
+
+    Raises:
+        ConfigError: one is no such sequence, or has no step.
+    """
+    return _padded([_symbols(example, number, count) for number, example in enumerate(examples)])
+
+
+def numbers(examples: Iterable[Any], features: int, scale: Scale = (0.0, 1.0)) -> Batch:
+    """Sequences of numbers, scaled, padded with 0: `inputs` (batch, time, features) and `lengths` (batch,).
+
+    Args:
+        examples: each (time, features), or (time,) where there is one feature.
+        features: numbers of one step.
+        scale: what is taken from each feature, and what it is then divided by.
+
+    Raises:
+        ConfigError: one has another shape, no step, or a number that is not finite.
+    """
+    return _padded([_numbers(example, number, features, scale) for number, example in enumerate(examples)])
+
+
+def _symbols(example: Any, number: int, count: int) -> Tensor:
+    values = _array(example, number)
+    wrong = values.ndim != 1 or not len(values) or values.dtype.kind not in "iub"
+    if wrong or int(values.min()) < 0 or int(values.max()) >= count:
+        problem = f"example {number} is {_shown(example)}"
+        raise ConfigError(KEY, f"{problem}; expected a sequence of whole numbers from 0 to {count - 1}")
+    return torch.from_numpy(values.astype(np.int64))
+
+
+def _numbers(example: Any, number: int, features: int, scale: Scale) -> Tensor:
+    values = _array(example, number)
+    values = values[:, None] if values.ndim == 1 else values
+    if values.ndim != 2 or values.shape[1] != features or not len(values) or values.dtype.kind not in "iubf":
+        problem = f"example {number} is {_shown(example)}"
+        raise ConfigError(KEY, f"{problem}; expected numbers (time, {features}), one step at least")
+    if not np.isfinite(values).all():
+        raise ConfigError(KEY, f"example {number} holds a number that is not finite")
+    mean, deviation = scale
+    return torch.from_numpy(((values - mean) / deviation).astype(np.float32))
+
+
+def _array(example: Any, number: int) -> np.ndarray:
+    try:
+        return np.asarray(example.detach().cpu() if isinstance(example, Tensor) else example)
+    except ValueError:
+        raise ConfigError(KEY, f"the steps of example {number} have different widths") from None
+
+
+def _padded(sequences: Sequence[Tensor]) -> Batch:
+    if not sequences:
+        raise ConfigError(KEY, "expected a list of examples, got none")
+    lengths = torch.tensor([len(sequence) for sequence in sequences])
+    return {"inputs": pad_sequence(list(sequences), batch_first=True), "lengths": lengths}
+
+
+def _shown(example: Any) -> str:
+    shape = getattr(example, "shape", None)
+    return f"an array of the shape {tuple(shape)}" if shape is not None else repr(example)[:60]
