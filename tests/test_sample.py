@@ -1,8 +1,6 @@
 """What `rnnsweep.sample` begins with, and what it refuses."""
 
-import types
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -19,8 +17,7 @@ from rnnsweep.vocab import Vocab
     [(None, "The cat", "The "), (None, "кошка", "а"), (["ко"], "кошка", "ко"), (["Th"], "кошка", "а")],
 )
 def test_a_text_begins_with_what_its_vocabulary_knows(prompts: list[str] | None, text: str, expected: str) -> None:
-    task: Any = types.SimpleNamespace(prompts=prompts, vocab=Vocab(text), opening="The ")
-    assert opening(task) == expected
+    assert opening(prompts, "The ", Vocab(text)) == expected
 
 
 def test_a_label_where_there_are_no_classes_is_refused(composed: Compose, text: Path) -> None:

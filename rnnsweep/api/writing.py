@@ -14,6 +14,7 @@ from rnnsweep.tasks.base import AbstractTask
 from rnnsweep.tasks.language import LanguageModel
 from rnnsweep.tasks.names_gen import NamesGen
 from rnnsweep.tasks.transduction import TransductionTask
+from rnnsweep.vocab import Vocabulary
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,7 +59,7 @@ def written(task: AbstractTask, model: nn.Module, options: Options, name: str) -
 
 
 def _text_after(task: LanguageModel, model: nn.Module, options: Options) -> str:
-    prompt = opening(task) if options.prompt is None else options.prompt
+    prompt = opening(task.prompts, task.opening, task.vocab) if options.prompt is None else options.prompt
     if missing := task.vocab.missing(prompt):
         raise ConfigError("--prompt", missing)
     text = generate(
@@ -72,10 +73,10 @@ def _text_after(task: LanguageModel, model: nn.Module, options: Options) -> str:
     return prompt + task.vocab.decode(text[0].tolist())
 
 
-def opening(task: LanguageModel) -> str:
+def opening(prompts: list[str] | None, usual: str, vocab: Vocabulary) -> str:
     """What a text begins with where nothing is asked for."""
-    first = (task.prompts or [task.opening])[0]
-    return task.vocab.decode([1]) if task.vocab.missing(first) else first
+    first = (prompts or [usual])[0]
+    return vocab.decode([1]) if vocab.missing(first) else first
 
 
 def _names(task: NamesGen, model: nn.Module, options: Options) -> str:
