@@ -175,12 +175,13 @@ def plain(values: Any, choices: Any) -> Config:
     """A composed config as plain data, with the names of the chosen group members.
 
     Raises:
-        ConfigError: the YAML of a study sets nothing, for want of its first line.
+        ConfigError: the YAML of a study, or of a group of the user's, sets nothing for want of its first line.
     """
-    if "study" in values:
-        file = f"study/{choices['study']}.yaml" if "study" in choices else "the study's YAML"
-        problem = f"{file} lacks the first line `# @package _global_`; without it, nothing that it sets has an effect"
-        raise ConfigError("study", problem)
+    for group in values:
+        if group == "study" or (group in choices and group not in GROUPS):
+            file = f"{group}/{choices[group]}.yaml" if group in choices else f"the YAML of the {group}"
+            problem = f"{file} lacks the first line `# @package _global_`; without it, nothing that it sets counts"
+            raise ConfigError(str(group), problem)
     named = {str(group): name for group, name in choices.items() if not str(group).startswith("hydra/")}
     return {str(key): value for key, value in values.items() if key != "hydra"} | {"choices": named}
 

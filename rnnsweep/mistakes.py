@@ -155,6 +155,9 @@ _SAYINGS = {
     r"Sweep parameters '(?P<word>.+)' requires": "several values are a sweep; add -m to train a run for each",
     r"Sweeping over Hydra's configuration is not supported ?: ?'(?P<word>.+)'": "a setting of Hydra takes one value",
     r"Could not append to config. An item is already at '(?P<key>.+)'\.": "is set already; leave out the +",
+    r"In '(?P<file>.+)': Invalid Defaults List override .*\n?.*@(?!_global_|hydra)": (
+        "its YAML lacks the first line `# @package _global_`; without it, nothing that it sets counts"
+    ),
     r"In '(?P<file>.+)': \w+ raised while composing config:\n(?P<said>.+)": "does not fit the shipped settings: {said}",
     r"Config group override must be": "a group takes the name of one of its choices",
     r"(?s)(?P<said>.+?)\n\s*full_key: (?P<key>hydra\.[\w.]+)": "{said}",

@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from rnnsweep.api.overrides import Overrides, words
 from rnnsweep.cli import CONF
-from rnnsweep.config import plain
+from rnnsweep.config import Config, plain
 from rnnsweep.errors import ConfigError
 from rnnsweep.interpolation import settled
 from rnnsweep.mistakes import admit, told
@@ -27,11 +27,20 @@ def composed(*overrides: Overrides) -> Run:
     Raises:
         ConfigError: a setting or its value is wrong, an override cannot be read, or a group has no such choice.
     """
+    return prepare(described(*overrides))
+
+
+def described(*overrides: Overrides) -> Config:
+    """The config that the overrides describe, before its settings are checked.
+
+    Raises:
+        ConfigError: an override cannot be read, or a group has no such choice.
+    """
     config = whole(words(overrides))
     choices = config.hydra.runtime.choices
     with open_dict(config):
         config.pop("hydra")
-    return prepare(settled(plain(OmegaConf.to_container(config), choices)))
+    return settled(plain(OmegaConf.to_container(config), choices))
 
 
 def whole(typed: Sequence[str]) -> DictConfig:

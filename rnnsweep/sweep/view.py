@@ -3,12 +3,14 @@
 import collections
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from rnnsweep import planned
 from rnnsweep.planned import WorkerStatus
 from rnnsweep.progress import number
+from rnnsweep.ranking import ranked
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.sweep.failures import cause, failure_lines, last_line
 from rnnsweep.sweep.plan import Plan
@@ -180,8 +182,18 @@ def closing_table(progress: Progress) -> str:
     """How a sweep ended: runs by status, the best, and for each cause of failures one run and its command."""
     progress.look()
     lines = ["", *(f"{count:>6} {name}" for name, count in progress.counts.items() if count)]
-    if progress.best:
-        lines += ["", f"best: {progress.best.run}  val/loss {number(progress.best.best['val/loss'] or 0.0)}"]
+    lines += best_lines(progress.records.values())
     planned = {run.id: run for run in progress.plan.runs}
     lines += failure_lines(progress.failures(), lambda run: planned[run].command(progress.plan.study))
     return "\n".join(lines)
+
+
+def best_lines(records: Iterable[RunRecord]) -> list[str]:
+    """The best setting of each task by its mean over seeds, after an empty line."""
+    lines = []
+    for task, ranking in ranked(records).items():
+        first = ranking.settings[0]
+        seeds = f"mean of {len(first.seeds)} seeds" if len(first.seeds) > 1 else f"seed {first.seeds[0]}"
+        what = first.words or "the only setting"
+        lines.append(f"best of {task}: {what}  {first.metric} {number(first.mean)}, {seeds}")
+    return ["", *lines] if lines else []

@@ -1,0 +1,125 @@
+"""The best setting by its mean over seeds, and the command and the study that train it with fresh seeds."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import records
+
+from rnnsweep import best
+from rnnsweep.api.chosen import Chosen
+from rnnsweep.api.compose import composed, described
+from rnnsweep.config import Config
+from rnnsweep.errors import ConfigError
+from rnnsweep.ranking import Ranking, ranked
+from rnnsweep.record import RunStore
+from rnnsweep.sweep.view import best_lines
+
+LOSSES = {("gru", 0): 1.0, ("gru", 1): 3.0, ("lstm", 0): 1.5, ("lstm", 1): 1.7}
+"""The luckiest run is a GRU's, the best mean the LSTM's."""
+
+
+def rankings(study: Path) -> dict[str, Ranking]:
+    stores = [RunStore(path) for path in sorted(study.iterdir()) if path.name[0] != "."]
+    return ranked(record for store in stores if (record := store.record()))
+
+
+def test_the_mean_counts_and_not_the_luckiest_seed(tmp_path: Path) -> None:
+    for (cell, seed), loss in LOSSES.items():
+        records.run(tmp_path, loss, cell=cell, seed=seed)
+    ranking = rankings(tmp_path)["charlm"]
+    assert [each.values for each in ranking.settings] == [{"cell": "lstm"}, {"cell": "gru"}]
+    assert ranking.settings[0].mean == pytest.approx(1.6)
+    assert ranking.settings[0].deviation == pytest.approx(0.1 * 2**0.5)
+    said = best.lines("charlm", ranking)
+    assert said[0] == "charlm: the best of 2 settings by val/loss, mean over seeds 0, 1 ± standard deviation"
+    assert said[1] == "  1.6 ± 0.14  cell=lstm"
+    assert best_lines([record for each in ranking.settings for record in each.records]) == [
+        "",
+        "best of charlm: cell=lstm  val/loss 1.6000, mean of 2 seeds",
+    ]
+
+
+def test_a_setting_with_a_diverged_or_a_missing_run_is_not_ranked(tmp_path: Path) -> None:
+    for (cell, seed), loss in LOSSES.items():
+        records.run(tmp_path, loss, cell=cell, seed=seed)
+    records.run(tmp_path, 0.1, cell="rnn", seed=0)
+    records.run(tmp_path, 0.1, cell="rnn", seed=1, status="diverged")
+    records.run(tmp_path, 0.1, cell="indrnn", seed=0)
+    ranking = rankings(tmp_path)["charlm"]
+    assert [each.values["cell"] for each in ranking.settings] == ["lstm", "gru"]
+    assert ranking.left_out == 2
+    assert best.lines("charlm", ranking)[-1] == "  2 of 4 are not ranked: a run diverged, failed or is missing"
+
+
+def test_what_changes_no_result_makes_no_setting(tmp_path: Path) -> None:
+    for threads in (1, 2):
+        records.run(tmp_path, 1.0, seed=threads, train__threads=threads)
+    (setting,) = rankings(tmp_path)["charlm"].settings
+    assert setting.seeds == [1, 2]
+
+
+WORDS = ("task=parity", "cell=lstm", "optimizer=sgd", "optimizer.lr=0.3", "train.clip=null", "task.test_lengths=[40]")
+
+
+def written(study: Path, config: Config, fingerprint: str) -> None:
+    """A run with this config, never trained."""
+    store = RunStore(records.run(study, 1.0))
+    path = store.path.rename(study / "parity-lstm-s4-0")
+    record = RunStore(path).record()
+    assert record is not None
+    vars(record)["config"], vars(record)["run"] = config, path.name
+    RunStore(path).begin(config, {"fingerprint": fingerprint})
+    RunStore(path).finish(record)
+
+
+def test_the_command_and_the_study_describe_the_very_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Composed anew, both have the fingerprint of the run, but for the seed."""
+    run = composed(*WORDS, "seed=4")
+    written(tmp_path / "mine", run.written, run.fingerprint)
+    (setting,) = rankings(tmp_path / "mine")["parity"].settings
+    chosen = Chosen.of(tmp_path / "mine", setting, range(5, 8))
+    assert composed(*chosen.words(), "seed=4").fingerprint == run.fingerprint
+    monkeypatch.chdir(tmp_path)
+    chosen.write(Path("conf/study/best.yaml"), ["how it was chosen"])
+    text = Path("conf/study/best.yaml").read_text()
+    assert text.startswith("# @package _global_\n# how it was chosen\n")
+    own = f"hydra.searchpath=[file://{tmp_path}/conf]"
+    assert composed(own, "+study=best", "seed=4").fingerprint == run.fingerprint
+    assert shlex.join(chosen.study_command(Path("conf/study/best.yaml"))).endswith("--config-dir conf +study=best")
+    assert chosen.command()[-2:] == ["seed=range(5,8)", "hydra.sweeper.name=mine-best"]
+    with pytest.raises(ConfigError, match="exists already"):
+        chosen.write(Path("conf/study/best.yaml"), [])
+    with pytest.raises(ConfigError, match=r"expected conf/study/NAME.yaml, got best.yaml"):
+        chosen.write(Path("best.yaml"), [])
+
+
+def test_a_setting_that_cannot_be_composed_as_it_was_is_refused(tmp_path: Path) -> None:
+    run = composed(*WORDS, "seed=4")
+    written(tmp_path / "mine", run.written, "0" * 64)
+    (setting,) = rankings(tmp_path / "mine")["parity"].settings
+    with pytest.raises(ConfigError, match="cannot be composed as they were"):
+        Chosen.of(tmp_path / "mine", setting, range(3))
+
+
+@pytest.mark.parametrize("group", ["study", "best"])
+def test_a_config_that_changes_nothing_is_refused_by_name(group: str, tmp_path: Path) -> None:
+    (tmp_path / group).mkdir()
+    (tmp_path / group / "best.yaml").write_text("optimizer:\n  lr: 0.5\n")
+    said = rf"{group}: {group}/best.yaml lacks the first line `# @package _global_`"
+    with pytest.raises(ConfigError, match=said):
+        described(f"hydra.searchpath=[file://{tmp_path}]", f"+{group}=best")
+
+
+def test_several_tasks_are_told_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    records.run(tmp_path, 1.0)
+    records.run(tmp_path, 2.0, task="parity")
+    for words, said in (
+        (["--write", "conf/study/x.yaml"], f"--write: {tmp_path} has several tasks; choose one: --task charlm"),
+        (["--task", "xml"], "--task: there is no complete run of `xml`; there is charlm, parity"),
+    ):
+        monkeypatch.setattr("sys.argv", ["best", str(tmp_path), *words])
+        with pytest.raises(SystemExit):
+            best.main()
+        assert capsys.readouterr().err.strip() == f"rnnsweep.best: {said}"
