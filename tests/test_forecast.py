@@ -205,6 +205,9 @@ def test_series_that_cannot_be_learnt_from(tmp_path: Path) -> None:
         (tmp_path / f"{name}.csv").write_text("\n".join(changed))
         with pytest.raises(ConfigError, match=said):
             _ = forecast(str(tmp_path / f"{name}.csv")).data
+    np.savez(tmp_path / "x.npz", x=np.zeros((0, 2)))
+    with pytest.raises(ConfigError, match="has no rows"):
+        _ = forecast(str(tmp_path / "x.npz")).data
 
 
 def test_a_run_has_the_simple_forecasts_in_its_record(composed: Compose, tmp_path: Path) -> None:

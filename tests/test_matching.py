@@ -1,7 +1,7 @@
 """cell.match_params: the nearest size there is, of the whole model, for every cell."""
 
 import pytest
-from conftest import Compose, cells
+from conftest import Compose, Told, cells
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,6 +35,16 @@ def test_every_cell_is_matched_with_the_whole_model_around_it(name: str, compose
     gaps = [abs(model(composed, f"cell={name}", f"cell.hidden_size={size + by}")[1] - wanted) for by in (-1, 0, 1)]
     assert abs(matched - wanted) == gaps[1] == min(gaps)
     assert gaps[1] < 0.05 * wanted
+
+
+def test_a_number_below_the_smallest_model_is_refused(composed: Compose, refused: Told) -> None:
+    for name, smallest in (("gru", 1), ("mlstm", 8)):
+        words = ("task=copy", "task.examples=50", "task.held_out=10", f"cell={name}")
+        heads = ("cell.heads=8",) if name == "mlstm" else ()
+        _, least = model(composed, f"cell={name}", *heads, f"cell.hidden_size={smallest}")
+        said = f"`cell.match_params={least - 1}`: at its smallest hidden size, {smallest}, this model has {least:,}"
+        assert said in refused(*words, *heads, f"cell.match_params={least - 1}")
+        assert model(composed, f"cell={name}", *heads, f"cell.match_params={least}") == (smallest, least)
 
 
 def test_heads_divide_the_matched_size(composed: Compose) -> None:

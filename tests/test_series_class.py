@@ -141,6 +141,10 @@ def test_files_that_cannot_be_read_rightly(name: str, content: str, said: str, t
         ({"x": np.array([[1, np.nan, 2.0]]), "y": np.zeros(1)}, "series 0 of `.*`: step 1 of channel 0 has no number"),
         ({"x": np.array([[1, np.inf, 2.0]]), "y": np.zeros(1)}, "series 0 of `.*` is not finite"),
         ({"x": np.array([[1, None]]), "y": np.zeros(1)}, "is no .npz file of plain arrays"),
+        ({"x": np.zeros((2, 0)), "y": np.zeros(2)}, "series 0 of `.*`: the series has no numbers"),
+        ({"x": np.zeros((2, 0, 3)), "y": np.zeros(2)}, "series 0 of `.*`: the series has no numbers"),
+        ({"x": np.zeros((2, 3, 0)), "y": np.zeros(2)}, "series 0 of `.*`: the series has no numbers"),
+        ({"x": np.zeros((0, 3, 2)), "y": np.zeros(0)}, "holds no series"),
     ],
 )
 def test_arrays_that_cannot_be_used(arrays: dict[str, Any], said: str, tmp_path: Path) -> None:

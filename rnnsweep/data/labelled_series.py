@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from typing import Any, Literal
 
 import numpy as np
@@ -123,7 +124,7 @@ def _arrays(file: File) -> list[Row]:
     if x.ndim not in (2, 3) or y.shape != x.shape[:1] or x.dtype.kind not in "biuf":
         problem = f"`x` of `{file.path}` has the shape {x.shape} and `y` {y.shape}"
         raise file.wrong(f"{problem}; expected numbers (series, time, channel) or (series, time), and (series,)")
-    values = x.reshape(*x.shape[:2], -1).astype(np.float64)
+    values = x.reshape(*x.shape[:2], math.prod(x.shape[2:])).astype(np.float64)
     lengths = found.get("lengths", _until_padding(values))
     whole = lengths.shape == (len(x),) and lengths.dtype.kind in "iu"
     if not whole or ("lengths" in found and not ((lengths > 0) & (lengths <= x.shape[1])).all()):

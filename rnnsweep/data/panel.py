@@ -106,7 +106,10 @@ def _arrays(file: File, date: str | None) -> Panel:
     if "x" not in found or found["x"].ndim not in (1, 2) or found["x"].dtype.kind not in "biuf":
         shapes = ", ".join(f"`{name}` {array.shape}" for name, array in found.items()) or "nothing"
         raise file.wrong(f"`{file.path}` holds {shapes}; expected `x` of numbers (row, column) or (row,)")
-    values = found["x"].astype(np.float64).reshape(len(found["x"]), -1)
+    x = found["x"].astype(np.float64)
+    if not len(x):
+        raise file.wrong(f"`{file.path}` has no rows")
+    values = x[:, None] if x.ndim == 1 else x
     names = [str(name) for name in found.get("columns", np.arange(values.shape[1])).tolist()]
     times = [str(time) for time in found["time"].tolist()] if "time" in found else None
     if len(names) != values.shape[1] or (times is not None and len(times) != len(values)):

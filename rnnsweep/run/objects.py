@@ -9,6 +9,7 @@ from torch import nn
 from rnnsweep import rng
 from rnnsweep.cells.base import AbstractCell
 from rnnsweep.config import Config
+from rnnsweep.errors import ConfigError
 from rnnsweep.matching import nearest
 from rnnsweep.optim import AbstractOptimizer
 from rnnsweep.run.validate import Classes, settings
@@ -50,7 +51,11 @@ _sizes: dict[str, int] = {}  # by what decides the shape
 
 
 def _matched(config: Config, classes: Classes, task: AbstractTask) -> int:
-    """The hidden size that `cell.match_params` asks for."""
+    """The hidden size that `cell.match_params` asks for.
+
+    Raises:
+        ConfigError: the smallest model has more parameters.
+    """
     key = json.dumps({group: config[group] for group in ("task", "cell", "pooling")})  # without the data: see `saved`
     if key not in _sizes:
         cell: type[AbstractCell] = classes["cell"]
@@ -62,5 +67,9 @@ def _matched(config: Config, classes: Classes, task: AbstractTask) -> int:
                 model = _build(config, classes, task, {"hidden_size": step * steps})
             return sum(parameter.numel() for parameter in model.parameters())
 
-        _sizes[key] = step * nearest(config["cell"]["match_params"], parameters)
+        wanted, least = config["cell"]["match_params"], parameters(1)
+        if wanted < least:
+            problem = f"at its smallest hidden size, {step}, this model has {least:,} parameters; ask for {least} or more"
+            raise ConfigError("cell.match_params", problem)
+        _sizes[key] = step * nearest(wanted, parameters)
     return _sizes[key]
