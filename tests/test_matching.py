@@ -42,7 +42,7 @@ def test_a_number_below_the_smallest_model_is_refused(composed: Compose, refused
         words = ("task=copy", "task.examples=50", "task.held_out=10", f"cell={name}")
         heads = ("cell.heads=8",) if name == "mlstm" else ()
         _, least = model(composed, f"cell={name}", *heads, f"cell.hidden_size={smallest}")
-        said = f"`cell.match_params={least - 1}`: at its smallest hidden size, {smallest}, this model has {least:,}"
+        said = f"`cell.match_params={least - 1}`: the smallest model, of hidden size {smallest}, has {least:,}"
         assert said in refused(*words, *heads, f"cell.match_params={least - 1}")
         assert model(composed, f"cell={name}", *heads, f"cell.match_params={least}") == (smallest, least)
 

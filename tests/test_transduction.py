@@ -36,7 +36,7 @@ def model_of(each: run.Run) -> EncoderDecoder:
 
 def test_worked_example(composed: Compose) -> None:
     task = made(composed).task
-    batch = task._examples([("abc", "cba"), ("b", "b")])  # type: ignore[attr-defined]
+    batch = task._examples([("abc", "cba"), ("b", "b")], task.widths)  # type: ignore[attr-defined]
     assert batch["source"].tolist() == [[1, 2, 3, 0, 0], [2, 0, 0, 0, 0]]
     assert batch["inputs"].tolist() == [[4, 3, 2, 1, 0, 0], [4, 2, 0, 0, 0, 0]]
     assert batch["targets"].tolist() == [[3, 2, 1, 4, 0, 0], [2, 4, 0, 0, 0, 0]]
@@ -213,6 +213,33 @@ def test_a_date_outside_the_formats_is_refused(form: dates.Format) -> None:
         assert task.expected(other).startswith("a date from 1900 to 2099, written as ")
     foreign = [other for other in typing.get_args(dates.Format) if other != form]
     assert all(task.expected(dates.written(datetime.date(2025, 9, 30), other)) for other in foreign)
+
+
+def test_widths_come_from_the_settings_and_not_from_what_was_drawn() -> None:
+    days = [dates.FIRST + datetime.timedelta(day) for day in range((dates.LAST - dates.FIRST).days + 1)]
+    longest = {form: max(len(dates.written(day, form)) for day in days) for form in typing.get_args(dates.Format)}
+    for form, target in (("long", "american"), ("american", "short"), ("european", "dotted"), ("iso", "long")):
+        task = dates.Dates(0, 8, sources=[form, "iso"], target=target, examples=2, held_out=1)
+        assert task.widths == (max(longest[form], longest["iso"]), longest[target])
+        assert task.data["train"]["source"].shape[1] == task.widths[0]
+    for digits in (1, 2):
+        terms = range(10**digits)
+        drawn = Addition(0, 8, digits=digits, examples=2, held_out=1)
+        assert drawn.widths == (max(len(f"{a}+{b}") for a in terms for b in terms), len(str(2 * terms[-1])))
+        assert drawn.data["test"]["targets"].shape[1] == drawn.widths[1] + 1
+
+
+@pytest.mark.parametrize(
+    ("task", "known"),
+    [
+        (Addition(0, 8, examples=2000, held_out=100), "03fa9fe164e3b6a7"),
+        (dates.Dates(0, 8, sources=["long", "american"], target="long", examples=5, held_out=2), "54488f62c31696ce"),
+        (dates.Dates(1, 8, sources=["european"], target="dotted", examples=3, held_out=2), "d714ad1a6046f9c3"),
+    ],
+)
+def test_padding_takes_no_part_in_a_runs_name(task: TransductionTask, known: str) -> None:
+    """The hashes are of the version whose rows were as wide as the longest that was drawn."""
+    assert task.data_hash.startswith(known)
 
 
 def test_forcing_schedules_have_their_halves() -> None:

@@ -69,7 +69,7 @@ def _matched(config: Config, classes: Classes, task: AbstractTask) -> int:
 
         wanted, least = config["cell"]["match_params"], parameters(1)
         if wanted < least:
-            problem = f"at its smallest hidden size, {step}, this model has {least:,} parameters; ask for {least} or more"
+            problem = f"the smallest model, of hidden size {step}, has {least:,} parameters; ask for {least} or more"
             raise ConfigError("cell.match_params", problem)
         _sizes[key] = step * nearest(wanted, parameters)
     return _sizes[key]

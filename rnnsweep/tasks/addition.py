@@ -30,6 +30,10 @@ class Addition(DrawnTask, TransductionTask):
     def alphabets(self) -> tuple[str, str]:
         return "0123456789+", "0123456789"
 
+    @property
+    def widths(self) -> tuple[int, int]:
+        return 2 * self.digits + 1, self.digits + 1  # 999+999, 1998
+
     @functools.cached_property
     def pairs(self) -> dict[Split, Pairs]:
         total, bound = self.total, 10**self.digits

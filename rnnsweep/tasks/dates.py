@@ -57,6 +57,11 @@ def is_written(text: str, form: Format) -> bool:
     return FIRST <= date <= LAST and written(date, form) == text  # strptime also admits 2025-9-3
 
 
+def _longest(form: Format) -> int:
+    """Symbols of the longest date in a format; a day of two digits is in every month."""
+    return max(len(written(datetime.date(2000, month, 28), form)) for month in range(1, 13))
+
+
 @dataclasses.dataclass(kw_only=True, eq=False)
 class Dates(DrawnTask, TransductionTask):
     """Days from 1900 to 2099, each in one of `sources` at random; a day lies in one split, however it is written."""
@@ -73,6 +78,10 @@ class Dates(DrawnTask, TransductionTask):
     def alphabets(self) -> tuple[str, str]:
         known = string.digits + string.ascii_letters + " ,-/."
         return known, known
+
+    @property
+    def widths(self) -> tuple[int, int]:
+        return max(map(_longest, self.sources)), _longest(self.target)
 
     @functools.cached_property
     def pairs(self) -> dict[Split, Pairs]:

@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import hashlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, TypeVar
 
 import torch
@@ -18,6 +18,15 @@ from rnnsweep.tasks.base import AbstractTask
 from rnnsweep.types import Batch, Count, Split
 
 Rows = TypeVar("Rows", Tensor, list[Any])
+
+
+def digest(parts: Iterable[Batch]) -> str:
+    """The SHA-256 of examples."""
+    found = hashlib.sha256()
+    for part in parts:
+        for name in sorted(part):
+            found.update(part[name].numpy().tobytes())
+    return found.hexdigest()
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
@@ -35,11 +44,7 @@ class ExampleTask(AbstractTask):
 
     @property
     def data_hash(self) -> str:
-        digest = hashlib.sha256()
-        for part in self.data.values():
-            for name in sorted(part):
-                digest.update(part[name].numpy().tobytes())
-        return digest.hexdigest()
+        return digest(self.data.values())
 
     def size(self, split: Split) -> int:
         """Examples of a split."""

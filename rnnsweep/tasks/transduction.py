@@ -20,7 +20,7 @@ from rnnsweep.models.encoder_decoder import EncoderDecoder
 from rnnsweep.pooling import PoolingFactory, mask
 from rnnsweep.schedules import ForcingShape, forcing
 from rnnsweep.tasks import new_data
-from rnnsweep.tasks.examples import ExampleTask
+from rnnsweep.tasks.examples import ExampleTask, digest
 from rnnsweep.types import (
     Batch,
     Count,
@@ -107,19 +107,29 @@ class TransductionTask(ExampleTask):
         """Whether training reads the model's own symbols, too."""
         return self.teacher_forcing < 1 or self.forcing_schedule != "constant"
 
-    @functools.cached_property
+    @property
     def widths(self) -> tuple[int, int]:
-        """Steps of the longest source and the longest target."""
+        """Steps of the longest source and the longest target that there can be."""
+        return self._drawn
+
+    @functools.cached_property
+    def _drawn(self) -> tuple[int, int]:
+        """Steps of the longest source and the longest target that there are."""
         every = [pair for part in self.pairs.values() for pair in part]
         return max(len(source) for source, _ in every), max(len(target) for _, target in every)
 
     @functools.cached_property
     def data(self) -> dict[Split, Batch]:
-        return {split: self._examples(pairs) for split, pairs in self.pairs.items()}
+        return {split: self._examples(pairs, self.widths) for split, pairs in self.pairs.items()}
 
-    def _examples(self, pairs: Pairs) -> Batch:
-        source, source_lengths = self.vocabs[0].padded([self.read(source) for source, _ in pairs], self.widths[0])
-        targets = self.vocabs[1].bounded([target for _, target in pairs], self.widths[1])
+    @property
+    def data_hash(self) -> str:
+        """Of rows without columns that are padding alone, so that a run's name does not depend on `widths`."""
+        return digest(self._examples(pairs, self._drawn) for pairs in self.pairs.values())
+
+    def _examples(self, pairs: Pairs, widths: tuple[int, int]) -> Batch:
+        source, source_lengths = self.vocabs[0].padded([self.read(source) for source, _ in pairs], widths[0])
+        targets = self.vocabs[1].bounded([target for _, target in pairs], widths[1])
         return {"source": source, "source_lengths": source_lengths} | targets
 
     def batch(self, step: int) -> Batch:
