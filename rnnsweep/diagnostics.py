@@ -218,7 +218,7 @@ def spectral_radius(cell: AbstractCell) -> list[dict[str, Any]]:
         assert isinstance(layer, Layer)
         weight = layer.weight_hh.detach().double().cpu()
         if weight.dim() == 3:  # (head, gates * size, size) as (gate, head, size, size)
-            blocks = weight.unflatten(1, (-1, weight.shape[2])).transpose(0, 1)  # type: ignore[no-untyped-call]
+            blocks = weight.unflatten(1, (-1, weight.shape[2])).transpose(0, 1)
         else:  # (gate, hidden, hidden), or (gate, hidden) for a vector
             blocks = weight.view(-1, cell.hidden_size, *weight.shape[1:])
         names = cell.blocks if len(cell.blocks) == len(blocks) else [f"gate {k + 1}" for k in range(len(blocks))]

@@ -251,14 +251,14 @@ class Stack:
         results = []
         for row in range(self.size):  # one graph at a time, which stays in the cache
             loss, metrics, after = self._alone(row, function, batch, state, keys or {})
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             results.append((metrics, tuple(leaf.detach() for leaf in after)))
         return _stacked(results)  # type: ignore[no-any-return]
 
     def backward(self, losses: Float[Tensor, "member"]) -> None:
         """Fills `gradients` with each member's own."""
         self.gradients.zero_()
-        losses.sum().backward()  # type: ignore[no-untyped-call]
+        losses.sum().backward()
 
 
 def _stacked(results: list[Any]) -> Any:

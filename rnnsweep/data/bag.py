@@ -32,11 +32,11 @@ class BagOfSymbols:
         def closure() -> Tensor:
             solver.zero_grad()
             loss = F.cross_entropy(self.scores(rows, lengths), labels) + RIDGE * self.weights.square().sum()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             return loss
 
         with torch.enable_grad():
-            solver.step(closure)  # type: ignore[no-untyped-call]
+            solver.step(closure)
 
     def scores(
         self, rows: Int[Tensor, "example time"], lengths: Int[Tensor, "example"]

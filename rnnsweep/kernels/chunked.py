@@ -29,7 +29,7 @@ def total_cross_entropy(
 
 
 def _total(h: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> tuple[Tensor]:
-    return (_Total.apply(h, weight, bias, targets, torch.is_grad_enabled()),)  # type: ignore[no-untyped-call]
+    return (_Total.apply(h, weight, bias, targets, torch.is_grad_enabled()),)
 
 
 class _Total(torch.autograd.Function):

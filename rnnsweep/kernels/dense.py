@@ -26,7 +26,7 @@ def _linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor]:
     x = x.transpose(1, 2) if time_first else x
     flat = x.flatten(1, -2)  # (member, rows, in)
     if _compiled(x):
-        out = _Affine.apply(flat, weight, bias)  # type: ignore[no-untyped-call]
+        out = _Affine.apply(flat, weight, bias)
     elif bias is None:
         out = torch.bmm(flat, weight.mT)
     else:
@@ -49,7 +49,7 @@ def embedding(tokens: Int[Tensor, "*batch"], weight: Float[Tensor, "vocab in"]) 
 
 def _embedding(tokens: Tensor, weight: Tensor) -> tuple[Tensor]:
     if tokens.dim() == 3 and _compiled(weight):
-        return (_Embedding.apply(tokens.transpose(1, 2), weight).transpose(1, 2),)  # type: ignore[no-untyped-call]
+        return (_Embedding.apply(tokens.transpose(1, 2), weight).transpose(1, 2),)
     return (F.embedding(_places(tokens, weight), weight.flatten(0, 1)),)
 
 

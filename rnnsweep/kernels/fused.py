@@ -72,7 +72,7 @@ def layer(
     if in_stack(*tensors):
         y, *leaves = over_members(functools.partial(_Layer.apply, cell, False), *tensors)
     else:
-        y, *leaves = _Layer.apply(cell, True, *tensors)  # type: ignore[no-untyped-call]
+        y, *leaves = _Layer.apply(cell, True, *tensors)
     return y, tuple(leaves)
 
 

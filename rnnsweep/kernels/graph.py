@@ -84,7 +84,7 @@ class Graphed:
 def record(function: Callable[..., Any], *arguments: Any) -> Recorded:
     """A recording of the function on these tensors, in whose memory a replay finds its inputs."""
     # one for all calls: gradients are added up on the stream of the first
-    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         for _ in range(WARM_UP):

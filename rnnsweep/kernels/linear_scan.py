@@ -33,7 +33,7 @@ def linear_scan(
 
 
 def _scan(a: Tensor, b: Tensor, first: Tensor) -> tuple[Tensor]:
-    return (_Scan.apply(a, b, first),)  # type: ignore[no-untyped-call]
+    return (_Scan.apply(a, b, first),)
 
 
 class _Scan(torch.autograd.Function):

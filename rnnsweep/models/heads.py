@@ -100,7 +100,7 @@ class AdaptiveHead(nn.Module):
     def _total(self, h: Tensor, targets: Tensor, first: Tensor, *others: Tensor) -> Tensor:
         size, parts = max(1, SCORES // len(first)), len(self.narrow)
         total = h.new_zeros(())
-        for x, wanted in zip(h.split(size), targets.split(size), strict=True):  # type: ignore[no-untyped-call]
+        for x, wanted in zip(h.split(size), targets.split(size), strict=True):
             place = torch.bucketize(wanted, torch.tensor(self.edges[:-1], device=h.device), right=True)
             among = torch.where(place > 0, self.edges[0] + place - 1, wanted)
             total = total + F.cross_entropy(F.linear(x, first), among, reduction="sum")

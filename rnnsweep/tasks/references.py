@@ -42,7 +42,7 @@ class Autoregression:
         self.weights = torch.linalg.pinv(gram, hermitian=True, rtol=RANK) @ right
 
     def __call__(self, inputs: Float[Tensor, "window time column"]) -> Float[Tensor, "window horizon target"]:
-        pieces = [_design(piece) @ self.weights for piece in inputs.split(CHUNK)]  # type: ignore[no-untyped-call]
+        pieces = [_design(piece) @ self.weights for piece in inputs.split(CHUNK)]
         return torch.cat(pieces).view(len(inputs), *self.shape).float()
 
 
