@@ -1,13 +1,12 @@
 """Labelled texts from files, their splits, and what is refused; class weights, macro F1, generated names."""
 
-import argparse
 from pathlib import Path
 
 import pytest
 import torch
 from conftest import DATA
 
-from rnnsweep import sample
+from rnnsweep.api.writing import Options, written
 from rnnsweep.cells.gru import GRU
 from rnnsweep.data import labelled, languages, sentiment
 from rnnsweep.data.bag import BagOfSymbols
@@ -177,16 +176,14 @@ def test_names_of_a_class_are_written_or_refused() -> None:
     task = NamesGen(0, 4, examples=100)
     torch.manual_seed(0)
     model = task.build(lambda size: GRU(size, hidden_size=8), lambda size: None).eval()  # type: ignore[arg-type,return-value]
-    options = argparse.Namespace(label=None, prompt="Sk", temperature=0.8, seed=1)
-    lines = sample._names(task, model, options).splitlines()
+    options = Options(prompt="Sk", seed=1)
+    lines = written(task, model, options, "run").splitlines()
     assert [line.split(": ")[0] for line in lines] == task.classes
     assert all(line.split(": ")[1].startswith("Sk") for line in lines)
-    options.prompt = "S\u0161k"
-    with pytest.raises(ConfigError, match=r"--prompt: the vocabulary lacks '\u0161'; it has"):
-        sample._names(task, model, options)
-    options.label = "Fynur"
-    with pytest.raises(ConfigError, match=r"--label: there is no class `Fynur`. Did you mean `Fynnur`?"):
-        sample._names(task, model, options)
+    with pytest.raises(ConfigError, match=r"prompt: the vocabulary lacks '\u0161'; it has"):
+        written(task, model, Options(prompt="S\u0161k"), "run")
+    with pytest.raises(ConfigError, match=r"label: there is no class `Fynur`. Did you mean `Fynnur`?"):
+        written(task, model, Options(label="Fynur"), "run")
 
 
 @pytest.mark.skipif(not (DATA / "names").is_dir(), reason="shared/data/names is not here")

@@ -200,7 +200,8 @@ def test_equal_failures_are_told_once(tmp_path: Path, capsys: pytest.CaptureFixt
     plan = Plan(tmp_path, [Planned(f"run-{number}", "", {}, [f"seed={number}"]) for number in range(4)])
     for planned_run, error in zip(plan.runs, errors, strict=True):
         (tmp_path / planned_run.id).mkdir()
-        run.fail(planned_run.id, plan.store(planned_run), {}, error)
+        config = {"seed": 0, "choices": {"task": "charlm"}}
+        run.fail(planned_run.id, plan.store(planned_run), config, error)
     progress = Progress(plan)
     table = closing_table(progress)
     assert "failed: 3 runs such as run-0: ValueError: no room in run-0" in table

@@ -1,6 +1,5 @@
 """Files of users at every door: what is no regular file, other encodings, odd names, lines, odd piano rolls."""
 
-import argparse
 import os
 import re
 import shlex
@@ -18,7 +17,8 @@ from scipy.io import savemat
 from scipy.sparse import csc_matrix
 from test_seqmnist import grey, idx
 
-from rnnsweep import errors, sample
+from rnnsweep import errors
+from rnnsweep.api.writing import Options, written
 from rnnsweep.cells.gru import GRU
 from rnnsweep.data import corpora, digits, labelled, music, series
 from rnnsweep.errors import ConfigError
@@ -217,8 +217,7 @@ def test_a_label_may_be_typed_composed_or_decomposed(form: Any) -> None:
     for kept in ("NFC", "NFD"):  # a model that was saved before may know the other form
         task.classes = [unicodedata.normalize(kept, name) for name in ["Fran\u00e7ais", *task.classes[1:]]]
         label = unicodedata.normalize(form, "Fran\u00e7ais")
-        options = argparse.Namespace(label=label, prompt=None, temperature=0.8, seed=1)
-        lines = sample._names(task, model, options).splitlines()
+        lines = written(task, model, Options(label=label, seed=1), "run").splitlines()
         assert len(lines) == 10
         assert {line.split(": ")[0] for line in lines} == {task.classes[0]}
 

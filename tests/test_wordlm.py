@@ -1,6 +1,5 @@
 """Word-level language modelling: the data by hand, and each part of the recipe against an independent reference."""
 
-import argparse
 import math
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from rnnsweep import run, system
+from rnnsweep.api.writing import Options, written
 from rnnsweep.cells.lstm import LSTM
 from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import Interrupted, StopRequest
@@ -23,7 +23,6 @@ from rnnsweep.models.heads import AdaptiveHead
 from rnnsweep.models.many_to_many import ManyToMany
 from rnnsweep.pooling import Last
 from rnnsweep.record import RunStore
-from rnnsweep.sample import _written
 from rnnsweep.stack import Stack
 from rnnsweep.tasks.wordlm import WordLM
 from rnnsweep.train import Observer
@@ -383,9 +382,6 @@ def test_a_run_is_trained_and_sampled_from(composed: Compose, tmp_path: Path) ->
     assert len(record.summary["samples"][0]["text"].split()) <= 5
     saved, model = run.saved(store.path)
     assert isinstance(saved.task.vocab, WordVocab)  # type: ignore[attr-defined]
-    options = argparse.Namespace(
-        run=store.path, label=None, prompt="the cat", temperature=1.0, top_k=0, length=6, seed=0
-    )
-    written = _written(saved.task, model, options)
-    assert written.startswith("the cat")
-    assert "<unk>" not in written
+    text = written(saved.task, model, Options(prompt="the cat", temperature=1.0, length=6), store.path.name)
+    assert text.startswith("the cat")
+    assert "<unk>" not in text
