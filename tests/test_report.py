@@ -1,5 +1,6 @@
 """The report of records that were never trained: what it counts, what it says, and what it refuses."""
 
+import itertools
 import json
 import math
 import os
@@ -713,8 +714,24 @@ def test_bad_input_is_named(tmp_path: Path, misleading: Path, capsys: pytest.Cap
     assert "what varies: cell, cell.hidden_size" in refused(capsys, misleading, "--by", "cell.hiden", *out)
     assert "has one value in all these runs" in refused(capsys, misleading, "--by", "optimizer.lr", *out)
     assert "there are gru, lstm" in refused(capsys, misleading, "--baseline", "cell=rnn", *out)
+    assert "did you mean lstm? there are gru, lstm" in refused(capsys, misleading, "--baseline", "cell=lstn", *out)
+    twice = ("--baseline", "cell=gru", "--baseline", "cell=lstm")
+    assert "--baseline cell=lstm: cell=gru is given too" in refused(capsys, misleading, *twice, *out)
     assert "expected KEY=LEVEL" in refused(capsys, misleading, "--baseline", "cell", *out)
     assert not (tmp_path / "r").exists()
+
+
+def test_a_baseline_of_several_tasks_is_never_dropped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for seed, lr, task in itertools.product(range(3), (1e-3, 1e-2), ("charlm", "parity")):
+        for cell in ("gru", "lstm") if task == "charlm" else ("gru",):
+            records.run(tmp_path / "s", 1.0 + lr, cell=cell, task=task, seed=seed, optimizer__lr=lr)
+    asked = (tmp_path / "s", "--out", tmp_path / "r", "--baseline")
+    assert "--baseline cel: no run has this setting" in refused(capsys, *asked, "cel=gru")
+    assert "--baseline cell=lstn: no run of task charlm" in refused(capsys, *asked, "cell=lstn")
+    levels = ("--baseline", "cell=lstm", "--baseline", "optimizer.lr=1e-2")
+    page = (made(tmp_path / "s", *levels) / "report.md").read_text()
+    assert page.count("0.01 | baseline") == 2
+    assert page.count("LSTM | baseline") + page.count("lstm | baseline") == 1
 
 
 def test_records_torn_by_a_kill_are_told(misleading: Path) -> None:

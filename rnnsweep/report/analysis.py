@@ -7,12 +7,13 @@ from pathlib import Path
 from rnnsweep import planned
 from rnnsweep.report import ablations, arm_tables, leaderboard, listings, seeds_needed, tuned_comparison
 from rnnsweep.report.arms import Tuning
+from rnnsweep.report.baselines import baselines
 from rnnsweep.report.design import design
 from rnnsweep.report.discovery import modules
 from rnnsweep.report.headline import headline
 from rnnsweep.report.prompt_samples import samples
 from rnnsweep.report.runs import Runs
-from rnnsweep.report.section import Section, baselines, default_margin
+from rnnsweep.report.section import Section, default_margin
 from rnnsweep.report.table import Table
 from rnnsweep.report.tuned_comparison import TunedComparison
 
@@ -32,7 +33,7 @@ def analyse(
         runs: The runs of the task.
         by: The factors to report; all that vary, where there are none.
         metric: What to compare by; the validation loss.
-        asked: The levels that the others are compared with, by factor.
+        asked: The levels that the others are compared with, by key.
         margin: Below it a difference is small.
         out: The report's directory, from which the links to the runs lead.
         tuned: The tuned comparison, corrected over all of the report.
@@ -105,9 +106,8 @@ def _tuned_comparison(
     chosen = f"val/{chosen.removeprefix('test/')}" if chosen.startswith("test/") else chosen
     if not chosen.startswith("val/") or chosen not in runs.metrics:
         return None
-    mine = {key: level for key, level in levels.items() if key in known}
     tuning = Tuning(runs, found, runs.metric(chosen))
-    return tuned_comparison.compare_arms(runs, tuning, baselines(runs, runs.factors, mine))
+    return tuned_comparison.compare_arms(runs, tuning, baselines(runs, runs.factors, levels))
 
 
 def searched_keys(studies: Sequence[str]) -> dict[str, list[str]]:

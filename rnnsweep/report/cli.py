@@ -108,7 +108,7 @@ def report(options: argparse.Namespace) -> list[Path]:
         sys.path.append(os.getcwd())  # where a user's package is found by the command that trains, too
     import numpy as np
 
-    from rnnsweep.report import external
+    from rnnsweep.report import baselines, external
     from rnnsweep.report.across.scores import scores
     from rnnsweep.report.analysis import DesignOptions, analyse, searched_keys, tuned_comparisons
     from rnnsweep.report.collect import UNSET, collect
@@ -117,7 +117,6 @@ def report(options: argparse.Namespace) -> list[Path]:
     from rnnsweep.report.results import tidy
     from rnnsweep.report.runs import Runs
 
-    baselines = dict(_baseline(text) for text in options.baseline)
     by, compare, tune, random = map(_keys, (options.by, options.compare, options.tune, options.random))
     apart = options.sections == "study"
     frame = external.add(collect(options.paths, apart), options.add)
@@ -138,10 +137,11 @@ def report(options: argparse.Namespace) -> list[Path]:
         for key in keys:
             if not any(_varies(runs, key) for runs in found):
                 found[0].factor(key, option)
+    levels = baselines.read(options.baseline, found)
     with np.errstate(all="ignore"):
-        answers = tuned_comparisons(found, options.metric, baselines, DesignOptions(compare, tune))
+        answers = tuned_comparisons(found, options.metric, levels, DesignOptions(compare, tune))
         sections = [
-            analyse(runs, keys, options.metric, _known(baselines, runs, len(found)), options.margin, options.out, tuned)
+            analyse(runs, keys, options.metric, levels, options.margin, options.out, tuned)
             for runs, keys, tuned in zip(found, by_task, answers, strict=True)
         ]
     warnings = _warnings(frame, unknown)
@@ -162,19 +162,6 @@ def _keys(text: str) -> list[str]:
 
 def _varies(runs: "Runs", key: str) -> bool:
     return any(key in factor.keys for factor in runs.factors)
-
-
-def _baseline(text: str) -> tuple[str, str]:
-    key, equals, level = text.partition("=")
-    if not (key and equals and level):
-        raise ReportError(f"--baseline {text}: expected KEY=LEVEL, as in cell=gru")
-    return key, level
-
-
-def _known(baselines: dict[str, str], runs: "Runs", tasks: int) -> dict[str, str]:
-    """The baselines that concern a task; all of them where there is one task, so that none is dropped in silence."""
-    keys = {factor.key for factor in runs.factors}
-    return baselines if tasks == 1 else {key: level for key, level in baselines.items() if key in keys}
 
 
 def _warnings(frame: "pd.DataFrame", unknown: int) -> list[str]:

@@ -2,21 +2,16 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from rnnsweep.errors import ReportError
 from rnnsweep.report.draw import Picture
 from rnnsweep.report.effects import Effect
 from rnnsweep.report.leaderboard import ranked_entries
 from rnnsweep.report.runs import Factor, MetricColumn, Runs
 from rnnsweep.report.table import Table
 from rnnsweep.report.tuned_comparison import TunedComparison
-
-DEFAULTS = {"cell": "rnn", "pooling": "last", "optimizer": "adamw", "train.clip": "null"}
-"""What a factor's levels are compared with where the user names none and the grid has it; else its first level."""
 
 
 @dataclasses.dataclass
@@ -108,21 +103,3 @@ def default_margin(runs: Runs, metric: MetricColumn) -> float:
         return 0.01
     values = runs.values(metric.name)
     return 0.01 * abs(float(np.nanmean(values))) if np.isfinite(values).any() else 0.01
-
-
-def baselines(runs: Runs, factors: Sequence[Factor], asked: dict[str, str]) -> dict[str, str]:
-    """The level that each factor's others are compared with; those that were asked for come first.
-
-    Raises:
-        ReportError: no run has such a level.
-    """
-    found = {f.key: DEFAULTS[f.key] if DEFAULTS.get(f.key) in f.levels else f.levels[0] for f in factors if f.levels}
-    for key, level in asked.items():
-        factor = runs.factor(key)
-        if level not in factor.levels:
-            raise ReportError(
-                f"--baseline {key}={level}: no run of task {runs.task} has this level; there are "
-                f"{', '.join(factor.levels)}"
-            )
-        found[factor.key] = level
-    return {key: found[key] for key in sorted(found, key=lambda key: key not in asked)}
