@@ -132,6 +132,11 @@ class Tuned:
     stages: dict[str, str] = dataclasses.field(default_factory=dict)
     """The plans that were made, by their file's name, each with the title of its stage; the newest is the last."""
 
+    @property
+    def every_seed(self) -> list[int]:
+        """All fresh seeds that may be run: those of the last look."""
+        return self.fresh(max([len(self.seeds), *self.looks])) if self.seeds else []
+
     def fresh(self, count: int) -> list[int]:
         """The first `count` fresh seeds: those of the first look, then the numbers that follow the largest of them."""
         added = (seed for seed in itertools.count(max(self.seeds) + 1) if seed != self.tuning_seed)
@@ -161,20 +166,21 @@ def tuned(study: Path) -> list[Tuned]:
 
     The newest is the last. One of which a newer one has all the chosen trials is left out.
     """
-    every = _tuned(study)
+    every = list(begun(study).values())
     trials = [{chosen.trial for chosen in each.chosen} for each in every]
     held = [any(trials[i] and trials[i] <= newer for newer in trials[i + 1 :]) for i in range(len(every))]
     return [each for each, within in zip(every, held, strict=True) if not within]
 
 
-def _tuned(study: Path) -> list[Tuned]:
+def begun(study: Path) -> dict[Path, Tuned]:
+    """Every file of a study that says what was compared and tuned, and what it says; the newest is the last."""
     paths = sorted((study / FOLDER).glob("tuned-*.json"), key=lambda path: path.stat().st_mtime)
-    return [found for found in (files.read(path, Tuned) for path in paths) if found]
+    return {path: found for path in paths if (found := files.read(path, Tuned))}
 
 
 def title(plan: Path) -> str | None:
     """Which stage of a tuned sweep a plan's file is; empty where an earlier command made it, None where it is none."""
-    stages = (each.stages for each in reversed(_tuned(plan.parent.parent)))
+    stages = (each.stages for each in reversed(begun(plan.parent.parent).values()))
     return next((stage[plan.name] for stage in stages if plan.name in stage), None)
 
 

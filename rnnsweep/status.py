@@ -45,19 +45,19 @@ def show(study: Path) -> None:
     from rnnsweep.sweep.search import searches
     from rnnsweep.sweep.trials import Trials
     from rnnsweep.sweep.tuned_table import closing
-    from rnnsweep.sweep.view import Progress, closing_table, worker_lines
+    from rnnsweep.sweep.view import Progress, closing_table, curve_lines, worker_lines
 
     found, searched = plans(study), searches(study)
     for search in searched:
         trials = Trials(search)
-        print("\n".join(trials.lines()))
+        print(trials.summary())
         print(trials.closing_table())
     if not found and not searched:
         raise ConfigError(str(study), "not the directory of a study: it has no plan")
     for plan in (plan for plan in found if plan.title is None):
         progress = Progress(plan)
         progress.look()
-        print("\n".join(progress.lines()))
+        print("\n".join([progress.summary(), *curve_lines(study, progress.best)]))
         print(closing_table(progress))
     stages = {plan.path.name: plan for plan in found if plan.title}
     for tuned in planned.tuned(study):
@@ -65,8 +65,9 @@ def show(study: Path) -> None:
             progress = Progress(stages[name])
             progress.look()
             print(progress.summary())
-        print("\n".join(worker_lines(study)))
         print(closing(tuned, study))
+    if workers := worker_lines(study):  # once, whatever the study holds
+        print("", *workers, sep="\n")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,18 @@ def test_a_tuned_sweep_is_read_as_it_was_planned(tmp_path: Path) -> None:
     board = analyse(of.runs, [], None, {}, None, tmp_path / "report", of).leaderboard
     assert board is not None
     assert any(note.startswith("The settings were tuned with seed 99.") for note in board.notes)
+
+
+def test_seeds_that_an_earlier_range_has_seen_are_not_fresh(tmp_path: Path) -> None:
+    noisy(tmp_path, range(99, 100))
+    noisy(tmp_path, range(6), rates=(1e-2,))
+    declared(tmp_path, seeds=[0, 1, 2], looks=[], levels=[])
+    (tmp_path / ".study" / "tuned-0.json").rename(tmp_path / ".study" / "tuned-1.json")
+    os.utime(tmp_path / ".study" / "tuned-1.json", (0, 0))
+    declared(tmp_path, seeds=[3, 4, 5])
+    for comparison in found(tmp_path).comparisons:
+        assert comparison.seeds == (3, 4, 5)
+        assert comparison.look is not None
 
 
 def test_planned_looks_compare_with_the_leader_alone(tmp_path: Path) -> None:

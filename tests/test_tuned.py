@@ -6,6 +6,7 @@ import math
 import os
 import re
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -394,6 +395,26 @@ def test_a_study_that_has_begun_keeps_its_looks(prepared: Prepared, refused: Tol
     assert isinstance(prepared(*words, "hydra.sweeper.seeds_max=8", "hydra.sweeper.tune_trials=4")[0], TunedSweep)
 
 
+def up_to(rate: str) -> str:
+    return f"hydra.sweeper.tune={{optimizer.lr: [1e-3,{rate}]}}"
+
+
+def test_seeds_that_were_seen_are_not_fresh_for_another_range(prepared: Prepared, refused: Told) -> None:
+    rest = ("hydra.sweeper.tune_trials=2", "hydra.sweeper.seeds_max=5")
+    narrow, wide = map(up_to, ("2e-3", "1e-2"))
+    first = tuned_sweep(prepared, narrow, *rest)
+    assert tuned_sweep(prepared, wide, *rest).tuned.seeds == [0, 1, 2]  # nobody has seen a result of them yet
+    assert first.swept(Trainer(near))
+    second = tuned_sweep(prepared, wide, *rest)
+    assert second.tuned.seeds == [5, 6, 7]  # the first may have run five
+    (note,) = [note for note in second.notes if "fresh" in note]
+    assert "5, 6, 7: those of an earlier comparison of this study, 0, 1, 2, 3, 4, are no longer fresh" in note
+    assert "the results of 2, 3, 4, which may have led" in refused(*COMPARE, wide, *rest, "seed=2,3,4")
+    assert second.swept(Trainer(near))
+    assert tuned_sweep(prepared, wide, *rest).tuned.seeds == [5, 6, 7]
+    assert tuned_sweep(prepared, narrow, *rest).tuned.seeds == [0, 1, 2]
+
+
 # Points ----------------------------------------------------------------------------------------------------------
 
 
@@ -478,6 +499,20 @@ def test_a_run_that_waited_at_its_rungs_has_the_numbers_that_it_has_alone(prepar
             assert (parameters > 0, steps, max(row["step"] for row in rows)) == (True, steps, steps)
             assert steps in sweep.tuned.rungs
     assert statuses(sweep) == {"complete": 4, "pruned": 4}
+
+
+def test_status_names_each_worker_once(
+    prepared: Prepared, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for high in ("2e-3", "1e-2"):
+        words = (up_to(high), "hydra.sweeper.tune_trials=2")
+        assert tuned_sweep(prepared, *words).swept(Trainer(near))
+    worker = planned.worker_file(Path("multirun/default"), "host", 12)
+    worker.parent.mkdir(parents=True, exist_ok=True)
+    worker.write_text(json.dumps({"pid": 12, "time": time.time(), "runs": []}))
+    monkeypatch.setattr(sys, "argv", ["status", "multirun/default"])
+    status.main()
+    assert capsys.readouterr().out.count("worker 12: waits") == 1
 
 
 def test_status_and_plan_tell_the_stages(

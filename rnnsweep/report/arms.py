@@ -129,7 +129,8 @@ class Tuning:
         if chosen is None:
             return None
         every = self._finished(by_setting[chosen])
-        fresh = {seed: row for seed, row in every.items() if common and seed not in common}
+        seen = common | self.design.seen
+        fresh = {seed: row for seed, row in every.items() if common and seed not in seen}
         used = {seed: row for seed, row in every.items() if seed not in fresh}
         return Choice(chosen, used, fresh, len(by_setting), self._edges(chosen, by_setting))
 

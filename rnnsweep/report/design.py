@@ -27,6 +27,8 @@ class Design:
     """The tuned sweep that these runs are of."""
     random: tuple[str, ...] = ()
     """Conditions that stand for others of their kind."""
+    seen: frozenset[int] = frozenset()
+    """Fresh seeds of earlier plans that are none of this plan's: their results may have led to this plan."""
 
     @property
     def effort(self) -> str:
@@ -54,6 +56,7 @@ def design(runs: Runs, compare: Sequence[str] = (), tune: Sequence[str] = ()) ->
     """
     plans = [plan for study in runs.frame["study"].unique() for plan in planned.tuned(Path(study))]
     plan = plans[-1] if plans else None
+    seen = _seen(runs, plan) if plan else frozenset()
     compared = [runs.factor(key, "--compare") for key in compare] or _known(runs, plan.compare if plan else ())
     tuned = [runs.factor(key, "--tune") for key in tune] or _known(runs, plan.tune if plan else ())
     guessed = not tuned
@@ -65,9 +68,13 @@ def design(runs: Runs, compare: Sequence[str] = (), tune: Sequence[str] = ()) ->
     conditions = _conditions(runs, compared, tuned)
     names = f"{_joined(tuned)} {'is' if len(tuned) == 1 else 'are'} taken as tuned, {_joined(compared)} as compared"
     told = f"{names}; nobody declared it (--tune and --compare do)" if guessed else "as declared"
-    return Design(
-        tuple(compared), tuple(tuned), conditions, told, plan, tuple(key for key in runs.sampled if key in conditions)
-    )
+    random = tuple(key for key in runs.sampled if key in conditions)
+    return Design(tuple(compared), tuple(tuned), conditions, told, plan, random, seen)
+
+
+def _seen(runs: Runs, plan: Tuned) -> frozenset[int]:
+    begun = [each for study in runs.frame["study"].unique() for each in planned.begun(Path(study)).values()]
+    return frozenset(seed for each in begun for seed in each.every_seed) - frozenset(plan.every_seed)
 
 
 def _known(runs: Runs, keys: Sequence[str] | dict[str, str]) -> list[Factor]:

@@ -117,13 +117,21 @@ class Declared:
     def begin(self) -> None:
         """Writes the file, or adds to what an earlier command wrote."""
         self.check()
-        before = files.read(self.path, Tuned)
-        if before:
+        if before := self.before():
             self.content = dataclasses.replace(
                 self.content, chosen=before.chosen, stages=dict.fromkeys(before.stages, "")
             )
         files.make(self.path.parent)
         self._write()
+
+    def before(self) -> Tuned | None:
+        """What an earlier command wrote of this comparison."""
+        return files.read(self.path, Tuned)
+
+    def seen(self) -> set[int]:
+        """The fresh seeds of other comparisons of the study, whose results were there to be seen."""
+        others = (each for path, each in planned.begun(self.study).items() if path != self.path)
+        return {seed for each in others if each.chosen for seed in each.every_seed}
 
     def check(self) -> None:
         """Looks whether the study began with these seeds, looks and this margin.
@@ -131,8 +139,10 @@ class Declared:
         Raises:
             ConfigError: it began with others; who changes them after a look has no error rate any more.
         """
-        begun = planned.tuned(self.study)
-        for before, (name, key) in itertools.product(begun, LOCKED.items()):
+        begun = planned.begun(self.study).items()
+        for (path, before), (name, key) in itertools.product(begun, LOCKED.items()):
+            if name == "seeds" and path != self.path:
+                continue  # another range is another comparison, and needs other seeds
             then, now = getattr(before, name), getattr(self.content, name)
             if then != now and (before.looks or self.content.looks):
                 problem = f"the study began with {_said(then)} and cannot go on with {_said(now)}"

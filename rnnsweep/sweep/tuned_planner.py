@@ -1,11 +1,12 @@
 """From the settings and words of a command to a tuned sweep: its arms, conditions, trials, seeds and looks."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
 from rnnsweep import looks
 from rnnsweep.config import General, marked, schema
-from rnnsweep.errors import ConfigError
+from rnnsweep.errors import ConfigError, listed
 from rnnsweep.planned import Tuned, of_the_test
 from rnnsweep.run import Run
 from rnnsweep.sweep import compared, tuned_space
@@ -21,7 +22,7 @@ from rnnsweep.sweep.tuned_runs import Arm
 from rnnsweep.types import EXECUTION
 
 FRESH = "seed=range(3)"
-"""The fresh seeds where none are typed."""
+"""How three fresh seeds are typed. Where none are typed, they are the first three that no comparison before has run."""
 
 
 class TunedPlanner:
@@ -39,14 +40,13 @@ class TunedPlanner:
         """
         self._check_no_grid()
         typed = self._typed(words)
-        seeds = self._seeds(typed.pop("seed", FRESH))
+        seeds = self._typed_seeds(typed.pop("seed", None))
         axes = {key: self.grammar.axis(text) for key, text in typed.items()}
         self._check_swept(axes)
         conditions = [key for key, axis in axes.items() if len(axis) > 1 and key not in self.sweep.compared]
         arms, runs = TunedArms(self.sweep, self.composer, self.study).made(axes, conditions)
         precheck(runs, self.study, self.composer.launcher.is_here)
-        chosen_by, looked = self._objective(runs), self._looks(seeds)
-        first = arms[0]
+        chosen_by, first = self._objective(runs), arms[0]
         content = Tuned(
             compare=self.sweep.compared,
             tune=tuned_space.texts(self.grammar, self.sweep.tune),
@@ -56,18 +56,22 @@ class TunedPlanner:
             rungs=first.rungs,
             metric=chosen_by.name,
             maximised=chosen_by.maximised,
-            seeds=seeds,
-            looks=looked,
-            levels=list(looks.ALPHAS[: len(looked)]),
+            seeds=[],
+            looks=[],
+            levels=[],
             margin=self.sweep.margin,
         )
         declared = Declared(self.study, self._fixed(typed, axes, runs[0]), content)
+        self._add_seeds(declared, seeds)
         declared.check()
-        return TunedSweep(declared, arms, self.composer.own_groups(), self._notes(first))
+        return TunedSweep(declared, arms, self.composer.own_groups(), self._notes(first, declared))
 
-    def _notes(self, first: Arm) -> list[str]:
-        """What a user should know of the trials."""
+    def _notes(self, first: Arm, declared: Declared) -> list[str]:
+        """What a user should know of the trials and of the fresh seeds."""
         count, notes = len(first.trials), list[str]()
+        if seen := declared.seen():
+            named = f"{listed(declared.content.seeds)}: those of an earlier comparison of this study"
+            notes.append(f"the fresh seeds are {named}, {listed(sorted(seen))}, are no longer fresh")
         if count < self.sweep.tune_trials:
             notes.append(f"what is tuned has {count} points; each arm tries all of them, once")
         if not first.rungs and self.sweep.pruner != "none":
@@ -99,8 +103,30 @@ class TunedPlanner:
             if len(axes.get(key, [])) < 2:
                 raise compared.one_value(key, list(axes))
 
-    def _seeds(self, text: str) -> list[int]:
-        """The fresh seeds of the first look."""
+    def _add_seeds(self, declared: Declared, typed: list[int] | None) -> None:
+        """The fresh seeds of the first look, and the looks: by none of these seeds was an earlier range chosen.
+
+        Raises:
+            ConfigError: the results of a seed that is typed were there to be seen when this range was chosen.
+        """
+        before, seen = declared.before(), declared.seen()
+        unseen = max(seen, default=-1) + 1
+        seeds = typed or (before.seeds if before else list(range(unseen, unseen + 3)))
+        looked = self._looks(seeds)
+        levels = list(looks.ALPHAS[: len(looked)])
+        declared.content = dataclasses.replace(declared.content, seeds=seeds, looks=looked, levels=levels)
+        again = sorted(seen & {*declared.content.every_seed})
+        if again and not (before and before.seeds == seeds):
+            problem = (
+                f"an earlier comparison of this study has the results of {listed(again)}, which may have led to this"
+            )
+            remedy = f"what is fresh here begins at {unseen}: leave `seed` out, or use another hydra.sweeper.name"
+            raise ConfigError("seed", f"{problem} range; {remedy}")
+
+    def _typed_seeds(self, text: str | None) -> list[int] | None:
+        """The fresh seeds that are typed."""
+        if text is None:
+            return None
         found = [setting.value for (setting,) in self.grammar.axis(text)]
         for seed in found:
             if not isinstance(seed, int) or isinstance(seed, bool):
