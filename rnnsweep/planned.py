@@ -52,6 +52,12 @@ class WorkerStatus:
     """The runs that it trains together; none where it waits."""
     step: int = 0
     steps: int = 0
+    began_at: int = 0
+    """The step at which it took the runs in hand; above 0 where they were continued."""
+    seconds: float = 0.0
+    """How long it has trained the runs in hand."""
+    slowdown: float | None = None
+    """The time of a step now, in times of the step that was measured before; None where nothing was measured."""
     train: float | None = None
     """The newest training loss."""
     tokens_per_second: float | None = None

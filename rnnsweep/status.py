@@ -66,7 +66,7 @@ def show(study: Path) -> None:
             progress.look()
             print(progress.summary())
         print(closing(tuned, study))
-    if workers := worker_lines(study):  # once, whatever the study holds
+    if workers := worker_lines(planned.workers(study)):  # once, whatever the study holds
         print("", *workers, sep="\n")
 
 

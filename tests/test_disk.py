@@ -28,7 +28,7 @@ from rnnsweep.report.published_values import published_results
 from rnnsweep.sweep import probe, published
 from rnnsweep.sweep.plan import Plan, Planned, plans
 from rnnsweep.sweep.search import searches
-from rnnsweep.sweep.view import Progress, worker_lines
+from rnnsweep.sweep.view import Progress
 from rnnsweep.sweep.work_options import WorkOptions
 from rnnsweep.sweep.worker import Worker
 from rnnsweep.train import Trainer
@@ -191,7 +191,7 @@ def test_a_damaged_worker_state_is_no_worker(damage: str, tmp_path: Path, capsys
     path = planned.worker_file(tmp_path, "host", 7)
     path.parent.mkdir(parents=True)
     path.write_bytes(DAMAGES[damage])
-    assert worker_lines(tmp_path) == worker_lines(tmp_path) == []
+    assert planned.workers(tmp_path) == planned.workers(tmp_path) == []
     assert capsys.readouterr().err.count(str(path)) == 1
     records.run(tmp_path, 1.0)
     assert list(collect([tmp_path])["state"]) == ["complete"]

@@ -34,9 +34,29 @@ class Probed:
     share: float
     """Seconds of a step at the best size, divided by the size."""
 
+    def size(self, available: int) -> int:
+        """How many runs to train as one program, at most `available`."""
+        return min(available if self.grows else self.best, available, SIZES[-1])
+
+    @property
+    def step(self) -> float:
+        """Seconds of a step at the best size; a smaller stack takes no longer."""
+        return self.share * self.best
+
 
 def stack_size(like: Run, available: int, folder: Path) -> int:
     """The size of the stack in which a run like this one advances fastest, at most `available`."""
+    return probed(like, available, folder).size(available)
+
+
+def probed(like: Run, available: int, folder: Path) -> Probed:
+    """What was measured for runs like this one on this machine; measured now where it was not before.
+
+    Args:
+        like: a run of the shape.
+        available: how many runs of the shape are left.
+        folder: where the study keeps its measurements.
+    """
     key = f"{like.signature[:16]} {platform.node()} {threads.count()}"
     with locks.alone(folder / ".probe.lock"):  # workers neither measure the same nor disturb each other
         known = files.read(folder / "probe.json", dict[str, Probed]) or {}
@@ -44,7 +64,7 @@ def stack_size(like: Run, available: int, folder: Path) -> int:
             known[key] = _measure(like, available, folder)
             content = json.dumps({name: dataclasses.asdict(probed) for name, probed in known.items()})
             files.write(folder / "probe.json", content, synced=False)
-    return min(available if known[key].grows else known[key].best, available, SIZES[-1])
+    return known[key]
 
 
 def _measure(like: Run, available: int, study: Path) -> Probed:

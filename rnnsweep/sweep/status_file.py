@@ -1,9 +1,11 @@
 """The file in which a worker tells what it does."""
 
+import collections
 import contextlib
 import json
 import os
 import platform
+import statistics
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ from rnnsweep.errors import MachineError
 from rnnsweep.planned import worker_file
 from rnnsweep.train import Member, Observer
 from rnnsweep.types import Split
+
+RECENT = 50  # steps whose median says how fast a worker is now
 
 
 class StatusFile(Observer):
@@ -29,6 +33,10 @@ class StatusFile(Observer):
         files.make(self.path.parent)
         self.state: dict[str, Any] = {"pid": os.getpid(), "host": platform.node(), "runs": [], "failed": []}
         self.written = 0.0
+        self.expected = 0.0
+        """Seconds of a step as measured before; 0 where nothing was measured."""
+        self._began = self._stepped = 0.0
+        self._times: collections.deque[float] = collections.deque(maxlen=RECENT)
 
     def write(self, **changes: Any) -> None:
         """Writes what changed, and the time."""
@@ -37,10 +45,17 @@ class StatusFile(Observer):
         self.written = time.monotonic()
 
     def started(self, step: int, steps: int) -> None:
-        self.write(step=step, steps=steps)
+        self._began = self._stepped = time.perf_counter()
+        self._times.clear()
+        self.write(step=step, steps=steps, began_at=step, seconds=0.0, slowdown=None)
 
     def stepped(self, step: int) -> None:
-        self.state["step"] = step
+        now = time.perf_counter()
+        self._times.append(now - self._stepped)
+        self._stepped = now
+        self.state |= {"step": step, "seconds": now - self._began}
+        if self.expected and len(self._times) == RECENT:
+            self.state["slowdown"] = statistics.median(self._times) / self.expected
         if time.monotonic() - self.written > 1:
             self.write()
 

@@ -3,6 +3,8 @@
 import collections
 from typing import TYPE_CHECKING
 
+from rnnsweep import planned
+from rnnsweep.planned import WorkerStatus
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.sweep.failures import failure_lines
 from rnnsweep.sweep.objective import shown
@@ -66,7 +68,11 @@ class Trials:
 
     def lines(self) -> list[str]:
         """The summary and a line for each worker."""
-        return [self.summary(), *worker_lines(self.search.study)]
+        return [self.summary(), *worker_lines(self.workers())]
+
+    def workers(self) -> list[WorkerStatus]:
+        """Those that live."""
+        return planned.workers(self.search.study)
 
     def failures(self) -> list[RunRecord]:
         """The records of the runs that failed."""

@@ -15,8 +15,10 @@ from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.sweep.failures import cause, failure_lines, last_line
 from rnnsweep.sweep.plan import Plan
 from rnnsweep.sweep.sparkline import sparkline
+from rnnsweep.sweep.time_left import seconds_left
 
 LINE_SECONDS = 10.0  # between two plain lines
+SLOW = 2.0  # steps that take this many times what was measured before are told
 
 
 @runtime_checkable
@@ -34,6 +36,8 @@ class Standing(Protocol):
 
     def failures(self) -> list[RunRecord]: ...
 
+    def workers(self) -> list[WorkerStatus]: ...
+
 
 class Progress:
     """The state of a plan, read anew from its files at each look; records that were read are kept."""
@@ -42,7 +46,6 @@ class Progress:
         self.plan = plan
         self.records: dict[str, RunRecord] = {}
         self.waiting: set[str] = set()
-        self.started, self.done_before = time.monotonic(), -1
 
     def look(self) -> None:
         """Reads the records that are new."""
@@ -54,8 +57,6 @@ class Progress:
                 elif run.id not in self.waiting and self.plan.has_come(run):
                     self.waiting.add(run.id)
         self.waiting -= self.records.keys()
-        if self.done_before < 0:
-            self.done_before = self.done
 
     @property
     def done(self) -> int:
@@ -81,22 +82,26 @@ class Progress:
 
     @property
     def seconds_left(self) -> float | None:
-        """From the rate since the first look; None before a run has ended."""
-        ended = self.done - self.done_before
-        elapsed = time.monotonic() - self.started
-        return self.left * elapsed / ended if ended else None
+        """If the workers that live go on as they do; None where none lives or nothing was trained yet."""
+        runs = [run for run in self.plan.runs if run.id not in self.waiting]
+        return seconds_left(runs, self.records, self.workers())
 
     def summary(self) -> str:
         """One line."""
         counts = "  ".join(f"{count} {name}" for name, count in self.counts.items() if count)
-        left = "" if self.seconds_left is None else f"  about {duration(self.seconds_left)} left"
+        seconds = self.seconds_left
+        left = "" if seconds is None else f"  about {duration(seconds)} left"
         best = "" if self.best is None else f"  best {number(self.best.best['val/loss'] or 0.0)} {self.best.run}"
         title = f"{self.plan.title}: " if self.plan.title else ""
         return f"{title}{self.done}/{len(self.plan.runs)} runs  {counts}{left}{best}"
 
     def lines(self) -> list[str]:
         """The summary, the curve of the best run, and a line for each worker."""
-        return [self.summary(), *curve_lines(self.plan.study, self.best), *worker_lines(self.plan.study)]
+        return [self.summary(), *curve_lines(self.plan.study, self.best), *worker_lines(self.workers())]
+
+    def workers(self) -> list[WorkerStatus]:
+        """Those that live."""
+        return planned.workers(self.plan.study)
 
     def failures(self) -> list[RunRecord]:
         return [record for record in self.records.values() if record.status == "failed"]
@@ -108,9 +113,9 @@ def curve_lines(study: Path, best: RunRecord | None) -> list[str]:
     return [f"  its validation loss  {sparkline(losses)}"] if len(losses) > 1 else []
 
 
-def worker_lines(study: Path) -> list[str]:
-    """A line for each worker that lives."""
-    return [f"  {worker_line(state)}" for state in planned.workers(study)]
+def worker_lines(workers: Iterable[WorkerStatus]) -> list[str]:
+    """A line for each worker."""
+    return [f"  {worker_line(state)}" for state in workers]
 
 
 def worker_line(state: WorkerStatus) -> str:
@@ -138,6 +143,7 @@ class View:
 
     def __init__(self, progress: Standing):
         self.progress, self.told = progress, set[str]()
+        self.told_slow = False
         self.shown_at = time.monotonic()  # the sweep has just said how it stands
         self.live: Any = None
         if sys.stdout.isatty():
@@ -160,12 +166,24 @@ class View:
             if cause(record) not in self.told:  # others that fail alike are counted in the summary
                 self.told.add(cause(record))
                 self._print(f"failed: {record.run}: {last_line(record.error)}")
+        self._tell_slow()
         if self.live:
             from rich.text import Text
 
             self.live.update(Text("\n".join(self.progress.lines())))
         else:
             self._print(self.progress.summary())
+
+    def _tell_slow(self) -> None:
+        """Says once that the steps take much longer than they did when the stack's size was measured."""
+        slowest = max((worker.slowdown or 0.0 for worker in self.progress.workers()), default=0.0)
+        if slowest > SLOW and not self.told_slow:
+            self.told_slow = True
+            self._print(
+                f"slow: a step takes {slowest:.1f} times as long as when it was measured. Other programs or too many "
+                "workers share the processor. The results stay the same; the times in the records do not compare. "
+                "Fewer workers (hydra.sweeper.workers=1) or a quiet machine help"
+            )
 
     def _print(self, line: str) -> None:
         if self.live:

@@ -17,7 +17,7 @@ from rnnsweep.record import RunStore
 from rnnsweep.run import Run
 from rnnsweep.sweep.claimed import identified, make_ready
 from rnnsweep.sweep.plan import FOLDER, Plan, Planned
-from rnnsweep.sweep.probe import stack_size
+from rnnsweep.sweep.probe import probed
 from rnnsweep.sweep.status_file import StatusFile
 from rnnsweep.sweep.work_options import WorkOptions
 from rnnsweep.trackers import tracked
@@ -117,13 +117,16 @@ class Worker:
     def _limit(self, planned: Planned, first: Run) -> int:
         alike = sum(other.signature == planned.signature for other in self.left)
         alike = -(-alike // self.options.workers)
+        self.status.expected = 0.0
         if alike == 1 or RunStore(self.plan.study / planned.id).deaths():
             return 1  # what has killed a worker is tried alone
         if self.options.stack != "auto":
             return self.options.stack
         # a probe that the kernel ends for want of memory is this run's death
         self.status.write(runs=[planned.id], step=0, steps=0, train=None)
-        return stack_size(first, alike, self.plan.study / FOLDER)
+        found = probed(first, alike, self.plan.study / FOLDER)
+        self.status.expected = found.step
+        return found.size(alike)
 
     def _train(self, claimed: Claimed) -> None:
         """Trains the runs as a stack; where that fails, each half by itself, so that one run's failure is its own."""

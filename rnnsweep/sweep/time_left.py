@@ -1,0 +1,49 @@
+"""How long a plan still takes, from the runs that have ended and from those in hand."""
+
+import collections
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+
+from rnnsweep.planned import Planned, WorkerStatus
+from rnnsweep.record import RunRecord
+
+
+def seconds_left(
+    runs: Iterable[Planned], records: Mapping[str, RunRecord], workers: Sequence[WorkerStatus]
+) -> float | None:
+    """The time until the last run of a plan ends, if the workers that live now go on as they do.
+
+    A run is taken to cost what the runs of its shape have cost so far, those in hand by the time of their steps; a run
+    of a shape that nobody has trained yet costs the mean over the shapes.
+
+    Args:
+        runs: of the plan that need a record; those that wait for a later stage are left out.
+        records: of the runs that have ended, by the run's name.
+        workers: those that live.
+
+    Returns:
+        Seconds; None where no worker lives or nothing was trained yet.
+    """
+    shapes = {run.id: run.signature for run in runs}
+    known = collections.defaultdict(list)
+    for name, record in records.items():
+        if record.status == "complete" and name in shapes and record.share_seconds:
+            known[shapes[name]].append(record.share_seconds)
+    in_hand = [worker for worker in workers if _whole(worker) and worker.runs[0] in shapes]
+    for worker in in_hand:
+        known[shapes[worker.runs[0]]].append(_whole(worker) / len(worker.runs))
+    if not known or not workers:
+        return None
+    costs = {shape: statistics.fmean(seconds) for shape, seconds in known.items()}
+    usual = statistics.fmean(costs.values())
+    left = [name for name in shapes if name not in records]
+    trained = sum(worker.seconds for worker in in_hand)
+    work = sum(costs.get(shapes[name], usual) for name in left) - trained
+    longest = max((_whole(worker) - worker.seconds for worker in in_hand), default=0.0)
+    return max(work / min(len(workers), max(len(left), 1)), longest, 0.0)
+
+
+def _whole(worker: WorkerStatus) -> float:
+    """Seconds that the stack in hand takes from where the worker began to its end; 0 before its first step."""
+    done = worker.step - worker.began_at
+    return worker.seconds * (worker.steps - worker.began_at) / done if done > 0 else 0.0
