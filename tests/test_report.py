@@ -18,7 +18,7 @@ from conftest import ROOT
 
 from rnnsweep.errors import ReportError
 from rnnsweep.record import RunStore
-from rnnsweep.report import cli, latex, listings, published_findings, published_values
+from rnnsweep.report import cli, latex_table, listings, published_findings, published_values
 from rnnsweep.report.ablations import effect_table, equal_cost_table
 from rnnsweep.report.analysis import analyse, searched_keys
 from rnnsweep.report.collect import STATES, collect
@@ -683,7 +683,7 @@ def test_a_cell_of_latex_is_text() -> None:
     from rnnsweep.report.table import Table, rows_of
 
     table = Table("t", "A & B", ("a_b", "c"), rows_of((r"\input{x}", "50% ± 1")))
-    text = latex.table(table)
+    text = latex_table.table(table)
     assert r"\textbackslash{}input\{x\}" in text
     assert r"50\% $\pm$ 1" in text
     assert r"\caption{A \& B}" in text

@@ -1,7 +1,9 @@
 """Whatever runs, classes and levels are called: figures, tables, page and LaTeX show it as it is written."""
 
+import itertools
 import json
 import logging
+import re
 import shutil
 import subprocess
 import warnings
@@ -19,11 +21,13 @@ from matplotlib.figure import Figure
 
 from rnnsweep import curves, figures, lettering
 from rnnsweep.record import RunStore
-from rnnsweep.report import cli, draw, latex, page, write
-from rnnsweep.report.table import Table, rows_of
+from rnnsweep.report import cli, draw, latex, latex_table, page, write
+from rnnsweep.report.table import Cell, Table, rows_of
 from rnnsweep.report.typeface import families
 
 CASE = ROOT.parent / "shared" / "cases" / "special-characters"
+STYLES = ("siunitx.sty", "threeparttable.sty", "adjustbox.sty")
+LATEX = shutil.which("pdflatex") and not subprocess.call(["kpsewhich", *STYLES], stdout=subprocess.DEVNULL)
 NAMES = (
     "R&D_50%",
     "<b>C#</b>",
@@ -148,19 +152,60 @@ def test_latex_shows_text_as_it_is(text: str, shown: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
+@pytest.mark.skipif(not LATEX, reason="needs pdflatex with siunitx, threeparttable and adjustbox")
 def test_any_name_compiles_with_pdflatex(tmp_path: Path) -> None:
     printable = "".join(chr(code) for code in range(0x20, 0x500) if chr(code).isprintable())
     rows = [*NAMES, *(printable[place : place + 12] for place in range(0, len(printable), 12))]
     for place in range(0, len(rows), 30):
         table = Table("t", f"{rows[place]} $ ≥≥", tuple(rows[:2]), rows_of(*[(row, "1") for row in rows[place:][:30]]))
-        (tmp_path / f"t{place}.tex").write_text(latex.table(table))
+        (tmp_path / f"t{place}.tex").write_text(latex_table.table(table))
     names = "".join(f"\\input{{t{place}}}\\clearpage" for place in range(0, len(rows), 30))
-    start = r"\documentclass{article}\usepackage{booktabs}\begin{document}"
-    (tmp_path / "all.tex").write_text(start + names + r"\end{document}")
+    compiled(tmp_path, names)
+
+
+def compiled(folder: Path, body: str, options: str = "") -> str:
+    """What pdflatex says of a document."""
+    packages = latex_table.PACKAGES.removeprefix("% needs ").strip()
+    text = rf"\documentclass[{options}]{{article}}{packages}\begin{{document}}{body}\end{{document}}"
+    (folder / "all.tex").write_text(text)
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace")
     assert done.returncode == 0, done.stdout[-2000:]
+    return done.stdout
+
+
+@pytest.mark.skipif(not LATEX, reason="needs pdflatex with siunitx, threeparttable and adjustbox")
+def test_every_table_of_a_report_fits_a_column(tmp_path: Path) -> None:
+    for seed, rate, cell in itertools.product(range(3), (1e-3, 1e-2), ("gru", "α_50%&x#{", "lstm")):
+        loss = 1.0 + 20 * rate + len(cell) / 9 + seed / 50 + rate * (seed == 1)
+        records.run(tmp_path / "s", loss, seed=seed, cell=cell, optimizer__lr=rate)
+    cli.main([str(tmp_path / "s"), "--out", str(tmp_path / "report")])
+    tables = sorted((tmp_path / "report" / "tables").glob("*.tex"))
+    assert len(tables) > 5
+    said = compiled(tmp_path, "".join(rf"\input{{{path}}}\clearpage" for path in tables), "twocolumn")
+    assert not re.search(r"Overfull .hbox|Float too large", said)
+
+
+def test_numbers_of_a_column_are_aligned_and_what_is_none_stands_beside() -> None:
+    texts = [("1.782 ± 0.010", "12", "gru"), ("−0.9 ± 0.2", "1,234", "64"), ("leader", "<.001", "1e-3")]
+    rows = rows_of(*[(Cell(first, bold=first != "leader"), *rest) for first, *rest in texts])
+    text = latex_table.table(Table("t", "T", ("val/loss", "n", "level"), rows))
+    assert r"{S[table-format=-1.3]@{\,}lS[table-format=4.0]l}" in text
+    assert r"\multicolumn{2}{c}{val/loss} & {n} & level \\" in text
+    assert r"\bfseries 1.782 & \bfseries $\pm$ 0.010 & 12 & gru \\" in text
+    assert r"\bfseries -0.9 & \bfseries $\pm$ 0.2 & 1234 & 64 \\" in text
+    assert r"\multicolumn{2}{c}{leader} & {$<$0.001} & 1e-3 \\" in text
+
+
+def test_a_caption_says_what_is_measured_and_over_how_many(tmp_path: Path) -> None:
+    for seed, rate, cell in itertools.product(range(3), (1e-3, 1e-2), ("gru", "lstm")):
+        records.run(tmp_path / "s", 1.0 + rate * (1 + seed), seed=seed, cell=cell, optimizer__lr=rate)
+    cli.main([str(tmp_path / "s"), "--out", str(tmp_path / "report")])
+    chosen = "; exploratory: some settings were chosen on these seeds"
+    for name, metric, more in (("tuned-charlm", "test/loss", chosen), ("leaderboard-charlm", "val/loss", "")):
+        text = (tmp_path / "report" / "tables" / f"{name}.tex").read_text()
+        said = rf"({metric} in nats, lower is better; mean and 95\% Student t interval{more}; n = 3)"
+        assert said in text
 
 
 def test_page_markdown_and_latex_show_class_names_and_levels(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from rnnsweep.report.numbers import aligned, interval_of, number, p_value, plus,
 from rnnsweep.report.pairs import FEW
 from rnnsweep.report.run_counts import run_counts
 from rnnsweep.report.runs import Factor, MetricColumn, Runs
-from rnnsweep.report.table import Cell, Table, TableRow, anchor, estimate, pairs_anchor
+from rnnsweep.report.table import Cell, Table, TableRow, anchor, estimate, measured, pairs_anchor
 
 UNLIKE = "these runs were not all timed on one host with equal threads and kernels"
 FINDINGS = {"clear": "clear", "differs": "differs, size open", "small": "differs, small", "same": "identical"}
@@ -70,7 +70,10 @@ def effect_table(runs: Runs, factor: Factor, effects: list[Effect], metric: Metr
     notes.append("No run of a matched pair diverged." if quiet else "")
     notes.append("" if runs.timed_alike else "Δ time: only pairs that ran on one host, with equal threads and kernels.")
     name = f"ablation-{anchor(runs.task, factor.key)}"
-    table = Table(name, f"Effect of {factor.label}", columns, tuple(rows), tuple(note for note in notes if note))
+    title, said = f"Effect of {factor.label}", measured(metric)
+    aside = ("diverged last", "Δ time")
+    kept = tuple(note for note in notes if note)
+    table = Table(name, title, columns, tuple(rows), kept, measured=said, elsewhere=aside)
     return table.without("diverged", "diverged last") if quiet else table
 
 
@@ -124,6 +127,7 @@ def pairwise_table(runs: Runs, factor: Factor, known: list[Effect], metric: Metr
         ("", *factor.levels),
         tuple(rows),
         notes,
+        measured=measured(metric, "Holm p"),
     )
 
 
@@ -146,7 +150,14 @@ def equal_cost_table(runs: Runs, factor: Factor, along: Factor, effects: list[Ef
     used = np.flatnonzero(np.isfinite(runs.values(metric.name)) & (factor.column >= 0) & (along.column >= 0))
     notes = (str(run_counts(runs, used, metric.name)), note)
     rows_ = tuple(TableRow(tuple(row)) for row in rows)
-    return Table(f"equal-{anchor(runs.task, factor.key)}", f"{factor.key} at equal cost", columns, rows_, notes)
+    return Table(
+        f"equal-{anchor(runs.task, factor.key)}",
+        f"{factor.key} at equal cost",
+        columns,
+        rows_,
+        notes,
+        measured=measured(metric),
+    )
 
 
 def _at_equal(interval: stats.Interval, values: tuple[float, ...], unit: str, p: float) -> Cell:

@@ -9,7 +9,7 @@ from rnnsweep.report.arms import TunedArm
 from rnnsweep.report.commands import confirmation, wider
 from rnnsweep.report.numbers import interval_of, number, p_value, plus, share, signed, size, spread
 from rnnsweep.report.run_counts import run_counts
-from rnnsweep.report.table import Cell, Table, TableRow, anchor, estimate, setting_link
+from rnnsweep.report.table import Cell, Table, TableRow, anchor, estimate, measured, setting_link
 from rnnsweep.report.tuned_comparison import ArmComparison, TunedComparison
 
 SHOWN = 4
@@ -31,7 +31,16 @@ def comparison_table(of: TunedComparison) -> Table:
     title = f"Tuned comparison: {', '.join(factor.key for factor in of.tuning.design.compared)}"
     used = sorted({row for arm in of.tuning.ranked for row in arm.best})
     notes = [str(run_counts(of.runs, used, of.metric.name)), *_notes(of)]
-    return Table(f"tuned-{anchor(of.runs.task)}", title, tuple(columns), tuple(rows), tuple(notes))
+    name = f"tuned-{anchor(of.runs.task)}"
+    aside = {of.tuning.metric.name, "configurations", "status", "diverged", "parameters", "compute"} - {of.metric.name}
+    return Table(name, title, tuple(columns), tuple(rows), tuple(notes), measured=_measured(of), elsewhere=tuple(aside))
+
+
+def _measured(of: TunedComparison) -> str:
+    looked = any(comparison.look for comparison in of.comparisons)
+    said = measured(of.metric, "interval of the look's level" if looked else "95% Student t interval")
+    confirmed = all(comparison.confirmed for comparison in of.comparisons)
+    return said if confirmed else f"{said}; exploratory: some settings were chosen on these seeds"
 
 
 def _best(of: TunedComparison, arm: TunedArm) -> Cell:

@@ -1,12 +1,9 @@
-"""Tables as LaTeX (booktabs): any name is shown as it is written, and the file compiles with pdflatex."""
+"""Text as LaTeX: any name is shown as it is written, and compiles with pdflatex."""
 
 import re
 import unicodedata
 
-from rnnsweep.report.table import Table, TableRow, oneline
-
-LONGEST = 100
-"""Rows of a LaTeX table; nobody prints more."""
+from rnnsweep.report.table import oneline
 
 SYMBOLS = {c: f"\\{c}" for c in "&%$#_{}"}
 SYMBOLS |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "|": r"\textbar{}"}
@@ -45,28 +42,6 @@ SCRIPT = r"""% Letters of another script need xelatex or lualatex and a font tha
 \providecommand{\inscript}[3]{\ifdefined\Umathchar #2\else\ifcsname T@#1\endcsname{\fontencoding{#1}\selectfont
 #2}\else\texttt{#3}\fi\fi}
 """
-
-
-def table(table: Table) -> str:
-    """A booktabs table."""
-    head = " & ".join(map(escape, table.columns))
-    body = "".join(f"{_line(row)} \\\\\n" for row in table.page_rows[:LONGEST])
-    text = (
-        f"\\begin{{table}}\n\\centering\n\\caption{{{escape(table.title)}}}\n\\label{{tab:{table.name}}}\n"
-        f"\\begin{{tabular}}{{{'l' * len(table.columns)}}}\n\\toprule\n{head} \\\\\n\\midrule\n{body}\\bottomrule\n"
-        f"\\end{{tabular}}\n{_notes(table)}\\end{{table}}\n"
-    )
-    return "% needs \\usepackage{booktabs}\n" + SCRIPT * (r"\inscript{" in text) + text
-
-
-def _notes(table: Table) -> str:
-    """What is counted, below the table, in small letters; a command is for a terminal and not for a paper."""
-    notes = [note for note in table.notes if "`" not in note]
-    return "".join(f"\\par\\smallskip{{\\footnotesize {escape(note)}}}\n" for note in notes)
-
-
-def _line(row: TableRow) -> str:
-    return " & ".join(rf"\bfseries {escape(cell.text)}" if cell.bold else escape(cell.text) for cell in row.cells)
 
 
 def escape(text: str) -> str:

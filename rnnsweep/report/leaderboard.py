@@ -13,7 +13,7 @@ from rnnsweep.report.numbers import interval_of, number, size, spread
 from rnnsweep.report.pairs import FEW
 from rnnsweep.report.run_counts import run_counts
 from rnnsweep.report.runs import MetricColumn, Runs
-from rnnsweep.report.table import Cell, Table, TableRow, anchor, estimate, pairs_anchor, setting_link
+from rnnsweep.report.table import Cell, Table, TableRow, anchor, estimate, measured, pairs_anchor, setting_link
 
 ENOUGH = 0.8
 """Share of a setting's seeds that must have finished for it to be the best: else the lucky seed decides."""
@@ -127,7 +127,9 @@ def leaderboard(runs: Runs, metric: MetricColumn, baselines: dict[str, str], tun
     notes += [_tuning_note(tuning_seed)] if tuning_seed is not None else []
     pruned = len(every) - len(ranked)
     notes += [f"Not listed: {pruned} settings of which every run was pruned."] if pruned else []
-    table = Table(f"leaderboard-{anchor(runs.task)}", "Leaderboard", tuple(columns), tuple(rows), tuple(notes), 60)
+    name, aside = f"leaderboard-{anchor(runs.task)}", ("s/epoch", "tokens/s", "memory")
+    made = (tuple(columns), tuple(rows), tuple(notes), 60, measured(metric), aside)
+    table = Table(name, "Leaderboard", *made)
     return table if any(entry.diverged for entry in ranked) else table.without("diverged last")
 
 

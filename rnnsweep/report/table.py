@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import hashlib
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +13,7 @@ import pandas as pd
 from rnnsweep.report import stats
 from rnnsweep.report.collect import STATES
 from rnnsweep.report.effects import Effect
-from rnnsweep.report.runs import Runs
+from rnnsweep.report.runs import MetricColumn, Runs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +53,18 @@ class Table:
     notes: tuple[str, ...] = ()
     shown: int = 200
     """Rows on the page and in Markdown; the CSV has all."""
+    measured: str = ""
+    """What its estimates are of, and what their intervals are: `test/loss in nats, 95% Student t interval`."""
+    elsewhere: tuple[str, ...] = ()
+    """Columns that LaTeX leaves out, for a paper's column is narrow; the CSV has them."""
+
+    @property
+    def caption(self) -> str:
+        """The title with what is measured and over how many values: what a reader needs who sees the table alone."""
+        sizes = {int(n) for row in self.page_rows for cell in row.cells if (n := _size(cell)) == n and n > 1}
+        ends = sorted({min(sizes), max(sizes)}) if sizes else []
+        n = f"; n = {' to '.join(map(str, ends))}" if ends else ""
+        return f"{self.title} ({self.measured}{n})" if self.measured else self.title
 
     @property
     def page_rows(self) -> tuple[TableRow, ...]:
@@ -72,6 +85,11 @@ class Table:
         return pd.DataFrame([_plain(self.columns, row) for row in self.rows])
 
 
+def _size(cell: Cell) -> float:
+    """Over how many values an estimate is."""
+    return float(cell.data.get("n", math.nan)) if isinstance(cell.data, dict) else math.nan
+
+
 def _plain(columns: Sequence[str], row: TableRow) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, cell in zip(columns, row.cells, strict=True):
@@ -86,6 +104,12 @@ def rows_of(*lines: Sequence[str | Cell]) -> tuple[TableRow, ...]:
     return tuple(
         TableRow(tuple(cell if isinstance(cell, Cell) else Cell(str(cell)) for cell in line)) for line in lines
     )
+
+
+def measured(metric: MetricColumn, interval: str = "95% Student t interval") -> str:
+    """What the estimates of a table are of, for its caption."""
+    unit = f" in {metric.unit}" if metric.unit and metric.unit != "share" else ""
+    return f"{metric.name}{unit}, {'lower' if metric.lower else 'higher'} is better; mean and {interval}"
 
 
 def estimate(interval: stats.Interval) -> dict[str, float]:

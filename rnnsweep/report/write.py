@@ -1,4 +1,4 @@
-"""Tables as CSV, LaTeX (booktabs) and Markdown; whatever a run is called, it stays text."""
+"""Tables as CSV, LaTeX and Markdown; whatever a run is called, it stays text."""
 
 import re
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from rnnsweep.report import latex
+from rnnsweep.report import latex_table
 from rnnsweep.report.table import Table, oneline
 
 
@@ -14,7 +14,7 @@ def write(table: Table, folder: Path) -> None:
     """The CSV with all rows and the LaTeX table with those of the page."""
     folder.mkdir(parents=True, exist_ok=True)
     csv(table.frame(), folder / f"{table.name}.csv")
-    (folder / f"{table.name}.tex").write_text(latex.table(table), encoding="utf-8", errors="replace")
+    (folder / f"{table.name}.tex").write_text(latex_table.table(table), encoding="utf-8", errors="replace")
 
 
 # CSV -------------------------------------------------------------------------------------------------------------

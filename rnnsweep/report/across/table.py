@@ -12,6 +12,8 @@ from rnnsweep.report.across.scores import Scores, iqm, pooled
 from rnnsweep.report.numbers import number, p_clause, p_value
 from rnnsweep.report.table import Cell, Table, rows_of
 
+SAID = "scores between chance (0) and the task's best arm (1); interquartile mean with its 95% bootstrap interval"
+
 
 def table(of: Scores) -> Table:
     """A row for each arm, the best mean first."""
@@ -21,7 +23,9 @@ def table(of: Scores) -> Table:
     columns += ["Holm p (Wilcoxon)"] if p else []
     columns += ["mean rank"] if count >= RANKS else []
     rows = [_row(of, arm, means, p) for arm in order]
-    return Table("across", "Tuned arms over all tasks", tuple(columns), rows_of(*rows), tuple(_notes(of)))
+    return Table(
+        "across", "Tuned arms over all tasks", tuple(columns), rows_of(*rows), tuple(_notes(of)), measured=SAID
+    )
 
 
 def _row(of: Scores, arm: int, means: NDArray[Any], p: list[float] | None) -> list[Cell]:
