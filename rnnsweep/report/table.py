@@ -63,8 +63,8 @@ class Table:
         """The title with what is measured and over how many values: what a reader needs who sees the table alone."""
         sizes = {int(n) for row in self.page_rows for cell in row.cells if (n := _size(cell)) == n and n > 1}
         ends = sorted({min(sizes), max(sizes)}) if sizes else []
-        n = f"; n = {' to '.join(map(str, ends))}" if ends else ""
-        return f"{self.title} ({self.measured}{n})" if self.measured else self.title
+        counted = f"; n = {' to '.join(map(str, ends))}" if ends else ""
+        return f"{self.title} ({self.measured}{counted})" if self.measured else self.title
 
     @property
     def page_rows(self) -> tuple[TableRow, ...]:
