@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 Commit = dict[str, Any]
-"""`commit`: its hash, or null where there is no git; `dirty`: whether files differ from it."""
+"""`commit`: its hash, or null where there is no git; `dirty`: whether the code differs from it."""
 
 NONE: Commit = {"commit": None, "dirty": None}
 HERE = "working directory"
@@ -43,7 +43,13 @@ def _commit(place: Path | None) -> Commit:
     if folder is None or _git(folder, "check-ignore", str(place)):  # as what a virtual environment holds
         return NONE
     commit = _git(folder, "rev-parse", "HEAD")
-    return {"commit": commit, "dirty": bool(_git(folder, "status", "--porcelain")) if commit else None}
+    return {"commit": commit, "dirty": _differs(folder) if commit else None}
+
+
+def _differs(folder: Path) -> bool:
+    """Whether a tracked file differs from the commit, or a Python file is not tracked; runs and notes may lie there."""
+    new = _git(folder, "ls-files", "--others", "--exclude-standard", "--full-name", ":/*.py")
+    return bool(_git(folder, "status", "--porcelain", "--untracked-files=no") or new)
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

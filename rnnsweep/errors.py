@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import functools
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -78,9 +77,15 @@ REMEDIES = {
 """What to do, by the number of the system's error."""
 
 
-@functools.cache
+TOLD: set[str] = set()
+"""What `tell_once` has said; a sweep's workers begin with what was said before they were started."""
+
+
 def tell_once(message: str) -> None:
-    """Says one line on stderr, once in a process and in those that are forked from it."""
+    """Says one line on stderr, once in a process and in the workers that it starts."""
+    if message in TOLD:
+        return
+    TOLD.add(message)
     with contextlib.suppress(OSError, ValueError):  # a closed stderr must not end a run
         print(f"rnnsweep: {message}", file=sys.stderr, flush=True)
 

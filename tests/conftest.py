@@ -25,7 +25,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser  # noqa:
 from omegaconf import DictConfig, OmegaConf  # noqa: E402
 from omegaconf.errors import OmegaConfBaseException  # noqa: E402
 
-from rnnsweep.errors import tell_once  # noqa: E402
+from rnnsweep.errors import TOLD  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
 CONF = ROOT / "conf"
@@ -94,7 +94,7 @@ def _one_thread() -> None:
 @pytest.fixture(autouse=True)
 def _nothing_told() -> None:
     """What a process says once, it may say once in each test."""
-    tell_once.cache_clear()
+    TOLD.clear()
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from test_train import numbers, rows, train
 
 from rnnsweep import checkpoint, run
 from rnnsweep.config import Config
-from rnnsweep.errors import ConfigError, tell_once
+from rnnsweep.errors import TOLD, ConfigError
 from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.record import RunStore
 from rnnsweep.sweep.plan import Plan, Planned
@@ -43,7 +43,7 @@ def stopped(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def out(stopped: Path, tmp_path: Path) -> Path:
-    tell_once.cache_clear()
+    TOLD.clear()
     return Path(shutil.copytree(stopped, tmp_path / "out"))
 
 

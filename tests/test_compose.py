@@ -10,7 +10,7 @@ import torch
 from conftest import Compose, Prepared, Told, study
 
 from rnnsweep import run
-from rnnsweep.errors import ConfigError, tell_once
+from rnnsweep.errors import TOLD, ConfigError
 from rnnsweep.interpolation import hidden, resolved
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.places import directory, name_below
@@ -219,7 +219,7 @@ def test_a_worker_refuses_a_search_whose_data_are_others(
 
 
 def test_out_is_told_to_have_no_effect_in_a_sweep(prepared: Prepared, capsys: pytest.CaptureFixture[str]) -> None:
-    tell_once.cache_clear()
+    TOLD.clear()
     (plan,) = prepared("-m", "task=parity", "out=elsewhere", "seed=0,1")
     assert plan.study == Path("multirun/default")
     assert "`out` is for a single run" in capsys.readouterr().err

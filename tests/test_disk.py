@@ -20,7 +20,7 @@ from conftest import Compose
 from test_kernels import Clocked, chosen, times
 
 from rnnsweep import checkpoint, files, planned, run, single, status
-from rnnsweep.errors import ConfigError, MachineError, tell_once
+from rnnsweep.errors import TOLD, ConfigError, MachineError
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.record import RunStore
 from rnnsweep.report.collect import collect
@@ -170,7 +170,7 @@ def test_a_damaged_plan_of_another_command_stops_neither_status_nor_report(
     said = capsys.readouterr()
     assert "1/1 runs  1 complete" in said.out
     assert said.err.count(str(other)) == 1
-    tell_once.cache_clear()
+    TOLD.clear()
     assert list(collect([tmp_path])["state"]) == ["complete"]
     assert capsys.readouterr().err.count(str(other)) == 1
 

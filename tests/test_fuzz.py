@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from rnnsweep import checkpoint, planned, run
-from rnnsweep.errors import ConfigError, MachineError, tell_once
+from rnnsweep.errors import TOLD, ConfigError, MachineError
 from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.record import RunStore
 from rnnsweep.report.collect import collect
@@ -200,7 +200,7 @@ def refused(what: Callable[[], object]) -> str:
 @settings(max_examples=100, deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_the_same_command_makes_all_whole_or_names_the_file(whole: Plan, cut: Plan, data: st.DataObject) -> None:
-    tell_once.cache_clear()
+    TOLD.clear()
     said = io.StringIO()
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(said):
         study = Path(folder) / "study"
@@ -271,7 +271,7 @@ def told(what: Search) -> list[Any]:
 @settings(max_examples=40, deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_a_damaged_search_is_made_whole_or_the_file_is_named(half: Search, found: Search, data: st.DataObject) -> None:
-    tell_once.cache_clear()
+    TOLD.clear()
     said = io.StringIO()
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(said):
         study = Path(folder) / "study"

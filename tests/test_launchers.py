@@ -53,5 +53,18 @@ def test_workers_that_are_spawned_give_the_same_numbers(local: dict[str, Any], t
     assert results("local", tmp_path, "hydra.launcher.start=spawn") == local
 
 
+def test_a_worker_does_not_repeat_what_was_said_before_it_was_started(
+    tmp_path: Path,
+) -> None:
+    text = "a text of a few words. " * 300
+    for name, end in {"train": "", "valid": "äöü", "test": "a few words"}.items():
+        (tmp_path / f"{name}.txt").write_text(text + end)
+    small = ("task.seq_len=20", "cell.hidden_size=4", "train.steps=2", "seed=0,1")
+    command = [sys.executable, "-m", "rnnsweep", "-m", f"task.text={tmp_path}", *small, "hydra.launcher.start=spawn"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("the unknown symbol") == 1
+
+
 def test_the_launchers_are_found() -> None:
     assert {"basic", "local"} <= set(launchers())

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rnnsweep import locks
-from rnnsweep.errors import MachineError, tell_once
+from rnnsweep.errors import TOLD, MachineError
 
 HOLD = "import sys, time; from pathlib import Path; from rnnsweep import locks; held = locks.take(Path(sys.argv[1]));"
 HOLD += "print(held is not None, flush=True); time.sleep(60)"
@@ -25,7 +25,7 @@ def no_flock(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     monkeypatch.setattr(fcntl, "flock", lacking)
-    tell_once.cache_clear()
+    TOLD.clear()
 
 
 def test_one_holder_at_a_time_and_asking_writes_nothing(tmp_path: Path) -> None:

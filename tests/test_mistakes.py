@@ -10,7 +10,7 @@ from conftest import Prepared, Told, study
 from hydra.core.global_hydra import GlobalHydra
 
 from rnnsweep import cli
-from rnnsweep.errors import tell_once
+from rnnsweep.errors import TOLD
 from rnnsweep.sweep.executor import Executor
 from rnnsweep.sweep.settings import Sweep
 from rnnsweep.sweep.sweeper import StudySweeper
@@ -118,7 +118,7 @@ def test_a_file_that_a_shipped_one_hides_is_told_in_one_line(
     (tmp_path / "conf" / "cell" / "own.yaml").write_text("_target_: rnnsweep.cells.gru.GRU\n")
     searched = ("optimizer.lr=1e-3,1e-2", "size=small", "task=parity", "cell.hidden_size=4")
     for place in (("--config-dir", "conf"), (f"hydra.searchpath=[file://{tmp_path}/conf]",)):
-        tell_once.cache_clear()
+        TOLD.clear()
         prepared(*place, *words, *searched)
         (line,) = capsys.readouterr().err.splitlines()
         assert line == (
@@ -126,7 +126,7 @@ def test_a_file_that_a_shipped_one_hides_is_told_in_one_line(
             "rename yours, for example to `my_capacity.yaml`, and choose `+study=my_capacity`"
         )
     (tmp_path / "conf" / "cell" / "gru.yaml").write_text("_target_: rnnsweep.cells.gru.GRU\nhidden_size: 24\n")
-    tell_once.cache_clear()
+    TOLD.clear()
     prepared(*("--config-dir", "conf"), *words, *searched)
     (line,) = capsys.readouterr().err.splitlines()
     assert "`conf/cell/gru.yaml`, `conf/study/capacity.yaml` are not read" in line

@@ -17,7 +17,7 @@ from test_train import numbers
 import rnnsweep
 from rnnsweep import commits, interrupt, provenance, run, single
 from rnnsweep.config import Config
-from rnnsweep.errors import ConfigError, tell_once
+from rnnsweep.errors import TOLD, ConfigError
 from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.train import Observer
@@ -48,7 +48,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content)
     monkeypatch.syspath_prepend(str(folder))
-    tell_once.cache_clear()
+    TOLD.clear()
     restarted()
     yield folder
     restarted()
@@ -190,6 +190,12 @@ def test_the_commits_are_those_of_the_start(
     assert record.environment["git_commit"] == ours
     edit(project / "mine" / "cell.py")
     assert commits.of(("mine",))["mine"]["dirty"] is True
+    git("checkout", "-q", ".")
+    for name, dirty in (("notes.txt", False), ("outputs/run/metrics.jsonl", False), ("mine/second.py", True)):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).touch()
+        commits._commit.cache_clear()
+        assert commits.of(("mine",))["mine"]["dirty"] is dirty, name
     (project / ".gitignore").write_text("mine\n")
     git("rm", "-q", "-r", "--cached", "mine")
     commits._commit.cache_clear()

@@ -10,7 +10,7 @@ import pytest
 
 import rnnsweep
 from rnnsweep import cli, run
-from rnnsweep.errors import ConfigError, tell_once
+from rnnsweep.errors import TOLD, ConfigError
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.planned import plans
 from rnnsweep.record import RunStore
@@ -37,7 +37,7 @@ Sweep = Callable[..., str]
 def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Sweep:
     """A sweep's command with one worker, in this process; what it printed. It may be stopped after some steps."""
     monkeypatch.chdir(tmp_path)
-    tell_once.cache_clear()
+    TOLD.clear()
     steps, limit = 0, 0
 
     def launch(_: Workers, task: Any, count: int, study: Path) -> None:

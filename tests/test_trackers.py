@@ -12,7 +12,7 @@ import pytest
 from conftest import Compose
 
 from rnnsweep import observers, run, single
-from rnnsweep.errors import ConfigError, tell_once
+from rnnsweep.errors import TOLD, ConfigError
 from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.observers import Careful
 from rnnsweep.record import RunStore
@@ -50,7 +50,7 @@ def train(composed: Compose, out: Path, tracker: str, stop_at: int = 0) -> RunSt
 def _forgiven(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Careful, "failed_at", {})
     monkeypatch.setattr("time.sleep", lambda _: None)
-    tell_once.cache_clear()
+    TOLD.clear()
 
 
 def rows(store: RunStore) -> dict[tuple[str, int], float]:

@@ -240,7 +240,7 @@ def test_the_share_of_symbols_that_training_lacks_is_said_in_one_line(
 ) -> None:
     path = tmp_path / "t.txt"
     path.write_text("a" * 900 + "a" * 40 + "\u00e9" * 9 + "z" + "a" * 50)
-    errors.tell_once.cache_clear()
+    errors.TOLD.clear()
     for _ in range(2):
         corpora.split.cache_clear()
         corpora.split(corpora.Source(str(path)), 1, 0.05, 0.05, Vocab.of)

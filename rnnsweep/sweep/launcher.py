@@ -16,7 +16,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from rnnsweep import system
-from rnnsweep.errors import ConfigError, MachineError
+from rnnsweep.errors import TOLD, ConfigError, MachineError
 from rnnsweep.interrupt import Interrupted, listening
 from rnnsweep.secrets import redacted
 from rnnsweep.sweep.machine import visible_gpus
@@ -85,7 +85,8 @@ class LocalLauncher:
         gpu = self.gpus[index % len(self.gpus)] if self.gpus else None
         hear, tell = context.Pipe(duplex=False)
         with tell:
-            worker = context.Process(target=_serve, args=(self.task, gpu, os.getpid(), tell, self._streams()))
+            given = self.task, gpu, os.getpid(), tell, self._streams(), frozenset(TOLD)
+            worker = context.Process(target=_serve, args=given)
             worker.start()
         return worker, hear
 
@@ -94,15 +95,16 @@ class LocalLauncher:
         return self.streams if self.start == "fork" else None
 
 
-def _serve(task: WorkTask, gpu: str | None, parent: int, tell: Connection, streams: Streams | None) -> None:
+def _serve(
+    task: WorkTask, gpu: str | None, parent: int, tell: Connection, streams: Streams | None, told: frozenset[str]
+) -> None:
     """The life of a worker's process."""
+    TOLD.update(told)
     if streams is not None:
         sys.stdout, sys.stderr = streams
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until the task listens; the parent's handler knows the parent alone
-    for signum in set(system.SIGNALS) - {
-        signal.SIGTERM
-    }:  # a terminal sends them to all; the parent decides, by SIGTERM
-        signal.signal(signum, signal.SIG_IGN)
+    for signum in set(system.SIGNALS) - {signal.SIGTERM}:
+        signal.signal(signum, signal.SIG_IGN)  # a terminal sends them to all; the parent decides, by SIGTERM
     system.die_with_parent(parent)
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
