@@ -1,6 +1,7 @@
 """The tuned comparison: what is compared and tuned, which setting is chosen on what, and what is said of the arms."""
 
 import dataclasses
+import itertools
 import json
 import os
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import records
 
 from rnnsweep import looks, planned
-from rnnsweep.report import cli, listings, mcb, seeds_needed
+from rnnsweep.report import cli, listings, mcb, seeds_needed, stats
 from rnnsweep.report.across import table as across
 from rnnsweep.report.across.scores import iqm, scores
 from rnnsweep.report.analysis import DesignOptions, analyse, tuned_comparisons
@@ -24,8 +25,10 @@ from rnnsweep.report.leaderboard import leaderboard
 from rnnsweep.report.matched_runs import MatchedRuns
 from rnnsweep.report.pairs import balanced
 from rnnsweep.report.runs import Runs
+from rnnsweep.report.subject import Subject
 from rnnsweep.report.tuned_comparison import TunedComparison
 from rnnsweep.report.tuned_sentences import numbered, sentences
+from rnnsweep.report.views import tuned_budget
 
 RATES = (1e-3, 3e-3, 1e-2)
 
@@ -180,6 +183,31 @@ def test_seeds_that_an_earlier_range_has_seen_are_not_fresh(tmp_path: Path) -> N
     for comparison in found(tmp_path).comparisons:
         assert comparison.seeds == (3, 4, 5)
         assert comparison.look is not None
+
+
+@pytest.mark.parametrize("lower", [True, False])
+def test_the_band_of_a_budget_is_of_the_draws_whose_mean_is_the_line(lower: bool) -> None:
+    validation, test = np.array([3.0, 1.0, np.nan, 2.0]), np.array([0.1, 0.9, 0.0, 0.4])
+    reached = tuned_budget.orders(validation, test, lower)
+    line = stats.expected_choice(validation, test, [2, 3, 4], lower)  # of one, the draw without a value is left out
+    np.testing.assert_allclose(reached[:, 1:].mean(0), line, atol=0.02)
+    assert set(reached[:, 3]) == {0.9 if lower else 0.1}
+
+
+def test_a_budget_is_chosen_on_validation_and_shown_on_test(tmp_path: Path) -> None:
+    for cell, seed, (rate, loss) in itertools.product(
+        ("gru", "lstm"), range(3), ((1e-3, 1.0), (1e-2, 2.0), (0.1, 3.0))
+    ):
+        path = records.run(tmp_path, loss, cell=cell, seed=seed, optimizer__lr=rate)
+        record = json.loads((path / "record.json").read_text())
+        record["best"]["test/loss"] = 10 - loss  # what is best on validation is worst on test
+        (path / "record.json").write_text(json.dumps(record))
+    of = found(tmp_path)
+    frame = tuned_budget.data(Subject(of.runs, of.metric, tuned=of))
+    assert list(frame["arm"].unique()) == ["GRU", "LSTM"]
+    assert list(frame.loc[frame["arm"] == "GRU", "expected"]) == pytest.approx([8, 9 * 2 / 3 + 8 / 3, 9])
+    assert (frame["low"] <= frame["expected"]).all()
+    assert list(frame.loc[frame["configurations"] == 3, "low"]) == [9, 9]
 
 
 def test_planned_looks_compare_with_the_leader_alone(tmp_path: Path) -> None:

@@ -181,5 +181,15 @@ def test_the_expected_best_by_enumeration(values: list[float], lower: bool) -> N
     np.testing.assert_allclose(got, [best(values, n, lower) for n in draws], rtol=1e-9)
 
 
+@pytest.mark.parametrize("lower", [True, False])
+def test_the_expected_choice_by_enumeration(lower: bool) -> None:
+    """Another value chooses: of each draw the one that validation calls the best, and its test value."""
+    validation, test = [3.0, 1.0, math.nan, 2.0, 5.0], [0.1, 0.9, 0.0, 0.4, 0.3]
+    for n in range(1, 6):
+        draws = [[i for i in draw if i != 2] for draw in itertools.combinations(range(5), n)]
+        wanted = [test[(min if lower else max)(draw, key=validation.__getitem__)] for draw in draws if draw]
+        assert stats.expected_choice(validation, test, [n], lower) == pytest.approx([sum(wanted) / len(wanted)])
+
+
 def test_lower_is_better_unless_said() -> None:
     assert stats.expected_best([1.0, 2.0], [2]) == pytest.approx([1.0])

@@ -140,17 +140,29 @@ class Tuning:
 
     def _best(self, by_setting: dict[int, NDArray[Any]], common: set[float]) -> int | None:
         """The best setting on average over seeds, out of those of which ENOUGH seeds finished; None without such."""
+        able = self._able(by_setting, common)
+        means = {code: float(np.mean(self.values[rows])) for code, rows in able.items()}
+        return min(means, key=lambda code: means[code] * self.metric.sign, default=None)
+
+    def _able(self, by_setting: dict[int, NDArray[Any]], common: set[float]) -> dict[int, list[int]]:
+        """The settings of which ENOUGH seeds finished, with the runs that judge them: those of the same seeds."""
         done = {code: self._finished(mine, common) for code, mine in by_setting.items()}
         wanted = {code: len(common) or len(set(self.seeds[mine])) for code, mine in by_setting.items()}
         able = {code: runs for code, runs in done.items() if runs and len(runs) >= ENOUGH * wanted[code]}
-        if not able:
-            return None
-        shared = set.intersection(*({*runs} for runs in able.values()))
-        means = {
-            code: float(np.mean([self.values[row] for seed, row in runs.items() if seed in shared or not shared]))
-            for code, runs in able.items()
+        shared = set.intersection(*({*runs} for runs in able.values())) if able else set()
+        return {
+            code: [row for seed, row in runs.items() if seed in shared or not shared] for code, runs in able.items()
         }
-        return min(means, key=lambda code: means[code] * self.metric.sign)
+
+    def configurations(self, arm: TunedArm) -> list[list[list[int]]]:
+        """For each condition the runs that each of the arm's settings is judged by; none where too few finished."""
+        found = []
+        for condition in np.unique(self.condition[arm.rows]):
+            rows = arm.rows[self.condition[arm.rows] == condition]
+            by_setting = {int(code): rows[self.settings[rows] == code] for code in dict.fromkeys(self.settings[rows])}
+            able = self._able(by_setting, self._common(by_setting))
+            found.append([able.get(code, []) for code in by_setting])
+        return found
 
     def _common(self, by_setting: dict[int, NDArray[Any]]) -> set[float]:
         """The seeds that all settings have, finished or not; in a tuned sweep the tuning seed alone."""

@@ -131,14 +131,31 @@ def expected_best(values: Sequence[float] | Array, draws: Sequence[int] | Array,
 
     Those without a value rank last; the expectation is over draws that hold at least one value.
     """
-    values = np.asarray(values, float)
-    total, known = len(values), np.sort(values[np.isfinite(values)])
-    known = known[::-1] if lower else known  # the last is the best
-    below = total - len(known) + np.arange(len(known))  # how many rank below each
+    return expected_choice(values, values, draws, lower)
+
+
+def expected_choice(
+    chosen_by: Sequence[float] | Array,
+    values: Sequence[float] | Array,
+    draws: Sequence[int] | Array,
+    lower: bool = True,
+) -> Array:
+    """The expected value of the one of n configurations that another value calls the best, as test by validation.
+
+    Args:
+        chosen_by: Of each configuration what it is judged by; one that has none ranks last.
+        values: Of each configuration what is reported.
+        draws: The numbers n.
+        lower: Whether a lower value of `chosen_by` is better.
+    """
+    judged, values = np.asarray(chosen_by, float), np.asarray(values, float)
+    total, order = len(judged), np.flatnonzero(np.isfinite(judged))
+    order = order[np.argsort(-judged[order] if lower else judged[order], kind="stable")]  # the last is the best
+    below = total - len(order) + np.arange(len(order))  # how many rank below each
     found = []
     for n in draws:
         weights = np.exp(_log_choose(below, int(n) - 1) - _log_choose(np.array(total), int(n)))
-        found.append(float(weights @ known / weights.sum()) if weights.sum() > 0 else math.nan)
+        found.append(float(weights @ values[order] / weights.sum()) if weights.sum() > 0 else math.nan)
     return np.array(found)
 
 

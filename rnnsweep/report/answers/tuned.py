@@ -18,7 +18,9 @@ def answers(section: Section) -> Iterator[Answer]:
     if section.tuned is None:
         return
     answer = Answer(anchor(section.task, "tuned"), "Tuned comparison: seeds and conditions", ASKS)
-    answer.pictures = pictures(["tuned"], Subject(section.runs, section.tuned.metric, tuned=section.tuned))
+    answer.pictures = pictures(
+        ["tuned", "tuned_budget"], Subject(section.runs, section.tuned.metric, tuned=section.tuned)
+    )
     answer.tables += [table] if (table := _conditions(section)) else []
     yield answer
 
