@@ -281,6 +281,14 @@ def test_words_of_the_sentences() -> None:
     assert numbered("seed", [4]) == "seed 4"
 
 
+def test_a_command_types_all_digits_of_a_rate(tmp_path: Path) -> None:
+    rates = (0.00123456789, 0.0123456789)
+    noisy(tmp_path, rates=rates)
+    notes = " ".join(comparison_table(found(tmp_path)).notes)
+    assert "optimizer.lr=0.0123456789 'seed=range(3,8)'" in notes
+    assert "optimizer.lr=0.00123456789,0.0123456789,0.1`" in notes
+
+
 def test_the_next_value_beyond_an_edge(tmp_path: Path) -> None:
     noisy(tmp_path)
     factor = Runs(collect([tmp_path])).factor("optimizer.lr")

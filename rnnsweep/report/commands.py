@@ -4,6 +4,8 @@ import math
 import shlex
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from rnnsweep.report.arms import TunedArm
 from rnnsweep.report.runs import Factor
 from rnnsweep.report.tuned_comparison import TunedComparison
@@ -52,7 +54,14 @@ def _words(of: TunedComparison, setting: int) -> tuple[str, ...]:
     """What is tuned, and the conditions, of one setting."""
     design = of.tuning.design
     keys = {*design.conditions, *(factor.key for factor in design.tuned)}
-    return tuple(f"{key}={value}" for key, value in of.runs.setting_values(setting) if key in keys)
+    first = of.runs.frame.iloc[int(np.argmax(of.runs.frame["setting"] == setting))]
+    shown = of.runs.setting_values(setting)
+    return tuple(f"{key}={_typed(first[key], text)}" for key, text in shown if key in keys)
+
+
+def _typed(value: object, shown: str) -> str:
+    """A value as it is typed: a float with all its digits, for with fewer it would be another setting."""
+    return shown if not isinstance(value, float) or float(shown) == value else repr(value)
 
 
 def _command(of: TunedComparison, overrides: Sequence[str], tunes: bool = False) -> str:
@@ -73,7 +82,8 @@ def wider(of: TunedComparison) -> Iterator[tuple[str, str, str]]:
             yield factor.key, end, f"Widen it at this end in {place}."
         else:
             value = beyond(factor, end)
-            levels = [*factor.levels, value] if end == "high" else [value, *factor.levels]
+            known = [_typed(n, level) for n, level in zip(factor.numbers or (), factor.levels, strict=True)]
+            levels = [*known, value] if end == "high" else [value, *known]
             yield factor.key, end, f"Extend it: `{_command(of, [factor.key + '=' + ','.join(levels)])}`"
 
 
