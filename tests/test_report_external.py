@@ -1,5 +1,6 @@
 """Results of other programs stand in the report's tables, marked as external."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,12 +47,54 @@ def test_results_of_another_program_stand_beside_ours(text: str, study: Path) ->
     assert "how GRU (external) was tuned is not known" in sentences(of)[0]
 
 
+def test_event_files_of_tensorboard_stand_beside_ours(study: Path) -> None:
+    pytest.importorskip("tensorboard")
+    from torch.utils.tensorboard import SummaryWriter
+
+    folder = study.parent / "theirs"
+    for seed in range(3):
+        with SummaryWriter(str(folder / "gru" / str(seed))) as writer:
+            for step, loss in ((1, 2.5), (2, 1.8 + seed / 50), (3, 2.1)):
+                writer.add_scalar("val_loss", loss, step)
+                writer.add_scalar("train_loss", 0.1, step)
+            writer.add_scalar("test/loss", 1.85 + seed / 60, 3)
+        with SummaryWriter(str(folder / f"logged-{seed}")) as writer:
+            writer.add_scalar("val/loss", 1.7, 1)
+            writer.add_hparams({"cell": "mine", "seed": 10 + seed}, {"hparam/done": 1.0})
+    runs = Runs(external.add(collect([study]), [folder]))
+    assert runs.factor("cell").levels == ("rnn", "gru", "gru (external)", "mine (external)")
+    theirs = runs.frame[runs.frame["cell"] == "gru (external)"]
+    assert list(theirs["val/loss"]) == pytest.approx([1.8, 1.82, 1.84])
+    assert list(theirs["test/loss"]) == pytest.approx([1.85 + seed / 60 for seed in range(3)])
+    assert list(runs.frame.loc[runs.frame["cell"] == "mine (external)", "seed"]) == [10, 11, 12]
+    assert "train/loss" not in theirs.dropna(axis=1) or theirs["train/loss"].isna().all()
+
+
+def test_what_is_no_result_of_tensorboard_is_refused(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("tensorboard")
+    from torch.utils.tensorboard import SummaryWriter
+
+    folder = study.parent / "theirs"
+    folder.mkdir()
+    with pytest.raises(ReportError, match="no event file of TensorBoard"):
+        external.add(collect([study]), [folder])
+    with SummaryWriter(str(folder / "gru")) as writer:
+        writer.add_scalar("accuracy", 0.5, 1)
+    with pytest.raises(ReportError, match="its runs log accuracy; expected val/loss"):
+        external.add(collect([study]), [folder])
+    monkeypatch.setitem(sys.modules, "tensorboard.backend.event_processing.event_accumulator", None)
+    with pytest.raises(ReportError, match=r"needs tensorboard.*; pip install 'rnnsweep\[tensorboard\]'"):
+        external.add(collect([study]), [folder])
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
         ("model,seed,loss\na,1,2\n", "has model, seed, loss; expected a row for each run"),
         ("cell,val/loss\na,1.0\nb,low\n", "other.csv:3: val/loss: expected a number, got 'low'"),
         ("", "cannot be read as a CSV"),
+        ("cell,seed,val/loss\na,1,2\na,,2\n", "some runs of a have a seed and some have none"),
+        ("Wall time,Step,Value\n1,2,3\n", "is one curve of TensorBoard; give the folder"),
     ],
 )
 def test_a_file_that_is_no_table_of_runs_is_refused(text: str, problem: str, study: Path) -> None:

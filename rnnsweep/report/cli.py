@@ -71,8 +71,8 @@ def parser() -> Arguments:
         action="append",
         default=[],
         type=Path,
-        metavar="CSV",
-        help="results of another program: cell,seed,val/loss,test/loss,… with a row a run; exports of W&B, MLflow too",
+        metavar="FILE",
+        help="results of another program: cell,seed,val/loss,test/loss,… with a row a run; exports of W&B, MLflow, TensorBoard",
     )
     made.add_argument(
         "--sections",

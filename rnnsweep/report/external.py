@@ -1,4 +1,4 @@
-"""Results of other programs beside ours: a CSV with a row for each run, or what W&B and MLflow export as one."""
+"""Results of other programs beside ours: a CSV with a row for each run, an export of W&B or MLflow, event files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from rnnsweep.errors import ReportError
+from rnnsweep.report import tensorboard
 from rnnsweep.report.collect import UNSET, absent
 
 COLUMN = "env:external"
@@ -22,6 +23,7 @@ ASIDE = (
     *("tags.", "run_id", "artifact_uri", "experiment_id", "start_time", "end_time"),
     *("Notes", "User", "Tags", "Created", "Sweep", "ID"),
 )
+CURVE = ["Wall time", "Step", "Value"]
 NUMBERS = ("seed", "parameters", "seconds", "steps")
 EXAMPLE = "expected a row for each run, with columns such as cell,seed,val/loss,test/loss,parameters"
 
@@ -44,14 +46,15 @@ def add(frame: pd.DataFrame, files: Sequence[Path]) -> pd.DataFrame:
 
 def _read(file: Path, frame: pd.DataFrame) -> pd.DataFrame:
     """The runs of one file, with the columns that `collect` gives ours."""
-    table = _named(_csv(file))
+    table = tensorboard.runs(file) if file.is_dir() else _named(_csv(file))
     metrics = [name for name in table if "/" in name]
+    if list(table) == CURVE:
+        raise ReportError(f"--add {file}: is one curve of TensorBoard; give the folder of its event files")
     if "cell" not in table or not metrics:
         raise ReportError(f"--add {file}: has {', '.join(table) or 'no column'}; {EXAMPLE}")
     for name in (*metrics, *(name for name in NUMBERS if name in table)):
         table[name] = _numbers(file, table[name])
-    if "seed" not in table:
-        table["seed"] = table.groupby("cell").cumcount()
+    table["seed"] = _seeds(file, table)
     table["task"] = table["task"] if "task" in table else _only_task(file, frame)
     state = table["state"].astype(str).str.lower().map(STATES) if "state" in table else "complete"
     runs = table["run"].astype(str) if "run" in table else [f"row {row + 2}" for row in range(len(table))]
@@ -84,6 +87,16 @@ def _numbers(file: Path, column: pd.Series) -> pd.Series:
         row = int(wrong.to_numpy().argmax())
         raise ReportError(f"--add {file}:{row + 2}: {column.name}: expected a number, got {column.iloc[row]!r}")
     return found
+
+
+def _seeds(file: Path, table: pd.DataFrame) -> pd.Series:
+    """The seeds; of a cell that names none the numbers from 0."""
+    given = table["seed"] if "seed" in table else pd.Series(float("nan"), table.index)
+    none = given.isna().groupby(table["cell"]).transform("all")
+    if (given.isna() & ~none).any():
+        cell = table.loc[given.isna() & ~none, "cell"].iloc[0]
+        raise ReportError(f"--add {file}: some runs of {cell} have a seed and some have none; give all of them one")
+    return given.where(~none, table.groupby("cell").cumcount())
 
 
 def _only_task(file: Path, frame: pd.DataFrame) -> str:
