@@ -72,7 +72,7 @@ def parser() -> Arguments:
         default=[],
         type=Path,
         metavar="FILE",
-        help="results of another program: cell,seed,val/loss,test/loss,… with a row a run; exports of W&B, MLflow, TensorBoard",
+        help="results of another program: cell,seed,val/loss,… with a row a run; exports of W&B, MLflow; event files",
     )
     made.add_argument(
         "--sections",
