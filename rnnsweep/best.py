@@ -9,7 +9,7 @@ import shlex
 from pathlib import Path
 
 from rnnsweep.errors import ConfigError, ReportError
-from rnnsweep.ranking import Ranking, Setting, ranked
+from rnnsweep.ranking import RankedSetting, Ranking, ranked
 from rnnsweep.terminal import Arguments, between, command
 
 SHOWN = 3
@@ -19,7 +19,7 @@ SHOWN = 3
 @command("rnnsweep.best")
 def main() -> None:
     options = _options()
-    from rnnsweep.api.chosen import Chosen
+    from rnnsweep.api.best_setting import BestSetting
     from rnnsweep.record import RunStore
     from rnnsweep.report.results import results
 
@@ -36,7 +36,7 @@ def main() -> None:
     for task, ranking in chosen.items():
         print("\n".join(lines(task, ranking)))
         start = 1 + max(int(run.config["seed"]) for each in ranking.settings for run in each.records)
-        best = Chosen.of(options.study, ranking.settings[0], range(start, start + options.seeds))
+        best = BestSetting.of(options.study, ranking.settings[0], range(start, start + options.seeds))
         if options.write is None:
             print(f"\nwith fresh seeds: {shlex.join(best.command())}\n")
         else:
@@ -60,7 +60,7 @@ def lines(task: str, ranking: Ranking) -> list[str]:
     return said
 
 
-def _value(setting: Setting) -> str:
+def _value(setting: RankedSetting) -> str:
     spread = "" if math.isnan(setting.deviation) else f" ± {setting.deviation:.2g}"
     return f"{setting.mean:.5g}{spread}"
 

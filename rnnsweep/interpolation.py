@@ -20,10 +20,10 @@ from omegaconf.resolvers import oc
 from rnnsweep.config import Config, suggestion
 from rnnsweep.errors import ConfigError
 
-Place = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 """The keys that lead to a value in a config."""
 
-Texts = dict[Place, str]
+Texts = dict[KeyPath, str]
 """The places whose values no file may hold, with the text that stands there in their stead."""
 
 _HYDRAS = r"\$\{(?:hydra|now):[^{}]*\}"
@@ -101,7 +101,7 @@ def hidden(message: str, config: Config) -> str:
     return message
 
 
-def _interpolations(value: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
+def _interpolations(value: Any, place: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
     """The texts in a config that hold an interpolation, with their places."""
     if isinstance(value, str):
         if "${" in value:
@@ -111,7 +111,7 @@ def _interpolations(value: Any, place: Place = ()) -> Iterator[tuple[Place, str]
             yield from _interpolations(item, (*place, key))
 
 
-def _plain(root: Any, place: Place) -> Any:
+def _plain(root: Any, place: KeyPath) -> Any:
     for key in place:
         root = root[key]
     return OmegaConf.to_container(root, resolve=True) if OmegaConf.is_config(root) else root
@@ -121,7 +121,7 @@ def _alone(text: str) -> Any:
     return _plain(OmegaConf.create({"value": text}), ("value",))
 
 
-def _put(config: Any, place: Place, value: Any) -> None:
+def _put(config: Any, place: KeyPath, value: Any) -> None:
     *folders, last = place
     for key in folders:
         config = config[key]

@@ -107,7 +107,7 @@ OURS = Path(__file__).parent
 
 
 @dataclasses.dataclass(frozen=True)
-class Place:
+class NewFiles:
     """Where the two files go, and how the class is then named."""
 
     source: Path
@@ -115,7 +115,7 @@ class Place:
     module: str
 
     @classmethod
-    def of(cls, kind: str, name: str, into: Path) -> "Place":
+    def of(cls, kind: str, name: str, into: Path) -> "NewFiles":
         """In `into`: this package itself, a package of the user's, or any other directory."""
         if into.resolve() == OURS:
             conf = OURS / "conf" if (OURS / "conf").exists() else into.parent / "conf"  # a wheel's, or a clone's
@@ -145,14 +145,14 @@ class Place:
         return f"{where}python -m rnnsweep {groups} {kind}={name} 'packages=[{self.package}]' {other}"
 
 
-def write(kind: str, name: str, into: Path) -> Place:
+def write(kind: str, name: str, into: Path) -> NewFiles:
     """Writes the two files.
 
     Raises:
         ConfigError: one of them is there already; nothing is written then.
         OSError: the system does not let us write.
     """
-    place = Place.of(kind, name, into)
+    place = NewFiles.of(kind, name, into)
     paths = place.source, place.yaml
     if there := [path for path in paths if path.exists()]:
         raise ConfigError(str(there[0]), "exists already; choose another name, or delete it")
@@ -165,7 +165,7 @@ def write(kind: str, name: str, into: Path) -> Place:
     return place
 
 
-def possible(name: str, place: Place) -> bool:
+def possible(name: str, place: NewFiles) -> bool:
     """Whether a module can have this name, where it is to be: a lone file's must hide no other module."""
     if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("__"):
         return False
@@ -184,7 +184,7 @@ def main() -> None:
     parser.add_argument("--into", type=Path, default=Path(), metavar="DIR", help="where to write; here")
     options = parser.parse_args()
     kind, name, into = options.kind, options.name, options.into
-    if not possible(name, Place.of(kind, name, into)):
+    if not possible(name, NewFiles.of(kind, name, into)):
         parser.error(
             f"`{name}` cannot be a module's name; use small letters, digits and _, and no module's that is here"
         )

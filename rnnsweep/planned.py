@@ -78,7 +78,7 @@ class Searched:
 
 
 @dataclasses.dataclass(frozen=True)
-class Chosen:
+class ChosenTrial:
     """What tuning chose for one arm under one condition, and how the arm's comparison with the leader stands."""
 
     arm: dict[str, Any]
@@ -133,7 +133,7 @@ class Tuned:
     """What each look may spend of the error rate. A comparison's p is judged by level / (arms - 1)."""
     margin: float | None
     """A difference below it does not matter, in the unit of the metric."""
-    chosen: list[Chosen] = dataclasses.field(default_factory=list)
+    chosen: list[ChosenTrial] = dataclasses.field(default_factory=list)
     """One for each arm and condition; empty until the tuning is over."""
     stages: dict[str, str] = dataclasses.field(default_factory=dict)
     """The plans that were made, by their file's name, each with the title of its stage; the newest is the last."""

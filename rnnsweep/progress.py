@@ -25,7 +25,7 @@ class Lines(Observer):
         print(f"step {step:>6}/{self.steps}  {split:<5} {summary(metrics)}", flush=True)
 
 
-class Bar(Observer):
+class TerminalBar(Observer):
     """Loss, perplexity, speed and time left on one line of a terminal."""
 
     bar: "Progress | None" = None
@@ -71,4 +71,4 @@ def observer(progress: bool) -> Observer:
     """The bar on a terminal, lines elsewhere, nothing where no progress is wanted."""
     if not progress:
         return Observer()
-    return Bar() if sys.stdout.isatty() else Lines()
+    return TerminalBar() if sys.stdout.isatty() else Lines()

@@ -14,7 +14,7 @@ GROUPS = ("task", "cell", "pooling", "optimizer", "train")
 
 
 @dataclasses.dataclass(frozen=True)
-class Setting:
+class RankedSetting:
     """All runs that differ in their seed alone."""
 
     values: dict[str, Any]
@@ -42,7 +42,7 @@ class Setting:
 class Ranking:
     """The settings of one task."""
 
-    settings: list[Setting]
+    settings: list[RankedSetting]
     """The best first. All have as many seeds."""
     left_out: int
     """Settings that are not ranked: a run of theirs diverged or failed, or they have fewer seeds."""
@@ -86,12 +86,12 @@ def _ranking(settings: list[list[RunRecord]]) -> Ranking:
     return Ranking(rows, len(settings) - len(rows))
 
 
-def _setting(runs: list[RunRecord], differ: list[str]) -> Setting:
+def _setting(runs: list[RunRecord], differ: list[str]) -> RankedSetting:
     values = [found[0] for run in runs if (found := _value(run))]
     shown = flat(runs[0].config)
     deviation = statistics.stdev(values) if len(values) > 1 else math.nan
     chosen = {key: shown[key] for key in differ}
-    return Setting(chosen, runs, f"val/{runs[0].metric['name']}", statistics.fmean(values), deviation)
+    return RankedSetting(chosen, runs, f"val/{runs[0].metric['name']}", statistics.fmean(values), deviation)
 
 
 def _value(record: RunRecord) -> tuple[float] | None:

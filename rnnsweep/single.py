@@ -9,7 +9,7 @@ from rnnsweep.naming import belongs
 from rnnsweep.observers import Careful
 from rnnsweep.provenance import in_words
 from rnnsweep.record import RunRecord, RunStore
-from rnnsweep.run import Run, execute, fail
+from rnnsweep.run import PreparedRun, execute, fail
 from rnnsweep.trackers import tracked
 from rnnsweep.train import Observer
 
@@ -17,7 +17,7 @@ ELSEWHERE = {errno.ENOTDIR, errno.EEXIST, errno.EACCES, errno.EPERM, errno.EROFS
 """Errors of the system about a directory that cannot be written; another directory may do."""
 
 
-def train(run: Run, store: RunStore, shown: Observer | None = None) -> RunRecord:
+def train(run: PreparedRun, store: RunStore, shown: Observer | None = None) -> RunRecord:
     """Trains the run where it is not finished; says so where it is, and how to go on where it was stopped.
 
     Args:
@@ -57,7 +57,7 @@ def train(run: Run, store: RunStore, shown: Observer | None = None) -> RunRecord
     return record
 
 
-def _finished(run: Run, store: RunStore) -> RunRecord | None:
+def _finished(run: PreparedRun, store: RunStore) -> RunRecord | None:
     """The record of a run that needs no more training, and says so; None where there is something to train."""
     record = store.outcome()
     if record is None or record.status not in ("complete", "diverged") or run.config["rerun"]:
@@ -69,7 +69,7 @@ def _finished(run: Run, store: RunStore) -> RunRecord | None:
     return record
 
 
-def _make_ready(run: Run, store: RunStore) -> None:
+def _make_ready(run: PreparedRun, store: RunStore) -> None:
     """Clears a run that starts over: for `rerun=true`, unless that was interrupted, or where it failed with other code.
 
     Raises:

@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import math
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -19,13 +18,11 @@ from torch.utils import _pytree as pytree
 from rnnsweep import kernels, rng
 from rnnsweep.cells.base import AbstractCell
 from rnnsweep.dropout import RandomMask
-from rnnsweep.errors import ConfigError
+from rnnsweep.layout import Layout
 from rnnsweep.types import Batch, Metrics, State
 
 # A member's weights lie apart from the next member's; the accumulation of gradients says so once, and is right.
 warnings.filterwarnings("ignore", message="grad and param do not obey the gradient layout contract")
-
-ALIGNMENT = 16  # floats: each parameter starts on a cache line, in a stack of one as in a stack of many
 
 Loss = Callable[[nn.Module, Batch, State], tuple[Tensor, Metrics, State]]
 
@@ -82,15 +79,9 @@ class Stack:
         for model in models:
             model.to(device)
         self.model = models[0]  # the program of all
-        self._places: dict[str, tuple[int, torch.Size]] = {}
-        width = 0
-        for name, parameter in self.model.named_parameters():
-            if not parameter.requires_grad:
-                raise ConfigError("cell", f"the parameter `{name}` is not trained; register it as a buffer")
-            self._places[name] = (width, parameter.shape)
-            width += math.ceil(parameter.numel() / ALIGNMENT) * ALIGNMENT
+        self.layout = Layout(self.model)
         dtype = next(self.model.parameters()).dtype
-        self.parameters = torch.zeros(self.size, width, device=device, dtype=dtype)
+        self.parameters = torch.zeros(self.size, self.layout.width, device=device, dtype=dtype)
         self.gradients = torch.zeros_like(self.parameters)
         for row, model in enumerate(models):
             self.load(row, {name: p.detach() for name, p in model.named_parameters()})
@@ -102,7 +93,7 @@ class Stack:
             for name, parameter in model.named_parameters():
                 leaf = self._leaf(name, row)
                 parameter.data, parameter.grad = leaf.data, leaf.grad
-        self._homes = [_home(self.model, name) for name in (*self._places, *self._buffers)]
+        self._homes = [_home(self.model, name) for name in (*self.layout.places, *self._buffers)]
         self._masks = [
             {name: m for name, m in model.named_modules() if isinstance(m, RandomMask) and m.active} for model in models
         ]
@@ -117,13 +108,9 @@ class Stack:
         self.kernel: kernels.Execution = kernel
         self.together = together if together is not None else kernel == "fused" or (kernel == "scan" and self.size > 1)
 
-    def _view(self, rows: Tensor, name: str) -> Tensor:
-        start, shape = self._places[name]
-        return rows[:, start : start + shape.numel()].view(len(rows), *shape)
-
     def _leaf(self, name: str, row: int | None = None) -> Tensor:
         """A weight of all members, or of one, whose gradient is a view of `gradients`."""
-        weight, gradient = (self._view(rows, name) for rows in (self.parameters, self.gradients))
+        weight, gradient = (self.layout.view(rows, name) for rows in (self.parameters, self.gradients))
         leaf = (weight if row is None else weight[row]).detach().requires_grad_()
         leaf.grad = gradient if row is None else gradient[row]
         return leaf
@@ -131,12 +118,11 @@ class Stack:
     @functools.cached_property
     def _leaves(self) -> dict[str, Tensor]:
         """The weights and buffers of all members, in the order of `_homes`."""
-        return {name: self._leaf(name) for name in self._places} | self._buffers
+        return {name: self._leaf(name) for name in self.layout.places} | self._buffers
 
     def weights(self, row: int, rows: Float[Tensor, "member parameter"] | None = None) -> dict[str, Tensor]:
         """Copies of one member's weights by name, from `parameters` or from another matrix of that layout."""
-        rows = self.parameters if rows is None else rows
-        return {name: self._view(rows, name)[row].clone() for name in self._places}
+        return self.layout.copied((self.parameters if rows is None else rows)[row])
 
     def load(self, row: int, weights: dict[str, Tensor]) -> None:
         """Sets one member's weights.
@@ -144,10 +130,7 @@ class Stack:
         Raises:
             ValueError: the weights' names or shapes are not those of the model.
         """
-        if {name: w.shape for name, w in weights.items()} != {n: shape for n, (_, shape) in self._places.items()}:
-            raise ValueError("the weights are those of another model")
-        for name, weight in weights.items():
-            self._view(self.parameters, name)[row].copy_(weight)
+        self.layout.fill(self.parameters[row], weights)
 
     def module(self, row: int) -> nn.Module:
         """One member as a model of its own; its weights are those of the stack at any time."""
@@ -161,7 +144,7 @@ class Stack:
     def describe(self) -> list[Any]:
         """What a member executes at a step, as plain data: modules and shapes."""
         modules = [[*source(type(module)), *_kernels(module)] for module in self.model.modules()]
-        shapes = [[name, *shape] for name, (_, shape) in self._places.items()]
+        shapes = [[name, *shape] for name, (_, shape) in self.layout.places.items()]
         return [modules, shapes, str(self.parameters.dtype)]
 
     @property
@@ -173,7 +156,7 @@ class Stack:
     @property
     def parameter_count(self) -> int:
         """Parameters of one member, without padding."""
-        return sum(shape.numel() for _, shape in self._places.values())
+        return sum(shape.numel() for _, shape in self.layout.places.values())
 
     def keys(self, seeds: Sequence[int], step: int) -> Keys:
         """A key for every random mask of every member in one training step: an argument of `call`."""

@@ -10,7 +10,7 @@ ORDER = [
     {"system"},
     {"errors"},
     {"types"},
-    {"rng", "schedules", "vocab", "interrupt"},
+    {"rng", "schedules", "vocab", "interrupt", "layout"},
     {"dropout", "data", "kernels", "numpy_lstm"},
     {"cells"},
     {"pooling", "attention"},

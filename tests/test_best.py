@@ -8,7 +8,7 @@ import pytest
 import records
 
 from rnnsweep import best
-from rnnsweep.api.chosen import Chosen
+from rnnsweep.api.best_setting import BestSetting
 from rnnsweep.api.compose import composed, described
 from rnnsweep.config import Config
 from rnnsweep.errors import ConfigError
@@ -79,7 +79,7 @@ def test_the_command_and_the_study_describe_the_very_setting(tmp_path: Path, mon
     run = composed(*WORDS, "seed=4")
     written(tmp_path / "mine", run.written, run.fingerprint)
     (setting,) = rankings(tmp_path / "mine")["parity"].settings
-    chosen = Chosen.of(tmp_path / "mine", setting, range(5, 8))
+    chosen = BestSetting.of(tmp_path / "mine", setting, range(5, 8))
     assert composed(*chosen.words(), "seed=4").fingerprint == run.fingerprint
     monkeypatch.chdir(tmp_path)
     chosen.write(Path("conf/study/best.yaml"), ["how it was chosen"])
@@ -100,7 +100,7 @@ def test_a_setting_that_cannot_be_composed_as_it_was_is_refused(tmp_path: Path) 
     written(tmp_path / "mine", run.written, "0" * 64)
     (setting,) = rankings(tmp_path / "mine")["parity"].settings
     with pytest.raises(ConfigError, match="cannot be composed as they were"):
-        Chosen.of(tmp_path / "mine", setting, range(3))
+        BestSetting.of(tmp_path / "mine", setting, range(3))
 
 
 @pytest.mark.parametrize("group", ["study", "best"])

@@ -9,6 +9,7 @@ from torch import nn
 
 from rnnsweep import diagnostics, run
 from rnnsweep.cells.base import AbstractCell
+from rnnsweep.diagnostics import gradients, shorter
 from rnnsweep.tasks.base import AbstractTask
 
 Prepared = tuple[AbstractTask, nn.Module, AbstractCell]
@@ -52,7 +53,7 @@ def test_the_gradient_of_padded_sequences_starts_at_their_own_ends(composed: Com
         composed, "task=names_class", "task.examples=600", "cell=mlp_window", "cell.window=2", "pooling=last"
     )
     batch = next(task.evaluation("val"))
-    norms, there = diagnostics._norms_by_lag(task, model, cell, batch)
+    norms, there = gradients._norms_by_lag(task, model, cell, batch)
     assert torch.equal(there.sum(1), batch["lengths"])
     assert (norms[:, :2] > 0).double().mean() > 0.9  # a unit may be off
     assert not norms[:, 2:].any()
@@ -62,7 +63,7 @@ def test_the_loss_by_context_is_a_window_s_from_its_length_on(composed: Compose)
     task, model, _ = prepared(composed, "task=parity", "cell=mlp_window", "cell.window=4")
     rows = {row["length"]: row["loss"] for row in diagnostics.diagnose(task, model)["loss_by_context"]}
     assert list(rows) == [1, 2, 4, 8, 16, 20]
-    batch, few = next(task.evaluation("val")), diagnostics.STEPS // (20 * 31 + 1)
+    batch, few = next(task.evaluation("val")), shorter.STEPS // (20 * 31 + 1)
     total, count = task.loss(model, {name: values[:few] for name, values in batch.items()}, ())[1]["loss"]
     assert [rows[length] for length in (4, 8, 16, 20)] == pytest.approx([(total / count).item()] * 4)
     assert not math.isclose(rows[1], rows[4], rel_tol=1e-4)

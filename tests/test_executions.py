@@ -17,7 +17,7 @@ from rnnsweep.cells.gru import GRU
 from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.kernels import choice
 from rnnsweep.record import RunStore
-from rnnsweep.run import Run
+from rnnsweep.run import PreparedRun
 from rnnsweep.sweep.plan import FOLDER, Plan, Planned
 from rnnsweep.sweep.work_options import WorkOptions
 from rnnsweep.sweep.worker import Worker
@@ -50,7 +50,9 @@ class StopAt(Observer):
             self.stop.signum = signal.SIGTERM
 
 
-def train(runs: Sequence[Run], folder: Path, groups: list[list[int]], stop_at: int | None = None) -> list[RunStore]:
+def train(
+    runs: Sequence[PreparedRun], folder: Path, groups: list[list[int]], stop_at: int | None = None
+) -> list[RunStore]:
     """Trains the runs in stacks of the given places."""
     stores = [RunStore(folder / prepared.id) for prepared in runs]
     for group in groups:

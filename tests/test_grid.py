@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from rnnsweep import rng
 from rnnsweep.errors import ConfigError
 from rnnsweep.sweep.grammar import Grammar
-from rnnsweep.sweep.grid import Axis, Setting, points
+from rnnsweep.sweep.grid import Axis, PointOverride, points
 
 
 @pytest.fixture(scope="module")
@@ -40,16 +40,18 @@ def texts(axis: Axis) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("seed=3", Setting("seed", "seed=3", 3, False)),
-        ("train.clip=null", Setting("train.clip", "train.clip=null", None, False)),
-        ("task.text='a b.txt'", Setting("task.text", "task.text='a b.txt'", "a b.txt", False)),
-        ("+cell.window=4", Setting("cell.window", "+cell.window=4", 4, False)),
-        ("cell=gru", Setting("cell", "cell=gru", None, True)),
-        ("~train.clip", Setting("train.clip", "~train.clip", None, True)),
-        ("task.options={a: 1}", Setting("task.options", "task.options={a: 1}", None, True)),
+        ("seed=3", PointOverride("seed", "seed=3", 3, False)),
+        ("train.clip=null", PointOverride("train.clip", "train.clip=null", None, False)),
+        ("task.text='a b.txt'", PointOverride("task.text", "task.text='a b.txt'", "a b.txt", False)),
+        ("+cell.window=4", PointOverride("cell.window", "+cell.window=4", 4, False)),
+        ("cell=gru", PointOverride("cell", "cell=gru", None, True)),
+        ("~train.clip", PointOverride("train.clip", "~train.clip", None, True)),
+        ("task.options={a: 1}", PointOverride("task.options", "task.options={a: 1}", None, True)),
     ],
 )
-def test_a_value_is_set_and_what_hydra_must_compose_is_a_group(text: str, wanted: Setting, grammar: Grammar) -> None:
+def test_a_value_is_set_and_what_hydra_must_compose_is_a_group(
+    text: str, wanted: PointOverride, grammar: Grammar
+) -> None:
     ((setting,),) = grammar.axis(text)
     assert (setting.key, setting.text, setting.group) == (wanted.key, wanted.text, wanted.group)
     assert str(setting.value) == str(wanted.value)

@@ -12,21 +12,21 @@ from rnnsweep import naming, run
 from rnnsweep.errors import ConfigError
 from rnnsweep.naming import belongs, named, names_in
 from rnnsweep.record import RunStore
-from rnnsweep.run import Run
+from rnnsweep.run import PreparedRun
 from rnnsweep.single import train
 
 
 @pytest.fixture(scope="module")
-def first(composed: Compose) -> Run:
+def first(composed: Compose) -> PreparedRun:
     return run.identify(composed(*PARITY, "train.steps=2", "train.progress=false"))
 
 
-def sharing(like: Run, digits: int, last: str) -> Run:
+def sharing(like: PreparedRun, digits: int, last: str) -> PreparedRun:
     """Another run whose fingerprint begins with the same digits."""
     return dataclasses.replace(like, fingerprint=like.fingerprint[:digits] + last * (64 - digits))
 
 
-def written(folder: Path, name: str, of: Run) -> RunStore:
+def written(folder: Path, name: str, of: PreparedRun) -> RunStore:
     """The directory of a run."""
     store = RunStore(folder / name)
     store.path.mkdir(parents=True)
@@ -34,7 +34,7 @@ def written(folder: Path, name: str, of: Run) -> RunStore:
     return store
 
 
-def test_a_name_has_eight_digits_and_more_where_another_run_has_them(first: Run, tmp_path: Path) -> None:
+def test_a_name_has_eight_digits_and_more_where_another_run_has_them(first: PreparedRun, tmp_path: Path) -> None:
     assert named(first, tmp_path) == first
     assert first.id.endswith(f"-{first.fingerprint[:8]}")
     written(tmp_path, first.id, first)
@@ -47,7 +47,7 @@ def test_a_name_has_eight_digits_and_more_where_another_run_has_them(first: Run,
     assert named(third, tmp_path).id == f"{longer}bbbb"
 
 
-def test_the_names_of_a_plan_do_not_depend_on_its_order(first: Run, tmp_path: Path) -> None:
+def test_the_names_of_a_plan_do_not_depend_on_its_order(first: PreparedRun, tmp_path: Path) -> None:
     runs = [sharing(first, 8, digit) for digit in "dab"]
     names = [names_in(tmp_path / "none", order) for order in itertools.permutations(runs)]
     assert all(each == names[0] for each in names)
@@ -60,7 +60,9 @@ def test_the_names_of_a_plan_do_not_depend_on_its_order(first: Run, tmp_path: Pa
     assert len(set(names[0].values())) == 3
 
 
-def test_a_directory_from_before_the_fingerprint_is_its_configs(first: Run, composed: Compose, tmp_path: Path) -> None:
+def test_a_directory_from_before_the_fingerprint_is_its_configs(
+    first: PreparedRun, composed: Compose, tmp_path: Path
+) -> None:
     store = RunStore(tmp_path / first.id)
     store.path.mkdir()
     store.begin(first.config)
@@ -72,7 +74,7 @@ def test_a_directory_from_before_the_fingerprint_is_its_configs(first: Run, comp
 
 
 def test_a_run_never_takes_the_directory_of_another(
-    first: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    first: PreparedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = written(tmp_path, first.id, sharing(first, 8, "e"))
     before = (store.path / "config.json").read_bytes()

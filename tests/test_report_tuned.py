@@ -158,7 +158,9 @@ def test_a_tuned_sweep_is_read_as_it_was_planned(tmp_path: Path) -> None:
     noisy(tmp_path, range(3), rates=(1e-2,))
     config = records.config(cell="gru", seed=99, optimizer__lr=1e-2)
     trial = records.name(config)
-    declared(tmp_path, chosen=[planned.Chosen({"cell": "gru"}, {}, {"optimizer.lr": 0.01}, trial, 1.8, 3, 3, 0, 0)])
+    declared(
+        tmp_path, chosen=[planned.ChosenTrial({"cell": "gru"}, {}, {"optimizer.lr": 0.01}, trial, 1.8, 3, 3, 0, 0)]
+    )
     of = found(tmp_path)
     comparison = next(c for c in of.comparisons if {c.arm.name, c.other.name} == {"GRU", "RNN"})
     assert comparison.confirmed

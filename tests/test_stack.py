@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from rnnsweep import kernels
 from rnnsweep.cells.gru import GRU
 from rnnsweep.dropout import Dropout
+from rnnsweep.layout import ALIGNMENT
 from rnnsweep.rng import key
-from rnnsweep.stack import ALIGNMENT, Stack, source
+from rnnsweep.stack import Stack, source
 from rnnsweep.types import Batch, Metrics, State
 
 CPU = torch.device("cpu")

@@ -178,7 +178,7 @@ def test_a_failing_run_fails_alone_even_in_a_stack(
     plan = planned(composed, tmp_path, *[(f"seed={seed}",) for seed in range(4)])
     make = run.make_member
 
-    def breaks(prepared: run.Run, store: RunStore) -> Member:
+    def breaks(prepared: run.PreparedRun, store: RunStore) -> Member:
         if prepared.seed == 2:
             raise RuntimeError("the third one is broken")
         return make(prepared, store)

@@ -14,18 +14,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnnsweep import run
-from rnnsweep.data import files, labelled, series, tables
+from rnnsweep.data import labelled, series, tables, user_files
 from rnnsweep.errors import ConfigError
 from rnnsweep.tasks.sine import Sine
 
 
-def table(content: str | bytes, folder: Path, encoding: str = "utf-8", decimal: tables.Decimal = ".") -> tables.Table:
+def table(
+    content: str | bytes, folder: Path, encoding: str = "utf-8", decimal: tables.Decimal = "."
+) -> tables.DataTable:
     path = folder / "t.csv"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return tables.parse(files.read(path, "task.path"), encoding, decimal)
+    return tables.parse(user_files.read(path, "task.path"), encoding, decimal)
 
 
-def fields(found: tables.Table) -> list[list[str]]:
+def fields(found: tables.DataTable) -> list[list[str]]:
     return [found.names, *found.cells.to_numpy().tolist()]
 
 
@@ -127,7 +129,7 @@ def test_what_csv_writes_is_read_back(cells: list[list[str]], separator: str) ->
     names = [f"column {index}" for index in range(len(cells[0]))]
     content = io.StringIO()
     csv.writer(content, delimiter=separator, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows([names, *cells])
-    file = files.File("t.csv", "task.path", content.getvalue().encode())
+    file = user_files.File("t.csv", "task.path", content.getvalue().encode())
     said = ""
     try:
         found = tables.parse(file)
@@ -138,8 +140,8 @@ def test_what_csv_writes_is_read_back(cells: list[list[str]], separator: str) ->
         return
     assert found.names == names
     plain = [[field.replace("\r\n", "\n") for field in row] for row in cells]
-    assert [[files.line_ends(f) for f in row] for row in found.cells.to_numpy().tolist()] == [
-        [files.line_ends(f) for f in row] for row in plain
+    assert [[user_files.line_ends(f) for f in row] for row in found.cells.to_numpy().tolist()] == [
+        [user_files.line_ends(f) for f in row] for row in plain
     ]
 
 

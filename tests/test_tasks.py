@@ -21,7 +21,7 @@ LANGUAGE = ("charlm", "wordlm")
 TASKS = [name for name in choices("task") if name not in LANGUAGE]
 
 
-def small(composed: Compose, name: str, *overrides: str, seed: int = 0) -> run.Run:
+def small(composed: Compose, name: str, *overrides: str, seed: int = 0) -> run.PreparedRun:
     """A run of the task with little data and a small GRU."""
     fields = composed(f"task={name}")["task"]
     sizes = [f"task.{key}={value}" for key, value in SMALL.items() if key in fields]
@@ -29,7 +29,7 @@ def small(composed: Compose, name: str, *overrides: str, seed: int = 0) -> run.R
 
 
 @functools.cache
-def shown(composed: Compose, name: str) -> tuple[run.Run, nn.Module, Summary]:
+def shown(composed: Compose, name: str) -> tuple[run.PreparedRun, nn.Module, Summary]:
     """A run, its model before training, and what this model shows."""
     made = small(composed, name, *(("task.sample_length=1",) if name in LANGUAGE else ()))
     model = run.make_model(made.config, made.classes, made.task).eval()
@@ -98,7 +98,7 @@ def test_a_stack_equals_its_members_alone(name: str, composed: Compose) -> None:
     """Losses and metrics of two seeds, dropout included, in training and in evaluation."""
     runs = [small(composed, name, seed=seed) for seed in (0, 1)]
 
-    def called(members: list[run.Run], training: bool, batch: Batch) -> Any:
+    def called(members: list[run.PreparedRun], training: bool, batch: Batch) -> Any:
         models = [run.make_model(each.config, each.classes, each.task).double() for each in members]
         stack = Stack(models, torch.device("cpu"))
         stack.model.train(training)

@@ -23,12 +23,12 @@ from rnnsweep.tasks.transduction import TransductionTask
 ATTENTIONS = ["none", "bahdanau", "luong_dot", "luong_general", "luong_concat"]
 
 
-def made(composed: Compose, *overrides: str) -> run.Run:
+def made(composed: Compose, *overrides: str) -> run.PreparedRun:
     sizes = ("task.seq_len=5", "task.examples=60", "task.held_out=20", "task.alphabet=3", "cell.hidden_size=6")
     return run.prepare(composed("task=reverse", *sizes, "task.embedding_size=4", *overrides))
 
 
-def model_of(each: run.Run) -> EncoderDecoder:
+def model_of(each: run.PreparedRun) -> EncoderDecoder:
     model = run.make_model(each.config, each.classes, each.task).double().eval()
     assert isinstance(model, EncoderDecoder)
     return model

@@ -20,7 +20,7 @@ from conftest import TIMES, Prepared, Told
 from rnnsweep import checkpoint, looks, planned, status
 from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import StopRequest
-from rnnsweep.planned import FOLDER, Chosen, Planned, Tuned
+from rnnsweep.planned import FOLDER, ChosenTrial, Planned, Tuned
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.sweep import compared, halving
 from rnnsweep.sweep.contest import Contest
@@ -60,8 +60,8 @@ def written(study: Path, name: str, tuned: Tuned, age: float = 0.0) -> None:
 # The file --------------------------------------------------------------------------------------------------------
 
 
-def chosen(cell: str, trial: str) -> Chosen:
-    return Chosen({"cell": cell}, {}, {"optimizer.lr": 1e-3}, trial, 1.5, 2, 1, 1, 0, "open", 3)
+def chosen(cell: str, trial: str) -> ChosenTrial:
+    return ChosenTrial({"cell": cell}, {}, {"optimizer.lr": 1e-3}, trial, 1.5, 2, 1, 1, 0, "open", 3)
 
 
 def test_what_was_compared_and_tuned_is_read_from_its_file(tmp_path: Path) -> None:

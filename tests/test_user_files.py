@@ -243,13 +243,13 @@ def test_the_share_of_symbols_that_training_lacks_is_said_in_one_line(
     errors.TOLD.clear()
     for _ in range(2):
         corpora.split.cache_clear()
-        corpora.split(corpora.Source(str(path)), 1, 0.05, 0.05, Vocab.of)
+        corpora.split(corpora.TextSource(str(path)), 1, 0.05, 0.05, Vocab.of)
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "20% of the characters in the validation part do not occur in the training part ('z', '\u00e9')" in said
     path.write_text("ab" * 500)
     corpora.load.cache_clear()
-    corpora.split(corpora.Source(str(path)), 1, 0.05, 0.06, Vocab.of)
+    corpora.split(corpora.TextSource(str(path)), 1, 0.05, 0.06, Vocab.of)
     assert capsys.readouterr().err == ""
 
 

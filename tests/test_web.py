@@ -18,7 +18,7 @@ from rnnsweep import status
 from rnnsweep.errors import ConfigError
 from rnnsweep.record import RunStore
 from rnnsweep.web import server as server_module
-from rnnsweep.web.curves import MOST_POINTS, Curve
+from rnnsweep.web.live_curves import MOST_POINTS, Curve
 from rnnsweep.web.server import PAGES, Server, opened
 from rnnsweep.web.watched import Watched
 

@@ -146,7 +146,7 @@ def test_a_stack_equals_its_members_alone(options: Any, composed: Compose, tmp_p
         for seed in (0, 1)
     ]
 
-    def gradients(members: list[run.Run], kernel: Any) -> torch.Tensor:
+    def gradients(members: list[run.PreparedRun], kernel: Any) -> torch.Tensor:
         models = [run.make_model(each.config, each.classes, each.task) for each in members]
         stack = Stack(models, torch.device("cpu"))
         stack.run_with(kernel, together=kernel != "library")

@@ -16,7 +16,7 @@ def is_notebook() -> bool:
     return type(shell).__name__ == "ZMQInteractiveShell"
 
 
-class Bar:
+class NotebookBar:
     """A bar with a text behind it."""
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class RunBar(Observer):
     """The progress of one run."""
 
     def __init__(self) -> None:
-        self.bar = Bar()
+        self.bar = NotebookBar()
         self.step, self.steps, self.seen = 0, 0, dict[str, str]()
 
     def started(self, step: int, steps: int) -> None:

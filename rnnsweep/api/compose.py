@@ -15,10 +15,10 @@ from rnnsweep.config import Config, plain
 from rnnsweep.errors import ConfigError
 from rnnsweep.interpolation import settled
 from rnnsweep.mistakes import admit, told
-from rnnsweep.run import Run, prepare
+from rnnsweep.run import PreparedRun, prepare
 
 
-def composed(*overrides: Overrides) -> Run:
+def composed(*overrides: Overrides) -> PreparedRun:
     """The run that the overrides describe. Nothing is written.
 
     Args:

@@ -12,7 +12,7 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from rnnsweep.api.bar import Bar, is_notebook
+from rnnsweep.api.bar import NotebookBar, is_notebook
 from rnnsweep.api.compose import whole
 from rnnsweep.api.overrides import Overrides, words
 from rnnsweep.errors import ConfigError
@@ -88,7 +88,7 @@ def _run(command: list[str], study: Path) -> tuple[int, str]:
     last: collections.deque[str] = collections.deque(maxlen=1)
     readers = [_passing(process.stdout, sys.stdout, None), _passing(process.stderr, sys.stderr, last)]
     try:
-        _watch(process, study, Bar() if is_notebook() else None)
+        _watch(process, study, NotebookBar() if is_notebook() else None)
     except KeyboardInterrupt:
         process.send_signal(signal.SIGINT)
         process.wait()
@@ -114,7 +114,7 @@ def _passing(stream: Iterable[str] | None, out: Any, last: collections.deque[str
     return thread
 
 
-def _watch(process: subprocess.Popen[str], study: Path, bar: Bar | None) -> None:
+def _watch(process: subprocess.Popen[str], study: Path, bar: NotebookBar | None) -> None:
     """Waits for the end; draws the bar meanwhile, from the newest plan."""
     progress: Progress | None = None
     while True:

@@ -29,7 +29,7 @@ class Convolution(Linear):
         return linear(seen, self.weight * (self.scale / length)[:, None], self.bias)
 
 
-class Block(nn.Module):
+class TemporalBlock(nn.Module):
     """Two convolutions of one dilation."""
 
     def __init__(self, input_size: int, hidden_size: int, kernel: int, norm: bool, dropout: Dropout):
@@ -62,19 +62,19 @@ class Conv(LayeredCell):
     def __post_init__(self) -> None:
         super().__post_init__()
         for index, block in enumerate(self.layers):
-            assert isinstance(block, Block)
+            assert isinstance(block, TemporalBlock)
             block.dilation = 2**index
 
     @property
     def leaves(self) -> int:
         return 2
 
-    def make_layer(self, input_size: int) -> Block:
+    def make_layer(self, input_size: int) -> TemporalBlock:
         dropout = Dropout(self.dropout, self.variational)
-        return Block(input_size, self.hidden_size, self.kernel, self.weight_norm, dropout)
+        return TemporalBlock(input_size, self.hidden_size, self.kernel, self.weight_norm, dropout)
 
     def layer_state(self, layer: nn.Module, x: Float[Tensor, "batch time in"]) -> State:
-        assert isinstance(layer, Block)
+        assert isinstance(layer, TemporalBlock)
         before = (self.kernel - 1) * layer.dilation
         widths = (layer.first.in_features // self.kernel, self.hidden_size)
         return tuple(x.new_zeros(x.shape[0], before, width) for width in widths)
@@ -82,7 +82,7 @@ class Conv(LayeredCell):
     def run_layer(
         self, layer: nn.Module, x: Float[Tensor, "batch time features"], state: State
     ) -> tuple[Float[Tensor, "batch time hidden"], State]:
-        assert isinstance(layer, Block)
+        assert isinstance(layer, TemporalBlock)
         seen, first = windows(state[0], x, layer.dilation)
         u = layer.dropout(torch.relu(layer.first(seen)))
         seen, second = windows(state[1], u, layer.dilation)

@@ -45,11 +45,11 @@ class LSTMNumpy(LayeredCell):
     ) -> tuple[Float[Tensor, "batch time hidden"], State]:
         assert isinstance(layer, Layer)
         bias = layer.bias_ih + layer.bias_hh
-        y, h, c = over_members(_Layer.apply, layer.weight_ih, layer.weight_hh, bias, x, *state)
+        y, h, c = over_members(_NumpyLayer.apply, layer.weight_ih, layer.weight_hh, bias, x, *state)
         return y, (h, c)
 
 
-class _Layer(torch.autograd.Function):
+class _NumpyLayer(torch.autograd.Function):
     """`numpy_lstm.forward` and `backward`, member by member; all tensors lead with the member axis."""
 
     @staticmethod

@@ -1,8 +1,12 @@
-"""The LSTM with peepholes and the eight ablations of Greff et al. (2017)."""
+"""The LSTM with peepholes and the eight ablations of Greff et al. (2017).
+
+All of it stands in one file, because a run records the hash of its cell's file.
+"""
 
 import dataclasses
 import functools
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -20,18 +24,62 @@ from rnnsweep.types import State
 ForgetGate = Literal["own", "coupled", "none"]
 
 
+class Switches(NamedTuple):
+    """What a variant has. In `forward` and `backward` these are constants to the compiler, which omits what is off."""
+
+    inputs: bool
+    own: bool
+    """A forget gate of its own."""
+    coupled: bool
+    """f = 1 - i."""
+    outputs: bool
+    squash_in: bool
+    """g = tanh(...)."""
+    squash_out: bool
+    """h = o tanh(c')."""
+    peepholes: bool
+    fed: bool
+    """The gates read the gates of the step before."""
+
+    @property
+    def gates(self) -> int:
+        """Sigmoid gates."""
+        return self.inputs + self.own + self.outputs
+
+    @property
+    def peeks(self) -> tuple[bool, bool, bool]:
+        """Which of i, f and o see the memory."""
+        return self.peepholes and self.inputs, self.peepholes and self.own, self.peepholes and self.outputs
+
+    @property
+    def fed_back(self) -> int:
+        """Gates in the state, between the output and the memory."""
+        return self.gates * self.fed
+
+
 @functools.cache
 def pointwise(
     inputs: bool, forget: ForgetGate, outputs: bool, squash_in: bool, squash_out: bool, peepholes: bool, fed: bool
 ) -> Pointwise:
-    """The unit of a variant: switches and places are constants to the compiler, which leaves out what is off."""
-    own, coupled = forget == "own", forget == "coupled"
+    """The unit of a variant."""
+    on = Switches(inputs, forget == "own", forget == "coupled", outputs, squash_in, squash_out, peepholes, fed)
+    return Pointwise(
+        forward=_forward(on),
+        backward=_backward(on),
+        gates=1 + on.gates,
+        saved=4,
+        leaves=2 + on.fed_back,
+        feeds=1 + on.fed_back,
+        parameters=on.gates * peepholes,
+    )
+
+
+def _forward(on: Switches) -> Callable[[Values, Values, Values, Values], Step]:
+    inputs, own, coupled, outputs, squash_in, squash_out, _, _ = on
     has_i, has_f, has_o = int(inputs), int(own), int(outputs)
     f_at, g_at, o_at = has_i, has_i + has_f, has_i + has_f + 1  # among the blocks i, f, g, o that there are
-    f_to, o_to, gates = has_i, has_i + has_f, has_i + has_f + has_o  # among the sigmoids i, f, o
-    sees_i, sees_f, sees_o = peepholes and inputs, peepholes and own, peepholes and outputs
-    seen, back = gates * peepholes, gates * fed  # peepholes; gates that are fed back, between the output and the memory
-    last, feeds_i, feeds_f, feeds_o = 1 + back, fed and inputs, fed and own, fed and outputs
+    f_to, o_to = has_i, has_i + has_f  # among the sigmoids i, f, o
+    (sees_i, sees_f, sees_o), back, last = on.peeks, on.fed_back, 1 + on.fed_back
 
     def forward(gates: Values, recurrent: Values, state: Values, parameters: Values) -> Step:
         c = state[last]
@@ -47,6 +95,16 @@ def pointwise(
         h = o * tanh(new) if squash_out else o * new
         open_gates = (i,)[:has_i] + (f,)[:has_f] + (o,)[:has_o]
         return Step(state=(h,) + open_gates[:back] + (new,), saved=(i, f, g, o))  # noqa: RUF005
+
+    return forward
+
+
+def _backward(on: Switches) -> Callable[[Values, Values, Values, Values, Values], StepGrads]:
+    inputs, own, coupled, outputs, squash_in, squash_out, peepholes, fed = on
+    has_i, has_f, has_o = int(inputs), int(own), int(outputs)
+    f_to, o_to, seen = has_i, has_i + has_f, on.gates * peepholes  # among the sigmoids i, f, o; peepholes
+    (sees_i, sees_f, sees_o), back, last = on.peeks, on.fed_back, 1 + on.fed_back
+    feeds_i, feeds_f, feeds_o = fed and inputs, fed and own, fed and outputs
 
     def backward(grad: Values, saved: Values, state: Values, new: Values, parameters: Values) -> StepGrads:
         (i, f, g, o), c, after = saved, state[last], new[last]
@@ -68,9 +126,7 @@ def pointwise(
         d_p = (d_i * c,)[:has_i] + (d_f * c,)[:has_f] + (d_o * after,)[:has_o]
         return StepGrads(gates=d_x, recurrent=(), state=(no,) + (no, no, no)[:back] + (d_s,), parameters=d_p[:seen])  # noqa: RUF005
 
-    return Pointwise(
-        forward=forward, backward=backward, gates=1 + gates, saved=4, leaves=2 + back, feeds=1 + back, parameters=seen
-    )
+    return backward
 
 
 class PeepholeLayer(Layer):

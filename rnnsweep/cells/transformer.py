@@ -28,7 +28,7 @@ def rotated(x: Float[Tensor, "batch heads time features"], start: int) -> Float[
     return torch.cat([left * cos - right * sin, right * cos + left * sin], -1)
 
 
-class Block(nn.Module):
+class TransformerBlock(nn.Module):
     """x + attention(norm(x)), then x + MLP(norm(x)). `width` is that of all heads together."""
 
     def __init__(self, hidden_size: int, heads: int, width: int, dropout: float):
@@ -94,7 +94,7 @@ class Transformer(AbstractCell):
         self.width = self.heads * 2 * math.ceil(self.hidden_size / self.heads / 2)
         self.embed = Linear(self.input_size, self.hidden_size)
         self.blocks = nn.ModuleList(
-            Block(self.hidden_size, self.heads, self.width, self.dropout) for _ in range(self.num_layers)
+            TransformerBlock(self.hidden_size, self.heads, self.width, self.dropout) for _ in range(self.num_layers)
         )
         self.norm = nn.LayerNorm(self.hidden_size)
 

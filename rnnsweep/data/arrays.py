@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
-from rnnsweep.data.files import File
+from rnnsweep.data.user_files import File
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from rnnsweep.data import splits
-from rnnsweep.data.files import read
+from rnnsweep.data.user_files import read
 from rnnsweep.errors import ConfigError, listed, tell_once
 from rnnsweep.types import Split
 from rnnsweep.vocab import Vocabulary
@@ -60,7 +60,7 @@ def _python_topics() -> Corpus:
 
 
 @dataclasses.dataclass(frozen=True)
-class Source:
+class TextSource:
     """Where a text and its parts are read from.
 
     Args:
@@ -121,7 +121,7 @@ class SplitText:
 
 
 @functools.lru_cache(maxsize=8)
-def split(source: Source, sections: int, val_fraction: float, test_fraction: float, kind: Kind) -> SplitText:
+def split(source: TextSource, sections: int, val_fraction: float, test_fraction: float, kind: Kind) -> SplitText:
     """The parts of a text; made once for all runs of a process.
 
     A part that has no file of its own is cut from the end of the training text; of each section, where there are

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from rnnsweep import rng
-from rnnsweep.data.files import entries, read
+from rnnsweep.data.user_files import entries, read
 from rnnsweep.errors import ConfigError
 
 Pictures = tuple[UInt8[Tensor, "_ row column"], Int[Tensor, "_"]]

@@ -11,8 +11,8 @@ from typing import Literal
 import torch
 
 from rnnsweep import rng
-from rnnsweep.data.files import File, entries, line_ends, read
 from rnnsweep.data.tables import parse
+from rnnsweep.data.user_files import File, entries, line_ends, read
 from rnnsweep.errors import ConfigError, tell_once
 from rnnsweep.types import Split
 

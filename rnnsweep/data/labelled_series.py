@@ -10,10 +10,10 @@ from jaxtyping import Float64
 
 from rnnsweep.data import ucr
 from rnnsweep.data.arrays import opened
-from rnnsweep.data.files import File, read
-from rnnsweep.data.tables import Decimal, Table, fill, parse
+from rnnsweep.data.tables import DataTable, Decimal, fill, parse
 from rnnsweep.data.times import times
 from rnnsweep.data.ucr import Row, Series
+from rnnsweep.data.user_files import File, read
 from rnnsweep.errors import listed
 
 Missing = Literal["refuse", "interpolate", "forward"]
@@ -151,7 +151,7 @@ def _is_long(text: str) -> bool:
     return {"id", "label"} <= names
 
 
-def _long(table: Table) -> tuple[list[Row], list[str]]:
+def _long(table: DataTable) -> tuple[list[Row], list[str]]:
     """A row for each step of each series; the steps are put in the order of their times."""
     file, named = table.file, {name.lower(): name for name in table.names}
     if absent := [name for name in LONG if name not in named]:

@@ -4,13 +4,13 @@ import dataclasses
 import functools
 
 from rnnsweep.data import labelled, splits
-from rnnsweep.data.files import entries
+from rnnsweep.data.user_files import entries
 from rnnsweep.errors import ConfigError, listed
 from rnnsweep.types import Split
 
 
 @dataclasses.dataclass(frozen=True)
-class Source:
+class LabelledSource:
     """Where labelled texts and their parts are read from.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from rnnsweep import rng
-from rnnsweep.data.files import File, read
+from rnnsweep.data.user_files import File, read
 from rnnsweep.types import Split
 
 KEYS = 88

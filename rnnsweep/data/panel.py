@@ -11,9 +11,9 @@ from jaxtyping import Float64, Int
 
 from rnnsweep import rng
 from rnnsweep.data.arrays import opened
-from rnnsweep.data.files import File, read
-from rnnsweep.data.tables import Decimal, Missing, Table, fill, parse
+from rnnsweep.data.tables import DataTable, Decimal, Missing, fill, parse
 from rnnsweep.data.times import dates
+from rnnsweep.data.user_files import File, read
 from rnnsweep.errors import ConfigError, listed, tell_once
 
 
@@ -84,7 +84,7 @@ def _table(file: File, columns: tuple[str, ...] | None, date: str | None, encodi
     return Panel(names, values, times, file.sha256, table.cells.index.to_numpy(np.int64))
 
 
-def _ordered(table: Table, name: str, moments: Any) -> list[str]:
+def _ordered(table: DataTable, name: str, moments: Any) -> list[str]:
     """The dates as text, once they are found to go forward."""
     steps = np.diff(moments.to_numpy("datetime64[s]").astype(np.int64))
     back = np.flatnonzero(steps <= 0)

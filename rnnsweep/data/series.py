@@ -11,8 +11,8 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from rnnsweep import rng
-from rnnsweep.data.files import read
 from rnnsweep.data.tables import NUMBERS, Decimal, Missing, parse
+from rnnsweep.data.user_files import read
 from rnnsweep.errors import ConfigError
 
 CONSTANT = 1e-13  # of the level: three digits above what float64 can hold

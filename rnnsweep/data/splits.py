@@ -4,7 +4,7 @@ import hashlib
 import re
 from pathlib import Path
 
-from rnnsweep.data.files import entries
+from rnnsweep.data.user_files import entries
 from rnnsweep.errors import ConfigError, listed
 from rnnsweep.types import Split
 

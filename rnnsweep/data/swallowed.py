@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from rnnsweep.data.rows import Row
+from rnnsweep.data.table_rows import Row
 
 NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 FEW = 20  # a column with no more different values than these may hold classes that are written as numbers

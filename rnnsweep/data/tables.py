@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from jaxtyping import Float64
 
-from rnnsweep.data.files import File, line_ends
-from rnnsweep.data.rows import Row, scan, width
 from rnnsweep.data.swallowed import Columns
+from rnnsweep.data.table_rows import Row, scan, width
+from rnnsweep.data.user_files import File, line_ends
 from rnnsweep.errors import ConfigError, listed
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ ABSENT = frozenset(("", "-", "--", "?", "na", "n/a", "#n/a", "<na>", "nan", "-na
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Table:
+class DataTable:
     """The rows of a file.
 
     Args:
@@ -124,7 +124,7 @@ def fill(numbers: Any, missing: Missing) -> Any:
     }[missing]()
 
 
-def parse(file: File, encoding: str = "utf-8", decimal: Decimal = ".") -> Table:
+def parse(file: File, encoding: str = "utf-8", decimal: Decimal = ".") -> DataTable:
     """The table in a file: a row of names, then rows with as many fields, separated by commas, semicolons or tabs.
 
     Blank lines are left out. A field in quotes may hold separators, line ends, and quotes that are written twice.
@@ -136,7 +136,7 @@ def parse(file: File, encoding: str = "utf-8", decimal: Decimal = ".") -> Table:
 
     found, separator = _rows(file, line_ends(file.text(encoding)), decimal)
     if not found:
-        return Table(file, [], pandas.DataFrame(), decimal)
+        return DataTable(file, [], pandas.DataFrame(), decimal)
     content = io.StringIO("\n".join(row.text for row in found))
     cells = pandas.read_csv(
         content, sep=separator, header=None, dtype=str, na_filter=False, skip_blank_lines=False, lineterminator="\n"
@@ -145,7 +145,7 @@ def parse(file: File, encoding: str = "utf-8", decimal: Decimal = ".") -> Table:
     names = [plain(name) for name in cells.iloc[0]]
     if twice := [name for name in names if name and names.count(name) > 1]:
         raise file.wrong(f"{file.line(found[0].line)} names the column `{twice[0]}` twice; give each a name of its own")
-    table = Table(file, names, cells.iloc[1:], decimal)
+    table = DataTable(file, names, cells.iloc[1:], decimal)
     _check_quotes(table, found[1:], separator)
     return table
 
@@ -171,7 +171,7 @@ def _rows(file: File, text: str, decimal: Decimal) -> tuple[list[Row], str]:
     return found, separator
 
 
-def _check_quotes(table: Table, found: list[Row], separator: str) -> None:
+def _check_quotes(table: DataTable, found: list[Row], separator: str) -> None:
     """Refuses a row that has swallowed others."""
     several = [row for row in found if "\n" in row.text]
     columns = Columns([table.cells[index].tolist() for index in table.cells]) if several else None

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnsweep.data.tables import NUMBERS, Table
+from rnnsweep.data.tables import NUMBERS, DataTable
 
 CLOCKS = (" %H:%M:%S", " %H:%M", "")
 FORMS = ("ISO8601", *(f"{day}{clock}" for day in ("%d.%m.%Y", "%Y/%m/%d") for clock in CLOCKS))
@@ -28,7 +28,7 @@ def dates(fields: Any) -> Any:
     return None
 
 
-def times(table: Table, name: str) -> np.ndarray:
+def times(table: DataTable, name: str) -> np.ndarray:
     """The times of a table's rows, which can be ordered: numbers, or seconds of dates.
 
     Raises:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float64
 
-from rnnsweep.data.files import File, line_ends
 from rnnsweep.data.tables import ABSENT
+from rnnsweep.data.user_files import File, line_ends
 
 Series = Float64[np.ndarray, "_ channel"]
 Row = tuple[str, Series, str]

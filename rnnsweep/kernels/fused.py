@@ -70,13 +70,13 @@ def layer(
     """
     tensors = (x, *weights, *units, *state)
     if in_stack(*tensors):
-        y, *leaves = over_members(functools.partial(_Layer.apply, cell, False), *tensors)
+        y, *leaves = over_members(functools.partial(_FusedLayer.apply, cell, False), *tensors)
     else:
-        y, *leaves = _Layer.apply(cell, True, *tensors)
+        y, *leaves = _FusedLayer.apply(cell, True, *tensors)
     return y, tuple(leaves)
 
 
-class _Layer(torch.autograd.Function):
+class _FusedLayer(torch.autograd.Function):
     """The layer and its derivative. The tensors have a leading member axis, or lack it where the model is `alone`.
 
     The time of a small layer's call goes mostly to the Python around the kernel, so there is little of it here.

@@ -10,13 +10,13 @@ saved_model.py  the model of a run that is over
 from rnnsweep.run.devices import device, threads_of
 from rnnsweep.run.ending import fail, prune
 from rnnsweep.run.execution import execute, make_member
-from rnnsweep.run.identity import Run, identify, prepare
+from rnnsweep.run.identity import PreparedRun, identify, prepare
 from rnnsweep.run.objects import make_model, make_optimizer, make_task
 from rnnsweep.run.saved_model import saved
 from rnnsweep.run.validate import settings, validated
 
 __all__ = [
-    "Run",
+    "PreparedRun",
     "device",
     "execute",
     "fail",

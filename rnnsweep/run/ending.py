@@ -8,8 +8,8 @@ from rnnsweep.errors import MachineError, tell_once
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.run.environment import surroundings
 from rnnsweep.run.execution import Claimed, sharing
-from rnnsweep.run.identity import Run
-from rnnsweep.run.outcome import judged
+from rnnsweep.run.identity import PreparedRun
+from rnnsweep.run.recording import judged
 from rnnsweep.secrets import redacted
 
 NO_METRICS = ("step", "split")
@@ -60,7 +60,7 @@ def prune(runs: Claimed) -> None:
             store.release()
 
 
-def _pruned(run: Run, store: RunStore, standing: dict[str, Any], parameters: int) -> RunRecord:
+def _pruned(run: PreparedRun, store: RunStore, standing: dict[str, Any], parameters: int) -> RunRecord:
     return RunRecord(
         run=store.path.name,
         status="pruned",

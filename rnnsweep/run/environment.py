@@ -13,7 +13,7 @@ from rnnsweep import commits, provenance, system
 from rnnsweep.cells.base import AbstractCell
 from rnnsweep.config import marked
 from rnnsweep.record import RunStore
-from rnnsweep.run.identity import Run
+from rnnsweep.run.identity import PreparedRun
 from rnnsweep.secrets import redacted
 from rnnsweep.train import Trainer
 from rnnsweep.types import EXECUTION
@@ -21,7 +21,7 @@ from rnnsweep.types import EXECUTION
 PACKAGES = ("rnnsweep", "torch", "numba", "numpy", "hydra-core", "omegaconf")
 
 
-def environment(run: Run, store: RunStore, trainer: Trainer) -> dict[str, Any]:
+def environment(run: PreparedRun, store: RunStore, trainer: Trainer) -> dict[str, Any]:
     """The environment of a run that was just trained."""
     cuda = trainer.device.type == "cuda"
     cell = next(module for module in trainer.stack.model.modules() if isinstance(module, AbstractCell))

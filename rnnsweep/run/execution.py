@@ -10,13 +10,13 @@ from rnnsweep import commits, provenance
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.run.devices import device, threads_of
-from rnnsweep.run.identity import Run
+from rnnsweep.run.identity import PreparedRun
 from rnnsweep.run.objects import make_model, make_optimizer
-from rnnsweep.run.outcome import ended
+from rnnsweep.run.recording import ended
 from rnnsweep.tasks.base import AbstractTask
 from rnnsweep.train import Member, Observer, ShouldPrune, Trainer, never
 
-Claimed = Sequence[tuple[Run, RunStore]]
+Claimed = Sequence[tuple[PreparedRun, RunStore]]
 """Runs with their files, which this process has claimed."""
 
 
@@ -64,7 +64,7 @@ def execute(
         observer.ended()
 
 
-def make_member(run: Run, store: RunStore) -> Member:
+def make_member(run: PreparedRun, store: RunStore) -> Member:
     """A run as a member of a stack."""
     return Member(
         run=run.id,
@@ -98,7 +98,7 @@ def _recorded(trainer: Trainer, runs: Claimed) -> dict[str, RunRecord]:
         return {runs[row][0].id: ended(trainer, row, *runs[row]) for row in rows}
 
 
-def _about(run: Run, store: RunStore) -> dict[str, Any]:
+def _about(run: PreparedRun, store: RunStore) -> dict[str, Any]:
     """What config.json says beside the settings: the fingerprint, and the code and the commits that the run began with.
 
     Where it goes on with other code, that is added to what it began with.

@@ -13,7 +13,7 @@ from rnnsweep.train import TrainConfig
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
+class PreparedRun:
     """A validated config with its identity and its task; nothing has been read or written yet."""
 
     id: str
@@ -40,7 +40,7 @@ class Run:
         return int(self.config["seed"])
 
 
-def identify(config: Config) -> Run:
+def identify(config: Config) -> PreparedRun:
     """Checks the settings and the files that they name; cheap enough for ten thousand runs.
 
     Raises:
@@ -54,10 +54,10 @@ def identify(config: Config) -> Run:
     identity = config, classes, task.source_hash
     digest = fingerprint(*identity)
     name, shape = names(config, digest)[0], signature(*identity)
-    return Run(name, digest, shape, config, classes, task, TrainConfig(**config["train"]), texts)
+    return PreparedRun(name, digest, shape, config, classes, task, TrainConfig(**config["train"]), texts)
 
 
-def prepare(config: Config) -> Run:
+def prepare(config: Config) -> PreparedRun:
     """Checks everything that can be checked before a directory exists, the data and the device included.
 
     Raises:

@@ -7,13 +7,13 @@ from torch import nn
 from rnnsweep import checkpoint, interpolation
 from rnnsweep.errors import ConfigError
 from rnnsweep.record import RunStore
-from rnnsweep.run.identity import Run
+from rnnsweep.run.identity import PreparedRun
 from rnnsweep.run.objects import make_model, make_task
 from rnnsweep.run.validate import validated
 from rnnsweep.train import TrainConfig
 
 
-def saved(path: Path) -> tuple[Run, nn.Module]:
+def saved(path: Path) -> tuple[PreparedRun, nn.Module]:
     """The model of a run's directory with its best weights, without its data.
 
     Raises:
@@ -36,4 +36,4 @@ def saved(path: Path) -> tuple[Run, nn.Module]:
         problem = "the weights in best.pt are not those of the model in config.json and of the vocabulary beside them"
         raise ConfigError(str(path), f"{problem}; {checkpoint.REMEDY}")
     model.load_state_dict(best["weights"], strict=False)  # buffers are what the constructor makes them
-    return Run(best["run"], "", "", config, classes, task, TrainConfig(**config["train"])), model.eval()
+    return PreparedRun(best["run"], "", "", config, classes, task, TrainConfig(**config["train"])), model.eval()

@@ -52,9 +52,10 @@ def _classes(config: Config) -> Classes:
 
 
 def _refuse_unknown(config: Config, groups: list[str], general: list[str]) -> None:
+    known = [*groups, *general]
     for key, value in config.items():
-        if key not in groups + general:
-            hint = _elsewhere(config, key) or suggestion(key, [name for name in groups + general if name != "choices"])
+        if key not in known:
+            hint = _elsewhere(config, key) or suggestion(key, [name for name in known if name != "choices"])
             raise ConfigError(key, f"there is no setting or group `{key}`.{hint}")
         if key in groups and not isinstance(value, dict):
             raise ConfigError(key, f"expected a group of settings, got {value!r}")
@@ -70,8 +71,9 @@ def _refuse_renamed(group: str, cls: type) -> None:
 
 def _refuse_misplaced(config: Config, group: str, cls: type) -> None:
     """Refuses a setting that another group has; what no group has is refused later, with the nearest name."""
+    known = schema(cls).model_fields
     for name in settings(config, group):
-        if name not in schema(cls).model_fields and (hint := _elsewhere(config, name)):
+        if name not in known and (hint := _elsewhere(config, name)):
             raise ConfigError(f"{group}.{name}", f"{cls.__name__} has no parameter `{name}`.{hint}")
 
 

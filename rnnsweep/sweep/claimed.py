@@ -6,7 +6,7 @@ from rnnsweep import run
 from rnnsweep.errors import ConfigError
 from rnnsweep.provenance import changed_since_checkpoint, refusal
 from rnnsweep.record import RunStore
-from rnnsweep.run import Run
+from rnnsweep.run import PreparedRun
 from rnnsweep.sweep.plan import Planned
 
 
@@ -23,7 +23,7 @@ def make_ready(planned: Planned, store: RunStore) -> None:
         store.renew(planned.generation)
 
 
-def identified(planned: Planned, store: RunStore, resume_changed: bool) -> Run:
+def identified(planned: Planned, store: RunStore, resume_changed: bool) -> PreparedRun:
     """The run of a plan's config.
 
     Args:

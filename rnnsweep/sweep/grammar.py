@@ -15,7 +15,7 @@ from rnnsweep import rng
 from rnnsweep.config import GROUPS
 from rnnsweep.errors import ConfigError
 from rnnsweep.sweep import distributions
-from rnnsweep.sweep.grid import Axis, Params, Setting
+from rnnsweep.sweep.grid import Axis, Params, PointOverride
 
 
 class Grammar:
@@ -76,10 +76,10 @@ class Grammar:
             columns.append([self._setting(self.override(point), point) for point in points])
         return list(zip(*columns, strict=True))
 
-    def _setting(self, override: Override, text: str) -> Setting:
+    def _setting(self, override: Override, text: str) -> PointOverride:
         merged = isinstance(override.value(), dict) or override.is_list_extend() or "[" in override.key_or_group
         group = self.is_group(override) or override.is_delete() or merged
-        return Setting(override.key_or_group, text, None if group else override.value(), group)
+        return PointOverride(override.key_or_group, text, None if group else override.value(), group)
 
     def override(self, text: str) -> Override:
         """What Hydra's grammar reads.

@@ -10,7 +10,7 @@ Params = dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
-class Setting:
+class PointOverride:
     """One override of one point: `text` as on the command line, `value` where it sets a value and not a group."""
 
     key: str
@@ -20,14 +20,14 @@ class Setting:
     """Whether Hydra must compose it: a choice of a group, a deletion, and what is merged into what stands there."""
 
 
-Alternative = tuple[Setting, ...]
+Alternative = tuple[PointOverride, ...]
 """Settings that move together."""
 
 Axis = list[Alternative]
 """What a grid takes the product of."""
 
 
-def points(blocks: Sequence[list[Axis]]) -> Iterator[dict[str, Setting]]:
+def points(blocks: Sequence[list[Axis]]) -> Iterator[dict[str, PointOverride]]:
     """The product of each block's axes, one block after the other; of two settings of one key the later counts."""
     for axes in blocks:
         for alternatives in itertools.product(*axes):

@@ -6,10 +6,10 @@ from pathlib import Path
 from rnnsweep.errors import ConfigError
 from rnnsweep.naming import names_in
 from rnnsweep.planned import Tuned
-from rnnsweep.run import Run, identify
+from rnnsweep.run import PreparedRun, identify
 from rnnsweep.sweep import compared
 from rnnsweep.sweep.composer import Composer
-from rnnsweep.sweep.grid import Setting, points
+from rnnsweep.sweep.grid import PointOverride, points
 from rnnsweep.sweep.objective import objective
 from rnnsweep.sweep.plan import Plan, Planned, configs
 from rnnsweep.sweep.precheck import precheck
@@ -31,7 +31,7 @@ class GridPlanner:
             ConfigError: a setting is wrong, or no run is left.
         """
         own, skip = self.composer.own_groups(), Skip(self.sweep.conditions)
-        found: dict[str, tuple[Run, list[str]]] = {}
+        found: dict[str, tuple[PreparedRun, list[str]]] = {}
         for config, overrides in configs(self.composer.run, self._points(words)):
             run = identify(config | of_each_run(self.study))
             if not skip(run.config):
@@ -48,7 +48,7 @@ class GridPlanner:
         plan = Plan(self.study, runs, drawn=drawn, declared=self._declared([run for run, _ in found.values()]))
         return plan.resumed(bool(self.composer.config.get("rerun")))
 
-    def _declared(self, runs: Sequence[Run]) -> Tuned | None:
+    def _declared(self, runs: Sequence[PreparedRun]) -> Tuned | None:
         """What the grid compares, where it says so."""
         if not self.sweep.compared:
             return None
@@ -57,7 +57,7 @@ class GridPlanner:
         compared.Declared(self.study, [], declared).check()
         return declared
 
-    def _points(self, words: Sequence[str]) -> Iterator[dict[str, Setting]]:
+    def _points(self, words: Sequence[str]) -> Iterator[dict[str, PointOverride]]:
         grammar, draws = self.composer.grammar, self.sweep.draws
         together = [grammar.paired(paired) for paired in self.sweep.paired]
         sized = self.sweep.sized(self.composer.is_small)

@@ -20,8 +20,8 @@ from rnnsweep.errors import TOLD, ConfigError, MachineError
 from rnnsweep.interrupt import Interrupted, listening
 from rnnsweep.secrets import redacted
 from rnnsweep.sweep.machine import visible_gpus
-from rnnsweep.sweep.place import Place
 from rnnsweep.sweep.task import WorkTask
+from rnnsweep.sweep.worker_slot import WorkerSlot
 
 Streams = tuple[TextIO, TextIO]
 
@@ -54,7 +54,7 @@ class LocalLauncher:
         """
         self.streams = sys.stdout, sys.stderr
         with listening() as stop:
-            places = [Place(index, self.task, self._start) for index in range(len(job_overrides))]
+            places = [WorkerSlot(index, self.task, self._start) for index in range(len(job_overrides))]
             for place in places:
                 place.look()
             view = self.task.view()
@@ -123,7 +123,7 @@ def _serve(
         sys.exit(1)
 
 
-def _end(places: Sequence[Place]) -> None:
+def _end(places: Sequence[WorkerSlot]) -> None:
     """Asks the workers that still live to stop, and waits for their checkpoints."""
     workers = [place.worker for place in places if place.worker is not None]
     for worker in workers:

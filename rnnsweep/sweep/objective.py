@@ -11,7 +11,7 @@ import torch
 from rnnsweep import run
 from rnnsweep.errors import ConfigError
 from rnnsweep.record import RunRecord
-from rnnsweep.run import Run
+from rnnsweep.run import PreparedRun
 from rnnsweep.tasks.base import declared
 from rnnsweep.train import Member
 from rnnsweep.types import Split
@@ -70,7 +70,7 @@ class Objective:
         return metrics.get(self.name, math.nan)
 
 
-def objective(typed: str, first: Run) -> Objective:
+def objective(typed: str, first: PreparedRun) -> Objective:
     """The objective that a user named, for runs such as `first`.
 
     Args:
@@ -99,7 +99,7 @@ def objective(typed: str, first: Run) -> Objective:
     return Objective(name, metric.direction == "max")
 
 
-def _measured(first: Run) -> list[str]:
+def _measured(first: PreparedRun) -> list[str]:
     """The metrics that the records of such runs will have, from one batch of each part that is not empty."""
     model, found = run.make_model(first.config, first.classes, first.task).eval(), []
     for split in HELD_OUT:

@@ -16,13 +16,13 @@ from rnnsweep.planned import Planned as Planned
 from rnnsweep.planned import Tuned
 from rnnsweep.provenance import changed_since_checkpoint, changed_since_start
 from rnnsweep.record import RunRecord, RunStore
-from rnnsweep.sweep.grid import Setting
+from rnnsweep.sweep.grid import PointOverride
 
 Compose = Callable[[list[str]], Config]
 """From overrides to the plain config of a run, with its interpolations as texts."""
 
 
-def configs(compose: Compose, points: Iterable[dict[str, Setting]]) -> Iterator[tuple[Config, list[str]]]:
+def configs(compose: Compose, points: Iterable[dict[str, PointOverride]]) -> Iterator[tuple[Config, list[str]]]:
     """The config of each point, its interpolations not yet resolved, and the overrides that give it.
 
     Composing costs tens of milliseconds, so it is done once for each choice of groups; values are set on a copy.

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from rnnsweep.errors import ConfigError
-from rnnsweep.run import Run, device, make_model
+from rnnsweep.run import PreparedRun, device, make_model
 from rnnsweep.sweep.machine import visible_gpus
 from rnnsweep.tasks.base import AbstractTask
 
@@ -16,7 +16,7 @@ SECONDS = 10.0
 """After so long the rest is left to the workers: a large plan must stay quick."""
 
 
-def precheck(runs: Iterable[Run], study: Path, here: bool) -> None:
+def precheck(runs: Iterable[PreparedRun], study: Path, here: bool) -> None:
     """Loads the data and builds the model of one run of each shape, a model without numbers.
 
     Args:
@@ -43,7 +43,7 @@ def precheck(runs: Iterable[Run], study: Path, here: bool) -> None:
             continue
 
 
-def _one_of_each_shape(runs: Iterable[Run], study: Path) -> Iterator[Run]:
+def _one_of_each_shape(runs: Iterable[PreparedRun], study: Path) -> Iterator[PreparedRun]:
     seen: set[str] = set()
     for run in runs:
         if run.signature not in seen and not (study / run.id / "record.json").exists():
@@ -51,7 +51,7 @@ def _one_of_each_shape(runs: Iterable[Run], study: Path) -> Iterator[Run]:
             yield run
 
 
-def _check(run: Run, task: AbstractTask, here: bool) -> None:
+def _check(run: PreparedRun, task: AbstractTask, here: bool) -> None:
     task.steps_per_epoch  # noqa: B018  raises where the data do not fill a batch
     if here and not visible_gpus():  # a process that has asked for a GPU must not fork
         device(run.train)

@@ -13,7 +13,7 @@ from rnnsweep import files, locks, run
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.kernels import threads
 from rnnsweep.record import RunStore
-from rnnsweep.run import Run
+from rnnsweep.run import PreparedRun
 from rnnsweep.train import Observer, Trainer
 
 SIZES = (1, 4, 16, 64, 256)
@@ -44,12 +44,12 @@ class Probed:
         return self.share * self.best
 
 
-def stack_size(like: Run, available: int, folder: Path) -> int:
+def stack_size(like: PreparedRun, available: int, folder: Path) -> int:
     """The size of the stack in which a run like this one advances fastest, at most `available`."""
     return probed(like, available, folder).size(available)
 
 
-def probed(like: Run, available: int, folder: Path) -> Probed:
+def probed(like: PreparedRun, available: int, folder: Path) -> Probed:
     """What was measured for runs like this one on this machine; measured now where it was not before.
 
     Args:
@@ -67,7 +67,7 @@ def probed(like: Run, available: int, folder: Path) -> Probed:
     return known[key]
 
 
-def _measure(like: Run, available: int, study: Path) -> Probed:
+def _measure(like: PreparedRun, available: int, study: Path) -> Probed:
     """Sizes up the ladder until a run's share of a step stops falling or memory runs short."""
     best, tried, shortest = 1, 1, float("inf")
     for size in dict.fromkeys(min(size, available) for size in SIZES):
@@ -83,7 +83,7 @@ def _measure(like: Run, available: int, study: Path) -> Probed:
     return Probed(best, tried, best == tried and tried == available, shortest)
 
 
-def seconds_per_step(like: Run, size: int, study: Path | None = None) -> float:
+def seconds_per_step(like: PreparedRun, size: int, study: Path | None = None) -> float:
     """The median time of a training step of a stack of `size` copies of a run, after two that are not counted."""
     with tempfile.TemporaryDirectory() as folder, run.threads_of(like.train):
         members = [run.make_member(like, RunStore(Path(folder))) for _ in range(size)]

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rnnsweep.run import Run
+from rnnsweep.run import PreparedRun
 from rnnsweep.sweep.objective import Objective
 from rnnsweep.sweep.plan import Plan, Planned
 from rnnsweep.tasks.base import AbstractTask
@@ -20,7 +20,7 @@ def tokens_read(task: AbstractTask, step: int) -> int:
     return step * task.batch_size * int(task.batch(0)["inputs"].shape[1])
 
 
-def validations(first: Run) -> tuple[int, int]:
+def validations(first: PreparedRun) -> tuple[int, int]:
     """The tokens that a run has read at its first validation and at its last."""
     epoch = first.task.steps_per_epoch
     steps = first.train.total_steps(epoch)

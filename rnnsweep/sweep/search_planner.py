@@ -9,7 +9,7 @@ from hydra.core.override_parser.types import Override
 
 from rnnsweep.config import GROUPS, Config
 from rnnsweep.errors import ConfigError
-from rnnsweep.run import Run, identify
+from rnnsweep.run import PreparedRun, identify
 from rnnsweep.sweep import storage
 from rnnsweep.sweep.composer import Composer
 from rnnsweep.sweep.objective import Objective, objective
@@ -39,7 +39,7 @@ class SearchPlanner:
         _, seeds = typed.pop("seed", (None, f"seed={self.sweep.seeds_text}"))  # of each trial, not a dimension
         groups, space, fixed = self._sorted(typed)
         bases: dict[str, tuple[Config, Space]] = {}
-        firsts: dict[str, Run] = {}
+        firsts: dict[str, PreparedRun] = {}
         for names in itertools.product(*groups.values()):
             choice = [f"{group}={name}" for group, name in zip(groups, names, strict=True)]
             base = self._base([*fixed, *choice], space, set(typed))
@@ -115,7 +115,7 @@ class SearchPlanner:
         return tuple(values)
 
 
-def objectives(sweep: Sweep, firsts: Sequence[Run]) -> tuple[Objective, ...]:
+def objectives(sweep: Sweep, firsts: Sequence[PreparedRun]) -> tuple[Objective, ...]:
     """What a search makes better: the same in all that it searches over.
 
     Raises:

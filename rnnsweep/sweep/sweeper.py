@@ -132,7 +132,7 @@ class StudySweeper:
 
     def _tell(self, works: Sequence[Work]) -> None:
         """What would be done."""
-        from rnnsweep.sweep.forecast import forecast
+        from rnnsweep.sweep.cost import forecast
         from rnnsweep.sweep.trials import Trials
 
         count = Workers(self.settings, self.composer).count()

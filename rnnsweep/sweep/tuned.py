@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rnnsweep.planned import Chosen, Tuned
+from rnnsweep.planned import ChosenTrial, Tuned
 from rnnsweep.run import identify, prune
 from rnnsweep.sweep import halving
 from rnnsweep.sweep.compared import Declared
@@ -118,11 +118,11 @@ class TunedSweep:
         self.declared.update(chosen=[self._chosen(n, trial) for n, trial in best.items()])
         return best
 
-    def _chosen(self, n: int, best: Trial) -> Chosen:
+    def _chosen(self, n: int, best: Trial) -> ChosenTrial:
         arm, run = self.arms[n], self.runs.trial(n, best.number).id
         records = [self.runs.store(n, trial).record() for trial in range(len(arm.trials))]
         count = [record.status for record in records if record is not None].count
-        return Chosen(
+        return ChosenTrial(
             arm=arm.arm,
             condition=arm.condition,
             setting=best.setting,

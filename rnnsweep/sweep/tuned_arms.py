@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from rnnsweep.errors import ConfigError
-from rnnsweep.run import Run, identify
+from rnnsweep.run import PreparedRun, identify
 from rnnsweep.sweep import halving, tuned_space
 from rnnsweep.sweep.composer import Composer
-from rnnsweep.sweep.grid import Axis, Setting, points
+from rnnsweep.sweep.grid import Axis, PointOverride, points
 from rnnsweep.sweep.plan import configs
 from rnnsweep.sweep.settings import KEY, Sweep, of_each_run
 from rnnsweep.sweep.skip import Skip
@@ -32,7 +32,7 @@ class TunedArms:
         self.points = tuned_space.points(composer.grammar, sweep.tune, sweep.tune_trials)
         self.skip = Skip(sweep.conditions)
 
-    def made(self, axes: dict[str, Axis], conditions: list[str]) -> tuple[list[Arm], list[Run]]:
+    def made(self, axes: dict[str, Axis], conditions: list[str]) -> tuple[list[Arm], list[PreparedRun]]:
         """Makes the arms.
 
         Args:
@@ -45,7 +45,7 @@ class TunedArms:
         Raises:
             ConfigError: no arm is left, `skip` leaves out some trials of an arm only, or two trials are the same run.
         """
-        arms, runs = list[Arm](), list[Run]()
+        arms, runs = list[Arm](), list[PreparedRun]()
         order = [*(key for key in axes if key not in self.sweep.compared), *self.sweep.compared]
         for settings in points([[axes[key] for key in order]]):
             arm = {key: self._value(settings[key]) for key in self.sweep.compared}
@@ -60,7 +60,7 @@ class TunedArms:
         _check_different(runs)
         return arms, runs
 
-    def _trials(self, settings: dict[str, Setting]) -> list[Trial]:
+    def _trials(self, settings: dict[str, PointOverride]) -> list[Trial]:
         """An arm's trials: its settings with each point of what is tuned."""
         every = (settings | {each.key: each for each in point} for point in self.points)
         found = configs(self.composer.run, every)
@@ -69,7 +69,7 @@ class TunedArms:
             for number, (point, (config, words)) in enumerate(zip(self.points, found, strict=True))
         ]
 
-    def _is_skipped(self, runs: list[Run], arm: dict[str, Any]) -> bool:
+    def _is_skipped(self, runs: list[PreparedRun], arm: dict[str, Any]) -> bool:
         """Whether `skip` leaves an arm out."""
         left_out = [self.skip(run.config) for run in runs]
         if any(left_out) and not all(left_out):
@@ -77,11 +77,11 @@ class TunedArms:
             raise ConfigError(f"{KEY}.skip", f"{problem}: each arm must have the same number of trials")
         return all(left_out)
 
-    def _value(self, setting: Setting) -> Any:
+    def _value(self, setting: PointOverride) -> Any:
         """What a person calls the value: of a group the name of the choice."""
         return self.composer.grammar.override(setting.text).value() if setting.group else setting.value
 
-    def _identified(self, trial: Trial, arm: dict[str, Any]) -> Run:
+    def _identified(self, trial: Trial, arm: dict[str, Any]) -> PreparedRun:
         """The run of a trial."""
         try:
             return identify(trial.at(TUNING_SEED)[0])
@@ -91,7 +91,7 @@ class TunedArms:
             problem = f"{error.problem} A tuned setting must exist in every arm; {named(arm)} lacks it or refuses it"
             raise ConfigError(error.keys[0], problem, (f"{KEY}.tune",)) from None
 
-    def _rungs(self, run: Run) -> list[int]:
+    def _rungs(self, run: PreparedRun) -> list[int]:
         """The steps at which trials like this run are pruned."""
         if self.sweep.pruner == "none":
             return []
@@ -99,7 +99,7 @@ class TunedArms:
         return halving.rungs(run.train.total_steps(epoch), run.train.steps_between(epoch))
 
 
-def _check_different(runs: list[Run]) -> None:
+def _check_different(runs: list[PreparedRun]) -> None:
     known = set[str]()
     for run in runs:
         if run.fingerprint in known:

@@ -46,7 +46,7 @@ def forecast(sweep: TunedSweep, workers: int, stack: int | str) -> Iterator[str]
 class Cost:
     """Runs, steps and seconds of one arm."""
 
-    def __init__(self, arm: Arm, first: run.Run, stack: int | str, folder: Path):
+    def __init__(self, arm: Arm, first: run.PreparedRun, stack: int | str, folder: Path):
         self.arm = arm
         size = int(stack) if stack != "auto" else stack_size(first, len(arm.trials), folder)
         size = min(size, len(arm.trials))

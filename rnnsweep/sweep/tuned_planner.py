@@ -8,7 +8,7 @@ from rnnsweep import looks
 from rnnsweep.config import General, marked, schema
 from rnnsweep.errors import ConfigError, listed
 from rnnsweep.planned import Tuned, of_the_test
-from rnnsweep.run import Run
+from rnnsweep.run import PreparedRun
 from rnnsweep.sweep import compared, tuned_space
 from rnnsweep.sweep.compared import Declared
 from rnnsweep.sweep.composer import Composer
@@ -149,13 +149,13 @@ class TunedPlanner:
             raise ConfigError("seed", f"{problem}; use {found[0]}, as in '{FRESH}', or leave out {KEY}.seeds_max")
         return list(found)
 
-    def _fixed(self, typed: dict[str, str], axes: dict[str, Axis], first: Run) -> list[str]:
+    def _fixed(self, typed: dict[str, str], axes: dict[str, Axis], first: PreparedRun) -> list[str]:
         """What all runs have in common, as it was typed, without what changes no result."""
         free = {f"{group}.{name}" for group, cls in first.classes.items() for name in marked(cls, EXECUTION)}
         free |= {"study", *schema(General).model_fields}
         return [typed[key] for key, axis in axes.items() if len(axis) == 1 and key not in free]
 
-    def _objective(self, runs: Sequence[Run]) -> Objective:
+    def _objective(self, runs: Sequence[PreparedRun]) -> Objective:
         """What trials are chosen by.
 
         Raises:

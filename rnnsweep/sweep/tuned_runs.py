@@ -6,7 +6,7 @@ from typing import Any
 
 from rnnsweep.config import Config
 from rnnsweep.naming import names_in
-from rnnsweep.planned import Chosen, Tuned
+from rnnsweep.planned import ChosenTrial, Tuned
 from rnnsweep.record import RunStore
 from rnnsweep.run import identify
 from rnnsweep.sweep import halving
@@ -92,7 +92,7 @@ class TunedRuns:
         """How many trials have a record."""
         return sum(RunStore(self.study / run.id).record() is not None for run in self._trials.values())
 
-    def is_of(self, chosen: Chosen, n: int) -> bool:
+    def is_of(self, chosen: ChosenTrial, n: int) -> bool:
         """Whether a choice was made for this arm under its condition."""
         return (chosen.arm, chosen.condition) == (self.arms[n].arm, self.arms[n].condition)
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from rnnsweep.errors import ConfigError
 from rnnsweep.sweep.grammar import Grammar
-from rnnsweep.sweep.grid import Axis, Params, Setting
+from rnnsweep.sweep.grid import Axis, Params, PointOverride
 from rnnsweep.sweep.settings import KEY
 
-Point = tuple[Setting, ...]
+Point = tuple[PointOverride, ...]
 
 TRIES = 1000
 """So many draws for each wanted point until a space counts as smaller than it looks."""

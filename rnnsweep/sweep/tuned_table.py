@@ -9,7 +9,7 @@ from typing import Any
 
 from rnnsweep import looks, planned
 from rnnsweep.config import Config
-from rnnsweep.planned import FOLDER, Chosen, Planned, Tuned, of_the_test
+from rnnsweep.planned import FOLDER, ChosenTrial, Planned, Tuned, of_the_test
 from rnnsweep.progress import number
 from rnnsweep.record import RunStore
 from rnnsweep.sweep.compared import value
@@ -47,7 +47,7 @@ def _runs(tuned: Tuned, study: Path) -> list[Planned]:
     return list(found.values())
 
 
-def _tests(tuned: Tuned, arms: Sequence[Chosen], runs: Sequence[Planned], study: Path) -> list[Values]:
+def _tests(tuned: Tuned, arms: Sequence[ChosenTrial], runs: Sequence[Planned], study: Path) -> list[Values]:
     """Of each arm the test values of its best setting on fresh seeds."""
     metric = of_the_test(tuned.metric)
     alike: dict[str, dict[int, str]] = {}
@@ -67,7 +67,7 @@ def _without_seed(config: Config) -> str:
     return json.dumps({key: each for key, each in config.items() if key != "seed"}, sort_keys=True)
 
 
-def _table(tuned: Tuned, arms: Sequence[Chosen], tests: Sequence[Values]) -> list[str]:
+def _table(tuned: Tuned, arms: Sequence[ChosenTrial], tests: Sequence[Values]) -> list[str]:
     places = sorted(range(len(arms)), key=lambda i: (-1 if tuned.maximised else 1) * (arms[i].value or 0.0))
     leader = arms[places[0]]
     test = of_the_test(tuned.metric)
@@ -104,7 +104,7 @@ def _mean(values: Sequence[float]) -> str:
     return _within(statistics.fmean(values), looks.half_width(values))
 
 
-def _difference(tuned: Tuned, arm: Chosen, arms: int, ours: Values, leaders: Values) -> str:
+def _difference(tuned: Tuned, arm: ChosenTrial, arms: int, ours: Values, leaders: Values) -> str:
     """The mean difference to the leader over common seeds, with the interval at the level of the arm's last look."""
     differences = [ours[seed] - leaders[seed] for seed in ours if seed in leaders]
     if len(differences) < 2:

@@ -14,7 +14,7 @@ from rnnsweep.errors import ConfigError, MachineError, tell_once
 from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.kernels import threads
 from rnnsweep.record import RunStore
-from rnnsweep.run import Run
+from rnnsweep.run import PreparedRun
 from rnnsweep.sweep.claimed import identified, make_ready
 from rnnsweep.sweep.plan import FOLDER, Plan, Planned
 from rnnsweep.sweep.probe import probed
@@ -23,7 +23,7 @@ from rnnsweep.sweep.work_options import WorkOptions
 from rnnsweep.trackers import tracked
 from rnnsweep.train import Observer, ShouldPrune, never
 
-Claimed = list[tuple[Run, RunStore]]
+Claimed = list[tuple[PreparedRun, RunStore]]
 
 IDLE_SECONDS = 0.5  # between two looks at runs that others are training: they may die and leave them
 
@@ -95,7 +95,7 @@ class Worker:
             for _, store in claimed:
                 store.release()
 
-    def _take(self, planned: Planned) -> tuple[Run, RunStore] | None:
+    def _take(self, planned: Planned) -> tuple[PreparedRun, RunStore] | None:
         """The run, claimed; None where it has a record, which takes it off the list, or another worker holds it."""
         store = self.plan.store(planned)
         if not self._over(planned):
@@ -114,7 +114,7 @@ class Worker:
     def _over(self, planned: Planned) -> bool:
         return self.plan.is_over(planned)
 
-    def _limit(self, planned: Planned, first: Run) -> int:
+    def _limit(self, planned: Planned, first: PreparedRun) -> int:
         alike = sum(other.signature == planned.signature for other in self.left)
         alike = -(-alike // self.options.workers)
         self.status.expected = 0.0
@@ -152,7 +152,7 @@ class Worker:
             said = str(error) if isinstance(error, ConfigError) else traceback.format_exc()
             self._fail(failed.id, store, failed.written, said)
 
-    def _is_like(self, planned: Planned, first: Run) -> bool:
+    def _is_like(self, planned: Planned, first: PreparedRun) -> bool:
         """Whether a run can be trained with another one as a stack."""
         return planned.signature == first.signature and planned.until == self._until(first.id)
 
@@ -160,7 +160,7 @@ class Worker:
         """The step at which a run of the plan is to wait."""
         return self._stops.get(name)
 
-    def _observer(self, first: Run) -> Observer:
+    def _observer(self, first: PreparedRun) -> Observer:
         try:
             return tracked(self.status, first.train.tracker)
         except ConfigError as error:  # it is not on this machine; where the sweep was planned it is

@@ -36,10 +36,10 @@ class CharLM(LanguageModel):
         return loss, ppl, Metric("bpc", "bits", "min", (loss.chance or 0.0) / math.log(2))
 
     @functools.cached_property
-    def source(self) -> corpora.Source:
+    def source(self) -> corpora.TextSource:
         if self.tokens == "bytes" and self.encoding != "utf-8":
             raise ConfigError("task.encoding", "bytes are read as they are, in no encoding; leave it out")
-        return corpora.Source(
+        return corpora.TextSource(
             self.text, self.val_text, self.test_text, None if self.tokens == "bytes" else self.encoding
         )
 

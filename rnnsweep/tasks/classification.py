@@ -18,11 +18,9 @@ from rnnsweep.kernels.dense import cross_entropy
 from rnnsweep.models.embedding import Features, TokenEmbedding
 from rnnsweep.models.many_to_one import ManyToOne
 from rnnsweep.pooling import PoolingFactory
-from rnnsweep.tasks import chance, new_data
+from rnnsweep.tasks import by_class, chance, new_data
 from rnnsweep.tasks.examples import ExampleTask
 from rnnsweep.types import Batch, Count, DropoutRate, Metric, Metrics, Split, State, Summary
-
-SHOWN = 20  # mistakes on the page
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
@@ -129,19 +127,8 @@ class ClassificationTask(ExampleTask):
         for batch in self.evaluation("test"):
             found.append(model(batch["inputs"].to(device), batch["lengths"].to(device)).argmax(1).cpu())
         answers = torch.cat(found) if found else labels
-        classes = len(self.class_names)
-        matrix = torch.bincount(labels * classes + answers, minlength=classes**2).view(classes, classes).tolist()
-        every = zip(self.texts("test"), labels.tolist(), answers.tolist(), strict=True)
-        wrong = list(dict.fromkeys(each for each in every if each[1] != each[2]))
-        data = {
-            "confusion": {"labels": self.class_names, "counts": matrix},
-            "by_class": _table(self.class_names, matrix),
-            "mistakes": [
-                {"text": text, "class": self.class_names[label], "answer": self.class_names[answer]}
-                for text, label, answer in wrong[:: max(1, -(-len(wrong) // SHOWN))]  # of all the test, not its start
-            ],
-        }
-        return Summary(data, _page(data))
+        data = by_class.summarised(self.class_names, self.texts("test"), labels.tolist(), answers.tolist())
+        return Summary(data, by_class.page(data))
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
@@ -204,30 +191,3 @@ class NumberClassification(ClassificationTask):
 
     def assets(self) -> dict[str, Any]:
         return {"classes": self.class_names, "features": self.features}
-
-
-def _table(classes: list[str], matrix: list[list[int]]) -> list[dict[str, Any]]:
-    """Precision, recall and F1 of each class; None where nothing is to be divided."""
-    rows = []
-    for index, name in enumerate(classes):
-        right, wanted, given = matrix[index][index], sum(matrix[index]), sum(row[index] for row in matrix)
-        rows.append(
-            {
-                "class": name,
-                "test": wanted,
-                "precision": right / given if given else None,
-                "recall": right / wanted if wanted else None,
-                "f1": 2 * right / (wanted + given) if wanted + given else None,
-            }
-        )
-    return rows
-
-
-def _page(data: dict[str, Any]) -> str:
-    lines = ["# Samples", "", "| class | test | precision | recall | F1 |", "|---|---|---|---|---|"]
-    for row in data["by_class"]:
-        shares = " | ".join("-" if row[k] is None else f"{row[k]:.3f}" for k in ("precision", "recall", "f1"))
-        lines.append(f"| {row['class'].replace('|', ' ')} | {row['test']} | {shares} |")
-    lines += ["", "## Mistakes", ""]
-    lines += [f"    {row['text']} -> {row['answer']}   should be {row['class']}" for row in data["mistakes"]]
-    return "\n".join(lines) + "\n"

@@ -11,7 +11,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from rnnsweep.data import labelled, languages
-from rnnsweep.data.labelled_source import Source
+from rnnsweep.data.labelled_source import LabelledSource
 from rnnsweep.errors import ConfigError
 from rnnsweep.tasks.examples import ExampleTask
 from rnnsweep.types import EXECUTION, LATER, Count, Rate, Split
@@ -59,14 +59,14 @@ class LabelledTask(ExampleTask):
         """The text as it is read: no longer than `max_len`."""
 
     @functools.cached_property
-    def source(self) -> Source | None:
+    def source(self) -> LabelledSource | None:
         """The files; None where the texts are made up."""
         if self.path is None:
             for split, path in (("val", self.val_path), ("test", self.test_path)):
                 if path is not None:
                     raise ConfigError(f"task.{split}_path", "give `task.path`, the training texts, too")
             return None
-        return Source(self.path, self.val_path, self.test_path, self.encoding, self.missing)
+        return LabelledSource(self.path, self.val_path, self.test_path, self.encoding, self.missing)
 
     @property
     def source_hash(self) -> str:

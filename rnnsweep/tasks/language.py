@@ -93,9 +93,9 @@ class LanguageModel(AbstractTask):
         """The parts of the text; made once, on first use."""
 
     @functools.cached_property
-    def source(self) -> corpora.Source:
+    def source(self) -> corpora.TextSource:
         """The files of the text."""
-        return corpora.Source(self.text, self.val_text, self.test_text, self.encoding)
+        return corpora.TextSource(self.text, self.val_text, self.test_text, self.encoding)
 
     @property
     def data_hash(self) -> str:

@@ -19,7 +19,7 @@ from rnnsweep.models.embedding import TokenEmbedding
 from rnnsweep.models.encoder_decoder import EncoderDecoder
 from rnnsweep.pooling import PoolingFactory, mask
 from rnnsweep.schedules import ForcingShape, forcing
-from rnnsweep.tasks import new_data
+from rnnsweep.tasks import decoded, new_data
 from rnnsweep.tasks.examples import ExampleTask, digest
 from rnnsweep.types import (
     Batch,
@@ -36,8 +36,6 @@ from rnnsweep.types import (
 from rnnsweep.vocab import Vocab
 
 Pairs = list[tuple[str, str]]
-
-SHOWN = 10  # examples and mistakes on the page
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
@@ -189,21 +187,15 @@ class TransductionTask(ExampleTask):
         assert isinstance(model, EncoderDecoder)
         device = next(model.parameters()).device
         part = {name: values.to(device) for name, values in self.data["test"].items()}
-        answers = self._decoded(model, part["source"], part["source_lengths"])
+        written = self._decoded(model, part["source"], part["source_lengths"])
         rows = [
             {"source": source, "target": target, "answer": answer}
-            for (source, target), answer in zip(self.pairs["test"], answers, strict=True)
+            for (source, target), answer in zip(self.pairs["test"], written, strict=True)
         ]
-        wrong = [row for row in rows if row["answer"] != row["target"]]
-        data: dict[str, Any] = {
-            "decoding": {"beam_size": self.beam_size, "exact": 1 - len(wrong) / len(rows), "test": len(rows)},
-            "by_length": _by_length(rows),
-            "examples": rows[:SHOWN],
-            "mistakes": wrong[:SHOWN],
-        }
+        data = decoded.summarised(rows, self.beam_size)
         if self.attention != "none":
             data["attention"] = self._map(model, part)
-        return Summary(data, _page(data), {"decoded_exact": data["decoding"]["exact"]})
+        return Summary(data, decoded.page(data), {"decoded_exact": data["decoding"]["exact"]})
 
     def predict(self, model: nn.Module, examples: list[Any]) -> list[str]:
         """The target that the model writes for each source, as `answer` does."""
@@ -241,27 +233,3 @@ class TransductionTask(ExampleTask):
             "target": target,
             "weights": [[round(w, 4) for w in row] for row in shown.tolist()],
         }
-
-
-def _by_length(rows: list[dict[str, str]]) -> list[dict[str, float]]:
-    lengths = sorted({len(row["source"]) for row in rows})
-    groups = [[row for row in rows if len(row["source"]) == length] for length in lengths]
-    return [
-        {"length": length, "exact": sum(r["answer"] == r["target"] for r in group) / len(group), "test": len(group)}
-        for length, group in zip(lengths, groups, strict=True)
-    ]
-
-
-def _page(data: dict[str, Any]) -> str:
-    decoding = data["decoding"]
-    how = "greedy" if decoding["beam_size"] == 1 else f"a beam of {decoding['beam_size']}"
-    lines = ["# Samples", "", f"Exact, free-running ({how}): {decoding['exact']:.4f} of {decoding['test']}.", ""]
-    lines += ["| source length | exact | of |", "|---|---|---|"]
-    lines += [f"| {row['length']} | {row['exact']:.3f} | {row['test']} |" for row in data["by_length"]]
-    for title, rows in (("Examples", data["examples"]), ("Mistakes", data["mistakes"])):
-        lines += ["", f"## {title}", ""]
-        for row in rows:
-            right = "" if row["answer"] == row["target"] else f"   should be {row['target']}"
-            lines.append(f"    {row['source']} -> {row['answer']}{right}")
-        lines += [] if rows else ["none"]
-    return "\n".join(lines) + "\n"

@@ -13,7 +13,7 @@ from rnnsweep.sweep.plan import Planned, plans
 from rnnsweep.sweep.search import searches
 from rnnsweep.sweep.trials import Trials
 from rnnsweep.sweep.view import Progress, Standing, worker_line
-from rnnsweep.web.curves import Curve
+from rnnsweep.web.live_curves import Curve
 from rnnsweep.web.standing import boards
 
 MOST_CURVES = 40

@@ -6,13 +6,13 @@ from typing import Any
 from rnnsweep.diagnostics import diagnose
 from rnnsweep.record import Declaration, RunRecord, RunStore
 from rnnsweep.run.environment import environment
-from rnnsweep.run.identity import Run
+from rnnsweep.run.identity import PreparedRun
 from rnnsweep.tasks.base import declared
 from rnnsweep.train import Trainer
 from rnnsweep.types import Summary
 
 
-def ended(trainer: Trainer, row: int, run: Run, store: RunStore) -> RunRecord:
+def ended(trainer: Trainer, row: int, run: PreparedRun, store: RunStore) -> RunRecord:
     """Writes the record of a member that has ended.
 
     Args:
@@ -48,13 +48,13 @@ def ended(trainer: Trainer, row: int, run: Run, store: RunStore) -> RunRecord:
     return record
 
 
-def judged(run: Run) -> dict[str, Any]:
+def judged(run: PreparedRun) -> dict[str, Any]:
     """What a record says of the metrics: the one that the task is judged by, and the declaration of each."""
     metrics = {name: Declaration(m.unit, m.direction, m.chance) for name, m in declared(run.task).items()}
     return {"metric": dataclasses.asdict(run.task.metric), "declared": metrics}
 
 
-def _summary(run: Run, trainer: Trainer, row: int) -> Summary:
+def _summary(run: PreparedRun, trainer: Trainer, row: int) -> Summary:
     model = trainer.stack.module(row).eval()
     shown = run.task.with_snapshots(run.task.summary(model), trainer.members[row].snapshots)
     views = diagnose(run.task, model) if run.train.diagnostics else {}

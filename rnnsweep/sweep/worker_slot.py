@@ -20,7 +20,7 @@ STOPPED = [128 + signum for signum in SIGNALS]
 """The exit codes of a worker that somebody asked to stop."""
 
 
-class Place:
+class WorkerSlot:
     """Looks after one worker.
 
     Args:

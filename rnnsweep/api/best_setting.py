@@ -14,13 +14,13 @@ from rnnsweep.cli import CONF
 from rnnsweep.config import Config
 from rnnsweep.errors import ConfigError
 from rnnsweep.interpolation import resolved
-from rnnsweep.ranking import GROUPS, Setting
+from rnnsweep.ranking import GROUPS, RankedSetting
 from rnnsweep.record import RunStore
 from rnnsweep.run import identify, validated
 
 
 @dataclasses.dataclass(frozen=True)
-class Chosen:
+class BestSetting:
     """What of a run's settings differs from the defaults."""
 
     name: str
@@ -34,7 +34,7 @@ class Chosen:
     """The settings that are not those of their choice, by key."""
 
     @classmethod
-    def of(cls, study: Path, setting: Setting, seeds: range) -> "Chosen":
+    def of(cls, study: Path, setting: RankedSetting, seeds: range) -> "BestSetting":
         """The setting of some runs of a study, checked: composed anew it is that of the runs.
 
         Raises:

@@ -54,7 +54,7 @@ def _about(seconds: float, workers: int) -> Iterator[str]:
         yield f"\nabout {duration(seconds / workers)} with {workers} workers on {cores.said()}\n"
 
 
-def _row(first: run.Run, planned: list[Planned], size: int) -> tuple[str, float]:
+def _row(first: run.PreparedRun, planned: list[Planned], size: int) -> tuple[str, float]:
     member = run.make_member(first, None)  # type: ignore[arg-type]
     parameters = sum(p.numel() for p in member.model.parameters())
     step = seconds_per_step(first, size) / size

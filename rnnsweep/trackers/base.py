@@ -1,0 +1,78 @@
+"""What all trackers share: rows go out under the run's own name, and a run that continues is continued."""
+
+import abc
+import dataclasses
+import json
+from typing import Any, ClassVar, Literal
+
+from rnnsweep import files
+from rnnsweep.train import Member, Observer
+from rnnsweep.types import Split
+
+Tracker = Literal["tensorboard", "mlflow", "wandb"]
+
+
+@dataclasses.dataclass
+class Heard:
+    """What a tracker knows of a run, kept in the run's directory for the next process that trains it."""
+
+    id: str | None = None
+    """The tracker's own name of the run."""
+    steps: dict[str, int] = dataclasses.field(default_factory=dict)
+    """The last step of each split; a resume repeats some, with the same numbers."""
+
+
+@dataclasses.dataclass
+class Log:
+    """One run in a tracker."""
+
+    member: Member
+    heard: Heard
+    handle: Any
+    """What the tracker's package knows it by."""
+
+
+class AbstractTracker(Observer, abc.ABC):
+    """Logs every row of every member under the run's own name, as `val/loss` at its step."""
+
+    name: ClassVar[Tracker]
+
+    def __init__(self) -> None:
+        self.logs: dict[str, Log] = {}
+        self.begun_at = 0
+
+    @abc.abstractmethod
+    def open(self, member: Member, heard: Heard) -> Any:
+        """A run's log, continued where `heard` has an id; else `heard` is given one."""
+
+    @abc.abstractmethod
+    def write(self, handle: Any, step: int, metrics: dict[str, float]) -> None: ...
+
+    @abc.abstractmethod
+    def close(self, log: Log) -> None:
+        """Ends a log; a member that is still `running` was interrupted."""
+
+    def started(self, step: int, steps: int) -> None:
+        self.begun_at = step
+
+    def logged(self, member: Member, step: int, split: Split, metrics: dict[str, float]) -> None:
+        log = self.logs.get(member.run) or self._opened(member)
+        log.member = member
+        if step > log.heard.steps.get(split, -1):
+            self.write(log.handle, step, {f"{split}/{name}": value for name, value in metrics.items()})
+            log.heard.steps[split] = step
+            if log.heard.id is not None:
+                self._keep(log)
+
+    def _opened(self, member: Member) -> Log:
+        heard = files.read(member.store.path / f"{self.name}.json", Heard) or Heard()
+        log = self.logs[member.run] = Log(member, heard, self.open(member, heard))
+        return log
+
+    def _keep(self, log: Log) -> None:
+        log.member.store.write(f"{self.name}.json", json.dumps(dataclasses.asdict(log.heard)), synced=False)
+
+    def ended(self) -> None:
+        logs, self.logs = self.logs, {}
+        for log in logs.values():
+            self.close(log)
