@@ -47,7 +47,12 @@ def caption(frame: pd.DataFrame, of: Scores) -> str:
     return (
         f"The share of runs with a score above each value, the mean over {len(of.tasks)} tasks (Agarwal et al. 2021). "
         "A line above another is better; a score is 0 at chance and 1 for the best arm of a task."
-        + (" Bands: pointwise 95% bootstrap intervals over the seeds of each task." if of.enough else "")
+        + (
+            " Bands: pointwise 95% bootstrap intervals over the seeds of each task; too narrow where all seeds of a "
+            "task lie on one side."
+            if of.enough
+            else ""
+        )
         + (f" The {left} arms with the lowest mean are left out." if left > 0 else "")
     )
 

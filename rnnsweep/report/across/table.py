@@ -57,7 +57,10 @@ def _notes(of: Scores) -> list[str]:
         "Better than: the share of pairs of seeds in which the arm is better, the mean over tasks; a tie is a half."
     ]
     if of.enough:
-        said.append("Interquartile mean with its 95% interval: bootstrap over the seeds of each task.")
+        said.append(
+            "Interquartile mean with its 95% interval: bootstrap over the seeds of each task. "
+            "Chance and best are taken as known."
+        )
     said += _tests(of)
     said += [f"Left out, for their chance level is not known: {', '.join(of.left_out)}."] if of.left_out else []
     return said
@@ -83,7 +86,7 @@ def _iqm(of: Scores, arm: str) -> Cell:
     value = float(iqm(pooled(of.of(arm))))
     if not of.enough:
         return Cell(number(value, 2), value)
-    low, high = np.quantile(iqm(pooled(of.drawn(arm))), [0.025, 0.975])
+    low, high = of.interval(arm)
     return Cell(f"{number(value, 2)} [{number(low, 2)}, {number(high, 2)}]", {"mean": value, "low": low, "high": high})
 
 
