@@ -1,10 +1,15 @@
 """How a sweep stands that runs elsewhere: `python -m rnnsweep.status multirun/NAME`, with `--web` in a browser."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rnnsweep import planned
+from rnnsweep import planned, retired
 from rnnsweep.errors import ConfigError
 from rnnsweep.terminal import Arguments, between, command
+
+if TYPE_CHECKING:
+    from rnnsweep.sweep.plan import Plan
 
 
 @command("rnnsweep.status")
@@ -54,7 +59,9 @@ def show(study: Path) -> None:
         print(trials.closing_table())
     if not found and not searched:
         raise ConfigError(str(study), "not the directory of a study: it has no plan")
-    for plan in (plan for plan in found if plan.title is None):
+    for level in retired.read(study):
+        print(f"{level} is retired: its runs are not counted")
+    for plan in whole([plan.counted() for plan in found if plan.title is None]):
         progress = Progress(plan)
         progress.look()
         print("\n".join([progress.summary(), *curve_lines(study, progress.best)]))
@@ -68,6 +75,16 @@ def show(study: Path) -> None:
         print(closing(tuned, study))
     if workers := worker_lines(planned.workers(study)):  # once, whatever the study holds
         print("", *workers, sep="\n")
+
+
+def whole(found: Sequence["Plan"]) -> list["Plan"]:
+    """The plans that have runs, without those of which another one has all the runs: each run is shown once."""
+    names = [{run.id for run in plan.runs} for plan in found]
+    within = [
+        any(mine < other or (mine == other and index < place) for place, other in enumerate(names))
+        for index, mine in enumerate(names)
+    ]
+    return [plan for plan, inside in zip(found, within, strict=True) if plan.runs and not inside]
 
 
 if __name__ == "__main__":

@@ -324,7 +324,7 @@ def test_a_sweep_is_trained_once_extended_and_alike_in_stacks(tmp_path: Path) ->
     assert all(path.stat().st_mtime_ns == before for path, before in files.items())
     status = sweep("multirun/solo", cwd=tmp_path, module="rnnsweep.status")
     assert "16/16 runs" in status.stdout
-    assert "12/12 runs" in status.stdout
+    assert "12/12 runs" not in status.stdout, "the larger plan has all of these runs"
 
 
 def test_a_plan_trains_nothing(tmp_path: Path) -> None:

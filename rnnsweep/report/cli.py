@@ -169,6 +169,9 @@ def _warnings(frame: "pd.DataFrame", unknown: int) -> list[str]:
     from rnnsweep.report.declared import older
 
     said = []
+    for level, count in frame.attrs.get("retired", {}).items():
+        runs = "1 run is" if count == 1 else f"{count} runs are"
+        said.append(f"{level} is retired: {runs} on disk and {'is' if count == 1 else 'are'} not counted.")
     if twice := frame.attrs.get("twice", 0):
         differ = len({row["run"] for row in frame.attrs["differing"]})
         told = f"; {differ} of them have different values there: see the table “Did not reproduce”" if differ else ""

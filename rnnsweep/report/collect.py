@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rnnsweep import planned
+from rnnsweep import planned, retired
 from rnnsweep.errors import MachineError, ReportError
 from rnnsweep.planned import FOLDER, Planned
 from rnnsweep.record import Json, RunRecord, RunStore
@@ -37,8 +37,11 @@ TOLERANCE = 1e-6  # relative: metrics that are closer are equal
 DEPTH = 4  # folders below a given path in which runs are looked for
 
 
-def collect(paths: Sequence[Path], apart: bool = False) -> pd.DataFrame:
+def collect(paths: Sequence[Path], apart: bool = False, retiring: bool = True) -> pd.DataFrame:
     """A row for each run below the paths, in the order of its plan; `apart`: for each run of each study.
+
+    Runs of a level that was retired are left out, unless `retiring` is False; `attrs["retired"]` counts them, by level
+    and study.
 
     Columns: `run study path state problem command sweep task seed steps seconds parameters error`; the settings by
     their dotted keys and the groups by theirs (`cell`, `cell.hidden_size`); metrics of the best weights (`val/loss`),
@@ -48,21 +51,39 @@ def collect(paths: Sequence[Path], apart: bool = False) -> pd.DataFrame:
         ReportError: a path does not exist, or holds no run.
     """
     copies: dict[tuple[str, str], dict[str, Json]] = {}
+    left_out: Counter[str] = Counter()
     for path in paths:
         if not path.is_dir():
             raise ReportError(f"{path}: no such directory; give the folder of a study, such as multirun/default")
         found = list(_rows(path))
         if not found:
             raise ReportError(_no_runs(path))
-        for row in found:
+        for row in counted(found, left_out) if retiring else found:
             key = Path(row["study"]).name if apart else "", row["run"]
             copies.setdefault(key, {}).setdefault(os.path.realpath(row["path"]), row)
+    if not copies:
+        raise ReportError(f"{paths[0]}: all runs are retired ({', '.join(left_out)})")
     sizes = Counter(row["study"] for each in copies.values() for row in each.values())
     ordered = [sorted(each.values(), key=lambda row: _standing_first(row, sizes)) for each in copies.values()]
     frame = _table([row for row, *_ in ordered])
+    frame.attrs["retired"] = dict(left_out)
     frame.attrs["twice"] = sum(len(each) > 1 for each in ordered)
     frame.attrs["differing"] = [row for each in ordered if _differ(each) for row in each]
     return frame
+
+
+def counted(rows: Iterable[Json], left_out: Counter[str]) -> Iterator[Json]:
+    """The rows without those of a retired level, which are counted in `left_out`."""
+    levels: dict[str, list[retired.Level]] = {}
+    for row in rows:
+        study = row["study"]
+        if study not in levels:
+            levels[study] = retired.read(Path(study))
+        level = next((level for level in levels[study] if level.holds(row)), None)
+        if level is None:
+            yield row
+        else:
+            left_out[f"{level} in {study}"] += 1
 
 
 def _standing_first(row: Json, sizes: Counter[str]) -> tuple[int, int, str]:

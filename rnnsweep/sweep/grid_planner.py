@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rnnsweep.errors import ConfigError
+from rnnsweep.errors import ConfigError, tell_once
 from rnnsweep.naming import names_in
 from rnnsweep.planned import Tuned
 from rnnsweep.run import PreparedRun, identify
@@ -15,6 +15,7 @@ from rnnsweep.sweep.plan import Plan, Planned, configs
 from rnnsweep.sweep.precheck import precheck
 from rnnsweep.sweep.settings import Sweep, of_each_run
 from rnnsweep.sweep.skip import Skip
+from rnnsweep.sweep.unrelated import refuse_unrelated
 
 
 class GridPlanner:
@@ -46,6 +47,8 @@ class GridPlanner:
         ]
         drawn = tuple(sorted(self.drawn))
         plan = Plan(self.study, runs, drawn=drawn, declared=self._declared([run for run, _ in found.values()]))
+        refuse_unrelated(plan, self.sweep.name)
+        _tell_retired(plan)
         return plan.resumed(bool(self.composer.config.get("rerun")))
 
     def _declared(self, runs: Sequence[PreparedRun]) -> Tuned | None:
@@ -75,3 +78,12 @@ class GridPlanner:
 def of_a_run(overrides: list[str]) -> list[str]:
     """The overrides without what is the sweep's: how its command was meant this time."""
     return [text for text in overrides if not text.lstrip("+").startswith(("rerun=", "resume_changed="))]
+
+
+def _tell_retired(plan: Plan) -> None:
+    """Says which runs of the grid no report of the study counts."""
+    if count := len(plan.runs) - len(plan.counted().runs):
+        remedy = f"`python -m rnnsweep.study {plan.study}` tells how to count them again"
+        tell_once(
+            f"{count} of these runs have levels that are retired in {plan.study}: no report counts them; {remedy}"
+        )

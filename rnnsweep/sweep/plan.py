@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from rnnsweep import checkpoint, files, planned
+from rnnsweep import checkpoint, files, planned, retired
 from rnnsweep.config import Config
 from rnnsweep.errors import ConfigError
 from rnnsweep.planned import FOLDER as FOLDER  # who works on a plan finds all of it here
 from rnnsweep.planned import Planned as Planned
 from rnnsweep.planned import Tuned
 from rnnsweep.provenance import changed_since_checkpoint, changed_since_start
+from rnnsweep.ranking import flat
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.sweep.grid import PointOverride
 
@@ -117,6 +118,14 @@ class Plan:
         if planned.read(path) != self.runs:  # not there, damaged, or of an earlier generation
             files.write(path, json.dumps([vars(run) for run in self.runs]))
         return path
+
+    def counted(self) -> "Plan":
+        """The plan without the runs of levels that are retired in the study; see `rnnsweep.study`."""
+        levels = retired.read(self.study)
+        if not levels:
+            return self
+        runs = [run for run in self.runs if not any(level.holds(flat(run.config)) for level in levels)]
+        return dataclasses.replace(self, runs=runs)
 
     # Training anew -------------------------------------------------------------------------------------------
 

@@ -63,7 +63,7 @@ class Watched:
     def _plans(self) -> list[Progress]:
         """The plans of now; one that was written anew, as rerun=true does, is looked at anew."""
         now = {}
-        for plan in plans(self.study):
+        for plan in (each.counted() for each in plans(self.study)):
             key = (plan.path, sum(run.generation for run in plan.runs))
             now[key] = self._progress.get(key) or Progress(plan)
             now[key].look()

@@ -1,0 +1,73 @@
+"""Levels that a study counts no longer, such as `cell=lstm`: their runs stay on disk, and the report says so."""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rnnsweep import files
+from rnnsweep.errors import ConfigError
+
+
+@dataclasses.dataclass(frozen=True)
+class Level:
+    """One value of a setting."""
+
+    key: str
+    """As in `cell` or `cell.hidden_size`."""
+    text: str
+    """The value as it is typed, as in `lstm`, `128` or `null`."""
+
+    @classmethod
+    def of(cls, word: str) -> "Level":
+        """The level that a word such as `cell=lstm` names.
+
+        Raises:
+            ConfigError: the word is no setting with a value.
+        """
+        key, _, text = word.partition("=")
+        if not key or not text:
+            raise ConfigError(word, "expected a setting and its value, as in `cell=lstm`")
+        return cls(key, text)
+
+    def holds(self, settings: Mapping[str, Any]) -> bool:
+        """Whether a run with these settings, by their keys, has this level."""
+        return self.key in settings and as_text(settings[self.key]) == as_text(_value(self.text))
+
+    def __str__(self) -> str:
+        return f"{self.key}={self.text}"
+
+
+def as_text(value: Any) -> str:
+    """A value as it is typed; of equal numbers one text."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:  # a name, such as lstm
+        return text
+
+
+def file(study: Path) -> Path:
+    """Where a study's directory names its retired levels."""
+    return study / ".study" / "retired.json"
+
+
+def read(study: Path) -> list[Level]:
+    """The retired levels of a study."""
+    return [Level.of(word) for word in files.read(file(study), list[str], _are_levels) or []]
+
+
+def write(study: Path, levels: Sequence[Level]) -> None:
+    """Names the retired levels of a study, all of them."""
+    files.make(file(study).parent)
+    files.write(file(study), json.dumps([str(level) for level in levels]))
+
+
+def _are_levels(words: list[str]) -> bool:
+    return all(word.partition("=")[0] and word.partition("=")[2] for word in words)

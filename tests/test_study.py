@@ -1,0 +1,155 @@
+"""What a study counts: levels that are retired, runs by state, two studies as one, grids without a name."""
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import pytest
+import records
+
+from rnnsweep import retired, study
+from rnnsweep.errors import ConfigError
+from rnnsweep.merging import merge
+from rnnsweep.planned import Planned
+from rnnsweep.record import RunStore
+from rnnsweep.report.cli import main as report
+from rnnsweep.report.results import results
+from rnnsweep.status import whole
+from rnnsweep.sweep.plan import Plan
+from rnnsweep.sweep.unrelated import refuse_unrelated
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """Two cells with two seeds each, one run failed."""
+    folder = tmp_path / "mine"
+    paths = [records.run(folder, 1.0 + seed, cell=cell, seed=seed) for cell in ("gru", "lstm") for seed in (0, 1)]
+    paths.append(records.run(folder, 1.0, status="failed", cell="rnn", seed=0))
+    plan(folder, *paths).save()
+    return folder
+
+
+def plan(folder: Path, *paths: Path, task: str = "charlm", keys: str = "cell seed") -> Plan:
+    runs = []
+    for path in paths:
+        config = RunStore(path).config() or {}
+        config["choices"]["task"] = task
+        words = [f"{key}={config['choices'].get(key, config.get(key, 1))}" for key in keys.split()]
+        runs.append(Planned(path.name, "", config, words, [], fingerprint=path.name))
+    return Plan(folder, runs)
+
+
+def test_the_overview_names_levels_and_states(mine: Path) -> None:
+    said = study.overview(mine)
+    assert said[0] == f"{mine}: 5 runs  4 complete  1 failed"
+    assert "  cell=gru (2), cell=lstm (2), cell=rnn (1)" in said
+    assert "  seed=0 (3), seed=1 (2)" in said
+
+
+def test_a_retired_level_is_kept_and_not_counted(mine: Path, tmp_path: Path) -> None:
+    study.change(mine, ["cell=lstm"], [])
+    assert sorted(set(results(mine)["cell"])) == ["gru", "rnn"]
+    assert len(list(mine.glob("charlm-lstm-*/record.json"))) == 2
+    assert (
+        "cell=lstm is retired: 2 runs are kept on disk and not counted; --restore cell=lstm" in study.overview(mine)[-1]
+    )
+    report([str(mine), "--out", str(tmp_path / "report")])
+    assert f"cell=lstm in {mine} is retired: 2 runs are on disk" in (tmp_path / "report" / "report.html").read_text()
+    study.change(mine, [], ["cell=lstm"])
+    assert len(results(mine)) == 5
+
+
+def test_numbers_are_levels_however_they_are_typed() -> None:
+    assert retired.Level.of("optimizer.lr=1e-3").holds({"optimizer.lr": 0.001})
+    assert retired.Level.of("train.clip=null").holds({"train.clip": None})
+    assert retired.Level.of("train.clip=1").holds({"train.clip": 1.0})
+    assert not retired.Level.of("train.clip=null").holds({})
+    assert not retired.Level.of("train.flag=1").holds({"train.flag": True})
+
+
+@pytest.mark.parametrize(
+    ("retire", "restore", "said"),
+    [
+        ("cell=lstn", "", "no run has this level; `cell` is gru, lstm, rnn"),
+        ("sell=lstm", "", "no run has a setting `sell`"),
+        ("cell", "", "expected a setting and its value"),
+        ("cell=gru cell=lstm cell=rnn", "", "would leave no run"),
+        ("", "cell=gru", "is not retired; no level of this study is"),
+    ],
+)
+def test_what_cannot_be_retired_is_refused(mine: Path, retire: str, restore: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        study.change(mine, retire.split(), restore.split())
+    assert retired.read(mine) == []
+
+
+def test_runs_in_a_state_are_listed_with_their_commands(mine: Path) -> None:
+    said = study.runs_in(study.rows(mine), "failed")
+    assert said[0] == "1 run is failed"
+    assert said[1].startswith("charlm-rnn-s0-")
+    assert said[2].strip().startswith("python -m rnnsweep cell=rnn seed=0")
+
+
+def test_another_study_is_merged_and_stays(mine: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    new, same = records.run(other, 2.0, cell="gru", seed=2), records.run(other, 1.0, cell="gru", seed=0)
+    plan(other, new, same).save()
+    copied, there = merge(other, mine)
+    assert copied == [new.name]
+    assert there == [same.name]
+    assert new.exists()
+    assert len(results(mine)) == 6
+    assert merge(other, mine) == ([], sorted([new.name, same.name]))
+
+
+def test_a_finished_run_does_not_vanish_behind_an_unfinished_one(mine: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    same = records.run(other, 1.0, cell="gru", seed=0)
+    plan(other, same).save()
+    (mine / same.name / "record.json").unlink()
+    with pytest.raises(ConfigError, match="is finished, and the same run in"):
+        merge(other, mine)
+
+
+def test_searches_and_what_is_no_study_are_not_merged(mine: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="not the directory of a study"):
+        merge(tmp_path, mine)
+    with pytest.raises(ConfigError, match="is the study itself"):
+        merge(mine, mine)
+    (mine / ".study" / "optuna.journal").touch()
+    with pytest.raises(ConfigError, match="only plain grids"):
+        merge(mine, mine)
+
+
+def test_a_grid_without_a_name_joins_its_like_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "default"
+    first, second, third = (
+        records.run(folder, 1.0, seed=seed, cell=cell) for seed, cell in enumerate(("gru", "rnn", "mut1"))
+    )
+    plan(folder, first, second).save()
+    refuse_unrelated(plan(folder, first, second, third), "default")
+    refuse_unrelated(plan(folder, third), "default")
+    refuse_unrelated(plan(folder, second, third, keys="cell seed train.clip"), "default")
+    refuse_unrelated(plan(folder, third, task="parity"), "mine")
+    for other in (plan(folder, third, task="parity"), plan(folder, third, keys="cell seed train.clip")):
+        renamed = [dataclasses.replace(run, fingerprint="another") for run in other.runs]
+        with pytest.raises(ConfigError, match=r"hydra\.sweeper\.name=(parity|charlm)"):
+            refuse_unrelated(dataclasses.replace(other, runs=renamed), "default")
+
+
+def test_a_plan_within_another_one_is_shown_once(mine: Path) -> None:
+    paths = sorted(mine.glob("charlm-*"))
+    small, large, apart = plan(mine, *paths[:2]), plan(mine, *paths[:3]), plan(mine, *paths[3:])
+    assert whole([small, large, apart]) == [large, apart]
+    assert whole([small, small]) == [small]
+    assert whole([Plan(mine, [])]) == []
+
+
+def test_the_command_tells_a_mistake_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["study", str(tmp_path / "none")])
+    with pytest.raises(SystemExit) as ended:
+        study.main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
