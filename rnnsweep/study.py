@@ -44,10 +44,11 @@ def rows(study: Path) -> list["Json"]:
     from rnnsweep.report.collect import collect
 
     try:
-        return collect([study], retiring=False).to_dict("records")
+        found: list[Json] = collect([study], retiring=False).to_dict("records")
     except ReportError as error:
         place, _, problem = str(error).partition(": ")
         raise ConfigError(place, problem) from None
+    return found
 
 
 def overview(study: Path) -> list[str]:
