@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def lines(task: str, ranking: Ranking) -> list[str]:
-    """What is said of a task's settings."""
+    """The lines about a task's settings."""
     first = ranking.settings[0]
     count = len(ranking.settings)
     seeds = f"mean over seeds {', '.join(map(str, first.seeds))}" if len(first.seeds) > 1 else f"seed {first.seeds[0]}"

@@ -1,4 +1,4 @@
-"""The checkpoints of a run, `best.pt` and `last.pt`: written whole, and checked before anything is made of them."""
+"""The checkpoints of a run, `best.pt` and `last.pt`: written whole, and checked before they are used."""
 
 import functools
 import zipfile
@@ -158,7 +158,7 @@ def _fits(content: Any, like: Any) -> bool:
 
 
 def _is_sound(content: Content) -> bool:
-    """Whether the parts of last.pt that are empty at a run's first step, or may lack, hold what they should."""
+    """Whether the parts of last.pt that are empty at a run's first step, or may be missing, hold what they should."""
     standing = content["standing"]
     numbers = (*standing["last"].values(), *standing["best"].values())
     tensors = (*content["tally"].values(), *content["state"])

@@ -138,7 +138,7 @@ def marked(cls: type, marker: Marker) -> frozenset[str]:
 
 
 def unused(settings: Config, cls: type) -> set[str]:
-    """The settings that came later than runs that exist, and stand at their defaults."""
+    """Settings that were added after runs existed, and have their default: they take no part in names."""
     return {name for name in marked(cls, LATER) if settings[name] == _defaults(cls)[name]}
 
 

@@ -90,7 +90,7 @@ def _forecast(axes: Any, data: dict[str, list[float]]) -> None:
 
 
 def _horizon(axes: Any, data: dict[str, Any]) -> None:
-    """The last forecast of the test after some of its past: the model's, and pale those of simple forecasts."""
+    """The last forecast of the test after some of its past: the model's, and in pale colours simple forecasts."""
     truth, times = data["truth"], timeline(data["times"])
     axes.plot(times, truth, color="#8a8f98", lw=2, label="truth")
     for (name, values), style in zip(data["simple"].items(), (":", "-.", "--"), strict=False):

@@ -24,7 +24,7 @@ KeyPath = tuple[str | int, ...]
 """The keys that lead to a value in a config."""
 
 Texts = dict[KeyPath, str]
-"""The places whose values no file may hold, with the text that stands there in their stead."""
+"""The keys whose values no file may hold, each with the text that files hold instead."""
 
 _HYDRAS = r"\$\{(?:hydra|now):[^{}]*\}"
 _UNSET = re.compile(r"Environment variable '(.*)' not found")
@@ -82,7 +82,7 @@ def written(config: Config, texts: Texts) -> Config:
 
 
 def settled(config: Config) -> Config:
-    """The config with values for what Hydra's own process alone can resolve: `${hydra:...}` and `${now:...}`."""
+    """The config with values for what only Hydra's own process can resolve: `${hydra:...}` and `${now:...}`."""
     if not re.search(_HYDRAS, json.dumps(config)):
         return config
     config = copy.deepcopy(config)

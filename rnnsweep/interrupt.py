@@ -23,7 +23,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class StopRequest:
-    """Whether a signal came, the first that did.
+    """The first signal that came, if any.
 
     A Ctrl-C after it raises at once: somebody does not want to wait. The other signals come several times without
     such a meaning, as from `timeout`, from Slurm or from a session that closes, and the checkpoint goes before them.

@@ -42,7 +42,7 @@ def lettered(
 
 
 def fallbacks(text: Iterable[str]) -> list[str]:
-    """Installed fonts that have, between them, those characters of the text that the base font lacks."""
+    """Installed fonts that together have the characters of the text that the base font lacks."""
     import matplotlib
     from matplotlib import font_manager
 

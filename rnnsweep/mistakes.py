@@ -1,4 +1,4 @@
-"""Mistakes in a command: one line for each error of Hydra and of our own checks, which names the word to mend."""
+"""Mistakes in a command: one line for each error of Hydra and of our own checks, which names the word to correct."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from rnnsweep.errors import ConfigError
 from rnnsweep.secrets import redacted
 
 BEFORE = ("rnnsweep.cli", "rnnsweep.terminal", "rnnsweep.__main__", "rnnsweep.interpolation")
-"""The modules that are on the way to Hydra."""
+"""The modules that run before Hydra does."""
 
 
 def told(error: Exception, words: Sequence[str]) -> str | None:
@@ -57,7 +57,7 @@ def _composing(error: Exception) -> bool:
 
 
 def admit(error: ConfigCompositionException, words: Sequence[str]) -> list[str] | None:
-    """The words with the key that Hydra does not know let in, so that the settings' own check says what is wrong.
+    """The words, changed so that Hydra lets the unknown key in: the settings' own check then says what is wrong.
 
     None where the error is another one.
 
@@ -187,7 +187,7 @@ def _as_a_file(word: str) -> str:
 
 
 def _is_no_choice(word: str) -> bool:
-    """Whether a word gives a group something else than names."""
+    """Whether a word gives a group something other than names of its choices."""
     from rnnsweep.config import General
 
     if "=" not in word or "." in _key(word) or _key(word) in vars(General()):

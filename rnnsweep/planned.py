@@ -1,4 +1,5 @@
-"""What was planned: one run of a study, as the study's plans hold it. A leaf, for who trains and who reports."""
+"""What was planned: one run of a study, as the study's plans hold it. It imports little: training and the report use
+it."""
 
 import dataclasses
 import itertools
@@ -57,7 +58,7 @@ class WorkerStatus:
     seconds: float = 0.0
     """How long it has trained the runs in hand."""
     slowdown: float | None = None
-    """The time of a step now, in times of the step that was measured before; None where nothing was measured."""
+    """The time of a step now, divided by the time that was measured before; None where nothing was measured."""
     train: float | None = None
     """The newest training loss."""
     tokens_per_second: float | None = None
@@ -170,7 +171,7 @@ def searched(study: Path) -> list[Searched]:
 def tuned(study: Path) -> list[Tuned]:
     """The tuned sweeps, and the plain grids with a declared comparison, that were begun in a study's directory.
 
-    The newest is the last. One of which a newer one has all the chosen trials is left out.
+    The newest is the last. One is left out if a newer one has all of its chosen trials.
     """
     every = list(begun(study).values())
     trials = [{chosen.trial for chosen in each.chosen} for each in every]

@@ -63,7 +63,7 @@ def summary(metrics: dict[str, float]) -> str:
 
 
 def number(value: float) -> str:
-    """Four decimals, or three figures of what is too large or too small for them."""
+    """Four decimals; three digits of a number that is too large or too small for them."""
     return f"{value:.4f}" if value == 0 or 1e-2 <= abs(value) < 1e4 else f"{value:.2e}"
 
 

@@ -15,7 +15,7 @@ Row = dict[str, Any]
 
 
 class Rows:
-    """The rows of one run; who appends holds the run's claim.
+    """The rows of one run. Only the process that holds the run's claim appends.
 
     Args:
         path: the file.
@@ -64,7 +64,7 @@ class Rows:
         return self.path.stat().st_size if self.path.exists() else 0
 
     def read(self) -> list[Row]:
-        """The rows. One that a kill cut short is left out; so is a damaged one, and that is said."""
+        """The rows. One that a kill cut short is left out; so is a damaged one, with a message."""
         try:
             lines = self.path.read_bytes().split(b"\n")
         except files.ABSENT:

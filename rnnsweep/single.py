@@ -18,7 +18,8 @@ ELSEWHERE = {errno.ENOTDIR, errno.EEXIST, errno.EACCES, errno.EPERM, errno.EROFS
 
 
 def train(run: PreparedRun, store: RunStore, shown: Observer | None = None) -> RunRecord:
-    """Trains the run where it is not finished; says so where it is, and how to go on where it was stopped.
+    """Trains a run that is not finished. Prints whether it was finished before, and how to continue one that was
+    stopped.
 
     Args:
         run: what to train.

@@ -21,7 +21,7 @@ from rnnsweep.dropout import RandomMask
 from rnnsweep.layout import Layout
 from rnnsweep.types import Batch, Metrics, State
 
-# A member's weights lie apart from the next member's; the accumulation of gradients says so once, and is right.
+# A member's weights are not contiguous with the next member's. torch warns about it once; the gradients are right.
 warnings.filterwarnings("ignore", message="grad and param do not obey the gradient layout contract")
 
 Loss = Callable[[nn.Module, Batch, State], tuple[Tensor, Metrics, State]]
@@ -38,7 +38,7 @@ def _home(model: nn.Module, name: str) -> tuple[dict[str, Any], str]:
 
 
 def _kernels(module: nn.Module) -> list[str | None]:
-    """What a cell's settings leave of the kernels that its class has."""
+    """The kernels that a cell can run as, with its settings."""
     return [module.runs_as(how) for how in ("library", "fused")] if isinstance(module, AbstractCell) else []
 
 
@@ -99,7 +99,7 @@ class Stack:
         ]
 
     def run_with(self, kernel: kernels.Execution, together: bool | None = None) -> None:
-        """From now on, with that kernel.
+        """Sets the kernel of the steps that follow.
 
         Args:
             kernel: what runs the recurrent cells.

@@ -1,4 +1,4 @@
-"""How a sweep stands that runs elsewhere: `python -m rnnsweep.status multirun/NAME`, with `--web` in a browser."""
+"""The state of a sweep that runs elsewhere: `python -m rnnsweep.status multirun/NAME`, with `--web` in a browser."""
 
 from collections.abc import Sequence
 from pathlib import Path

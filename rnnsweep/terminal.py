@@ -98,7 +98,7 @@ def between(kind: type[int] | type[float], least: float, most: float = 1_000_000
 
 
 def _check_place() -> None:
-    """Looks whether a command can work where it was started.
+    """Checks that a command can work where it was started.
 
     Raises:
         MachineError: the working directory was deleted; torch would end the process over it.

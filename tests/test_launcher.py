@@ -13,7 +13,7 @@ import pytest
 
 from rnnsweep.errors import MachineError
 from rnnsweep.record import RunStore
-from rnnsweep.sweep import launcher, place
+from rnnsweep.sweep import launcher, worker_slot
 from rnnsweep.sweep.task import WorkTask
 from rnnsweep.sweep.work_options import WorkOptions
 
@@ -90,7 +90,7 @@ def test_a_worker_that_ends_before_any_run_got_further_is_tried_five_times(
     work: Callable[[Scripted], None], said: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     task = launched(tmp_path, work)
-    assert task.starts == place.DEATHS == 5
+    assert task.starts == worker_slot.DEATHS == 5
     error = capfd.readouterr().err
     assert "Traceback" not in error
     lines = error.splitlines()

@@ -30,7 +30,7 @@ class IndependentLayer(Layer):
     """weight_ih (hidden, in), bias_ih (hidden,), and the vector weight_hh (hidden,)."""
 
     def __init__(self, input_size: int, hidden_size: int, zoneout: Zoneout):
-        # Layer draws a recurrent matrix, which the vector takes the place of. Not to draw it would change the results
+        # Layer draws a recurrent matrix, which the vector replaces. Not to draw it would change the results
         # of all seeds.
         super().__init__(1, input_size, hidden_size, "uniform", zoneout)
         del self.bias_hh
@@ -58,7 +58,7 @@ class IndRNN(RecurrentCell):
     recurrent_init: Literal["uniform", "identity"] = "uniform"
     """How the recurrent weights start: uniform as above, or all at one."""
     horizon: Count = 64
-    """T, the steps that a gradient shall come back through."""
+    """T, the steps through which a gradient should survive."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,4 +1,4 @@
-"""The LSTM of rnnsweep/numpy_lstm.py as a cell: both ways through time are NumPy's, torch only carries them."""
+"""The LSTM of rnnsweep/numpy_lstm.py as a cell: forward and backward are NumPy's; torch only passes the arrays."""
 
 import dataclasses
 from typing import Any

@@ -29,7 +29,7 @@ class Switches(NamedTuple):
 
     inputs: bool
     own: bool
-    """A forget gate of its own."""
+    """Whether f has weights of its own."""
     coupled: bool
     """f = 1 - i."""
     outputs: bool
@@ -130,7 +130,7 @@ def _backward(on: Switches) -> Callable[[Values, Values, Values, Values, Values]
 
 
 class PeepholeLayer(Layer):
-    """A layer whose `sigmoids` gates see the memory, through weights of their own, and one another.
+    """A layer whose sigmoid gates see the memory and one another, through weights of their own.
 
     peepholes (sigmoids, hidden); weight_gates (sigmoids * hidden, sigmoids * hidden), for the last step's gates;
     `before_g` of the sigmoids stand before the block g.

@@ -18,12 +18,12 @@ R, Z, N = range(3)  # the gates' places
 
 
 class MutatedLayer(Layer):
-    """The blocks r, z, n, one bias each, without those that a cell has not.
+    """The blocks r, z, n, one bias each, without the blocks that a cell does not have.
 
     weight_ih (3 hidden or less, in), weight_hh (3 hidden or less, hidden), bias_hh (3 hidden,).
 
     Args:
-        plain: a gate that reads x itself, without a matrix; it has one all the same where x has not hidden features.
+        plain: a gate that reads x itself, without a matrix; it gets a matrix only if x does not have `hidden` features.
         unfed: a gate that does not read the state.
     """
 

@@ -62,7 +62,7 @@ class HeadLayer(Layer):
     def __init__(
         self, gates: int, input_size: int, hidden_size: int, init: RecurrentInit, zoneout: Zoneout, heads: int
     ):
-        # Layer draws a whole recurrent matrix, which the heads' take the place of. Not to draw it would change what the
+        # Layer draws a whole recurrent matrix, which the heads' matrices replace. Not to draw it would change what the
         # layers above draw, and so the results of all seeds.
         super().__init__(gates, input_size, hidden_size, init, zoneout)
         size = hidden_size // heads
@@ -113,7 +113,7 @@ class SLSTM(RecurrentCell):
     linear_state: ClassVar[bool] = False
 
     heads: Count = 1
-    """Parts of the state that do not see one another within the layer; they divide hidden_size."""
+    """Parts of the state that do not see one another within the layer; their number divides hidden_size."""
     forget_gate: Literal["sigmoid", "exponential"] = "sigmoid"
     """The paper allows both."""
     forget_bias: float | None = 1.0

@@ -85,7 +85,7 @@ class Transformer(AbstractCell):
     dropout: DropoutRate = 0.0
     """Share of the features that training drops from what a block adds to the stream."""
     match_params: Count | None = None
-    """The parameters that the whole model shall have, as near as can be; run/objects.py chooses hidden_size by it."""
+    """Parameters of the whole model; run/objects.py chooses the hidden_size that comes nearest."""
     bidirectional: bool = False
     """A second cell reads from the end, where a task reads whole sequences; their outputs are laid side by side."""
 
@@ -127,7 +127,7 @@ class Transformer(AbstractCell):
         return F.pad(leaf, (0, 0, self.context, 0))[:, known + 1 :]
 
     def _visible(self, time: int, exist: Tensor) -> Bool[Tensor, "batch 1 time source"]:
-        """Which of the past and the present steps each present step sees."""
+        """Which past and present steps each present step sees."""
         source = torch.arange(exist.shape[1], device=exist.device)
         distance = source[-time:, None] - source
         return ((distance >= 0) & (distance < self.context)) & (exist != 0).transpose(1, 2)[:, None]

@@ -1,1 +1,1 @@
-"""Where data come from: files of the user's, and generators of our own."""
+"""Where data come from: the user's files, and generators of made-up data."""

@@ -1,4 +1,4 @@
-"""A classifier that sees which symbols a sequence has and how often, and nothing of their order."""
+"""A classifier that sees which symbols a sequence has and how often, but not their order."""
 
 import torch
 from jaxtyping import Float, Int

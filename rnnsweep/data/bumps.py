@@ -1,4 +1,4 @@
-"""Made-up sensor series: on which of two channels comes a bump first?"""
+"""Made-up sensor series: which of two channels has the first bump?"""
 
 import torch
 from jaxtyping import Float, Int
@@ -13,8 +13,8 @@ def bumps(
 ) -> tuple[Float[Tensor, "{count} {longest} 2"], Int[Tensor, "{count}"], Int[Tensor, "{count}"]]:
     """`count` series of two channels with one bump each, up or down, in noise.
 
-    Where the bumps are, how far they lie apart, how high they are and how long a series is, is random; only their order
-    tells the class.
+    The places, distance and height of the bumps and the length of a series are random; only their order tells the
+    class.
 
     Returns:
         The series padded by zeros, their lengths, and their classes: the channel whose bump is first, or 2.

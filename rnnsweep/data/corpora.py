@@ -33,7 +33,7 @@ class Corpus:
 
 @functools.lru_cache(maxsize=12)
 def load(path: str | None, encoding: str | None = "utf-8", key: str = "task.text") -> Corpus:
-    """The text of a file.
+    r"""The text of a file.
 
     Args:
         path: the file; None: the reference text that comes with this Python.
@@ -127,8 +127,8 @@ def split(source: TextSource, sections: int, val_fraction: float, test_fraction:
     A part that has no file of its own is cut from the end of the training text; of each section, where there are
     several.
 
-    Where another part holds symbols that the training part lacks, a message tells their share; they all are the one
-    unknown symbol.
+    Where another part holds symbols that the training part lacks, a message tells their share; all of them become the
+    one unknown symbol.
 
     Raises:
         ConfigError: too little is left to train on or to validate with, or a text in files of its own has sections.

@@ -88,7 +88,7 @@ DIGITS = ("abcdef", "bc", "abged", "abgcd", "fgbc", "afgcd", "afgedc", "abc", "a
 
 
 def strokes(count: int, seed: int, name: str) -> Pictures:
-    """`count` digits in strokes between six corners that each hand shifts, slants, stretches and misses a little."""
+    """`count` digits in strokes between six corners; each picture shifts, slants and stretches them at random."""
     generator = rng.generator(seed, "data", name)
     shown = torch.randint(len(DIGITS), (count,), generator=generator)
     shift, stretch = torch.randn(count, 1, 2, generator=generator), torch.randn(count, 1, 2, generator=generator)

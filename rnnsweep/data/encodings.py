@@ -1,4 +1,4 @@
-"""In which encoding is a text that is not UTF-8? Asked for an error's advice only, never to read a file."""
+"""In which encoding is a text that is not UTF-8? Used only for the advice in an error message, never to read a file."""
 
 import codecs
 import re
@@ -28,7 +28,7 @@ def likely(content: bytes) -> tuple[str, str] | None:
 
 
 def _wide(head: bytes) -> list[str]:
-    """UTF-16 without a mark: in text of the West every second byte is 0."""
+    """UTF-16 without a mark: in Western texts every second byte is 0."""
     halves = (("utf-16-le", head[1::2]), ("utf-16-be", head[::2]))
     return [name for name, half in halves if half.count(0) > len(half) / 2]
 

@@ -117,7 +117,8 @@ def split(
 
     Args:
         pairs: texts with their classes.
-        val_fraction, test_fraction: shares of the pairs.
+        val_fraction: share of the pairs for validation.
+        test_fraction: share of the pairs for the test.
         seed: of the order in which they are dealt out.
         by: what is dealt out.
         validates: whether the validation is one of the parts.

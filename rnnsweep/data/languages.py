@@ -11,8 +11,10 @@ from rnnsweep.errors import ConfigError
 
 @dataclasses.dataclass(frozen=True)
 class Language:
-    """A name is one to three syllables of onset, nucleus and coda, and an ending; a choice in a text is separated by
-    spaces, and `-` stands for nothing."""
+    """A language, whose names are one to three syllables of onset, nucleus and coda, and an ending.
+
+    Each field lists its choices, separated by spaces; `-` stands for nothing.
+    """
 
     share: float
     """Of all names: the classes are of unequal size, as in real data."""

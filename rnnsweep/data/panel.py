@@ -51,7 +51,8 @@ def load(
         path: a CSV with a line of names, or an `.npz` of `x` (row, column) or (row,), and `columns` and `time` at will.
         columns: those to read; None: all but that of the dates.
         date: the column of the dates; None: the first that holds dates, if any does.
-        encoding, decimal: of a CSV.
+        encoding: of a CSV.
+        decimal: the decimal mark of a CSV.
         missing: what to do where a number is missing. drop: leave the row out.
 
     Raises:

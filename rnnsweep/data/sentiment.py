@@ -24,7 +24,7 @@ Opinion = tuple[str, str]
 
 
 def opinions(count: int, seed: int) -> list[Opinion]:
-    """`count` different opinions, a function of the seed, half of them positive.
+    """`count` different opinions, half of them positive; a function of the seed.
 
     Raises:
         ConfigError: more are asked for than the grammar comfortably has.

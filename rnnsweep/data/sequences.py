@@ -1,4 +1,4 @@
-"""Sequences of our own making."""
+"""Made-up sequences."""
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ def distinct(
 ) -> tuple[Int[Tensor, "count time"], Int[Tensor, "count"]]:
     """`count` different sequences of numbers below `symbols`, padded with 0, and their lengths in [min_len, max_len].
 
-    Lengths are uniform but for the short ones, of which there are only so many different sequences.
+    Lengths are uniform, except short lengths that have too few different sequences.
 
     Raises:
         ConfigError: there are not comfortably more sequences than `count`.

@@ -1,4 +1,4 @@
-"""Series of numbers: noisy sines of our own, or a column of a CSV file."""
+"""Series of numbers: made-up noisy sines, or a column of a CSV file."""
 
 import functools
 import math

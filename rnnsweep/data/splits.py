@@ -17,7 +17,7 @@ WORDS: dict[Split, tuple[str, ...]] = {
 
 
 def in_folder(path: str, key: str, suffixes: tuple[str, ...] | None = None) -> dict[Split, str]:
-    """The parts in a folder, by their names; empty where the path is no folder, or no name says a part.
+    """The parts in a folder, by their names; empty if the path is no folder, or no name stands for a part.
 
     Args:
         path: a folder, or any other path.

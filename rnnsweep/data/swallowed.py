@@ -37,8 +37,10 @@ class Columns:
         return bool(found) and all(found)
 
     def _known(self, index: int, lines: list[list[str]]) -> set[str]:
-        """The values of a column in these lines that agree with the other rows, or with one another where they are most
-        of the file."""
+        """The values of a column in these lines that agree with the other rows.
+
+        Where these lines are most of the file, they need to agree with one another.
+        """
         here = Counter(line[index].strip() for line in lines if index < len(line))
         most = len(lines) > self.rows
         if self.numbers[index] or (most and _numbers(here)):
@@ -48,7 +50,7 @@ class Columns:
 
 
 def _judged(lines: list[list[str]]) -> list[range]:
-    """The fields of each line that would not stand there if the lines were one text.
+    """The fields of each line that would not exist if the lines were one text.
 
     Those are the ones behind the quote that opens in the first line. Before it, and behind the quote that closes in the
     last line, the fields are the row's own.

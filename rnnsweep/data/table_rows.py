@@ -28,7 +28,7 @@ class RowError(Exception):
 
 
 def rows(text: str, separator: str) -> Iterator[Row]:
-    """The rows of a text whose lines end at \\n, without the blank ones.
+    r"""The rows of a text whose lines end at \n, without the blank ones.
 
     Raises:
         RowError: a quote is never closed, or text follows where it is closed.

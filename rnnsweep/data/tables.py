@@ -1,4 +1,4 @@
-"""Tables from CSV files and their like: each row is whole, each column is named once, nothing is guessed in silence."""
+"""Tables from CSV files and their like: each row is whole, each column is named once, and every guess is reported."""
 
 import dataclasses
 import io

@@ -137,7 +137,7 @@ def _told(path: str | Path, key: str, wanted: str) -> Iterator[None]:
 
 
 def line_ends(text: str) -> str:
-    """The text with \\n at each line's end. A line ends at \\n or \\r\\n; at \\r only in a file that has no \\n.
+    r"""The text with \n at each line's end. A line ends at \n or \r\n; at \r only in a file that has no \n.
 
     `str.splitlines` cuts at U+2028, U+0085, form feeds and more, which stand inside of lines.
     """

@@ -20,7 +20,7 @@ _execution: ContextVar[Execution] = ContextVar("execution", default="library")
 
 
 def execution() -> Execution:
-    """How recurrent cells run in this context: and by the scan where that is not to be had."""
+    """How recurrent cells run in this context; the scan where that way is not available."""
     return _execution.get()
 
 

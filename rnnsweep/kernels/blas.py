@@ -35,9 +35,8 @@ def address(double: bool) -> int:
 
 
 def use_one_thread(threads: int = 1) -> int:
-    """The products of this thread use so many threads from now on, where MKL is the BLAS; 0: as many as torch.
-
-    Returns what held before.
+    """Sets how many threads the products of this thread use, if MKL is the BLAS; 0: as many as torch. Returns the
+    number before.
     """
     library = _torch_library()
     if library is None or not hasattr(library, "MKL_Set_Num_Threads_Local"):
@@ -47,7 +46,7 @@ def use_one_thread(threads: int = 1) -> int:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Inside the block the products of this thread use no other."""
+    """Inside the block the products of this thread use no other threads."""
     before = use_one_thread()
     try:
         yield

@@ -53,7 +53,7 @@ class Measured:
 
 Choices = dict[str, Measured]
 
-_chosen: Choices = {}  # of this process, should the disk forget
+_chosen: Choices = {}  # of this process, in case the disk does not keep them
 
 
 def decided(together: Execution, program: Any, steps: Steps, study: Path | None = None) -> Execution:
@@ -80,7 +80,7 @@ def decided(together: Execution, program: Any, steps: Steps, study: Path | None 
 
 def _of_user(key: str, together: Execution, steps: Steps) -> Measured:
     if key not in _chosen:
-        with locked("choice"):  # so that workers neither measure the same nor disturb each other
+        with locked("choice"):  # so that workers do not measure the same shape or disturb each other
             table = _known(folder())
             if key not in table:
                 with threads.sharing(1):
@@ -93,9 +93,9 @@ def _of_user(key: str, together: Execution, steps: Steps) -> Measured:
 def _measured(together: Execution, steps: Steps) -> Measured:
     """`together` where it is fast and a member's numbers are the same in every stack, else `library`.
 
-    With `library` a member of a stack takes as long as it does alone. `together` is fast where the geometric mean of a
-    step alone and of a member's share of a stack's step is not longer than that. One thread is measured, by the
-    processor's time: what else the machine does takes none of it.
+    With `library` a member of a stack takes as long as it does alone. `together` is fast if the geometric mean of a
+    step alone and of a member's share of a stack's step is not longer than a step with `library`. One thread is
+    measured, in processor time: other programs do not count.
     """
     steps.step("library", 1)  # takes its memory
     members = min(MEMBERS, max(2, int(LONGEST / _seconds(steps, "library", 1))))
@@ -124,7 +124,7 @@ Case = tuple[Execution, int]
 
 
 def _shortest(steps: Steps, cases: Sequence[Case]) -> dict[Case, float]:
-    """The shortest time of each, in turn, so that what else the machine does meets all alike."""
+    """The shortest time of each. They run in turn, so that other programs disturb all of them alike."""
     shortest, begun, rounds = dict.fromkeys(cases, math.inf), time.process_time(), 0
     while rounds < ROUNDS or (_close(shortest) and time.process_time() - begun < SECONDS and rounds < 50):
         for case in cases:

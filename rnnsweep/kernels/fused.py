@@ -34,10 +34,10 @@ PRECISIONS = (torch.float32, torch.float64)
 
 @functools.cache
 def missing() -> str | None:
-    """What the compiled kernels lack on this machine, as a sentence; None: nothing."""
+    """What this machine lacks for the compiled kernels, as a sentence; None: nothing."""
     try:
         importlib.import_module("numba")
-    except Exception as error:  # whatever a Numba raises that does not fit this Python or this NumPy
+    except Exception as error:  # a Numba that does not fit this Python or NumPy may raise anything
         return f"Numba cannot be imported ({' '.join(str(error).split())})"
     return None if blas.address(False) else "there is no BLAS that compiled code could call"
 

@@ -1,7 +1,7 @@
 """A training step on a GPU as a CUDA graph: its kernels are recorded once, then replayed without Python.
 
-A written-out recurrence launches kernels at each step of the sequence, and a GPU is done with a small one long before
-Python has asked for the next. A graph launches them all at once (torch's notes on CUDA semantics, "CUDA Graphs").
+A written-out recurrence launches kernels at each step of the sequence. A GPU finishes a small kernel long before Python
+launches the next one. A graph launches them all at once (torch's notes on CUDA semantics, "CUDA Graphs").
 """
 
 import warnings
@@ -14,7 +14,7 @@ from torch.utils import _pytree as pytree
 
 WARM_UP = 3  # calls before a recording, in which libraries set themselves up and plans are chosen
 KEPT = 8  # recordings at a time, each with memory of its own: the oldest goes
-MOST = 64  # recordings in all; what has yet other shapes runs unrecorded
+MOST = 64  # recordings in all; further shapes run unrecorded
 TOLERANCE = 1e-3  # of the gradients' largest entry: sums by atomic additions differ from call to call
 
 Recorded = tuple[Callable[[], None], Any]

@@ -51,7 +51,7 @@ class _Scan(torch.autograd.Function):
         a, first, h = ctx.saved_tensors
         if ctx.compiled:
             return _walk_back(a, first, h, dh)
-        # what reaches h_t in all: db_t = dh_t + a_{t+1} db_{t+1}, the same recurrence from the end
+        # the whole gradient of h_t: db_t = dh_t + a_{t+1} db_{t+1}, the same recurrence from the end
         later = torch.cat([a[..., 1:, :], torch.zeros_like(a[..., :1, :])], -2)
         db = blocked(later.flip(-2), dh.flip(-2), torch.zeros_like(first)).flip(-2)
         before = torch.cat([first.unsqueeze(-2), h[..., :-1, :]], -2)

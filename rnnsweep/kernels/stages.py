@@ -45,7 +45,8 @@ class Size:
 
     @property
     def backward(self) -> Stages:
-        """The steps, what needs all of them, then three products over all steps. A small layer: all in one call."""
+        """The steps, then the work that needs all of them, then three products over all steps. A small layer: all in
+        one call."""
         if self.pieces == 1:
             return [(WHOLE, [(0, self.batch, 0)])]
         products = [(0, self.batch, number) for number in range(3)]

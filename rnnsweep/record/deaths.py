@@ -1,4 +1,4 @@
-"""How often the process that trained a run died without a word: the file `.deaths`."""
+"""How often the process that trained a run died without an error message: the file `.deaths`."""
 
 import dataclasses
 from pathlib import Path
@@ -21,7 +21,7 @@ def read(path: Path) -> Deaths:
 
 
 def counted(before: Deaths, checkpoint: Path) -> Deaths:
-    """The deaths with one more. It is the first again where the run wrote a checkpoint since the one before.
+    """The deaths with one more. The count begins again at one if the run wrote a checkpoint after the last death.
 
     A machine that goes down now and then must not fail a run. Rows are no progress: without a checkpoint the run
     writes the same rows again.

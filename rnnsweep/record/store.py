@@ -70,7 +70,7 @@ class RunStore:
         files.delete(self.path / name)
 
     def clear(self) -> None:
-        """Deletes all earlier results of this run, which is claimed and is trained anew.
+        """Deletes all earlier results of a claimed run that is trained anew.
 
         The checkpoint goes first: after a kill in between nothing goes on from it.
         """
@@ -201,7 +201,7 @@ class RunStore:
                 self.release()
 
     def died(self) -> int:
-        """Notes that the process which trained the run died without a word.
+        """Notes that the process which trained the run died without an error message.
 
         Returns:
             How often that happened since the run's last checkpoint.
@@ -211,5 +211,5 @@ class RunStore:
         return now.times
 
     def deaths(self) -> int:
-        """How often the process that trained the run died without a word, since the checkpoint before the last time."""
+        """How often that process died without an error message, since the checkpoint before its last death."""
         return deaths.read(self.path / ".deaths").times

@@ -2,6 +2,6 @@
 
 import warnings
 
-# Optuna's warnings speak to who calls it; a user of a sweep has not.
+# Optuna's warnings are for programs that call it, not for the user of a sweep
 warnings.filterwarnings("ignore", module=r"optuna(\.|$)")
 warnings.filterwarnings("ignore", message=r".* is (an )?experimental ")

@@ -17,7 +17,7 @@ from rnnsweep.sweep.settings import KEY, Sweep
 
 
 def check(sweep: Sweep) -> None:
-    """Looks whether the settings of a comparison agree.
+    """Checks that the settings of a comparison agree.
 
     Raises:
         ConfigError: two of them contradict each other, or one lacks another.
@@ -42,10 +42,10 @@ def check(sweep: Sweep) -> None:
 
 
 def check_swept(keys: Iterable[str], configs: Iterable[Config]) -> None:
-    """Looks whether the compared settings have more than one value.
+    """Checks that each compared setting has more than one value.
 
     Raises:
-        ConfigError: one has not.
+        ConfigError: one has a single value.
     """
     every = list(configs)
     for key in keys:
@@ -99,7 +99,7 @@ class Declared:
 
     Args:
         study: the study's directory.
-        fixed: settings that all runs have in common, as they were typed: with others it is another comparison.
+        fixed: settings that all runs have in common, as they were typed; other settings make another comparison.
         content: what the file is to hold.
     """
 
@@ -129,15 +129,15 @@ class Declared:
         return files.read(self.path, Tuned)
 
     def seen(self) -> set[int]:
-        """The fresh seeds of other comparisons of the study, whose results were there to be seen."""
+        """The fresh seeds of the study's other comparisons: their results are known already."""
         others = (each for path, each in planned.begun(self.study).items() if path != self.path)
         return {seed for each in others if each.chosen for seed in each.every_seed}
 
     def check(self) -> None:
-        """Looks whether the study began with these seeds, looks and this margin.
+        """Checks that the study began with these seeds, looks and margin.
 
         Raises:
-            ConfigError: it began with others; who changes them after a look has no error rate any more.
+            ConfigError: it began with others; after a change the error rate would not hold.
         """
         begun = planned.begun(self.study).items()
         for (path, before), (name, key) in itertools.product(begun, LOCKED.items()):
@@ -146,7 +146,7 @@ class Declared:
             then, now = getattr(before, name), getattr(self.content, name)
             if then != now and (before.looks or self.content.looks):
                 problem = f"the study began with {_said(then)} and cannot go on with {_said(now)}"
-                reason = "what the looks are is planned before the first run, for their error rate rests on it"
+                reason = "the looks are planned before the first run, because their error rate depends on the plan"
                 raise ConfigError(key, f"{problem}: {reason}. Use the former, or another hydra.sweeper.name")
 
     def update(self, **changes: Any) -> None:

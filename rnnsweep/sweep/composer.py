@@ -38,7 +38,7 @@ class Composer:
         return [word for word in words if self.grammar.override(word).key_or_group == "study"]
 
     def for_launchers(self) -> DictConfig:
-        """The config without what a launcher need not know, for some write it into files: the storage's address."""
+        """The config without the storage's address: some launchers write the config into files."""
         typed = any(word.lstrip("+").startswith("hydra.sweeper.storage=") for word in self.config.hydra.overrides.hydra)
         return self.study(self.config.hydra.overrides.task, ("storage",)).config if typed else self.config
 

@@ -13,7 +13,7 @@ from rnnsweep.sweep.tuned_runs import Trial, TunedRuns
 from rnnsweep.sweep.view import Progress
 
 Train = Callable[[Plan], Progress]
-"""Works on a plan until it is over, or as far as it comes."""
+"""Works on a plan until it is over or the work stops."""
 
 
 class Confirmation:
@@ -29,7 +29,7 @@ class Confirmation:
         self.contests = self._contests()
 
     def confirmed(self, train: Train) -> bool:
-        """Trains look by look; whether no run failed and none is left."""
+        """Trains one look after another. Returns whether all runs are over and none failed."""
         tuned = self.runs.tuned
         for number, count in enumerate(tuned.looks or [len(tuned.seeds)]):
             entrants = sorted(n for contest in self.contests for n in contest.entrants)

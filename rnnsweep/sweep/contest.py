@@ -9,7 +9,7 @@ from rnnsweep.looks import Verdict
 from rnnsweep.planned import Tuned
 
 Tests = Mapping[int, Sequence[float]]
-"""Of each arm the test values by fresh seed, not a number where the run diverged."""
+"""For each arm the test values by fresh seed; NaN where the run diverged."""
 
 
 class Contest:

@@ -1,4 +1,4 @@
-"""What a plan would take: one measured step for each distinct shape."""
+"""The cost of a plan, from one measured step of each shape."""
 
 import collections
 import tempfile
@@ -12,7 +12,7 @@ from rnnsweep.sweep.view import Progress, duration
 
 
 def forecast(plans: Sequence[Plan], workers: int, stack: int | str) -> Iterator[str]:
-    """Lines: runs, done and to do, parameters, operations, memory, stacks and time; of several plans also in all."""
+    """Lines with the runs done and to do, parameters, operations, memory, stacks and time; at the end the sum."""
     total = 0.0
     with tempfile.TemporaryDirectory() as folder:  # a forecast leaves nothing behind
         for plan in plans:

@@ -9,6 +9,7 @@ from hydra.core.override_parser.types import IntervalSweep, RangeSweep
 
 
 def of(sweep: Any) -> Any:
+    """The distribution to draw from for a sweep in Hydra's grammar."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     if isinstance(sweep, IntervalSweep):
@@ -34,13 +35,13 @@ def quantile(distribution: Any, share: float) -> Any:
     if whole and distribution.step > 1:
         steps = range(distribution.low, distribution.high + 1, distribution.step)
         return steps[int(share * len(steps))]
-    low, high = distribution.low, distribution.high + whole  # an integer stands for what is up to the next one
+    low, high = distribution.low, distribution.high + whole  # an integer stands for the interval up to the next one
     value = low * (high / low) ** share if distribution.log else low + (high - low) * share
     return min(int(value), distribution.high) if whole else float(f"{value:.4g}")
 
 
 def _unquoted(item: Any) -> Any:
-    """A choice with its texts as they are meant, also those inside of a list or a mapping."""
+    """A choice with plain texts, also inside a list or a mapping."""
     if isinstance(item, list):
         return [_unquoted(each) for each in item]
     if isinstance(item, dict):

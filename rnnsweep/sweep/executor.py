@@ -35,10 +35,10 @@ class Executor:
     def __init__(self, settings: Sweep, composer: Composer):
         self.settings, self.composer = settings, composer
         self.workers = Workers(settings, composer)
-        self.told: set[Path] = set()  # runs of which it was said that their code has changed: stages share them
+        self.told: set[Path] = set()  # runs that a message has already named as changed; all stages share it
 
     def done(self, work: Work) -> bool:
-        """Does the work; whether no run failed and none is left."""
+        """Does the work. Returns whether all runs are over and none failed."""
         match work:
             case Plan():
                 return self._work(work)
@@ -48,7 +48,7 @@ class Executor:
                 return self._tune(work)
 
     def _work(self, plan: Plan) -> bool:
-        """Works on the runs that are left; whether none failed."""
+        """Works on the runs that are left. Returns whether none failed."""
         from rnnsweep.sweep.view import closing_table
 
         progress = self._trained(plan)
@@ -56,7 +56,7 @@ class Executor:
         return not (progress.failures() or progress.left)
 
     def _tune(self, tuned: TunedSweep) -> bool:
-        """Works on the stages that are left; whether no run failed."""
+        """Works on the stages that are left. Returns whether no run failed."""
         well = tuned.swept(self._stage)
         print(tuned_table.closing(tuned.tuned, tuned.study), flush=True)
         return well
@@ -70,7 +70,12 @@ class Executor:
         return progress
 
     def _trained(self, plan: Plan, remedy: str = "`rerun=true` trains anew") -> "Progress":
-        """Works on the runs of a plan that are left; `remedy`: what is said where code changed since runs finished."""
+        """Works on the runs of a plan that are left.
+
+        Args:
+            plan: the runs.
+            remedy: what a message tells the user to do if the code of finished runs has changed.
+        """
         from rnnsweep.sweep.view import Progress
 
         count = self.workers.count()
@@ -111,7 +116,7 @@ class Executor:
             files.delete(study / FOLDER / "stop")
 
     def _search(self, search: Search) -> bool:
-        """Works on the trials that are left; whether none failed."""
+        """Works on the trials that are left. Returns whether none failed."""
         from rnnsweep.sweep.trials import Trials
 
         trials = Trials(search)

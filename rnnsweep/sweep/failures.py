@@ -1,4 +1,4 @@
-"""Runs that failed, as a person is told of them: what failed alike is told once."""
+"""Failed runs as a person reads them: runs that failed alike are told once."""
 
 from collections.abc import Callable, Iterable
 

@@ -94,7 +94,7 @@ class Grammar:
         return override.key_or_group.split("/")[0] in self.groups
 
     def is_general(self, override: Override) -> bool:
-        """Whether it says one thing of all runs of a sweep, whatever their groups are."""
+        """Whether it sets the same for all runs of a sweep, whatever their groups."""
         return not override.is_sweep_override() and override.key_or_group.split(".")[0] not in GROUPS
 
     def distribution(self, override: Override) -> dict[str, Any]:

@@ -28,7 +28,7 @@ Axis = list[Alternative]
 
 
 def points(blocks: Sequence[list[Axis]]) -> Iterator[dict[str, PointOverride]]:
-    """The product of each block's axes, one block after the other; of two settings of one key the later counts."""
+    """The product of each block's axes, block after block; if two settings have one key, the later one counts."""
     for axes in blocks:
         for alternatives in itertools.product(*axes):
             yield {setting.key: setting for setting in itertools.chain(*alternatives)}

@@ -76,7 +76,7 @@ class GridPlanner:
 
 
 def of_a_run(overrides: list[str]) -> list[str]:
-    """The overrides without what is the sweep's: how its command was meant this time."""
+    """The overrides of a run: without `rerun` and `resume_changed`, which belong to the sweep's command."""
     return [text for text in overrides if not text.lstrip("+").startswith(("rerun=", "resume_changed="))]
 
 

@@ -49,7 +49,7 @@ def ranked(values: Sequence[float], maximised: bool) -> list[int]:
 
 
 def value_at(store: RunStore, step: int, objective: Objective) -> float:
-    """How a trial stood at a rung: by the validation there, or by its best one where its patience ended it before.
+    """The value of a trial at a rung: its validation there, or its best one if early stopping ended it before the rung.
 
     A trial that went on beyond the rung is judged as it stood then, so that the decision can be made again at any time.
     """
@@ -61,6 +61,6 @@ def value_at(store: RunStore, step: int, objective: Objective) -> float:
 
 
 def final_value(store: RunStore, objective: Objective) -> float:
-    """The value of a trial that was trained to its end; the worst there is where it was not."""
+    """The value of a trial that was trained to its end; of any other trial the worst possible value."""
     record = store.record()
     return objective.of([record]) if record is not None and record.status == "complete" else objective.worst

@@ -1,6 +1,6 @@
 """A search's journal: Optuna's file of one operation a line, which neither a kill nor a full disk can break.
 
-Optuna appends without a look at what is there. A line that a killed process left half written, or that did not fit the
+Optuna appends without reading what is there. A line that a killed process left half written, or that did not fit the
 disk, would run into the next one, and all that follows could not be read any more.
 """
 
@@ -19,7 +19,7 @@ from rnnsweep.errors import ConfigError, tell_once
 
 
 class Journal(JournalFileBackend):
-    """Optuna's own, but for lines that are cut short.
+    """Optuna's own journal, which also survives a line that was cut short.
 
     Args:
         path: the file; it is made where it is missing.

@@ -1,4 +1,4 @@
-"""The local launcher: one supervised process a core or a GPU; a worker that dies is replaced."""
+"""The local launcher: one supervised process for each core or GPU; a worker that dies is replaced."""
 
 import multiprocessing
 import os
@@ -31,8 +31,8 @@ LOOK_SECONDS = 0.2  # between two looks at the workers
 class LocalLauncher:
     """Starts workers, watches and replaces them.
 
-    A worker that is killed, by the kernel for want of memory or by anybody, is replaced, and its runs are noted as
-    having died with it; a run that dies twice without a checkpoint in between is recorded as failed.
+    A worker that is killed, by the kernel when memory runs out or by a person, is replaced, and it is noted that its
+    runs died with it. A run that dies twice without a checkpoint in between is recorded as failed.
     """
 
     def __init__(self, *, gpus: list[int] | None = None, start: Literal["auto", "fork", "spawn"] = "auto"):
@@ -76,7 +76,7 @@ class LocalLauncher:
         return results
 
     def _start(self, index: int) -> tuple[BaseProcess, Connection]:
-        """A worker's process, and what will tell the error that it ends with.
+        """A worker's process, and the pipe's end that receives the error it ends with.
 
         Raises:
             OSError: the system starts no more processes.

@@ -13,7 +13,7 @@ class Abilities:
     """Whether `launch` returns when the workers have ended, and a signal reaches them. Else the runs' records say when
     the sweep is over."""
     counts: bool
-    """Whether the number of workers is for us to choose: one for each GPU or core."""
+    """Whether rnnsweep chooses the number of workers: one for each GPU or core."""
 
 
 CLUSTER = Abilities(is_here=False, waits=False, counts=False)
@@ -29,5 +29,9 @@ KNOWN = {
 
 
 def abilities(target: str) -> Abilities:
-    """What the launcher of that `_target_` can do."""
+    """What a launcher can do.
+
+    Args:
+        target: the `_target_` of its config.
+    """
     return KNOWN.get(target, CLUSTER)

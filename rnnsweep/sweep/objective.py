@@ -47,7 +47,7 @@ class Objective:
         return self.name.startswith("val/")
 
     def of(self, records: Sequence[RunRecord]) -> float:
-        """The mean over the seeds, each at its best validation; the worst there is where one diverged.
+        """The mean over the seeds, each at its best validation; the worst possible value if one diverged.
 
         Raises:
             ConfigError: a run lacks the metric.

@@ -56,7 +56,7 @@ def with_values(config: Config, values: dict[str, Any]) -> Config:
 
 
 NAMING = ("id", "signature", "config", "overrides", "own")
-"""What of a run the name of its plan's file covers."""
+"""The fields of a run that the name of its plan's file depends on."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Plan:
         return RunStore(self.study / run.id)
 
     def record(self, run: Planned) -> RunRecord | None:
-        """The record of a run that is over; one from before it was to be trained anew is none."""
+        """The record of a run that is over. A record from before `rerun=true` does not count."""
         return None if self.waits(run) else self.store(run).outcome()
 
     def waits(self, run: Planned) -> bool:
@@ -84,12 +84,12 @@ class Plan:
         return run.generation > 0 and self.store(run).generation() < run.generation
 
     def is_over(self, run: Planned) -> bool:
-        """Whether a run needs no more training here. One that was pruned does, unless it has come to where it waits."""
+        """Whether a run needs no more training here. A pruned run does, until it reaches the step where it waits."""
         record = self.record(run)
         return (record is not None and record.status != "pruned") or self.has_come(run)
 
     def has_come(self, run: Planned) -> bool:
-        """Whether a run has come to the step at which it is to wait."""
+        """Whether a run has reached the step at which it waits."""
         return run.until is not None and not self.waits(run) and checkpoint.step(self.store(run)) >= run.until
 
     def interrupted(self) -> list[RunStore]:
@@ -133,8 +133,8 @@ class Plan:
         """The plan in the generation that an earlier command left it in, or in the next one.
 
         Args:
-            rerun: all is to be trained anew. Where an earlier command began to and the code is still the same, that
-                is continued.
+            rerun: all is to be trained anew. If an earlier command began this and the code is still the same, it is
+            continued.
         """
         known = dict.fromkeys((run.id for run in self.runs), 0)
         for file in planned.plans(self.study):
@@ -145,7 +145,7 @@ class Plan:
 
     @property
     def is_rerun(self) -> bool:
-        """Whether rerun=true has begun to train the runs anew, with the code of now, and some are left."""
+        """Whether rerun=true has begun to train the runs anew, with the present code, and some are left."""
         again = [run for run in self.runs if run.generation]
         begun = [run for run in again if not self.waits(run)]
         return not all(map(self.is_over, again)) and not any(map(self._is_outdated, begun))
@@ -177,7 +177,7 @@ class Plan:
 
 
 def _stop(run: Planned) -> dict[str, int]:
-    """What the name of a plan's file covers besides, where there is such a thing."""
+    """The step at which a run waits, for the name of its plan's file; empty if it does not wait."""
     return {} if run.until is None else {"until": run.until}
 
 

@@ -1,4 +1,4 @@
-"""What a plan can know of its runs before a worker starts: errors that would else be told by each run alone."""
+"""What a plan can know of its runs before a worker starts: errors that otherwise each run would report by itself."""
 
 import json
 import time
@@ -13,7 +13,7 @@ from rnnsweep.sweep.machine import visible_gpus
 from rnnsweep.tasks.base import AbstractTask
 
 SECONDS = 10.0
-"""After so long the rest is left to the workers: a large plan must stay quick."""
+"""After this time the workers check the rest, so that a large plan stays quick."""
 
 
 def precheck(runs: Iterable[PreparedRun], study: Path, here: bool) -> None:

@@ -30,7 +30,7 @@ class Probed:
     tried: int
     """The largest size that was tried."""
     grows: bool
-    """Whether the largest one that there were runs for was still the best."""
+    """Whether the best size is the largest one that there were runs for."""
     share: float
     """Seconds of a step at the best size, divided by the size."""
 
@@ -58,7 +58,7 @@ def probed(like: PreparedRun, available: int, folder: Path) -> Probed:
         folder: where the study keeps its measurements.
     """
     key = f"{like.signature[:16]} {platform.node()} {threads.count()}"
-    with locks.alone(folder / ".probe.lock"):  # workers neither measure the same nor disturb each other
+    with locks.alone(folder / ".probe.lock"):  # so that workers do not measure the same shape or disturb each other
         known = files.read(folder / "probe.json", dict[str, Probed]) or {}
         if key not in known or (known[key].grows and known[key].tried < min(available, SIZES[-1])):
             known[key] = _measure(like, available, folder)
@@ -68,7 +68,7 @@ def probed(like: PreparedRun, available: int, folder: Path) -> Probed:
 
 
 def _measure(like: PreparedRun, available: int, study: Path) -> Probed:
-    """Sizes up the ladder until a run's share of a step stops falling or memory runs short."""
+    """Measures larger and larger stacks, until a run's share of a step stops falling or memory runs short."""
     best, tried, shortest = 1, 1, float("inf")
     for size in dict.fromkeys(min(size, available) for size in SIZES):
         try:

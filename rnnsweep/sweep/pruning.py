@@ -28,8 +28,9 @@ def validations(first: PreparedRun) -> tuple[int, int]:
 
 
 class Pruning:
-    """Reports the objective itself, as its mean over the seeds of a trial: what the pruner compares is what the search
-    makes better, in its direction.
+    """Reports the objective of a trial, as the mean over its seeds, and asks the pruner.
+
+    So the pruner compares what the search makes better, in its direction.
 
     Args:
         trial: an Optuna trial that runs.

@@ -56,11 +56,13 @@ class VarianceShare:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Published:
+    """Something that a paper reports, and where."""
+
     source: str
     """Paper, table and page."""
     metric: str
-    """Of ours, at the setting that is best on validation: test/loss, or last:val/loss for what the last step
-    left."""
+    """Of ours, at the setting that is best on validation: test/loss, or last:val/loss for the value after the last
+    step."""
     values: list[Config] = dataclasses.field(default_factory=list)
     """Each a Value."""
     ablations: list[Config] = dataclasses.field(default_factory=list)

@@ -18,7 +18,12 @@ Space = dict[str, dict[str, Any]]
 
 
 def sampler(name: Sampler, seed: int) -> "optuna.samplers.BaseSampler":
-    """The sampler. All options are set here, for Optuna's defaults change between versions."""
+    """Makes a sampler. All options are set here, because Optuna's defaults change between versions.
+
+    Args:
+        name: as in `hydra.sweeper.search`. A new one needs a line here and in `Sampler`.
+        seed: of its draws.
+    """
     from optuna import samplers
 
     makers: dict[Sampler, Callable[[], optuna.samplers.BaseSampler]] = {
@@ -35,7 +40,14 @@ def sampler(name: Sampler, seed: int) -> "optuna.samplers.BaseSampler":
 
 
 def check_sampler(name: Sampler) -> None:
-    """Raises a ConfigError where a package that the sampler needs is missing; Optuna would raise it within a trial."""
+    """Checks that the packages of a sampler are installed; Optuna would find out within a trial.
+
+    Args:
+        name: as in `hydra.sweeper.search`.
+
+    Raises:
+        ConfigError: one is missing.
+    """
     for package in {"gp": ["scipy"], "qmc": ["scipy"], "cmaes": ["cmaes"]}.get(name, []):
         if importlib.util.find_spec(package) is None:
             problem = f"{name} needs {package}; pip install 'rnnsweep[search]'"
@@ -43,7 +55,7 @@ def check_sampler(name: Sampler) -> None:
 
 
 def pruner(name: Pruner, first: int, last: int) -> "optuna.pruners.BasePruner":
-    """The pruner, over the tokens that a trial has read: so trials are compared at equal work.
+    """Makes a pruner that compares trials by the tokens that they have read, and so at equal work.
 
     Successive halving (Li et al. 2020): of the trials that have come to a rung the better third goes on. The rungs lie
     at `first` tokens, at three times as many, and so on. Hyperband (Li et al. 2018) has several such brackets, which
@@ -51,7 +63,7 @@ def pruner(name: Pruner, first: int, last: int) -> "optuna.pruners.BasePruner":
     ninth of the trials; so `first` must not lie below it.
 
     Args:
-        name: which pruner.
+        name: as in `hydra.sweeper.pruner`. A new one needs a line here and in `Pruner`.
         first: tokens at the first validation.
         last: tokens of a whole trial.
 
@@ -86,7 +98,12 @@ def _as_texts(distribution: dict[str, Any]) -> dict[str, Any]:
 
 
 def values(space: Space, params: dict[str, Any]) -> dict[str, Any]:
-    """The values of a trial's parameters, with lists and mappings in place of their texts."""
+    """The values of a trial's parameters, with lists and mappings in place of their texts.
+
+    Args:
+        space: what the search draws from.
+        params: of an Optuna trial.
+    """
     found = {key: params[key] for key in space}
     for key, distribution in stored(space).items():
         if distribution is not space[key]:
@@ -96,7 +113,12 @@ def values(space: Space, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def suggest(trial: "optuna.Trial", space: Space) -> None:
-    """Draws a value for each key of the space."""
+    """Draws a value for each key of the space.
+
+    Args:
+        trial: an Optuna trial; its parameters get the values.
+        space: what to draw from.
+    """
     from optuna.distributions import json_to_distribution
 
     for key, distribution in stored(space).items():

@@ -118,7 +118,7 @@ class Search:
 
     @contextmanager
     def one_at_a_time(self) -> Iterator[None]:
-        """Between the count of the trials and the next one no other worker asks."""
+        """No other worker may ask for a trial between the count of the trials and the next ask."""
         folder = self.study / FOLDER
         files.make(folder)  # a search whose trials are in a database may have none yet
         with locks.alone(folder / ".ask"):
@@ -137,7 +137,7 @@ class Search:
         return runs
 
     def check(self) -> None:
-        """Looks whether this machine has the data that the search was begun with.
+        """Checks that this machine has the data that the search was begun with.
 
         Raises:
             ConfigError: it has not, or a setting cannot be used here.

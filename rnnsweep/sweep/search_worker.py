@@ -49,7 +49,7 @@ class SearchWorker(Worker):
                 time.sleep(IDLE_SECONDS)
 
     def _next(self) -> "tuple[optuna.Trial, list[Planned]] | None":
-        """A trial to work on and its runs, none where others are at all that is left; None when all are over."""
+        """A trial to work on and its runs. No runs: other workers have all that is left. None: all trials are over."""
         import optuna
 
         with self.search.one_at_a_time():
@@ -84,7 +84,7 @@ class SearchWorker(Worker):
         return self.plan.record(planned) is not None if self.search.pruner != "none" else super()._over(planned)
 
     def _held(self, planned: Planned) -> bool:
-        """Whether a process that lives trains this run."""
+        """Whether a living process trains this run."""
         store = self.plan.store(planned)
         if not store.path.exists():
             return False
@@ -93,7 +93,7 @@ class SearchWorker(Worker):
         return not free
 
     def _trained(self, trial: "optuna.Trial", runs: list[Planned]) -> bool:
-        """Trains what a trial's runs still need and tells its value; False where others are at it."""
+        """Trains what a trial's runs still need and tells its value; False if another worker trains them."""
         self.left = list(runs)
         claimed: Claimed = [taken for taken in map(self._take, list(self.left)) if taken is not None]
         try:

@@ -35,8 +35,8 @@ class Sweep:
     paired: list[Params] = dataclasses.field(default_factory=list)
     """Sets of params whose values move together."""
     draws: Count | None = None
-    """Points that are drawn at random from what of the grid is a continuous range, or tagged `draw`; all else is run at
-    each of them."""
+    """How many points to draw at random from the grid's continuous ranges and from choices tagged `draw`. All other
+    settings are run at each point."""
     skip: str | list[str] = dataclasses.field(default_factory=list)
     """Conditions over a run's settings; where one holds, there is no such run."""
     workers: Count | Literal["auto"] = "auto"

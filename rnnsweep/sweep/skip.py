@@ -82,7 +82,7 @@ class Skip:
 
 
 def _told(text: str, function: Callable[..., Any], *arguments: Any) -> Any:
-    """The function's result; whatever it raises is said of the condition, which a user typed."""
+    """The function's result; its errors are reported as errors of the condition that the user typed."""
     try:
         return function(*arguments)
     except Exception as error:

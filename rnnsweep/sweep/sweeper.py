@@ -53,7 +53,7 @@ class StudySweeper:
         return Path(directory("hydra.sweep.dir", above)) / str(self.settings.name)
 
     def sweep(self, arguments: Words) -> Any:
-        """Plans, works, tells how it ended; exits with 1 where a run failed."""
+        """Plans, works and prints the outcome; exits with 1 if a run failed."""
         import torch
 
         torch.set_num_threads(1)  # before a worker is forked: torch must not have started threads
@@ -145,7 +145,7 @@ class StudySweeper:
             print(line, flush=True)  # as it is measured
 
     def _write_report(self) -> bool:
-        """The report of all that is in the study's directory, into it; a process of its own, free of torch."""
+        """Writes the report of the study's directory into it, in a process of its own without torch."""
         sections = "study" if self.settings.studies else "task"
         study, out = str(self.study), str(self.study / "report")
         command = [sys.executable, "-m", "rnnsweep.report", study, "--sections", sections, "--out", out]

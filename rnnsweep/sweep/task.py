@@ -65,7 +65,7 @@ class WorkTask:
         return standing.left
 
     def check(self) -> None:
-        """Looks whether the work is still there.
+        """Checks that the study's directory is still there.
 
         Raises:
             MachineError: somebody deleted the study's directory.

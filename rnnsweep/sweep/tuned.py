@@ -1,4 +1,4 @@
-"""A tuned sweep: each compared arm is tuned for itself, then the best settings meet on fresh seeds.
+"""A tuned sweep: each compared arm is tuned separately, then the best settings are compared on fresh seeds.
 
     for each rung      the trials of all arms are trained up to it; the best third of each arm goes on
     to the end         what is left is trained to its end; the best trial is the setting of its arm
@@ -49,9 +49,9 @@ class TunedSweep:
         return self.declared.content
 
     def swept(self, train: Train) -> bool:
-        """Goes through the stages; whether all came to their end and no run failed.
+        """Goes through the stages. Returns whether all are over and no run failed.
 
-        A stage of which runs are left, as after on_error=stop, is the last one: the same command goes on there.
+        If runs of a stage are left, as after on_error=stop, no later stage begins; the same command continues there.
         """
         self.declared.begin()
         for note in self.notes:
@@ -106,7 +106,7 @@ class TunedSweep:
         return kept
 
     def _choose(self, alive: dict[int, list[int]]) -> dict[int, Trial]:
-        """The best trial of each arm, written down; an arm of which none was trained to its end has none."""
+        """The best trial of each arm, written down; an arm without a complete trial has none."""
         best = {}
         for n, arm in enumerate(self.arms):
             trials = [arm.trials[trial] for trial in alive[n]]

@@ -15,7 +15,7 @@ from rnnsweep.sweep.tuned_runs import Arm, Trial
 from rnnsweep.sweep.tuned_table import named
 
 TUNING_SEED = 10_000
-"""The seed of all trials: far from the seeds that people count from zero, for a fresh seed must not be one of them."""
+"""The seed of all trials. It is far from 0, 1, 2, because no fresh seed may be the same."""
 
 
 class TunedArms:
@@ -78,7 +78,7 @@ class TunedArms:
         return all(left_out)
 
     def _value(self, setting: PointOverride) -> Any:
-        """What a person calls the value: of a group the name of the choice."""
+        """The value as a person names it; for a group the name of its choice."""
         return self.composer.grammar.override(setting.text).value() if setting.group else setting.value
 
     def _identified(self, trial: Trial, arm: dict[str, Any]) -> PreparedRun:

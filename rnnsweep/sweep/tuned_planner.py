@@ -104,10 +104,10 @@ class TunedPlanner:
                 raise compared.one_value(key, list(axes))
 
     def _add_seeds(self, declared: Declared, typed: list[int] | None) -> None:
-        """The fresh seeds of the first look, and the looks: by none of these seeds was an earlier range chosen.
+        """The fresh seeds of the first look, and the looks. No earlier range was chosen by one of these seeds.
 
         Raises:
-            ConfigError: the results of a seed that is typed were there to be seen when this range was chosen.
+            ConfigError: the results of a typed seed were known when this range was chosen.
         """
         before, seen = declared.before(), declared.seen()
         unseen = max(seen, default=-1) + 1

@@ -12,7 +12,7 @@ from rnnsweep.sweep.settings import KEY
 Point = tuple[PointOverride, ...]
 
 TRIES = 1000
-"""So many draws for each wanted point until a space counts as smaller than it looks."""
+"""Draws for each wanted point; after these the space is taken to have no more points."""
 
 
 def texts(grammar: Grammar, tune: Params) -> dict[str, str]:
@@ -53,7 +53,7 @@ def points(grammar: Grammar, tune: Params, count: int) -> list[Point]:
 
 
 def values(point: Point) -> dict[str, Any]:
-    """The settings of a point by key: of a group the name of the choice."""
+    """The settings of a point by key; for a group the name of its choice."""
     return {setting.key: setting.text.partition("=")[2] if setting.group else setting.value for setting in point}
 
 

@@ -38,6 +38,7 @@ def named(values: Config) -> str:
 
 
 def shown(each: Any) -> str:
+    """A setting's value as a person reads it."""
     return each if isinstance(each, str) else json.dumps(each)
 
 
@@ -135,4 +136,5 @@ def _edges(tuned: Tuned, runs: Sequence[Planned]) -> list[str]:
 
 
 def is_number(each: Any) -> bool:
+    """Whether a setting's value is a number; True and False are none."""
     return isinstance(each, int | float) and not isinstance(each, bool)

@@ -1,4 +1,4 @@
-"""Waiting for workers that a cluster's launcher started: the runs' records decide, not the jobs' fates."""
+"""Waiting for workers that a cluster's launcher started: the runs' records decide, not the state of the jobs."""
 
 import threading
 import time
@@ -60,7 +60,7 @@ def raise_from(results: Sequence[JobReturn]) -> None:
 
 
 def _sentence(error: Exception, task: WorkTask, left: int) -> str:
-    """What a launcher failed of, in a line; all that it said is kept."""
+    """Why a launcher failed, in one line; its whole message goes to a file."""
     said = (redacted(str(error)).strip().splitlines() or [""])[0].rstrip(".")
     named = said if isinstance(error, ConfigError) else f"{type(error).__name__}: {said}"
     kept = task.keep("".join(traceback.format_exception(error)))

@@ -37,7 +37,7 @@ class Worker:
         self.should_prune: ShouldPrune = never
         self.left = list(plan.runs)
         self._stops = {planned.id: planned.until for planned in plan.runs}
-        self.stop_file = plan.study / FOLDER / "stop"  # a run failed of which on_error=stop made the last
+        self.stop_file = plan.study / FOLDER / "stop"  # made when a run fails under on_error=stop
 
     def work(self) -> None:
         """Returns when every run of the plan has a record.
@@ -96,7 +96,7 @@ class Worker:
                 store.release()
 
     def _take(self, planned: Planned) -> tuple[PreparedRun, RunStore] | None:
-        """The run, claimed; None where it has a record, which takes it off the list, or another worker holds it."""
+        """The run, claimed. None if it has a record (it then leaves the list) or another worker holds it."""
         store = self.plan.store(planned)
         if not self._over(planned):
             if not store.claim():
@@ -119,7 +119,7 @@ class Worker:
         alike = -(-alike // self.options.workers)
         self.status.expected = 0.0
         if alike == 1 or RunStore(self.plan.study / planned.id).deaths():
-            return 1  # what has killed a worker is tried alone
+            return 1  # a run that has killed a worker is tried alone
         if self.options.stack != "auto":
             return self.options.stack
         # a probe that the kernel ends for want of memory is this run's death
@@ -157,7 +157,7 @@ class Worker:
         return planned.signature == first.signature and planned.until == self._until(first.id)
 
     def _until(self, name: str) -> int | None:
-        """The step at which a run of the plan is to wait."""
+        """The step at which a run of the plan waits."""
         return self._stops.get(name)
 
     def _observer(self, first: PreparedRun) -> Observer:

@@ -1,4 +1,4 @@
-"""A worker's place in a sweep: its process, and another one where it died, as long as there is hope."""
+"""A worker's slot in a sweep: its process, and a new one after each death, until it is given up."""
 
 import math
 import signal

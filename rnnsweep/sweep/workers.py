@@ -46,7 +46,7 @@ class Workers:
         return bool(self.composer.config.get("resume_changed"))
 
     def options(self, count: int) -> "WorkOptions":
-        """How each of so many workers works."""
+        """The options of each of `count` workers."""
         from rnnsweep.sweep.work_options import WorkOptions
 
         how = self.settings

@@ -27,8 +27,8 @@ class Arithmetic(AnswerTask):
     """Read an equation up to its "=", then say the result symbol by symbol (Jozefowicz et al. 2015, section 3.5).
 
     "3e36d9-h1h39f94eeh43keg3c=" is 3369-13994433, and "-13991064." is wanted: each symbol from the true ones before
-    it, so `accuracy` is the paper's next-step accuracy. Numbers may be negative; equations differ. How many letters
-    stand between two symbols the paper does not say.
+    it, so `accuracy` is the paper's next-step accuracy. Numbers may be negative; equations differ. The paper does not
+    say how many letters stand between two symbols.
     """
 
     digits: Annotated[int, Ge(1), Le(9)] = 8
@@ -44,7 +44,7 @@ class Arithmetic(AnswerTask):
 
     @functools.cached_property
     def equations(self) -> dict[Split, list[tuple[str, str]]]:
-        """Each as what is read, letters and "=" included, and the result with its end."""
+        """Each equation as the text that is read, letters and "=" included, and the result with its end."""
         there = 2 * (2 * 10**self.digits - 1) ** 2
         if self.total > there / 4:
             problem = f"there are {there:,} equations of {self.digits} digits and {self.total:,} are asked for"
@@ -92,7 +92,7 @@ class Arithmetic(AnswerTask):
 
 
 def _sequences(equations: list[tuple[str, str]], width: int) -> Batch:
-    """What is read is an equation and its result but for the end; what is wanted begins at the "="."""
+    """The inputs are an equation and its result without the end; the targets begin at the "="."""
     inputs, lengths = VOCAB.padded([read + result[:-1] for read, result in equations], width)
     targets, _ = VOCAB.padded([END * (len(read) - 1) + result for read, result in equations], width)
     before = torch.tensor([len(read) - 1 for read, _ in equations])

@@ -15,12 +15,12 @@ from rnnsweep.pooling import PoolingFactory
 from rnnsweep.types import GENERAL, Batch, Metric, Metrics, Split, State, Summary
 
 DIVERGED = 1e6
-"""A loss this many times the first one is a divergence, as one that is not finite is: tanh cells overflow slowly."""
+"""A loss this many times the first one is a divergence, like a loss that is not finite: tanh cells overflow slowly."""
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
 class AbstractTask(abc.ABC):
-    """What is learned: data, topology, loss, metric. Nothing about how.
+    """What is learned: data, topology, loss, metric; nothing about how it is learned.
 
     A task is made from `(seed, batch_size)`, which the program supplies, and its settings, which are the keywords
     of its constructor. Making one is cheap; data are read or generated on first use.
@@ -30,7 +30,9 @@ class AbstractTask(abc.ABC):
     """What it is judged by."""
 
     seed: int = dataclasses.field(kw_only=False)
+    """Of all its randomness."""
     batch_size: int = dataclasses.field(kw_only=False)
+    """Examples, or streams, of a training batch."""
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -44,7 +46,7 @@ class AbstractTask(abc.ABC):
 
     @property
     def source_hash(self) -> str:
-        """SHA-256 of the files that the data are read from; empty where the settings and the seed say all."""
+        """SHA-256 of the files that the data are read from; empty if the settings and the seed determine the data."""
         return ""
 
     @property
@@ -58,21 +60,49 @@ class AbstractTask(abc.ABC):
 
     @abc.abstractmethod
     def build(self, cell: CellFactory, pooling: PoolingFactory) -> nn.Module:
-        """A fresh model; its initial weights come from torch's global generator."""
+        """Makes a model; its initial weights come from torch's global generator.
+
+        Args:
+            cell: makes a cell from the number of its input features.
+            pooling: makes a pooling over time from the number of hidden features.
+        """
 
     @abc.abstractmethod
     def batch(self, step: int) -> Batch:
-        """The training batch of optimizer step `step`, from 0: a function of (seed, step) alone."""
+        """The training batch of one optimizer step: a function of the seed and the step alone.
+
+        Args:
+            step: the number of the step, from 0.
+
+        Returns:
+            Tensors by name, each (batch, ...).
+        """
 
     @abc.abstractmethod
     def evaluation(self, split: Split) -> Iterator[Batch]:
-        """All of a split, once and in order; nothing where the split is empty."""
+        """The batches of a split: all of it, once and in order.
+
+        Args:
+            split: `train`, `val` or `test`.
+
+        Yields:
+            Batches as `batch` makes them, of any size; none where the split is empty.
+        """
 
     @abc.abstractmethod
     def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, ""], Metrics, State]:
-        """The loss to descend, the metrics of the batch, and the state to carry into the next (or empty).
+        """The loss of one batch.
 
-        Pure: everything random is in `batch` already, so that a stack may run it under torch.vmap.
+        It is a pure function, so that a stack may run it under torch.vmap: everything random is in `batch` already.
+
+        Args:
+            model: from `build`.
+            batch: from `batch` or `evaluation`.
+            state: the cell's state before the batch; empty: the sequences start here.
+
+        Returns:
+            The loss to minimise, a mean in the unit of the metric `loss`; the metrics, each as (sum, count); and the
+            state for the next batch, or an empty one.
         """
 
     def begins(self, step: int) -> bool:
@@ -91,14 +121,24 @@ class AbstractTask(abc.ABC):
         return not (math.isfinite(loss) and abs(loss) < DIVERGED * (abs(first) or 1.0))
 
     def derive(self, means: dict[str, float]) -> dict[str, float]:
-        """The means of `loss`'s metrics with what follows from them, such as the perplexity."""
+        """Adds metrics that follow from the means, such as the perplexity.
+
+        Args:
+            means: of the metrics that `loss` returns, by name.
+
+        Returns:
+            All metrics of a row, by name.
+        """
         return means
 
     def summary(self, model: nn.Module) -> Summary:
-        """What a person looks at: samples, predictions, confusions.
+        """What a person looks at: samples, predictions, a confusion matrix.
 
         Args:
             model: the trained model, in evaluation mode.
+
+        Returns:
+            Plain data for the record, a page of Markdown, and metrics that only the finished model has.
         """
         return Summary({})
 
@@ -107,7 +147,7 @@ class AbstractTask(abc.ABC):
         return False
 
     def snapshot(self, model: nn.Module) -> dict[str, Any]:
-        """What to record of the model in the midst of training.
+        """What to record of the model during training.
 
         Args:
             model: as it is now, in evaluation mode.
@@ -118,16 +158,19 @@ class AbstractTask(abc.ABC):
         return {}
 
     def with_snapshots(self, shown: Summary, snapshots: list[dict[str, Any]]) -> Summary:
-        """The summary of the trained model with what its snapshots add.
+        """The summary of the trained model, together with its snapshots.
 
         Args:
             shown: what `summary` returned.
             snapshots: what `snapshot` returned in training, each with its `step` and `epoch`.
+
+        Returns:
+            The summary for the record.
         """
         return shown
 
     def predict(self, model: nn.Module, examples: list[Any]) -> list[Any]:
-        """What a trained model says of new examples; the tests and the report do not need it.
+        """The trained model's answers for new examples; training and the report do not need it.
 
         Args:
             model: in evaluation mode.
@@ -143,13 +186,17 @@ class AbstractTask(abc.ABC):
         raise ConfigError("task", problem)
 
     def assets(self) -> dict[str, Any]:
-        """What a saved model needs from the data to be used without them, such as the vocabulary."""
+        """What a saved model needs of the data when they are not there, such as the vocabulary."""
         return {}
 
     def adopt(self, assets: dict[str, Any]) -> None:  # noqa: B027  most tasks have none
-        """Takes the assets of a saved model in place of the data's own."""
+        """Takes the assets of a saved model in place of the data's own.
+
+        Args:
+            assets: what `assets` returned when the model was saved.
+        """
 
 
 def declared(task: AbstractTask) -> dict[str, Metric]:
-    """The declarations by name. Of two that share a name the task's own counts."""
+    """The declarations by name. If two share a name, the task's own counts."""
     return {metric.name: metric for metric in (*GENERAL, task.metric, *task.metrics)}

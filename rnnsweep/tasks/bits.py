@@ -23,7 +23,7 @@ TESTED = 1000  # sequences of each of the test lengths
 
 @dataclasses.dataclass(kw_only=True, eq=False)
 class BitsTask(DrawnTask):
-    """Something to say about a binary sequence, which can be asked of sequences longer than those of the training.
+    """A question about a binary sequence, which can also be asked about longer sequences than those of training.
 
     The sequences are all different, so that no split contains one of another.
     """
@@ -56,7 +56,7 @@ class BitsTask(DrawnTask):
         whole = super().batch(step)
         if not self.curriculum:
             return whole
-        # how wide the batch is depends on the step alone, so that the members of a stack fit together
+        # the width of a batch depends on the step alone, so that the members of a stack fit together
         longest = grown(min(self.curriculum_start, self.seq_len), self.seq_len, self.curriculum, step)
         drawn = torch.randint(longest, (self.batch_size,), generator=rng.generator(self.seed, "data", "cut", step))
         lengths = torch.minimum(1 + drawn, whole["lengths"])
@@ -64,15 +64,15 @@ class BitsTask(DrawnTask):
 
     @abc.abstractmethod
     def sequences(self, bits: Int[Tensor, "batch time"], lengths: Int[Tensor, "batch"]) -> Batch:
-        """What is read and what is to be said, from bits padded with 0."""
+        """The inputs and the targets, from bits padded with 0."""
 
     @abc.abstractmethod
     def answers(self, model: nn.Module, batch: Batch) -> Tensor:
-        """What the model says, to be compared with the targets."""
+        """The model's answers, to be compared with the targets."""
 
     @torch.no_grad()
     def predict(self, model: nn.Module, examples: list[Any]) -> list[Any]:
-        """The answer to each sequence of bits, a list or a text such as "0110"; of each step, where each is asked."""
+        """The answer to each sequence of bits, a list or a text such as "0110"; a list if each step is asked."""
         rows = [[*map(int, bits)] if isinstance(bits, str) and bits.isdigit() else bits for bits in examples]
         batch = new_data.symbols(rows, 2)
         lengths = batch["lengths"]

@@ -25,7 +25,7 @@ def summarised(names: list[str], texts: list[str], labels: Sequence[int], answer
         "by_class": _table(names, counts),
         "mistakes": [
             {"text": text, "class": names[label], "answer": names[answer]}
-            for text, label, answer in wrong[:: max(1, -(-len(wrong) // SHOWN))]  # of all the test, not its start
+            for text, label, answer in wrong[:: max(1, -(-len(wrong) // SHOWN))]  # spread over the test
         ],
     }
 
@@ -42,7 +42,7 @@ def page(data: dict[str, Any]) -> str:
 
 
 def _table(classes: list[str], matrix: list[list[int]]) -> list[dict[str, Any]]:
-    """Precision, recall and F1 of each class; None where nothing is to be divided."""
+    """Precision, recall and F1 of each class; None where the divisor is 0."""
     rows = []
     for index, name in enumerate(classes):
         right, wanted, given = matrix[index][index], sum(matrix[index]), sum(row[index] for row in matrix)

@@ -27,7 +27,8 @@ from rnnsweep.types import Batch, Count, DropoutRate, Metric, Metrics, Split, St
 class ClassificationTask(ExampleTask):
     """Name the class of each sequence; loss in nats. A batch has `inputs`, `lengths` and `labels`.
 
-    Beside the accuracy stands what an imbalance cannot flatter: `macro_f1`, the mean over the classes of F1, and
+    Two metrics stand beside the accuracy that frequent classes do not dominate: `macro_f1`, the mean over the classes
+    of F1, and
     `balanced_accuracy`, the mean of the recalls.
     """
 
@@ -54,15 +55,15 @@ class ClassificationTask(ExampleTask):
 
     @abc.abstractmethod
     def embedding(self) -> TokenEmbedding | Features:
-        """What becomes of the inputs before the cell reads them."""
+        """The embedding of the inputs, which the cell reads."""
 
     @abc.abstractmethod
     def texts(self, split: Split) -> list[str]:
-        """The sequences for a person to read."""
+        """The sequences as a person reads them."""
 
     @functools.cached_property
     def weights(self) -> Float[Tensor, "classes"]:
-        """What an example of each class counts in the loss where they are balanced; 1 on average over all examples."""
+        """The weight in the loss of an example of each class, if they are balanced; 1 on average over all examples."""
         counts = torch.bincount(self.data["train"]["labels"], minlength=len(self.class_names))
         return counts.sum() / (len(counts) * counts.clamp(min=1))
 
@@ -89,7 +90,7 @@ class ClassificationTask(ExampleTask):
         return total / count, metrics if model.training else metrics | self._by_class(found, labels), ()
 
     def _by_class(self, found: Int[Tensor, "batch"], labels: Int[Tensor, "batch"]) -> Metrics:
-        """Right answers over those wanted, and twice the right over those wanted and given: recall and F1."""
+        """Recall, right / wanted, and F1, 2 right / (wanted + given), of each class: numerators and denominators."""
         classes = len(self.class_names)
         given, wanted = F.one_hot(found, classes), F.one_hot(labels, classes)
         right = (given * wanted).sum(0)
@@ -175,7 +176,7 @@ class NumberClassification(ClassificationTask):
 
     def padded(self, sequences: Sequence[Float[Tensor, "_ _"]], classes: Sequence[str]) -> Batch:
         """A batch of sequences, each (time, features), and their classes by name; there may be none."""
-        one = torch.zeros(1, self.features)  # asked for first: a task refuses sequences of several widths there
+        one = torch.zeros(1, self.features)  # read first: a task refuses sequences of several widths there
         filled = nn.utils.rnn.pad_sequence([*sequences] or [one], batch_first=True)
         return {
             "inputs": filled[: len(sequences)],

@@ -1,4 +1,4 @@
-"""Copy and reverse: the plainest sequences to sequences, and longer than a fixed vector likes."""
+"""Copy and reverse: the simplest sequence-to-sequence tasks, with sequences too long for one fixed vector."""
 
 import dataclasses
 import functools

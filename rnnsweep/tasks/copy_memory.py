@@ -28,8 +28,9 @@ BLANK, RECALL = 8, 9
 class CopyMemory(DrawnTask):
     """Ten symbols of eight, `seq_len` blanks with a sign at their end, then the ten symbols are to be written.
 
-    An answer is wanted at each of the seq_len + 20 steps (blanks at first); the loss in nats is the mean over them. Who
-    remembers nothing reaches 10 ln 8 / (seq_len + 20), told as `memoryless`; `recall` is the share of right symbols.
+    An answer is wanted at each of the seq_len + 20 steps (blanks at first); the loss in nats is the mean over them. A
+    model without memory reaches 10 ln 8 / (seq_len + 20), recorded as `memoryless`; `recall` is the share of right
+    symbols.
     """
 
     metric: ClassVar[Metric] = Metric("recall", "share", "max")
@@ -41,7 +42,7 @@ class CopyMemory(DrawnTask):
 
     @property
     def memoryless(self) -> float:
-        """The loss of who remembers nothing and knows where the blanks are."""
+        """The loss of a model that remembers nothing and knows where the blanks are."""
         return REMEMBERED * math.log(SYMBOLS) / (self.seq_len + 2 * REMEMBERED)
 
     @property
@@ -58,7 +59,7 @@ class CopyMemory(DrawnTask):
         return {split: self.sequences(part) for split, part in self.split(symbols).items()}
 
     def sequences(self, symbols: Tensor) -> Batch:
-        """What is read and what is to be written, from the symbols to remember (count, 10)."""
+        """The inputs and the targets, from the symbols to remember (count, 10)."""
         count, steps = len(symbols), self.seq_len + 2 * REMEMBERED
         inputs, targets = torch.full((count, steps), BLANK), torch.full((count, steps), BLANK)
         inputs[:, :REMEMBERED] = symbols
@@ -83,7 +84,7 @@ class CopyMemory(DrawnTask):
 
     @torch.no_grad()
     def predict(self, model: nn.Module, examples: list[Any]) -> list[list[int]]:
-        """What the model writes of the ten symbols of each example."""
+        """The ten symbols that the model writes for each example."""
         symbols = new_data.symbols(examples, SYMBOLS)
         if not bool((symbols["lengths"] == REMEMBERED).all()):
             raise ConfigError(new_data.KEY, f"expected {REMEMBERED} symbols in each example")

@@ -67,7 +67,7 @@ class Dates(DrawnTask, TransductionTask):
     """Days from 1900 to 2099, each in one of `sources` at random; a day lies in one split, however it is written."""
 
     sources: list[Format] = dataclasses.field(default_factory=lambda: ["iso"])
-    """How the dates are written that come in: iso 2025-09-30, short Sep 30, 2025, long September 30, 2025, european
+    """How the source dates are written: iso 2025-09-30, short Sep 30, 2025, long September 30, 2025, european
     30 September 2025, american 9/30/2025, dotted 30.9.2025."""
     target: Format = "short"
     """How they go out."""

@@ -98,6 +98,10 @@ class DrawnTask(ExampleTask):
         return sum(self.sizes.values())
 
     def split(self, drawn: Rows) -> dict[Split, Rows]:
-        """What was drawn in one go, `total` rows, cut into the splits."""
+        """Cuts what was drawn into the splits.
+
+        Args:
+            drawn: `total` rows, those of training first.
+        """
         ends = itertools.accumulate(self.sizes.values())
         return {split: drawn[end - size : end] for (split, size), end in zip(self.sizes.items(), ends, strict=True)}

@@ -122,7 +122,7 @@ class Forecast(PanelTask):
         return Summary(shown, metrics=measured)
 
     def compared(self) -> dict[str, Float[Tensor, "window horizon target"]]:
-        """What the simple forecasts say at each origin of the test."""
+        """The simple forecasts at each origin of the test."""
         train, test = self.data["train"], self.data["test"]
         values, origins = self.values[:, self.chosen], self.origins("test")
         found = {"last_value": references.last_value(values, origins, self.horizon)}

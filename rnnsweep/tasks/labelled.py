@@ -42,8 +42,8 @@ class LabelledTask(ExampleTask):
     test_fraction: Rate = 0.1
     """Share of the texts for the test."""
     split_by: labelled.Together = "texts"
-    """What is divided: the different texts, so that no test text was trained on, or the lines of the data, as in
-    published figures, so that a text that occurs often is mostly known."""
+    """What the split divides. texts: the different texts, so that no test text was trained on. lines: the lines of the
+    data, as in published figures; a text that occurs often is then mostly known from training."""
 
     encoding: Annotated[str, LATER] = "utf-8"
     """The encoding of the files."""

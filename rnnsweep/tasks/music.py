@@ -1,4 +1,4 @@
-"""Polyphonic music: which keys sound next, of 88, each by itself."""
+"""Polyphonic music: which keys sound next, of 88, each key independently."""
 
 import dataclasses
 import functools
@@ -52,8 +52,8 @@ class Music(ExampleTask):
     output_dropout: DropoutRate = 0.0
     """Share of the cell's outputs dropped in training before the head."""
     start_at_shares: bool = True
-    """The head's bias starts at the log-odds of each key's share of the training steps. Else the model first spends
-    thousands of steps on learning that most keys are silent, by outputs that saturate, and stays behind."""
+    """The head's bias starts at the log-odds of each key's share of the training steps. Otherwise the model spends its
+    first thousands of steps on learning that most keys are silent; its outputs saturate, and its loss stays higher."""
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -82,7 +82,7 @@ class Music(ExampleTask):
 
     @functools.cached_property
     def data(self) -> dict[Split, Batch]:
-        width = self._longest if self.path is None else None  # what is made up is as wide for every seed
+        width = self._longest if self.path is None else None  # made-up pieces have one width for every seed
         train = [cut for piece in self.pieces["train"] for cut in self._cuts(piece)]
         made: dict[Split, Batch] = {"train": _padded(train, 1 + (width or self.seq_len))}
         for split in HELD:
@@ -92,7 +92,7 @@ class Music(ExampleTask):
 
     @functools.cached_property
     def shares(self) -> list[float]:
-        """Each key's share of the training steps, as if it had sounded in half of one more."""
+        """Each key's share of the training steps, with half a step added."""
         steps = torch.cat([torch.from_numpy(piece) for piece in self.pieces["train"]])
         return ((steps.double().sum(0) + 0.5) / (len(steps) + 1)).tolist()
 
@@ -103,7 +103,7 @@ class Music(ExampleTask):
         self.shares = assets["shares"]
 
     def _cuts(self, piece: Roll) -> Iterator[Roll]:
-        """Pieces of `seq_len` predictions; what is the last step of one is the first of the next."""
+        """Pieces of `seq_len` predictions; the last step of one is the first step of the next."""
         for start in range(0, max(1, len(piece) - 1), self.seq_len):
             yield piece[start : start + self.seq_len + 1]
 
@@ -145,7 +145,7 @@ class Music(ExampleTask):
 
     @torch.no_grad()
     def summary(self, model: nn.Module) -> Summary:
-        """What sounds at each step of the shortest test piece, and how likely the model held each key before."""
+        """The keys that sound at each step of the shortest test piece, and the probability that each key had before."""
         part = {name: values[-1:, :SHOWN] for name, values in self.data["test"].items() if name != "lengths"}
         first = next(model.parameters())
         steps = min(SHOWN, int(self.data["test"]["lengths"][-1]))

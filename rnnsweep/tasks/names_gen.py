@@ -41,7 +41,7 @@ class NamesGen(NamesTask):
     output_dropout: DropoutRate = 0.0
     """Share of the cell's outputs dropped in training before the head."""
     condition: Condition = "every_step"
-    """When the cell sees the class: first_step or every_step."""
+    """The steps at which the cell sees the class: first_step or every_step."""
     class_size: Count = 16
     """Features of the class's vector."""
     samples: Natural = 100

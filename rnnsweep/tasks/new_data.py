@@ -1,4 +1,4 @@
-"""New examples for a trained model, as batches: what is not right is refused by its number."""
+"""New examples for a trained model, as batches. A wrong example is refused by its number."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -18,7 +18,7 @@ Scale = tuple[float | np.ndarray, float | np.ndarray]
 
 
 def texts(examples: Iterable[Any]) -> list[str]:
-    """The examples, all of them texts.
+    """The examples, checked to be texts.
 
     Raises:
         ConfigError: one is no text.

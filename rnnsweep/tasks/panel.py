@@ -48,7 +48,7 @@ class PanelTask(ExampleTask):
     points: Count = 3000
     """Rows of the made-up series."""
     noise: NonNegative = 0.1
-    """How far the made-up temperature wanders off its rhythm."""
+    """How far the made-up temperature deviates from its rhythm."""
     seq_len: Count = 48
     """Rows in a window."""
     horizon: Count = 24
@@ -91,7 +91,7 @@ class PanelTask(ExampleTask):
         return self.target_places()
 
     def target_places(self) -> list[int]:
-        """What `chosen` keeps.
+        """The columns that `chosen` keeps.
 
         Raises:
             ConfigError: a target is not among the columns that are read, or there is none.

@@ -20,11 +20,11 @@ class PredictionTask(ExampleTask):
 
     @abc.abstractmethod
     def numbers(self, model: nn.Module, batch: Batch) -> Shaped[Tensor, "batch"]:
-        """What the model says of each example, in the unit of the targets."""
+        """The model's prediction for each example, in the unit of the targets."""
 
     @torch.no_grad()
     def predictions(self, model: nn.Module) -> dict[str, list[float]]:
-        """What the model says of the first test examples beside the truth, in the order of the truth."""
+        """The predictions for the first test examples beside the truth, in the order of the truth."""
         device = next(model.parameters()).device
         part = {name: values[:SHOWN].to(device) for name, values in self.data["test"].items()}
         order = part["targets"].argsort(stable=True)

@@ -18,7 +18,7 @@ def last_value(
 def seasonal(
     values: Float[Tensor, "row target"], origins: Int[Tensor, "window"], horizon: int, season: int
 ) -> Float[Tensor, "window {horizon} target"]:
-    """The value one season before each step; of a step more than a season ahead, that of as many seasons as needed."""
+    """The value one season before each step; for a step more than a season ahead, as many seasons before as needed."""
     ahead = torch.arange(horizon)
     return values[origins[:, None] - season + ahead % season]
 

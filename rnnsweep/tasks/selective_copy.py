@@ -17,7 +17,7 @@ from rnnsweep.types import Batch, Count, Split
 class SelectiveCopy(AnswerTask):
     """Symbols at random places among blanks; then a sign as often as there were symbols, to write them in order.
 
-    Who counts steps alone cannot solve it: what to keep depends on what is read.
+    Counting steps cannot solve it: what to keep depends on what is read.
     """
 
     seq_len: Count = 64

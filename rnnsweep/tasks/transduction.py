@@ -51,11 +51,11 @@ class TransductionTask(ExampleTask):
     metric: ClassVar[Metric] = Metric("exact", "share", "max")
 
     attention: AttentionKind = "none"
-    """What the decoder looks back with; none: it knows the encoder's last state alone."""
+    """The decoder's attention. none: the decoder knows only the encoder's last state."""
     attention_size: Count = 64
     """Features inside the score of bahdanau and luong_concat."""
     teacher_forcing: ForcingRatio = 1.0
-    """Share of the steps at which training shows the true symbol before; elsewhere the model's own best."""
+    """Share of the training steps that read the true previous symbol; the others read the model's own best symbol."""
     forcing_schedule: ForcingShape = "constant"
     """How that share falls: constant, linear, exponential, inverse_sigmoid."""
     forcing_half: Count = 1000
@@ -91,7 +91,7 @@ class TransductionTask(ExampleTask):
         return source
 
     def expected(self, source: str) -> str:
-        """What a source is, where this is none; else nothing."""
+        """A description of a valid source if this is none; otherwise empty."""
         known = self.vocabs[0].symbols
         fits = 0 < len(source) <= self.widths[0] and not set(source) - set(known)
         return "" if fits else f"1 to {self.widths[0]} symbols of `{known}`"
@@ -122,7 +122,7 @@ class TransductionTask(ExampleTask):
 
     @property
     def data_hash(self) -> str:
-        """Of rows without columns that are padding alone, so that a run's name does not depend on `widths`."""
+        """The hash leaves out columns that hold only padding, so that a run's name does not depend on `widths`."""
         return digest(self._examples(pairs, self._drawn) for pairs in self.pairs.values())
 
     def _examples(self, pairs: Pairs, widths: tuple[int, int]) -> Batch:
@@ -215,7 +215,7 @@ class TransductionTask(ExampleTask):
         return self._decoded(model, rows, lengths)[0]
 
     def _decoded(self, model: EncoderDecoder, source: Tensor, lengths: Tensor) -> list[str]:
-        """What the model writes for each source, by a beam of `beam_size`."""
+        """The texts that the model writes for the sources, by a beam of `beam_size`."""
         end, longest = self.vocabs[1].boundary, self.widths[1] + 1
         found, _ = beam(model, source, lengths, end, longest, self.beam_size, self.length_penalty)
         return [self.vocabs[1].ended(row) for row in found.tolist()]

@@ -23,7 +23,8 @@ class XML(AnswerTask):
     """Each symbol of a document of tags from those before it (Jozefowicz et al. 2015, section 3.5).
 
     "<qd><ubo></ubo><we>" goes on with a new tag or with "</we>", each as likely. The names of new tags are random
-    letters, which nobody can foresee; those of closed ones have to be remembered, the last opened first. `accuracy` is
+    letters, which no model can predict; those of closing tags have to be remembered, the last opened first. `accuracy`
+    is
     that of all symbols.
     """
 
@@ -38,7 +39,7 @@ class XML(AnswerTask):
 
     @functools.cached_property
     def documents(self) -> dict[Split, list[str]]:
-        """Each one symbol longer than what is read of it; no two begin alike."""
+        """Each is one symbol longer than the part that is read; no two begin alike."""
         draws, found = rng.uniform(self.seed, "data"), dict[str, str]()
         while len(found) < self.total:
             document = self._document(draws)
@@ -65,7 +66,7 @@ class XML(AnswerTask):
         return {"inputs": rows[:, :-1], "targets": rows[:, 1:], "lengths": lengths - 1}
 
     def summary(self, model: nn.Module) -> Summary:
-        """The first test documents with what the model says in place of each symbol but the first."""
+        """The first test documents with the model's prediction for each symbol but the first."""
         targets, found, _ = (part.tolist() for part in self.answers(model, SHOWN))
         rows = zip(targets, found, strict=True)
         shown = [{"document": VOCAB.decode(target), "answer": VOCAB.decode(answer)} for target, answer in rows]

@@ -1,8 +1,9 @@
-"""The same numbers in TensorBoard, MLflow or Weights & Biases, for who watches runs there. The files stay the truth.
+"""The same numbers in TensorBoard, MLflow or Weights & Biases. The run's files remain the reference.
 
 Each comes with an extra (`pip install 'rnnsweep[tensorboard]'`, `[mlflow]`, `[wandb]`) and is imported when it is used.
 Nothing is sent anywhere: MLflow and W&B write into the run's directory unless the environment names a server.
-A run that goes on after an interruption goes on in its tracker, too. A tracker that fails is told and left out.
+A run that continues after an interruption continues in its tracker, too. A tracker that fails is left out, with a
+message.
 """
 
 import importlib.util
@@ -20,7 +21,7 @@ KINDS = (TensorBoard, MLflow, WandB)
 
 
 def tracked(observer: Observer, tracker: Tracker | None) -> Observer:
-    """The observer, and beside it the tracker where one is asked for.
+    """The observer, together with the tracker if there is one.
 
     Raises:
         ConfigError: the tracker's package is not installed.
@@ -33,7 +34,7 @@ def tracked(observer: Observer, tracker: Tracker | None) -> Observer:
 
 
 def check(tracker: Tracker | None) -> None:
-    """Looks for the tracker's package, without importing it.
+    """Checks that the tracker's package is installed, without importing it.
 
     Raises:
         ConfigError: it is not installed.
@@ -46,4 +47,4 @@ def _installed(package: str) -> bool:
     if package in sys.modules:
         return sys.modules[package] is not None
     found = importlib.util.find_spec(package)
-    return found is not None and found.origin is not None  # a mere folder of that name, as W&B's, is no package
+    return found is not None and found.origin is not None  # a folder of that name, such as W&B's output, is no package

@@ -1,4 +1,4 @@
-"""What all trackers share: rows go out under the run's own name, and a run that continues is continued."""
+"""What all trackers share: rows are logged under the run's own name, and a continued run continues its log."""
 
 import abc
 import dataclasses
@@ -43,7 +43,7 @@ class AbstractTracker(Observer, abc.ABC):
 
     @abc.abstractmethod
     def open(self, member: Member, heard: Heard) -> Any:
-        """A run's log, continued where `heard` has an id; else `heard` is given one."""
+        """Opens a run's log. It is continued if `heard` has an id; otherwise `heard` gets one."""
 
     @abc.abstractmethod
     def write(self, handle: Any, step: int, metrics: dict[str, float]) -> None: ...

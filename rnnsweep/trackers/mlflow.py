@@ -16,12 +16,12 @@ class MLflow(AbstractTracker):
     name = "mlflow"
 
     def open(self, member: Member, heard: Heard) -> Any:
-        # MLflow's own patience with a server that is away is many minutes a call
+        # MLflow waits many minutes for a server that does not answer
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
         from mlflow.tracking import MlflowClient
 
-        logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells how it makes a database
+        logging.getLogger("mlflow").setLevel(logging.WARNING)  # it logs each step of making a database
         folder = (member.store.path / "mlflow").resolve()
         if "MLFLOW_TRACKING_URI" not in os.environ:
             folder.mkdir(exist_ok=True)

@@ -14,13 +14,13 @@ class TensorBoard(AbstractTracker):
     def open(self, member: Member, heard: Heard) -> Any:
         from torch.utils.tensorboard import SummaryWriter
 
-        heard.steps = {}  # what an earlier process logged beyond its checkpoint is taken back, and comes again
+        heard.steps = {}  # rows that an earlier process logged beyond its checkpoint are removed here and logged again
         return SummaryWriter(str(member.store.path / "tensorboard"), purge_step=self.begun_at + 1)
 
     def write(self, handle: Any, step: int, metrics: dict[str, float]) -> None:
         for name, value in metrics.items():
             handle.add_scalar(name, value, step)
-        handle.flush()  # a kill takes no row that a checkpoint counts
+        handle.flush()  # so that a kill loses no row that a checkpoint counts
 
     def close(self, log: Log) -> None:
         log.handle.close()

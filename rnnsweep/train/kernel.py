@@ -36,7 +36,7 @@ def choose(stack: Stack, first: Member, device: torch.device, steps: int, study:
 
 
 def keep(stack: Stack, first: Member, device: torch.device, before: set[Execution | None]) -> None:
-    """Goes on with the kernel that the checkpoints were computed with, under `train.kernel=auto` where there is it.
+    """Under `train.kernel=auto`, continues with the kernel of the checkpoints, if this machine has it.
 
     Args:
         stack: it is changed.

@@ -130,7 +130,7 @@ class Trainer:
         self.log.leave_out_time()
 
     def validate_member(self, row: int, means: Means) -> float:
-        """Judges a member that runs by its validation, and keeps its weights where they are the best; its loss."""
+        """Records the validation of a running member, and keeps its weights if they are its best. Returns its loss."""
         member, metrics = self.members[row], self.members[row].task.derive(means)
         if member.status == "running":
             self.log.write(member, self.step, "val", metrics)
@@ -175,7 +175,7 @@ class Trainer:
 
     @property
     def waits(self) -> bool:
-        """Whether the step is reached at which the members are to wait."""
+        """Whether the members have reached the step at which they wait."""
         return self.until is not None and self.step >= self.until
 
     @property

@@ -19,6 +19,7 @@ class Member:
     """One run of a stack: its parts, and its state in training."""
 
     run: str
+    """The name of the run's directory."""
     seed: int
     task: AbstractTask
     model: nn.Module

@@ -30,7 +30,7 @@ class Curve:
         return points[len(points) - 1 :: -stride][::-1] if points else []
 
     def _look(self) -> None:
-        """Reads the rows that are new; the file from its start where it has become shorter, as a resume makes it."""
+        """Reads the new rows; or the whole file if it has become shorter, as after a resume."""
         try:
             size = self.path.stat().st_size
             if size < self._read:

@@ -14,7 +14,7 @@ from rnnsweep.web.watched import Watched
 HERE = Path(__file__).parent
 ADDRESS = "127.0.0.1"
 FIRST_PORT = 8321
-"""Where no port is asked for, the first free one from here on is taken."""
+"""The first port that is tried if none is asked for."""
 TRIED_PORTS = 20
 
 PAGES = {
@@ -22,7 +22,7 @@ PAGES = {
     "/page.css": ("page.css", "text/css"),
     "/page.js": ("page.js", "text/javascript"),
 }
-"""All that is served, beside the study's state. No path of a request is looked up on the disk."""
+"""All files that are served. No path of a request is looked up on the disk."""
 
 ALLOWED = ("script-src 'self'", "style-src 'self'", "connect-src 'self'", "img-src data:")
 POLICY = "; ".join(["default-src 'none'", *ALLOWED, "base-uri 'none'", "form-action 'none'"])

@@ -60,7 +60,7 @@ class AbstractCell(nn.Module, abc.ABC):
         """
 
     def runs_as(self, how: kernels.Execution) -> kernels.Execution | None:
-        """The execution that this cell uses where `how` is asked for; None where it has no recurrence."""
+        """The execution that this cell uses if `how` is asked for; None where it has no recurrence."""
         return None
 
 

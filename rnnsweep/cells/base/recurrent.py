@@ -94,7 +94,7 @@ class RecurrentCell(LayeredCell):
         return None
 
     def runs_as(self, how: kernels.Execution) -> kernels.Execution:
-        """`how`, or the scan where the cell has no such kernel or uses zoneout."""
+        """`how`, or the scan if the cell has no such kernel or uses zoneout."""
         there = {"library": self.library is not None, "fused": self.pointwise is not None, "scan": True}
         return how if there[how] and not self.zoneout else "scan"
 

@@ -19,7 +19,7 @@ def windows(
     Args:
         past: the inputs before the first step.
         x: the inputs.
-        dilation: take every so many-th of the earlier inputs.
+        dilation: the distance between two inputs of a window.
 
     Returns:
         The windows, each laid out as one vector, and the past of the next call.
