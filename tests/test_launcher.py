@@ -62,7 +62,7 @@ def launched(study: Path, work: Callable[[Scripted], None], workers: int = 1) ->
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launcher, "LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(place, "PAUSE", 0.01)
+    monkeypatch.setattr(worker_slot, "PAUSE", 0.01)
 
 
 def die(_: Scripted) -> None:
@@ -120,7 +120,7 @@ def test_a_worker_whose_runs_get_further_is_always_replaced(tmp_path: Path, capf
 
 def test_a_worker_that_died_in_a_run_is_replaced_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its runs are noted as having died, and the second death without progress ends them."""
-    monkeypatch.setattr(place, "PAUSE", 1000.0)
+    monkeypatch.setattr(worker_slot, "PAUSE", 1000.0)
     store = RunStore(tmp_path / "a-run")
     store.path.mkdir()
     store.write("config.json", "{}")
