@@ -58,6 +58,36 @@ def last(store: RunStore, like: Content, steps: int) -> Content | None:
     return content
 
 
+def inherited(parent: RunStore, like: Content) -> Content:
+    """The checkpoint that a run starts with which goes on from another one: its weights, its optimizer, its step.
+
+    Args:
+        parent: the files of the run to start from.
+        like: a checkpoint of the new run at its first step.
+
+    Raises:
+        ConfigError: the checkpoint is not there, damaged, or of another model or optimizer.
+    """
+    needed = {name: like[name] for name in ("weights", "slots", "step", "standing")}
+    content, problem = _read(parent.path / "last.pt", needed | {"run": parent.path.resolve().name})
+    if content is None:
+        problem = problem or "is not there"
+        raise ConfigError("from", f"{parent.path / 'last.pt'} {problem}, or its model or optimizer differ")
+    taken = {name: content[name] for name in ("weights", "slots", "step", "state")}
+    begun = {"first": content["standing"]["first"]}
+    return (
+        like
+        | taken
+        | {
+            "best_weights": content["weights"],
+            "logged_at": content["step"],
+            "rows": 0,
+            "standing": like["standing"] | begun,
+            "kernel": content.get("kernel"),
+        }
+    )
+
+
 def best(store: RunStore) -> Content:
     """The weights of the best validation, by the name of the run's directory.
 

@@ -28,6 +28,7 @@ class General:
 
     seed: int = 0
     out: str = "outputs"
+    from_: str | None = None
     rerun: bool = False
     resume_changed: bool = False
     size: Literal["full", "small"] = "full"
@@ -69,10 +70,13 @@ def target(config: Config, group: str) -> type:
 
 @functools.cache
 def schema(cls: type) -> type[pydantic.BaseModel]:
-    """The settings of a class as a strict pydantic model: the keyword-only parameters of its constructor."""
+    """The settings of a class as a strict pydantic model: the keyword-only parameters of its constructor.
+
+    A parameter whose name Python reserves ends in an underscore, which its setting has not: `from_` is `from`.
+    """
     hints = typing.get_type_hints(cls.__init__, include_extras=True)  # type: ignore[misc]
     fields: dict[str, Any] = {
-        name: (hints[name], ... if parameter.default is parameter.empty else parameter.default)
+        name.rstrip("_"): (hints[name], ... if parameter.default is parameter.empty else parameter.default)
         for name, parameter in inspect.signature(cls).parameters.items()
         if parameter.kind is parameter.KEYWORD_ONLY
     }
@@ -147,18 +151,25 @@ def _defaults(cls: type) -> Config:
     return {name: field.get_default(call_default_factory=True) for name, field in schema(cls).model_fields.items()}
 
 
-def fingerprint(config: Config, classes: dict[str, type], source_hash: str) -> str:
-    """64 hexadecimal digits for all that changes a run's result: settings, seed and the content of its files."""
-    identity: dict[str, Any] = {"seed": config["seed"], "source": source_hash}
+def fingerprint(config: Config, classes: dict[str, type], source_hash: str, parent: str = "") -> str:
+    """64 hexadecimal digits for all that changes a run's result.
+
+    Args:
+        config: its settings and its seed.
+        classes: the class of each group.
+        source_hash: of the content of its files.
+        parent: the identity of the run that it starts from; empty where it starts from nothing.
+    """
+    identity: dict[str, Any] = {"seed": config["seed"], "source": source_hash} | ({"from": parent} if parent else {})
     for group, cls in classes.items():
         hidden = marked(cls, EXECUTION) | unused(config[group], cls)
         identity[group] = {name: value for name, value in config[group].items() if name not in hidden}
     return _digest(identity)
 
 
-def signature(config: Config, classes: dict[str, type], source_hash: str) -> str:
+def signature(config: Config, classes: dict[str, type], source_hash: str, begins: int = 0) -> str:
     """64 hexadecimal digits for what runs of one stack share: all but the seed and the numbers of a member."""
-    shape: dict[str, Any] = {"source": source_hash}
+    shape: dict[str, Any] = {"source": source_hash} | ({"begins": begins} if begins else {})
     for group, cls in classes.items():
         free = marked(cls, PER_MEMBER) | marked(cls, EXECUTION) | unused(config[group], cls)
         shape[group] = {name: value for name, value in config[group].items() if name not in free}

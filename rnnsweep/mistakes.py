@@ -188,9 +188,9 @@ def _as_a_file(word: str) -> str:
 
 def _is_no_choice(word: str) -> bool:
     """Whether a word gives a group something other than names of its choices."""
-    from rnnsweep.config import General
+    from rnnsweep.config import General, schema
 
-    if "=" not in word or "." in _key(word) or _key(word) in vars(General()):
+    if "=" not in word or "." in _key(word) or _key(word) in schema(General).model_fields:
         return False
     (override,) = OverridesParser.create().parse_overrides([word])
     if override.value_type == ValueType.GLOB_CHOICE_SWEEP:

@@ -68,7 +68,7 @@ def ranked(records: Iterable[RunRecord]) -> dict[str, Ranking]:
 
 def flat(config: Mapping[str, Any]) -> dict[str, Any]:
     """The choices and the settings by their keys, as in `cell` and `cell.hidden_size`; what decides a run's result."""
-    found: dict[str, Any] = {"seed": config["seed"]} | dict(config["choices"])
+    found: dict[str, Any] = {"seed": config["seed"], "from": config.get("from")} | dict(config["choices"])
     for group in GROUPS:
         settings = config.get(group) or {}
         found |= {f"{group}.{name}": value for name, value in settings.items() if not name.startswith("_")}

@@ -33,6 +33,9 @@ class Schedule:
 
     plateau_patience: Annotated[Natural, LATER] = 0
     """plateau: validations allowed without a new lowest loss before each decay."""
+    schedule_from: Annotated[Natural, LATER] = 0
+    """The step from which warm-up and decay are counted. With `from=RUN`, the last step of that run begins a new
+    schedule, and 0 goes on with the schedule as if the run had been planned so long."""
 
     def state(self, members: int, device: torch.device) -> dict[str, Tensor]:
         """What training keeps of the schedule. For plateau: `rate` (member, 1), the product of the decays so far."""
@@ -56,6 +59,7 @@ class Schedule:
             steps: steps of the whole run.
             steps_per_epoch: steps of one pass over the training data.
         """
+        step, steps = step - self.schedule_from, steps - self.schedule_from
         rising = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
         return rising * self._shape(step, steps, step / steps_per_epoch)
 

@@ -24,6 +24,7 @@ ORDER = [
     {"interpolation", "provenance"},
     {"run"},
     {"naming"},
+    {"lengths"},
     {"sweep"},
     {"web"},
     {"single"},

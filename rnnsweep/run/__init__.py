@@ -4,13 +4,13 @@ validate.py     checks every setting                  objects.py      makes the 
 identity.py     a checked config, its name            devices.py      where a run trains, with how many threads
 execution.py    trains a stack of runs                outcome.py      the record of a run that was trained
 environment.py  what repeats a number                 ending.py       the record of one that failed or was pruned
-saved_model.py  the model of a run that is over
+saved_model.py  the model of a run that is over       parent.py       the run that another one starts from
 """
 
 from rnnsweep.run.devices import device, threads_of
 from rnnsweep.run.ending import fail, prune
 from rnnsweep.run.execution import execute, make_member
-from rnnsweep.run.identity import PreparedRun, identify, prepare
+from rnnsweep.run.identity import PreparedRun, identify, prepare, refuse_unlike_parent
 from rnnsweep.run.objects import make_model, make_optimizer, make_task
 from rnnsweep.run.saved_model import saved
 from rnnsweep.run.validate import settings, validated
@@ -27,6 +27,7 @@ __all__ = [
     "make_task",
     "prepare",
     "prune",
+    "refuse_unlike_parent",
     "saved",
     "settings",
     "threads_of",

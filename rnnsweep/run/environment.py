@@ -38,10 +38,18 @@ def environment(run: PreparedRun, store: RunStore, trainer: Trainer) -> dict[str
         "stack": len(trainer.members),
         "peak_memory_bytes": torch.cuda.max_memory_allocated(trainer.device) if cuda else system.resident_peak(),
         "data_hash": run.task.data_hash,
+        "parent": _parent(run),
         "execution": [
             f"{group}.{name}" for group, cls in run.classes.items() for name in sorted(marked(cls, EXECUTION))
         ],
     }
+
+
+def _parent(run: PreparedRun) -> dict[str, Any] | None:
+    """The run that it started from; null where it started from nothing."""
+    if run.parent is None:
+        return None
+    return {"run": run.parent.path.name, "fingerprint": run.parent.fingerprint, "step": run.parent.step}
 
 
 @functools.cache

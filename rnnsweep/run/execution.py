@@ -75,6 +75,7 @@ def make_member(run: PreparedRun, store: RunStore) -> Member:
         optimizer=make_optimizer(run.config, run.classes),
         config=run.train,
         store=store,
+        parent=RunStore(run.parent.path) if run.parent else None,
     )
 
 

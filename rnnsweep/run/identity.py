@@ -2,11 +2,15 @@
 
 import dataclasses
 
+from torch import nn
+
 from rnnsweep import interpolation
 from rnnsweep.config import Config, fingerprint, names, signature
+from rnnsweep.errors import ConfigError
 from rnnsweep.places import directory
 from rnnsweep.run.devices import device
 from rnnsweep.run.objects import make_model, make_optimizer, make_task
+from rnnsweep.run.parent import Parent, parent, refuse_unlike
 from rnnsweep.run.validate import Classes, validated
 from rnnsweep.tasks.base import AbstractTask
 from rnnsweep.train import TrainConfig
@@ -28,6 +32,8 @@ class PreparedRun:
     train: TrainConfig
     texts: interpolation.Texts = dataclasses.field(default_factory=dict)
     """The settings that files hold as they were typed, such as `${oc.env:DATA}/x.txt`."""
+    parent: Parent | None = None
+    """The run that it starts from."""
 
     @property
     def written(self) -> Config:
@@ -51,10 +57,17 @@ def identify(config: Config) -> PreparedRun:
     directory("out", config["out"])
     make_optimizer(config, classes)
     task = make_task(config, classes)
-    identity = config, classes, task.source_hash
-    digest = fingerprint(*identity)
-    name, shape = names(config, digest)[0], signature(*identity)
-    return PreparedRun(name, digest, shape, config, classes, task, TrainConfig(**config["train"]), texts)
+    identity, begun = (config, classes, task.source_hash), parent(config)
+    _refuse_early_schedule(config["train"]["schedule_from"], begun.step if begun else 0)
+    digest = fingerprint(*identity, begun.identity if begun else "")
+    name, shape = names(config, digest)[0], signature(*identity, begun.step if begun else 0)
+    return PreparedRun(name, digest, shape, config, classes, task, TrainConfig(**config["train"]), texts, begun)
+
+
+def _refuse_early_schedule(start: int, begins: int) -> None:
+    if start > begins:
+        problem = f"the run begins at step {begins:,}; a schedule starts there or earlier (`from=RUN` begins later)"
+        raise ConfigError("train.schedule_from", problem)
 
 
 def prepare(config: Config) -> PreparedRun:
@@ -66,5 +79,15 @@ def prepare(config: Config) -> PreparedRun:
     run = identify(config)
     run.task.steps_per_epoch  # noqa: B018  raises where the data do not fill a batch
     device(run.train)
-    make_model(run.config, run.classes, run.task)
+    refuse_unlike_parent(run, make_model(run.config, run.classes, run.task))
     return run
+
+
+def refuse_unlike_parent(run: PreparedRun, model: nn.Module) -> None:
+    """Refuses a run that cannot go on from the one that it names under `from`.
+
+    Raises:
+        ConfigError: it names what does not fit.
+    """
+    if run.parent:
+        refuse_unlike(run.parent, run.config, run.task, model, run.train.total_steps(run.task.steps_per_epoch))

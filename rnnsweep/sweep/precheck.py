@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from rnnsweep.errors import ConfigError
-from rnnsweep.run import PreparedRun, device, make_model
+from rnnsweep.run import PreparedRun, device, make_model, refuse_unlike_parent
 from rnnsweep.sweep.machine import visible_gpus
 from rnnsweep.tasks.base import AbstractTask
 
@@ -56,4 +56,5 @@ def _check(run: PreparedRun, task: AbstractTask, here: bool) -> None:
     if here and not visible_gpus():  # a process that has asked for a GPU must not fork
         device(run.train)
     with torch.device("meta"):
-        make_model(run.config, run.classes, task)
+        model = make_model(run.config, run.classes, task)
+    refuse_unlike_parent(run, model)

@@ -100,7 +100,7 @@ class Checkpoints:
             ConfigError: a checkpoint or the rows that it counts on cannot be right.
             RuntimeError: the members stand at different steps.
         """
-        read = [checkpoint.last(m.store, self._last(row, 0, ()), steps) for row, m in enumerate(self.members)]
+        read = [self._found(row, steps) for row in range(len(self.members))]
         if len({last["step"] if last else 0 for last in read}) > 1:
             raise RuntimeError("the runs of a stack stand at different steps")
         for member, last in zip(self.members, read, strict=True):
@@ -116,6 +116,12 @@ class Checkpoints:
         leaves = zip(*(last["state"] for last in saved), strict=True)
         state = tuple(torch.stack(leaf).to(self.stack.device) for leaf in leaves)
         return saved[0]["step"], state, {last.get("kernel") for last in saved}
+
+    def _found(self, row: int, steps: int) -> dict[str, Any] | None:
+        """The member's own checkpoint, else the one that it starts from, if it names a run."""
+        member, like = self.members[row], self._last(row, 0, ())
+        own = checkpoint.last(member.store, like, steps)
+        return own if own or member.parent is None else checkpoint.inherited(member.parent, like)
 
     def _restore(self, row: int, last: dict[str, Any]) -> None:
         member = self.members[row]

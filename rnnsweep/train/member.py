@@ -28,6 +28,8 @@ class Member:
     store: RunStore
     code: dict[str, Any] = dataclasses.field(default_factory=dict)
     """The code that it is computed with, for its checkpoints; see provenance.py."""
+    parent: RunStore | None = None
+    """The run whose last checkpoint it starts from."""
     status: Status = "running"
     last: dict[str, float] = dataclasses.field(default_factory=dict)
     """The newest metrics of each split, as in `val/loss`."""

@@ -1,0 +1,33 @@
+"""Says where a new run differs from one that is there in its length alone: it begins anew, and the other can go on."""
+
+from rnnsweep.config import GROUPS, marked
+from rnnsweep.record import RunStore
+from rnnsweep.run import PreparedRun
+from rnnsweep.types import EXECUTION
+
+LENGTH = ("train.steps", "train.epochs")
+
+
+def tell_shorter(run: PreparedRun, store: RunStore) -> None:
+    """Prints a line for each run beside this one that has its settings and another length; before it begins."""
+    if store.path.exists() or run.parent is not None or not store.path.parent.exists():
+        return
+    for path in sorted(store.path.parent.glob(f"{run.id.rpartition('-')[0]}-*")):
+        other = RunStore(path)
+        if (lengths := _other_length(run, other)) and (record := other.record()):
+            remedy = f"`from={path}` goes on with it" if record.status == "complete" else f"it is {record.status}"
+            print(f"{path} has these settings and {lengths}; this is another run, from its first step; {remedy}")
+
+
+def _other_length(run: PreparedRun, other: RunStore) -> str:
+    """The other run's length in words where nothing else differs; else empty."""
+    theirs = other.config()
+    if theirs is None or theirs.get("from") is not None:
+        return ""
+    found = {}
+    for group in (*GROUPS, "train"):
+        for name, value in run.config[group].items():
+            there = theirs.get(group, {}).get(name, value)
+            if there != value and name not in marked(run.classes[group], EXECUTION):
+                found[f"{group}.{name}"] = there
+    return ", ".join(f"{key}={value}" for key, value in found.items()) if set(found) <= set(LENGTH) else ""
