@@ -130,7 +130,7 @@ def test_a_command_is_composed_and_its_settings_are_right(
     numpy.savez(tmp_path / "mine.npz", x=numpy.arange(4000.0).reshape(200, 20), y=numpy.arange(200) % 2)
     (tmp_path / "mine.csv").write_text("day,price\n" + "".join(f"{n},{n % 7}\n" for n in range(400)))
     (tmp_path / "my_series.csv").write_text("day,price\n" + "".join(f"{n},{n % 7}\n" for n in range(400)))
-    arguments = shlex.split(command, comments=True)
+    arguments = [word for word in shlex.split(command, comments=True) if not word.startswith("from=")]  # no run is here
     if "-m" not in arguments and not arguments[0].startswith("+study="):
         assert composed(*arguments).config["out"] == "outputs"
         return
