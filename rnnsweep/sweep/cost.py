@@ -16,9 +16,13 @@ def forecast(plans: Sequence[Plan], workers: int, stack: int | str) -> Iterator[
     total = 0.0
     with tempfile.TemporaryDirectory() as folder:  # a forecast leaves nothing behind
         for plan in plans:
-            yield from _standing(plan)
+            progress = Progress(plan)
+            progress.look()
+            yield f"{plan.study}: {progress.summary()}\n"
+            if progress.left:
+                yield "   runs  stack  parameters  FLOP a run   memory   ms a step   a run   such as"
             seconds = 0.0
-            for alike in _shapes(plan):
+            for alike in _shapes(progress):
                 first = run.prepare(alike[0].config)
                 size = int(stack) if stack != "auto" else stack_size(first, len(alike), Path(folder))
                 row, taken = _row(first, alike, min(size, len(alike)))
@@ -31,20 +35,11 @@ def forecast(plans: Sequence[Plan], workers: int, stack: int | str) -> Iterator[
         yield from _about(total, workers)
 
 
-def _standing(plan: Plan) -> Iterator[str]:
-    progress = Progress(plan)
-    progress.look()
-    yield f"{plan.study}: {progress.summary()}\n"
-    if progress.left:
-        yield "   runs  stack  parameters  FLOP a run   memory   ms a step   a run   such as"
-
-
-def _shapes(plan: Plan) -> list[list[Planned]]:
+def _shapes(progress: Progress) -> list[list[Planned]]:
     """The runs that are left, those of one shape together."""
-    done = plan.records()
     shapes: dict[str, list[Planned]] = collections.defaultdict(list)
-    for planned in plan.runs:
-        if planned.id not in done or done[planned.id].status == "pruned":
+    for planned in progress.plan.runs:
+        if planned.id not in progress.records:
             shapes[planned.signature].append(planned)
     return list(shapes.values())
 
