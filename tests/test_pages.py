@@ -103,6 +103,16 @@ def test_the_files_links_and_extras_that_a_page_names_are_there(folder: str) -> 
         assert all(f"\n{name} = " in extras for name in names.split(",")), names
 
 
+def test_the_map_of_the_package_is_silent_about_no_file_and_names_none_that_is_not_there() -> None:
+    page, package = PAGES["rnnsweep"], ROOT / "rnnsweep"
+    for path in re.findall(r"`((?:\w+/)+(?:\w+\.py)?)`", page):
+        assert (package / path).exists() or (ROOT / path).exists(), path
+    for folder in ("", "train", "run", "record", "sweep"):
+        text = page + PAGES.get(f"rnnsweep/{folder}", "")
+        names = {path.name for path in (package / folder).glob("*.py")} - {"__init__.py", "__main__.py"}
+        assert [name for name in sorted(names) if not re.search(rf"\b{name}", text)] == []
+
+
 def shell(text: str) -> list[str]:
     """The lines of the shell blocks, those that are continued in one."""
     return "".join(blocks(text, "sh")).replace("\\\n", " ").splitlines()
