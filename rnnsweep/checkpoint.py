@@ -132,7 +132,7 @@ def standing(store: RunStore) -> tuple[Content, int]:
 
 
 def _glance(store: RunStore) -> Content:
-    """The small things of last.pt, without reading its weights; nothing where it is not there or damaged."""
+    """The small entries of last.pt, without its weights; nothing where it is not there or damaged."""
     path = store.path / "last.pt"
     if not path.exists():
         return {}
@@ -178,7 +178,7 @@ def _renewed(content: Any) -> Any:
 
 
 def _fits(content: Any, like: Any) -> bool:
-    """Whether a value has the type, the names and the shapes of another. What is empty there may hold anything."""
+    """Whether a value has the type, names and shapes of another one, whose empty parts allow anything."""
     if isinstance(like, Tensor):
         return isinstance(content, Tensor) and content.shape == like.shape and content.dtype == like.dtype
     if isinstance(like, dict):

@@ -25,7 +25,7 @@ CONF = PACKAGED if PACKAGED.exists() else Path(__file__).parent.parent / "conf"
 
 
 ANSWERS = {"--help", "-h", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc"}
-"""Options of which the answer is what is printed."""
+"""Options that print an answer and train nothing."""
 
 
 def main() -> None:

@@ -146,7 +146,7 @@ def _forecasts(axes: Any, data: dict[str, list[float]]) -> None:
         panel.plot(values, color=INK, lw=1.2)
         panel.set_title(name, fontsize=7)
         panel.set_ylim(low - 0.3 * (high - low), high + 0.3 * (high - low))
-    for panel in [*panels]:  # what is left over
+    for panel in [*panels]:  # unused panels
         panel.set_visible(False)
     for panel in figure.axes:
         _plain(panel)

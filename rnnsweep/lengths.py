@@ -1,4 +1,4 @@
-"""Says where a new run differs from one that is there in its length alone: it begins anew, and the other can go on."""
+"""Says that a new run differs only in its length from one that is there, which could be continued."""
 
 from rnnsweep.config import GROUPS, marked
 from rnnsweep.record import RunStore

@@ -50,11 +50,11 @@ def _is_here(folder: Path, run: PreparedRun) -> bool:
 
 
 def _computed(store: RunStore, run: PreparedRun) -> str:
-    """The fingerprint of a directory from before config.json held it; the run's own where it cannot be computed."""
+    """The fingerprint of a directory whose config.json does not hold it; the run's own if it cannot be computed."""
     config = store.config()
     try:
         if config is None:
             return run.fingerprint
         return fingerprint(*validated(resolved(config, unset="keep")[0]), run.task.source_hash)
-    except ConfigError:  # a setting that is no more
+    except ConfigError:  # a setting that no longer exists
         return run.fingerprint

@@ -21,7 +21,7 @@ Code = dict[str, Any]
 LISTED = 5  # files that a message names
 
 INSTALLED = {"site-packages", "dist-packages"}
-"""Folders that hold many people's packages, not one project's."""
+"""Folders that hold installed packages of many projects."""
 
 
 def code(config: Config) -> Code:

@@ -33,7 +33,7 @@ class Rehearsal:
         stack.differentiate(self.task.loss, _repeated(self.batch, members), ())
 
     def numbers(self, kernel: Execution, members: int) -> Tensor:
-        """What must be the same in every stack: a member's gradient, and its loss on a batch of the validation."""
+        """What must be the same in every stack: a member's gradient, and its loss on a validation batch."""
         self.step(kernel, members)
         stack = self._stack(kernel, members)
         parts = [stack.gradients[-1].clone()]

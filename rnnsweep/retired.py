@@ -1,4 +1,4 @@
-"""Levels that a study counts no longer, such as `cell=lstm`: their runs stay on disk, and the report says so."""
+"""Levels that a study no longer counts, such as `cell=lstm`. Their runs stay on disk, and the report names them."""
 
 import dataclasses
 import json

@@ -63,7 +63,7 @@ def sync_directory(path: Path) -> None:
 
 
 def user() -> str:
-    """What tells this user's files from those of others in a folder that all share."""
+    """A name for this user's files in a folder that several users share."""
     return str(os.getuid()) if sys.platform != "win32" else os.environ.get("USERNAME", "")
 
 
@@ -81,7 +81,7 @@ def is_alive(pid: int) -> bool:
 
 
 def die_with_parent(parent: int) -> None:
-    """Has this process asked to end, by SIGTERM, when its parent is gone, so that a killed sweep leaves no workers.
+    """Arranges that this process gets a SIGTERM when its parent is gone, so that a killed sweep leaves no workers.
 
     Args:
         parent: the parent's number when this process was started.

@@ -20,7 +20,7 @@ from pydantic import BeforeValidator
 from torch import Tensor
 
 State = tuple[Tensor, ...]
-"""What a cell remembers between two calls; each leaf is (batch, ...). Empty: start from the beginning."""
+"""The state of a cell between two calls; each leaf is (batch, ...). Empty: start from the beginning."""
 
 Batch = dict[str, Tensor]
 """One mini-batch by name; each entry is (batch, ...)."""

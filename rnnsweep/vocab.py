@@ -40,10 +40,10 @@ class Vocabulary(abc.ABC):
 
     @abc.abstractmethod
     def unknown(self, text: str) -> collections.Counter[str]:
-        """How often each symbol of a text occurs that is not known here."""
+        """How often each unknown symbol of a text occurs."""
 
     def missing(self, text: str) -> str:
-        """The symbols of a text that are not known here, for a person to read; empty where all are."""
+        """The unknown symbols of a text, for a person to read; empty if there are none."""
         unknown = sorted(self.unknown(text))
         return f"the vocabulary lacks {listed(unknown)}; it has {self.shown}" if unknown else ""
 

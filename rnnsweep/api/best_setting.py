@@ -21,7 +21,7 @@ from rnnsweep.run import identify, validated
 
 @dataclasses.dataclass(frozen=True)
 class BestSetting:
-    """What of a run's settings differs from the defaults."""
+    """A chosen setting: how it differs from the defaults."""
 
     name: str
     """Of the study in which fresh seeds are trained."""
@@ -35,7 +35,7 @@ class BestSetting:
 
     @classmethod
     def of(cls, study: Path, setting: RankedSetting, seeds: range) -> "BestSetting":
-        """The setting of some runs of a study, checked: composed anew it is that of the runs.
+        """The setting of some runs of a study. It is composed again, to check that it gives the same run.
 
         Raises:
             ConfigError: it cannot be composed anew.

@@ -1,4 +1,4 @@
-"""From overrides to a run, by Hydra, also where another program of Hydra is at work."""
+"""Composes runs from overrides with Hydra, also inside another program of Hydra."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -55,7 +55,7 @@ def whole(typed: Sequence[str]) -> DictConfig:
 
 @contextmanager
 def _apart() -> Iterator[None]:
-    """Inside, the Hydra of the program that calls this is out of the way: there is one in a process."""
+    """Inside the block the calling program's own Hydra is set aside: a process has one Hydra."""
     before, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
     try:
         yield

@@ -14,7 +14,7 @@ NEEDED = ("onnx", "onnxscript")
 
 
 def write(task: AbstractTask, model: nn.Module, path: Path) -> Path:
-    """Writes the model; what it reads is what it reads in the task's validation.
+    """Writes the model. Its inputs have the shapes of the task's validation batches.
 
     Raises:
         ConfigError: a package is missing, or torch cannot export this model.
@@ -43,7 +43,7 @@ def exported(task: AbstractTask, model: nn.Module) -> torch.export.ExportedProgr
 
 @torch.no_grad()
 def inputs(task: AbstractTask, model: nn.Module) -> tuple[Tensor, ...]:
-    """What the task first gives to the model in its validation."""
+    """The arguments of the model's first call in the task's validation."""
     seen: list[tuple[Any, ...]] = []
     hook = model.register_forward_pre_hook(lambda _, given: seen.append(given))
     try:

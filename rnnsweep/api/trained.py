@@ -27,7 +27,7 @@ class Trained:
     config: Config
     """All settings of the run, by group."""
     task: AbstractTask
-    """What it was trained for; its data are read on first use, and most methods do without."""
+    """What it was trained for; its data are read on first use, and most methods do not need them."""
     model: nn.Module
     """With the weights of the lowest validation loss, in evaluation mode."""
 

@@ -123,7 +123,7 @@ def entries(path: str, key: str) -> list[Path] | None:
 
 @contextlib.contextmanager
 def _told(path: str | Path, key: str, wanted: str) -> Iterator[None]:
-    """Tells what the system says of a path as what is wrong with a setting."""
+    """Turns the system's errors about a path into errors about a setting."""
     if not str(path):
         raise ConfigError(key, f"the path is empty; give a {wanted}, or null")
     try:
@@ -145,7 +145,7 @@ def line_ends(text: str) -> str:
 
 
 def _kind(content: bytes) -> str:
-    """What a file is that is no text, as far as its first bytes tell."""
+    """The kind of a file that is not text, judged by its first bytes."""
     if content.startswith(b"PK\x03\x04"):
         try:
             names = zipfile.ZipFile(io.BytesIO(content)).namelist()

@@ -11,7 +11,7 @@ MOST = 50_000  # different words of a text that does not say what is unknown
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What of a text's words becomes `<unk>`.
+    """Which words of a text become `<unk>`.
 
     Args:
         min_count: words that occur less often do.

@@ -102,7 +102,7 @@ def _serve(
     TOLD.update(told)
     if streams is not None:
         sys.stdout, sys.stderr = streams
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until the task listens; the parent's handler knows the parent alone
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until the task listens; the inherited one is the parent's
     for signum in set(system.SIGNALS) - {signal.SIGTERM}:
         signal.signal(signum, signal.SIG_IGN)  # a terminal sends them to all; the parent decides, by SIGTERM
     system.die_with_parent(parent)

@@ -103,7 +103,7 @@ class Sweep:
 
     @property
     def of_grids(self) -> list[str]:
-        """Which of the settings that a grid alone knows are set."""
+        """The settings that only a grid knows, as far as they are set."""
         set_to = {"blocks": self.blocks, "paired": self.paired, "draws": self.draws, "skip": self.skip}
         return [name for name, value in set_to.items() if value]
 

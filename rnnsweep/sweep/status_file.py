@@ -1,4 +1,4 @@
-"""The file in which a worker tells what it does."""
+"""The file in which a worker says what it does."""
 
 import collections
 import contextlib

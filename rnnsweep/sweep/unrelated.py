@@ -1,4 +1,4 @@
-"""Grids without a name share the study `default`; one that has nothing to do with what is there is asked for a name."""
+"""Grids without a name share the study `default`; an unrelated one is refused and asked for a name."""
 
 from collections.abc import Sequence
 

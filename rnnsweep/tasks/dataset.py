@@ -21,7 +21,8 @@ class DatasetClassification(NumberClassification):
     """The class of each sequence of a map-style `torch.utils.data.Dataset`.
 
     A subclass says which data set is which part. An item is a sequence (time, features) or (time,), of any length, and
-    its label, a number or a name. All items are read once, and kept in memory. They are fed as they are: scale them.
+    its label, a number or a name. All items are read once, and kept in memory. They are not scaled: scale them
+    yourself.
     """
 
     @abc.abstractmethod

@@ -24,7 +24,8 @@ class Pace:
 
     Args:
         most: how many threads there may be.
-        fixed: the user asked for so many, or more than one make another number of torch's operations.
+        fixed: the number does not change: the user set it, or torch's own operations would give other numbers with more
+        threads.
     """
 
     def __init__(self, most: int, fixed: bool = False):
