@@ -119,3 +119,14 @@ def test_locks_are_taken_in_one_place() -> None:
     for path in FILES:
         if part(path) != "locks":
             assert not any(dotted.split(".")[0] in ("fcntl", "filelock") for dotted in imported(path)), path
+
+
+def test_a_class_name_stands_for_one_thing() -> None:
+    """numpy_lstm.py is read by itself, so it may have an Adam of its own."""
+    places: dict[str, list[str]] = {}
+    for path in FILES:
+        if part(path) != "numpy_lstm":
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.ClassDef):
+                    places.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}

@@ -88,3 +88,16 @@ def test_a_run_never_takes_the_directory_of_another(
     assert json.loads((tmp_path / own.id / "config.json").read_text())["fingerprint"] == first.fingerprint
     assert naming.named(first, tmp_path).id == own.id
     run.saved(tmp_path / own.id)
+
+
+def test_only_directories_that_are_there_are_looked_into(
+    first: PreparedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plan of thousands of new runs opens no file for their names."""
+    others = [sharing(first, 0, digit) for digit in "abc"]
+    written(tmp_path, others[0].id, others[0])
+    asked: list[str] = []
+    about = RunStore.about
+    monkeypatch.setattr(RunStore, "about", lambda store: asked.append(store.path.name) or about(store))
+    names_in(tmp_path, [first, *others])
+    assert set(asked) == {others[0].id}
