@@ -18,11 +18,11 @@ from conftest import ROOT
 
 from rnnsweep.errors import ReportError
 from rnnsweep.record import RunStore
-from rnnsweep.report import cli, latex_table, listings, published_findings, published_values
-from rnnsweep.report.ablations import effect_table, equal_cost_table
+from rnnsweep.report import latex_table, listings, published_findings, published_values, reservations
 from rnnsweep.report.analysis import analyse, searched_keys
 from rnnsweep.report.collect import STATES, collect
 from rnnsweep.report.divergence import Divergence, count_divergence
+from rnnsweep.report.effect_tables import effect_table, equal_cost_table
 from rnnsweep.report.equal_cost import at_equal
 from rnnsweep.report.fanova import importance
 from rnnsweep.report.leaderboard import leaderboard, ranked_entries
@@ -139,7 +139,7 @@ def test_a_run_that_came_out_otherwise_elsewhere_is_told_and_the_order_of_the_fo
     assert list(table.frame()["val/loss"]) == [2.5, 2.0]
     assert list(table.frame()["commit"]) == ["abc", "abc"]
     frame.attrs["twice"] = 3
-    (warning, *_) = cli._warnings(frame, 0)
+    (warning, *_) = reservations.of(frame)
     assert "3 runs lie in several" in warning
     assert "1 of them" in warning
 

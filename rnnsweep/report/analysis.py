@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rnnsweep import planned
-from rnnsweep.report import ablations, arm_tables, leaderboard, listings, seeds_needed, tuned_comparison
+from rnnsweep.report import arm_tables, leaderboard, listings, seeds_needed, tuned_comparison, variance_tables
 from rnnsweep.report.arms import Tuning
 from rnnsweep.report.baselines import baselines
 from rnnsweep.report.design import design
@@ -58,7 +58,7 @@ def analyse(
         listings.pairs(runs, section.effects, chosen),
     )
     section.listings = [table for table in found if table and table.rows]
-    section.appendix = [ablations.marginals_table(runs, chosen)] if runs.factors else []
+    section.appendix = [variance_tables.marginals_table(runs, chosen)] if runs.factors else []
     section.samples = samples(section)
     section.headline = headline(section)
     return section

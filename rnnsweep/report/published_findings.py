@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rnnsweep.report import fanova, stats
-from rnnsweep.report.ablations import difference
+from rnnsweep.report.effect_tables import difference
 from rnnsweep.report.effects import Effect
 from rnnsweep.report.matched_runs import MatchedRuns
 from rnnsweep.report.numbers import number, p_value

@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 
-from rnnsweep.report import ablations, stats
+from rnnsweep.report import effect_tables, stats
 from rnnsweep.report.effects import Effect, adjusted
 from rnnsweep.report.matched_runs import MatchedRuns
 from rnnsweep.report.pictures import pictures
@@ -102,9 +102,9 @@ def _told(factor: Factor, effects: list[Effect], metric: MetricColumn, margin: f
 def _tables(
     section: Section, factor: Factor, effects: list[Effect], metric: MetricColumn, margin: float
 ) -> Iterator[Table]:
-    yield ablations.effect_table(section.runs, factor, effects, metric, margin)
+    yield effect_tables.effect_table(section.runs, factor, effects, metric, margin)
     if PAIRWISE[0] <= len(factor.levels) <= PAIRWISE[1] and factor.numbers is None:
-        yield ablations.pairwise_table(section.runs, factor, effects, metric, margin)
+        yield effect_tables.pairwise_table(section.runs, factor, effects, metric, margin)
     yield from _at_equal_cost(section, factor, effects)
 
 
@@ -160,4 +160,4 @@ def _at_equal_cost(section: Section, factor: Factor, effects: list[Effect]) -> l
     differs = any(abs(math.log(e.parameters)) > 0.05 for e in effects if math.isfinite(e.parameters))
     if along is None or not differs or factor.numbers is not None:
         return []
-    return [ablations.equal_cost_table(section.runs, factor, along, effects, section.metric)]
+    return [effect_tables.equal_cost_table(section.runs, factor, along, effects, section.metric)]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from rnnsweep.report import ablations, table
+from rnnsweep.report import table, variance_tables
 from rnnsweep.report.anova import anova
 from rnnsweep.report.fanova import importance
 from rnnsweep.report.pictures import pictures
@@ -52,7 +52,7 @@ def _grid(section: Section, answer: Answer) -> None:
     if lost := runs.counts()["diverged"]:
         said = "diverged runs have no value and no part in these shares: they say nothing of what diverges."
         answer.sentences.append(f"{lost} {said}")
-    answer.tables.append(ablations.variance_table(runs, found, metric, np.flatnonzero(inside)))
+    answer.tables.append(variance_tables.variance_table(runs, found, metric, np.flatnonzero(inside)))
     answer.pictures += pictures(["variance"], Subject(runs, metric, anova=found))
 
 

@@ -8,8 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rnnsweep.report.ablations import UNLIKE
 from rnnsweep.report.draw import INK, canvas, color, legend, log_if_wide, marker, plain_log
+from rnnsweep.report.effect_tables import UNLIKE
 from rnnsweep.report.leaderboard import LeaderboardEntry, ranked_entries
 from rnnsweep.report.runs import MetricColumn
 from rnnsweep.report.sentences import level_name

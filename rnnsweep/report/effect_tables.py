@@ -1,17 +1,16 @@
-"""Tables of effects: a factor against its baseline, each two levels, equal cost, variance shares, marginals."""
+"""Tables of effects: a factor against its baseline, each two levels, equal cost."""
 
 import itertools
 import math
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 
 from rnnsweep.report import stats
-from rnnsweep.report.anova import Anova
 from rnnsweep.report.effects import DIFFERENT, Effect
 from rnnsweep.report.equal_cost import at_equal
 from rnnsweep.report.matched_runs import MatchedRuns
-from rnnsweep.report.numbers import aligned, interval_of, number, p_value, plus, ratio, ratios, share, signed
+from rnnsweep.report.numbers import aligned, interval_of, p_value, plus, ratio, ratios, share, signed
 from rnnsweep.report.pairs import FEW
 from rnnsweep.report.run_counts import run_counts
 from rnnsweep.report.runs import Factor, MetricColumn, Runs
@@ -23,29 +22,38 @@ FINDINGS |= {"constant": "the same each time", "undecided": "no difference shown
 FINDINGS |= {"mixed": "mixed", "two": "two values", "single": "single run", "none": "no pair"}
 
 
+EFFECT_COLUMNS = (
+    *("finding", "settings × seeds", "better in", "Holm p", "diverged", "diverged last"),
+    *("Δ parameters", "Δ time"),
+)
+
+
 def effect_table(runs: Runs, factor: Factor, effects: list[Effect], metric: MetricColumn, margin: float) -> Table:
     """What each level does against the baseline, from matched pairs alone."""
-    columns: tuple[str, ...] = (
-        "level",
-        f"Δ {metric.name}",
-        "finding",
-        "settings × seeds",
-        "better in",
-        "Holm p",
-        "diverged",
-        "diverged last",
+    columns = ("level", f"Δ {metric.name}", *EFFECT_COLUMNS)
+    rows = [TableRow((Cell(effects[0].baseline), Cell("baseline", math.nan), *[Cell("·")] * len(EFFECT_COLUMNS)))]
+    rows += [_effect_row(effect, metric, margin, f"#{pairs_anchor(runs, effect)}") for effect in effects]
+    quiet = not any(effect.divergence.level or effect.divergence.baseline for effect in effects)
+    table = Table(
+        f"ablation-{anchor(runs.task, factor.key)}",
+        f"Effect of {factor.label}",
+        columns,
+        tuple(rows),
+        tuple(_effect_notes(runs, factor, effects, metric, quiet)),
+        measured=measured(metric),
+        elsewhere=("diverged last", "Δ time"),
     )
-    columns += ("Δ parameters", "Δ time")
-    baseline = effects[0].baseline
-    rows = [TableRow((Cell(baseline), Cell("baseline", math.nan), *[Cell("·")] * 8))]
-    for effect in effects:
-        link = f"#{pairs_anchor(runs, effect)}"
-        diverged, (better, worse) = effect.divergence, effect.ranked
-        few, many = effect.seeds
-        state = effect.finding(margin)
-        bold = state in DIFFERENT and effect.interval.mean * metric.sign < 0
-        tested = effect.interval.known
-        cells = (
+    return table.without("diverged", "diverged last") if quiet else table
+
+
+def _effect_row(effect: Effect, metric: MetricColumn, margin: float, link: str) -> TableRow:
+    diverged, (better, worse) = effect.divergence, effect.ranked
+    few, many = effect.seeds
+    state = effect.finding(margin)
+    bold = state in DIFFERENT and effect.interval.mean * metric.sign < 0
+    tested = effect.interval.known
+    return TableRow(
+        (
             Cell(effect.level, bold=bold),
             Cell(difference(effect), estimate(effect.interval), link, bold),
             Cell(FINDINGS[state] + (", divergence differs" if diverged.differs else "")),
@@ -57,24 +65,24 @@ def effect_table(runs: Runs, factor: Factor, effects: list[Effect], metric: Metr
             Cell(ratio(effect.parameters), effect.parameters, link),
             Cell(ratios(effect.seconds), {name: math.exp(v) for name, v in _ends(effect.seconds).items()}, link),
         )
-        rows.append(TableRow(cells))
+    )
+
+
+def _effect_notes(
+    runs: Runs, factor: Factor, effects: list[Effect], metric: MetricColumn, quiet: bool
+) -> Iterator[str]:
     used = {int(row) for effect in effects for side in ("row", "base") for row in effect.pairs[side]}
-    notes = [str(run_counts(runs, sorted(used), metric.name, "complete without a matched partner"))]
+    yield str(run_counts(runs, sorted(used), metric.name, "complete without a matched partner"))
     if factor.derived:
-        notes.append(f"Follow from {factor.key} and are not held equal: {', '.join(factor.derived)}.")
+        yield f"Follow from {factor.key} and are not held equal: {', '.join(factor.derived)}."
     if factor.together:
-        notes.append(f"Moves together with {', '.join(factor.together)}: these runs cannot tell them apart.")
-    few_settings = max(effect.settings for effect in effects) < FEW
-    notes.append("Fewer than three settings: the intervals hold for these settings only." if few_settings else "")
-    quiet = not any(effect.divergence.level or effect.divergence.baseline for effect in effects)
-    notes.append("No run of a matched pair diverged." if quiet else "")
-    notes.append("" if runs.timed_alike else "Δ time: only pairs that ran on one host, with equal threads and kernels.")
-    name = f"ablation-{anchor(runs.task, factor.key)}"
-    title, said = f"Effect of {factor.label}", measured(metric)
-    aside = ("diverged last", "Δ time")
-    kept = tuple(note for note in notes if note)
-    table = Table(name, title, columns, tuple(rows), kept, measured=said, elsewhere=aside)
-    return table.without("diverged", "diverged last") if quiet else table
+        yield f"Moves together with {', '.join(factor.together)}: these runs cannot tell them apart."
+    if max(effect.settings for effect in effects) < FEW:
+        yield "Fewer than three settings: the intervals hold for these settings only."
+    if quiet:
+        yield "No run of a matched pair diverged."
+    if not runs.timed_alike:
+        yield "Δ time: only pairs that ran on one host, with equal threads and kernels."
 
 
 def _ends(interval: stats.Interval) -> dict[str, float]:
@@ -170,50 +178,3 @@ def _at_equal(interval: stats.Interval, values: tuple[float, ...], unit: str, p:
     mean, ends = interval_of(interval)
     text = f"{plus(mean)} {ends}, p {p_value(p)}, {interval.n} {unit}s"
     return Cell(text, estimate(interval), bold=p < stats.ALPHA)
-
-
-def variance_table(runs: Runs, found: Anova, metric: MetricColumn, used: Any) -> Table:
-    """Where the variance comes from."""
-    adjusted = stats.holm([source.p for source in found.sources])
-    rows = [
-        TableRow(
-            (
-                Cell(" × ".join(source.name) or found.rest),
-                Cell(f"{source.share:.1%}" if source.known else "not estimable", source.share),
-                Cell(number(source.squares, 4), source.squares),
-                Cell(str(source.df), source.df),
-                Cell(p_value(p), p),
-            )
-        )
-        for source, p in sorted(
-            zip(found.sources, adjusted, strict=True), key=lambda each: -each[0].share if each[0].known else 1
-        )
-    ]
-    balanced = "balanced grid: exact decomposition" if found.kind == "exact" else "unbalanced: type II sums of squares"
-    note = f"{balanced}; {found.coverage:.0%} of the grid's cells have runs."
-    if found.kind != "exact":
-        note += " Shares of type II need not sum to one."
-    if not all(source.known for source in found.sources):
-        note += " Not estimable: these runs cannot tell the factor from the others."
-    columns = ("source", f"share of the variance of {metric.name}", "sum of squares", "df", "Holm p")
-    notes = (str(run_counts(runs, used, metric.name)), note)
-    return Table(f"variance-{anchor(runs.task)}", "Where the variance comes from", columns, tuple(rows), notes)
-
-
-def marginals_table(runs: Runs, metric: MetricColumn) -> Table:
-    """Means over whatever runs there are at each level: biased where the grid is unbalanced, hence the appendix."""
-    rows, values = [], runs.values(metric.name)
-    for factor in runs.factors:
-        for code, level in enumerate(factor.levels):
-            at = factor.column == code
-            found = values[at & np.isfinite(values)]
-            diverged = int((runs.frame["state"][at] == "diverged").sum())
-            mean = float(found.mean()) if len(found) else math.nan
-            cells = (Cell(factor.key), Cell(level), Cell(number(mean), mean), Cell(str(len(found)), len(found)))
-            rows.append(TableRow((*cells, Cell(str(diverged), diverged))))
-    note = (
-        "Not evidence: levels may differ in everything else as well. No interval is given, and no sentence uses these."
-    )
-    columns = ("factor", "level", f"marginal mean of {metric.name}", "runs", "diverged")
-    notes = (note, f"Each factor: {run_counts(runs, np.flatnonzero(np.isfinite(values)), metric.name)}")
-    return Table(f"marginals-{anchor(runs.task)}", "Marginal means (biased)", columns, tuple(rows), notes)

@@ -1,0 +1,108 @@
+"""From directories with runs to the files of a report."""
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from rnnsweep import lettering
+from rnnsweep.errors import ReportError
+from rnnsweep.report import baselines, external, reservations
+from rnnsweep.report.across.scores import scores
+from rnnsweep.report.analysis import DesignOptions, analyse, searched_keys, tuned_comparisons
+from rnnsweep.report.collect import UNSET, collect
+from rnnsweep.report.listings import not_reproduced
+from rnnsweep.report.page import Report, publish
+from rnnsweep.report.results import tidy
+from rnnsweep.report.runs import Runs
+from rnnsweep.secrets import redacted
+
+
+def report(options: argparse.Namespace) -> list[Path]:
+    """Writes the report.
+
+    Args:
+        options: the command's; see `cli.parser`.
+
+    Returns:
+        The files that a reader opens.
+
+    Raises:
+        ReportError: what cannot be reported, and why.
+    """
+    lettering.quiet()
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # where a user's package is found by the command that trains, too
+    by, compare, tune, random = map(_keys, (options.by, options.compare, options.tune, options.random))
+    apart = options.sections == "study"
+    frame = external.add(collect(options.paths, apart), options.add)
+    found = _by_task(frame, apart, random)
+    for option, keys in (("--by", by), ("--compare", compare), ("--tune", tune), ("--random", random)):
+        _refuse_constant(option, keys, found)
+    levels = baselines.read(options.baseline, found)
+    with np.errstate(all="ignore"):
+        answers = tuned_comparisons(found, options.metric, levels, DesignOptions(compare, tune))
+        sections = [
+            analyse(runs, keys, options.metric, levels, options.margin, options.out, tuned)
+            for runs, keys, tuned in zip(found, _chosen(by, found), answers, strict=True)
+        ]
+    names = [path.name for path in options.paths] if apart else [runs.task for runs in found]
+    return publish(
+        Report(
+            f"Ablation report: {', '.join(names)}",
+            f"{len(frame)} planned runs of {', '.join(map(str, options.paths))}.",
+            sections,
+            redacted(shlex.join(["python", "scripts/report.py", *sys.argv[1:]])),
+            reservations.of(frame),
+            not_reproduced(frame.attrs["differing"]),
+            scores(answers),
+            tidy(frame),
+        ),
+        options.out,
+    )
+
+
+def _keys(text: str) -> list[str]:
+    return [key for key in text.split(",") if key]
+
+
+def _by_task(frame: pd.DataFrame, apart: bool, random: Sequence[str]) -> list[Runs]:
+    """The runs of each task, or of each study and task.
+
+    Raises:
+        ReportError: no run has a config.
+    """
+    names = frame["study"].map(lambda study: Path(study).name if apart else "")
+    parts = [(study, part) for (study, task), part in frame.groupby([names, "task"], sort=False) if task != UNSET]
+    if not parts:
+        raise ReportError(f"none of the {len(frame)} runs has a config that can be read; nothing can be compared")
+    return [_runs(part, name, random) for name, part in parts]
+
+
+def _runs(part: pd.DataFrame, name: str, random: Sequence[str]) -> Runs:
+    studies = list(part["study"].unique())
+    drawn = searched_keys(studies)
+    mixed = bool(drawn) and not all(searched_keys([study]) for study in studies)
+    keys = [key for keys in drawn.values() for key in keys]
+    return Runs(part, keys, set(drawn) <= {"random", "qmc"}, mixed, name, random)
+
+
+def _chosen(by: Sequence[str], found: Sequence[Runs]) -> list[list[str]]:
+    """The factors that are reported, for each task: of several tasks, those that the task has."""
+    return [[key for key in by if len(found) == 1 or key in runs.keys] for runs in found]
+
+
+def _refuse_constant(option: str, keys: Sequence[str], found: Sequence[Runs]) -> None:
+    """Refuses a factor that varies in no task.
+
+    Raises:
+        ReportError: it names the option, the factor and those that vary.
+    """
+    for key in keys:
+        if not any(key in factor.keys for runs in found for factor in runs.factors):
+            found[0].factor(key, option)

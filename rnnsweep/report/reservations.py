@@ -1,0 +1,36 @@
+"""What a reader of a report has to know of its runs before the results."""
+
+import pandas as pd
+
+from rnnsweep.report.collect import UNSET
+from rnnsweep.report.declared import older
+
+
+def of(frame: pd.DataFrame) -> list[str]:
+    """Sentences on retired levels, runs that lie in several directories, damaged files, old records, running runs."""
+    unknown = int((frame["task"] == UNSET).sum())
+    said = []
+    for level, count in frame.attrs.get("retired", {}).items():
+        runs = "1 run is" if count == 1 else f"{count} runs are"
+        said.append(f"{level} is retired: {runs} on disk and {'is' if count == 1 else 'are'} not counted.")
+    if twice := frame.attrs.get("twice", 0):
+        differ = len({row["run"] for row in frame.attrs["differing"]})
+        told = f"; {differ} of them have different values there: see the table “Did not reproduce”" if differ else ""
+        said.append(f"{twice} runs lie in several of the given directories and are counted once{told}.")
+    if unknown:
+        counts = frame.loc[frame["task"] == UNSET, "state"].value_counts()
+        told = ", ".join(f"{count} {state}" for state, count in counts.items())
+        said.append(
+            f"{unknown} runs have no config that can be read and belong to no task ({told}); no table counts them."
+        )
+    damaged = frame["problem"].dropna()
+    said += [f"{frame['run'][index]}: {problem}." for index, problem in list(damaged.items())[:5]]
+    if len(damaged) > 5:
+        said.append(f"{len(damaged) - 5} more runs have damaged files; the run table names them.")
+    if before := int(older(frame).sum()):
+        known = "which way is better is known for what a task is judged by, and for metrics of rnnsweep's own tasks"
+        said.append(f"{before} runs were recorded before tasks declared their metrics; {known}.")
+    running = int((frame["state"] == "running").sum())
+    if running:
+        said.append(f"{running} runs are still training: this report is of what there is so far.")
+    return said
