@@ -80,7 +80,7 @@ def _shares(
 
 
 @torch.no_grad()
-def beam(
+def beam(  # half of its lines are the arguments and their description
     model: EncoderDecoder,
     source: Int[Tensor, "batch source"],
     lengths: Int[Tensor, "batch"],

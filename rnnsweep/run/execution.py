@@ -38,17 +38,15 @@ def execute(
         stop: asks to end after the step at hand.
         should_prune: is asked after each validation.
         study: the folder in which a study saves which kernel a shape gets.
-        until: the step at which the runs wait: they then have a checkpoint and no record, and the next call goes on
-            from it.
+        until: the step at which the runs wait, with a checkpoint and no record; the next call continues from it.
 
     Returns:
         The records of the runs that are over.
     """
     first = runs[0][0].train
-    where = device(first)
+    where, records = device(first), dict[str, RunRecord]()
     for run, store in runs:
         store.begin(run.written, _about(run, store))
-    records: dict[str, RunRecord] = {}
     runs = sharing(runs)
     try:
         with threads_of(first):
