@@ -40,7 +40,7 @@ class Level:
 
 
 def as_text(value: Any) -> str:
-    """A value as it is typed; of equal numbers one text."""
+    """A value as it is typed; equal numbers have one text."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return value if isinstance(value, str) else json.dumps(value)

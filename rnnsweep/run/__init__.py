@@ -2,7 +2,7 @@
 
 validate.py     checks every setting                  objects.py      makes the task, the model and the optimizer
 identity.py     a checked config, its name            devices.py      where a run trains, with how many threads
-execution.py    trains a stack of runs                outcome.py      the record of a run that was trained
+execution.py    trains a stack of runs                recording.py    the record of a run that was trained
 environment.py  what repeats a number                 ending.py       the record of one that failed or was pruned
 saved_model.py  the model of a run that is over       parent.py       the run that another one starts from
 """

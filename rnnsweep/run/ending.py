@@ -1,4 +1,4 @@
-"""The records of runs that end without being trained to their end: they failed, or a sweep pruned them."""
+"""The records of runs that ended early: they failed, or a sweep pruned them."""
 
 from typing import Any
 

@@ -25,7 +25,7 @@ class Parent:
 
     @property
     def identity(self) -> str:
-        """What of the parent is part of the identity of the run that starts from it."""
+        """The part of the parent that enters the identity of a run that starts from it."""
         return f"{self.fingerprint} at {self.step}"
 
 

@@ -11,7 +11,7 @@ UNNAMED = "default"
 
 
 def refuse_unrelated(plan: Plan, name: str | int) -> None:
-    """Looks at what the study `default` holds before a grid is added to it.
+    """Checks that a grid belongs to what the study `default` holds, before it is added.
 
     A grid belongs there that shares a run with an earlier one, or that sets the same keys for the same tasks: the
     command that continues a sweep, one with more seeds, one with another cell.

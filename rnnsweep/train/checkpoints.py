@@ -135,5 +135,5 @@ class Checkpoints:
         if member.best and not checkpoint.has_best(member.store, self._best(row)):
             self._save_best(row)
         self.best_saved[row] = member.best.get("step")
-        if member.status == "pruned":  # by a search that is over; who trains it now wants it whole
+        if member.status == "pruned":  # a search that is over pruned it; now it is trained to its end
             member.status = "running"

@@ -44,7 +44,7 @@ class TrainConfig(Schedule):
     checkpoint_seconds: Annotated[NonNegative, EXECUTION] = 10.0
     """A checkpoint is written at every validation, and between two after this many seconds."""
     diagnostics: bool = False
-    """At the end, measure how the trained cell uses its past; see diagnostics.py."""
+    """At the end, measure how the trained cell uses its past; see diagnostics/."""
     progress: Annotated[bool, EXECUTION] = True
     """Show the progress while training."""
     tracker: Annotated[Literal["tensorboard", "mlflow", "wandb"] | None, EXECUTION] = None

@@ -122,7 +122,7 @@ class Trainer:
         """Validates all members, keeps the weights of the best, and ends those that are done or pruned."""
         with self.stack.holding(self.optimizer.validated(self.stack.parameters, self.slots)):
             losses = [self.validate_member(row, means) for row, means in enumerate(self.evaluate("val"))]
-            # the pruner is asked at the last step, too, for it compares later trials with it; this run is then complete
+            # asked at the last step, too: the pruner compares later trials with this one, which is then complete
             if self.should_prune(self.members, self.step) and self.step < self.steps:
                 prune(self.members)
             take_snapshots(self.members, self.stack, self.step, self.steps_per_epoch)

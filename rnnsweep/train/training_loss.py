@@ -23,7 +23,7 @@ def training_losses(stack: Stack, tasks: Sequence[AbstractTask]) -> list[float |
     shapes = {key: _shapes(batches) for key, batches in slices.items()}
     losses: list[float | None] = [None] * len(tasks)
     for alike in {tuple(shape): key for key, shape in shapes.items() if shape}.values():
-        # a member whose slice has another shape gets a like one in its place, and its result is not used
+        # a member whose slice has another shape gets a copy of this one, and its result is not used
         parts = [slices[id(task) if shapes[id(task)] == shapes[alike] else alike] for task in tasks]
         for row, means in enumerate(evaluate(stack, tasks, parts)):
             if shapes[id(tasks[row])] == shapes[alike]:
@@ -37,19 +37,19 @@ def training_slice(task: AbstractTask) -> list[Batch]:
     chosen: list[Batch] = []
     try:
         for batch in task.evaluation("train"):
-            # only the first is cut: a later one may carry on the state of all its rows
+            # only the first batch is cut: a later one may continue the state of all its rows
             part = batch if chosen else _cut(batch, left)
             if not 0 < _steps(part) <= left:
                 break
             chosen.append(part)
             left -= _steps(part)
-    except (KeyError, NotImplementedError):  # a task that evaluates its held-out parts alone
+    except (KeyError, NotImplementedError):  # a task that evaluates only validation and test
         return []
     return chosen
 
 
 def _cut(batch: Batch, steps: int) -> Batch:
-    """As many rows as have no more steps than that; of a row that is longer, as of a text, its beginning."""
+    """The first rows, with no more steps than that together; if a row alone is longer, as a text is, its beginning."""
     shape = batch["inputs"].shape[:2]
     rows = steps // shape[1]
     if rows == 0 and all(values.shape[:2] == shape for values in batch.values()):
