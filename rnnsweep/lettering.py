@@ -60,7 +60,8 @@ def lacking(text: Iterable[str], families: Sequence[str] = ()) -> set[str]:
     """The visible characters of the text that neither the base font nor these families have."""
     from matplotlib import font_manager
 
-    shown = {character for part in text for character in part if character.isprintable() and not character.isascii()}
+    every = (part for part in text if not part.isascii())
+    shown = {character for part in every for character in part if character.isprintable() and not character.isascii()}
     for family in (BASE, *families) if shown else ():
         shown -= characters(font_manager.findfont(font_manager.FontProperties(family=[family])))
     return shown

@@ -93,7 +93,7 @@ def _standing_first(row: Json, sizes: Counter[str]) -> tuple[int, int, str]:
 
 def _differ(copies: Sequence[Json]) -> bool:
     """Whether copies of a run that came to an end did so otherwise, or with other numbers beyond rounding."""
-    ended = [row for row in copies if row["state"] in ("complete", "diverged")]
+    ended = [row for row in copies if row["state"] in ("complete", "diverged")] if len(copies) > 1 else []
     outcomes = [{name: row[name] for name in row if name.startswith(("val/", "test/"))} for row in ended]
     return any(a["state"] != b["state"] for a, b in itertools.pairwise(ended)) or any(
         not np.allclose(_numbers(a, a | b), _numbers(b, a | b), rtol=TOLERANCE, atol=0, equal_nan=True)
@@ -113,7 +113,8 @@ def is_setting(name: str) -> bool:
 
 def _table(rows: list[Json]) -> pd.DataFrame:
     names = dict.fromkeys([*RECORDED, "seed", *(name for row in rows for name in row)])
-    columns = {name: pd.Series([row.get(name, absent(name)) for row in rows], dtype=object) for name in names}
+    nothing = {name: absent(name) for name in names}
+    columns = {name: pd.Series([row.get(name, none) for row in rows], dtype=object) for name, none in nothing.items()}
     return pd.DataFrame(columns)
 
 
@@ -180,7 +181,9 @@ def _unstarted(study: Path, begun: int) -> Iterator[Json]:
 
 def _row(study: Path, path: Path, plan: Planned | None, alive: bool) -> Json:
     store = RunStore(path)
-    waits = plan is not None and store.generation() < plan.generation  # to be trained anew, by rerun=true
+    waits = (
+        plan is not None and plan.generation > 0 and store.generation() < plan.generation
+    )  # to be trained anew, by rerun=true
     record, problem = (None, None) if waits else _record(store)
     config = record.config if record else store.config() or (plan.config if plan else None)
     command = plan.command(study) if plan else None

@@ -31,18 +31,19 @@ def at_equal(
     frame = frame[(frame["level"] >= 0) & (frame["size"] >= 0)]
     mine, theirs = (frame[frame["level"] == factor.levels.index(name)] for name in (level, baseline))
     theirs = theirs.sort_values("cost", kind="stable")
-    known: dict[Any, tuple[NDArray[Any], NDArray[Any]]] = {
-        key: (part["cost"].to_numpy(), part["value"].to_numpy()) for key, part in theirs.groupby(["block", "seed"])
-    }
-    nothing: tuple[NDArray[Any], NDArray[Any]] = (np.empty(0), np.empty(0))
-    found = []
-    for key, part in mine.groupby(["block", "seed"]):
-        costs, values = known.get(key, nothing)
+    known, found = _by_unit(theirs), []
+    for key, (amount, value) in _by_unit(mine).items():
+        costs, values = known.get(key, (np.empty(0), np.empty(0)))
         if len(costs) < 2:
             continue
-        amount, value = part["cost"].to_numpy(), part["value"].to_numpy()
         inside = (amount >= costs[0]) & (amount <= costs[-1])
         if inside.any():
             gap = value[inside] - np.interp(amount[inside], costs, values)
             found.append({"block": key[0], "seed": key[1], "difference": float(gap.mean())})
     return independent_means(pd.DataFrame(found, columns=["block", "seed", "difference"]))
+
+
+def _by_unit(frame: pd.DataFrame) -> dict[Any, tuple[NDArray[Any], NDArray[Any]]]:
+    """For each block and seed the costs and the values, in the frame's order."""
+    costs, values = frame["cost"].to_numpy(), frame["value"].to_numpy()
+    return {key: (costs[rows], values[rows]) for key, rows in frame.groupby(["block", "seed"]).indices.items()}

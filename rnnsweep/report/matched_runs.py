@@ -1,10 +1,12 @@
 """The runs of one factor, matched: each pair has the same other settings and the same seed."""
 
+import copy
 import math
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from rnnsweep.report import stats
 from rnnsweep.report.divergence import count_divergence
@@ -49,6 +51,13 @@ class MatchedRuns:
             self.table = self.table[rows]
         self.table = self.table[self.table["level"] >= 0]
         self.by_level = dict(tuple(self.table.groupby("level")))
+
+    def within(self, rows: NDArray[Any]) -> "MatchedRuns":
+        """The same, of some of the runs: `rows` says of each run of the task whether it is one of them."""
+        part = copy.copy(self)
+        part.table = self.table[rows[self.table["row"]]]
+        part.by_level = dict(tuple(part.table.groupby("level")))
+        return part
 
     def against(self, baseline: str) -> list[Effect]:
         """Every other level against the baseline; one family of tests."""

@@ -39,16 +39,16 @@ def balanced(pairs: pd.DataFrame) -> pd.DataFrame:
 
     A seed's mean over the settings can be compared with another seed's only if both have the same settings.
     """
-    has = pairs.pivot_table(index="block", columns="seed", values="difference", aggfunc="size").notna()
-    if has.to_numpy().all():
+    blocks, seeds = (pd.factorize(pairs[name], sort=True)[0] for name in ("block", "seed"))
+    has = np.zeros((blocks.max(initial=-1) + 1, seeds.max(initial=-1) + 1), bool)
+    has[blocks, seeds] = True
+    if has.all():
         return pairs
-    order = has.sum().sort_values(ascending=False, kind="stable").index
-    found = []
-    for n in range(1, len(order) + 1):
-        whole = has.index[has[order[:n]].all(axis=1)]
-        found.append((n >= FEW and len(whole) > 0, n * len(whole), list(order[:n]), list(whole)))
-    _, _, seeds, blocks = max(found, key=lambda each: each[:2])
-    return pairs[pairs["seed"].isin(seeds) & pairs["block"].isin(blocks)]
+    order = np.argsort(-has.sum(0), kind="stable")
+    whole = np.logical_and.accumulate(has[:, order], axis=1)  # (block, n): whether it has the first n of these seeds
+    counts = whole.sum(0)
+    n = max(range(1, len(order) + 1), key=lambda n: (n >= FEW and counts[n - 1] > 0, n * counts[n - 1]))
+    return pairs[np.isin(seeds, order[:n]) & whole[blocks, n - 1]]
 
 
 def seeds_per_setting(done: pd.DataFrame) -> tuple[int, int]:

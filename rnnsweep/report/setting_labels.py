@@ -32,7 +32,8 @@ def label(value: Any, digits: int = DIGITS[0]) -> str:
 
 def labels(column: pd.Series) -> pd.Series:
     """The values of one setting as they are shown: values that differ are shown differently."""
-    seen = {exact(value): value for value in column}
+    keys = column.map(exact)
+    seen = dict(zip(keys, column, strict=True))
     numbers = [value for value in seen.values() if isinstance(value, float)]
     digits = next((n for n in DIGITS if len({label(number, n) for number in numbers}) == len(numbers)), DIGITS[-1])
     words = {label(value, digits) for value in seen.values() if not isinstance(value, str)}
@@ -42,7 +43,7 @@ def labels(column: pd.Series) -> pd.Series:
         else label(value, digits)
         for key, value in seen.items()
     }
-    return column.map(lambda value: shown[exact(value)])
+    return keys.map(shown)
 
 
 def order(value: Any, shown: str) -> tuple[int, float, str, list[tuple[str, float]]]:

@@ -118,7 +118,8 @@ def estimate(interval: stats.Interval) -> dict[str, float]:
 
 def oneline(text: str) -> str:
     """The text with single spaces for all that is not printed."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    printed = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(printed.split())
 
 
 @functools.cache

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import special
 
 from rnnsweep.report.arm_tables import seeds_of
 from rnnsweep.report.declared import plain_name
@@ -72,14 +73,16 @@ class Scores:
     def interval(self, arm: str) -> tuple[float, float]:
         """The 95% bootstrap interval of an arm's interquartile mean, over the seeds within each task.
 
-        What is drawn of n seeds has (n − 1) / n of their variance, so it is stretched about its task's mean. Without
-        that, the interval holds the truth in 89% of simulated studies of five seeds, with it in 93% to 95%.
+        What is drawn of n seeds has (n − 1) / n of their variance, and few seeds know it badly. So it is stretched
+        about its task's mean, by the first and by what Student's t is longer than the normal's quantile. Without that,
+        the interval holds the truth in 89% of simulated studies of five seeds.
         """
-        mine = zip(self.of(arm), self.drawn(arm), strict=True)
-        wide = [
-            seeds.mean() + (drawn - seeds.mean()) * math.sqrt(len(seeds) / (len(seeds) - 1)) for seeds, drawn in mine
-        ]
-        low, high = np.quantile(iqm(pooled(wide)), [0.025, 0.975])
+        mine = self.of(arm)
+        freedom = sum(len(seeds) - 1 for seeds in mine)
+        longer = float(special.stdtrit(freedom, 0.975) / special.ndtri(0.975))
+        factors = [longer * math.sqrt(len(seeds) / (len(seeds) - 1)) for seeds in mine]
+        drawn = zip(mine, self.drawn(arm), factors, strict=True)
+        low, high = np.quantile(iqm(pooled([s.mean() + f * (d - s.mean()) for s, d, f in drawn])), [0.025, 0.975])
         return float(low), float(high)
 
 

@@ -122,12 +122,12 @@ def _where(section: Section, factor: Factor, effects: Sequence[Effect]) -> Itera
     runs, metric = section.runs, section.metric
     if factor.key != "cell":
         return
-    found = []
+    found, every = [], MatchedRuns(runs, factor, metric)
     for other in runs.factors:
         if other.key == factor.key or not 2 <= len(other.levels) <= WHERE:
             continue
         for code, level in enumerate(other.levels):
-            part = MatchedRuns(runs, factor, metric, other.column == code)
+            part = every.within(other.column == code)
             found += [(other, level, part.effect(e.level, e.baseline)) for e in effects]
     adjusted = stats.holm([effect.interval.p for _, _, effect in found])
     for effect in effects:
