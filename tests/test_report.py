@@ -18,7 +18,7 @@ from conftest import ROOT
 
 from rnnsweep.errors import ReportError
 from rnnsweep.record import RunStore
-from rnnsweep.report import latex_table, listings, published_findings, published_values, reservations
+from rnnsweep.report import cli, latex_table, listings, published_findings, published_values, reservations
 from rnnsweep.report.analysis import analyse, searched_keys
 from rnnsweep.report.collect import STATES, collect
 from rnnsweep.report.divergence import Divergence, count_divergence
