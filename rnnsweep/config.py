@@ -17,7 +17,7 @@ from typing import Any, Literal
 import pydantic
 
 from rnnsweep.errors import ConfigError, listed
-from rnnsweep.types import EXECUTION, LATER, PER_MEMBER, PROGRAM_AT_ONE, PROGRAM_AT_ZERO, Marker
+from rnnsweep.types import EXECUTION, LATER, PER_MEMBER, PROGRAM_AT_ONE, PROGRAM_AT_ZERO, Marker, Positive
 
 Config = dict[str, Any]
 
@@ -68,15 +68,20 @@ def target(config: Config, group: str) -> type:
     return found
 
 
+STRICT = pydantic.ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
+
+
 @functools.cache
 def schema(cls: type) -> type[pydantic.BaseModel]:
     """The settings of a class as a strict pydantic model: the keyword-only parameters of its constructor.
 
     A parameter whose name Python reserves ends in an underscore, which its setting has not: `from_` is `from`.
     """
+    if is_torch_optimizer(cls):
+        return pydantic.create_model(cls.__name__, __config__=STRICT, **_of_torch(cls))
     hints = typing.get_type_hints(cls.__init__, include_extras=True)  # type: ignore[misc]
     fields: dict[str, Any] = {
-        name.rstrip("_"): (hints[name], ... if parameter.default is parameter.empty else parameter.default)
+        name.rstrip("_"): (hints.get(name, Any), ... if parameter.default is parameter.empty else parameter.default)
         for name, parameter in inspect.signature(cls).parameters.items()
         if parameter.kind is parameter.KEYWORD_ONLY
     }
@@ -84,8 +89,27 @@ def schema(cls: type) -> type[pydantic.BaseModel]:
         for field in dataclasses.fields(cls):
             if field.default_factory is not dataclasses.MISSING:
                 fields[field.name] = (hints[field.name], pydantic.Field(default_factory=field.default_factory))
-    strict = pydantic.ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
-    return pydantic.create_model(cls.__name__, __config__=strict, **fields)
+    return pydantic.create_model(cls.__name__, __config__=STRICT, **fields)
+
+
+def is_torch_optimizer(cls: type) -> bool:
+    """Whether a class is a torch.optim.Optimizer; torch is not imported to find out."""
+    return any((base.__module__, base.__name__) == ("torch.optim.optimizer", "Optimizer") for base in cls.__mro__)
+
+
+def _of_torch(cls: type) -> dict[str, Any]:
+    """The settings of a torch.optim.Optimizer: all its parameters but the first, with the types of their defaults."""
+    fields: dict[str, Any] = {}
+    for name, parameter in list(inspect.signature(cls).parameters.items())[1:]:
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        given = ... if parameter.default is parameter.empty else parameter.default
+        given = list(given) if isinstance(given, tuple) else given  # as YAML holds it
+        kind = {bool: bool, int: float, float: float, str: str, list: list}.get(type(given), Any)
+        fields[name] = (kind, given)
+    if "lr" not in fields:
+        raise ConfigError("optimizer._target_", f"{cls.__name__} takes no `lr`, which the schedule sets at each step")
+    return fields | {"lr": (typing.Annotated[Positive, PER_MEMBER], fields["lr"][1])}
 
 
 def checked(cls: type, settings: Config, key: str) -> Config:

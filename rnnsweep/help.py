@@ -1,9 +1,12 @@
 """`--help`: the settings with their defaults, from the YAML files, whose comments are the documentation."""
 
 import argparse
+import json
 import re
 from importlib.util import find_spec
 from pathlib import Path
+
+import yaml
 
 USAGE = """rnnsweep: train one recurrent network, or compare many
 
@@ -34,7 +37,8 @@ def page(conf: Path, arguments: list[str]) -> str:
     for group, choice in chosen.items():
         for file in [folder / group / f"{choice}.yaml" for folder in folders if (folder / group).is_dir()]:
             if file.exists():
-                parts.append(_section(f"{group}.", _whole(file, folders, group), f"{group}={choice}"))
+                whole, title = _whole(file, folders, group), f"{group}={choice}"
+                parts.append(_section(f"{group}.", whole, title) or _of_class(group, file, title, arguments))
     return "\n".join("".join(parts).splitlines())
 
 
@@ -69,3 +73,22 @@ def _section(prefix: str, text: str, title: str) -> str:
     settings = {name: (value, comment) for name, value, comment in rows if name != "_target_"}
     lines = [f"  {f'{prefix}{name}={value}':<34} {comment}\n" for name, (value, comment) in settings.items()]
     return f"\n{title}\n{''.join(lines)}" if lines else ""
+
+
+def _of_class(group: str, file: Path, title: str, arguments: list[str]) -> str:
+    """The settings of a choice whose YAML has no comments, from the constructor of its class."""
+    from rnnsweep.config import schema, target
+
+    values = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    named = next((a.partition("=")[2].strip("[]") for a in arguments if a.startswith("packages=")), "")
+    cls = target({group: values, "packages": [name.strip() for name in named.split(",") if name.strip()]}, group)
+    lines = []
+    for name, field in schema(cls).model_fields.items():
+        default = "" if field.is_required() else field.get_default(call_default_factory=True)
+        kind = getattr(field.annotation, "__name__", str(field.annotation))
+        lines.append(f"  {f'{group}.{name}={_shown(values.get(name, default))}':<34} {kind}\n")
+    return f"\n{title}, from the constructor of {cls.__name__}\n{''.join(lines)}" if lines else ""
+
+
+def _shown(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,6 +1,6 @@
-"""A cell or a task of your own to begin with: `python -m rnnsweep.new cell NAME`, or `task NAME`.
+"""A cell, task, optimizer or pooling of your own to begin with: `python -m rnnsweep.new KIND NAME`.
 
-Writes NAME.py and conf/cell/NAME.yaml (or conf/task/NAME.yaml) into a directory, this one where none is named: into a
+Writes NAME.py and conf/KIND/NAME.yaml into a directory, this one where none is named: into a
 package of yours, where it has an __init__.py, or with `--into rnnsweep`, in a clone, to where its own cells and tasks
 are. What it writes works at once; nothing of rnnsweep needs an edit.
 """
@@ -100,7 +100,80 @@ held_out: 1000           # sequences for validation, and as many for the test
 embedding_size: 64       # features of an embedded symbol
 """
 
-KINDS = {"cell": (CELL, CELL_YAML), "task": (TASK, TASK_YAML)}
+OPTIMIZER = '''"""{name}: say in a line what it does, and where it comes from."""
+
+import dataclasses
+from typing import Annotated
+
+import torch
+
+from rnnsweep.optim import AbstractOptimizer, Hyperparameters, Rows, Slots
+from rnnsweep.types import PER_MEMBER, Rate
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class {cls}(AbstractOptimizer):
+    """Steps along the sign of the gradient's mean: put your rule here. `lr` and `weight_decay` are inherited."""
+
+    momentum: Annotated[Rate, PER_MEMBER] = 0.9
+    """Decay of the gradient's mean."""
+
+    def init(self, parameters: Rows) -> Slots:
+        return {{"mean": torch.zeros_like(parameters)}}
+
+    def update(
+        self, parameters: Rows, gradients: Rows, slots: Slots, hyperparameters: Hyperparameters, step: int
+    ) -> None:
+        gradients = gradients + hyperparameters["weight_decay"].to(parameters) * parameters
+        mean = slots["mean"].lerp_(gradients, (1 - hyperparameters["momentum"]).to(parameters))
+        parameters.sub_(hyperparameters.lr.to(parameters) * mean.sign())
+'''
+
+OPTIMIZER_YAML = """_target_: {module}.{cls}
+lr: 1e-3                 # the base learning rate
+weight_decay: 0.0        # added to the gradient
+momentum: 0.9            # decay of the gradient's mean
+"""
+
+POOLING = '''"""{name}: say in a line what it makes of a sequence."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from rnnsweep.pooling import AbstractPooling, mask
+from rnnsweep.types import Positive
+
+
+class {cls}(AbstractPooling):
+    """The mean over the steps that exist, each feature divided by `scale`: put your formula here."""
+
+    def __init__(self, hidden_size: int, /, *, scale: Positive = 2.0):
+        super().__init__(hidden_size)
+        self.scale = scale
+
+    def forward(
+        self, h: Float[Tensor, "batch time hidden"], lengths: Int[Tensor, "batch"]
+    ) -> Float[Tensor, "batch hidden"]:
+        exists = mask(lengths, h.shape[1])[:, :, None]
+        total = torch.where(exists, h, 0.0).sum(1)
+        return total / lengths.clamp(min=1)[:, None] / self.scale
+'''
+
+POOLING_YAML = """_target_: {module}.{cls}
+scale: 2.0               # what each feature is divided by
+"""
+
+KINDS = {
+    "cell": (CELL, CELL_YAML),
+    "task": (TASK, TASK_YAML),
+    "optimizer": (OPTIMIZER, OPTIMIZER_YAML),
+    "pooling": (POOLING, POOLING_YAML),
+}
+HOMES = {"cell": "cells", "task": "tasks", "optimizer": "optim"}
+"""The folder of this package in which a kind's files are."""
+OTHERS = {"cell": "task=parity", "task": "cell=gru", "optimizer": "task=parity", "pooling": "task=sentiment_class"}
+"""What the printed command has beside the new choice."""
 
 
 OURS = Path(__file__).parent
@@ -119,7 +192,12 @@ class NewFiles:
         """In `into`: this package itself, a package of the user's, or any other directory."""
         if into.resolve() == OURS:
             conf = OURS / "conf" if (OURS / "conf").exists() else into.parent / "conf"  # a wheel's, or a clone's
-            return cls(into / f"{kind}s" / f"{name}.py", conf / kind / f"{name}.yaml", f"rnnsweep.{kind}s.{name}")
+            home = HOMES.get(kind)
+            if home is None:
+                raise ConfigError(
+                    "--into rnnsweep", f"a {kind} has no folder of its own here; write it into your package"
+                )
+            return cls(into / home / f"{name}.py", conf / kind / f"{name}.yaml", f"rnnsweep.{home}.{name}")
         package = f"{into.resolve().name}." if (into / "__init__.py").exists() else ""
         return cls(into / f"{name}.py", into / "conf" / kind / f"{name}.yaml", f"{package}{name}")
 
@@ -135,7 +213,7 @@ class NewFiles:
 
     def command(self, kind: str, name: str, into: Path) -> str:
         """What trains it."""
-        other = "task=parity" if kind == "cell" else "cell=gru"
+        other = OTHERS[kind]
         if self.package == "rnnsweep":
             return f"python -m rnnsweep {kind}={name} {other}"
         folder = Path(os.path.relpath(into.resolve().parent)) if self.owned else into

@@ -47,7 +47,7 @@ LEAVES = {
     "secrets": set(),
     "curves": {"record", "lettering"},
     "figures": {"record", "lettering"},
-    "help": set(),
+    "help": {"config"},
     "planned": {"files", "shapes"},
     "retired": {"errors", "files"},
     "merging": {"errors", "files", "planned", "record"},

@@ -1,5 +1,6 @@
 """What `python -m rnnsweep.new` writes works at once, and obeys the laws of what ships."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -15,7 +16,9 @@ def run(*arguments: str, cwd: Path, **env: str) -> "subprocess.CompletedProcess[
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "package"), [("cell", False), ("task", True)])
+@pytest.mark.parametrize(
+    ("kind", "package"), [("cell", False), ("task", True), ("optimizer", False), ("pooling", True)]
+)
 def test_the_command_that_it_prints_trains_what_it_wrote(kind: str, package: bool, tmp_path: Path) -> None:
     """A lone file below a directory, and a module of the user's package."""
     if package:
@@ -31,7 +34,8 @@ def test_the_command_that_it_prints_trains_what_it_wrote(kind: str, package: boo
         short.replace("python", sys.executable, 1), shell=True, cwd=tmp_path, capture_output=True, text=True
     )
     assert trained.returncode == 0, trained.stderr
-    assert len(list(tmp_path.glob("outputs/*my_own*/record.json"))) == 1
+    (record,) = tmp_path.glob("outputs/*/record.json")
+    assert json.loads(record.read_text())["config"]["choices"][kind] == "my_own"
     before = (tmp_path / first).read_text()
     again = run("-m", "rnnsweep.new", kind, "my_own", "--into", "mine", cwd=tmp_path)
     assert again.returncode == 2
@@ -48,23 +52,23 @@ def test_a_name_that_cannot_be_imported_is_refused(name: str, tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_both_obey_the_laws_lint_and_types(tmp_path: Path) -> None:
+def test_all_obey_the_laws_lint_and_types(tmp_path: Path) -> None:
     """In a copy of this repository, where the tests find every YAML by themselves."""
     for name in ("rnnsweep", "conf", "tests"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     where = {"PYTHONPATH": str(tmp_path)}
-    for kind in ("cell", "task"):
+    for kind in ("cell", "task", "optimizer"):
         made = run("-m", "rnnsweep.new", kind, f"own_{kind}", "--into", "rnnsweep", cwd=tmp_path, **where)
         assert made.returncode == 0, made.stderr
-        other = {"cell": "task=parity", "task": "cell=gru"}[kind]
+        other = {"task": "cell=gru"}.get(kind, "task=parity")
         assert made.stdout.splitlines()[-1] == f"python -m rnnsweep {kind}=own_{kind} {other}"
     laws = ["tests/test_cells.py", "tests/test_tasks.py", "tests/test_config.py", "tests/test_architecture.py"]
     tested = run("-m", "pytest", "-q", "-n", "0", "-k", "own_cell or own_task", *laws, cwd=tmp_path, **where)
     assert tested.returncode == 0, tested.stdout
     assert "no tests ran" not in tested.stdout
     written = [str(path) for path in tmp_path.rglob("own_*.py")]
-    assert len(written) == 2
+    assert len(written) == 3
     for tool in (["ruff", "check", *written], ["ruff", "format", "--check", *written], ["mypy", *written]):
         checked = run("-m", *tool, cwd=tmp_path, **where)
         assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -152,27 +152,36 @@ def test_a_command_is_composed_and_its_settings_are_right(
 
 
 @pytest.mark.parametrize(
-    ("folder", "group", "choice"), [("rnnsweep/cells", "cell", "leaky"), ("rnnsweep/tasks", "task", "largest")]
+    ("folder", "group", "choice"),
+    [
+        ("rnnsweep/cells", "cell", "leaky"),
+        ("rnnsweep/tasks", "task", "largest"),
+        ("conf", "optimizer", "signs"),
+        ("conf", "pooling", "power"),
+    ],
 )
 def test_an_example_of_your_own_trains(
     folder: str, group: str, choice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = PAGES[folder]
-    text = text[text.index("\n## Your own " + group) :]
+    text = text[text.index("\n## Your own " + group) + 1 :]
+    text = text if folder.startswith("rnnsweep") else text.partition("\n## ")[0]
     (yaml,) = blocks(text, "yaml")
     assert yaml.startswith(f"# conf/{group}/{choice}.yaml\n")
-    (tmp_path / "mine.py").write_text("".join(blocks(text, "python")))
+    code = "".join(blocks(text, "python"))
+    module = code.split()[1].removesuffix(".py")
+    (tmp_path / f"{module}.py").write_text(code)
     (tmp_path / "conf" / group).mkdir(parents=True)
     (tmp_path / "conf" / group / f"{choice}.yaml").write_text(yaml)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "mine", raising=False)
+    monkeypatch.delitem(sys.modules, module, raising=False)
     (command,) = [line for line in shell(text) if "--config-dir conf" in line]
     _, conf, *overrides = shlex.split(command.split("rnnsweep ")[1])
     own = f"hydra.searchpath=[file://{tmp_path}/{conf}]"
     quick = ("train.steps=20", "cell.hidden_size=8", "train.kernel=scan", "train.progress=false", f"out={tmp_path}")
     record = rnnsweep.train(own, *overrides, *quick).record
     assert record.status == "complete"
-    assert record.config[group]["_target_"].startswith("mine.")
+    assert record.config[group]["_target_"].startswith(f"{module}.")
 
 
 QUICK = ("train.steps=10", "train.eval_every=5", "cell.hidden_size=8", "train.kernel=scan", "train.progress=false")

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rnnsweep.layout import Layout
 from rnnsweep.types import PER_MEMBER, NonNegative, Positive
 
 Rows = Float[Tensor, "member parameter"]
@@ -29,6 +30,14 @@ class AbstractOptimizer(abc.ABC):
     """The base learning rate; the schedule multiplies it."""
     weight_decay: Annotated[NonNegative, PER_MEMBER] = 0.0
     """The factor of the weights that is added to the gradient, or taken from the weights."""
+
+    def laid_out(self, layout: Layout) -> "AbstractOptimizer":
+        """The optimizer of models with these parameters. Most rules treat all numbers of a row alike, and need it not.
+
+        Args:
+            layout: where each parameter lies in a row.
+        """
+        return self
 
     @abc.abstractmethod
     def init(self, parameters: Rows) -> Slots:
@@ -79,7 +88,8 @@ class Hyperparameters:
     @classmethod
     def of(cls, optimizers: Sequence[AbstractOptimizer], device: torch.device) -> "Hyperparameters":
         """The settings of several optimizers of one class; the columns are kept on the device."""
-        names = [f.name for f in dataclasses.fields(optimizers[0]) if f.type is not bool]
+        fields = [(f.name, getattr(optimizers[0], f.name)) for f in dataclasses.fields(optimizers[0])]
+        names = [name for name, value in fields if isinstance(value, int | float) and type(value) is not bool]
         return cls(
             {
                 name: torch.tensor([[getattr(o, name)] for o in optimizers], dtype=torch.float64, device=device)

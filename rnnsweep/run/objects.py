@@ -12,6 +12,7 @@ from rnnsweep.config import Config
 from rnnsweep.errors import ConfigError
 from rnnsweep.matching import nearest
 from rnnsweep.optim import AbstractOptimizer
+from rnnsweep.optim.member_by_member import MemberByMember
 from rnnsweep.run.validate import Classes, settings
 from rnnsweep.tasks.base import AbstractTask
 
@@ -29,7 +30,10 @@ def make_optimizer(config: Config, classes: Classes) -> AbstractOptimizer:
     Raises:
         ConfigError: its settings contradict each other.
     """
-    optimizer = classes["optimizer"](**settings(config, "optimizer"))
+    cls, given = classes["optimizer"], settings(config, "optimizer")
+    if issubclass(cls, torch.optim.Optimizer):
+        return MemberByMember(kind=cls, settings=given, lr=given["lr"])
+    optimizer = cls(**given)
     assert isinstance(optimizer, AbstractOptimizer)
     return optimizer
 

@@ -1,7 +1,14 @@
 """Checks every setting of a config against the constructor that it goes to."""
 
+import torch
+from torch import nn
+
+from rnnsweep.cells.base import AbstractCell
 from rnnsweep.config import GROUPS, PRIVATE, Config, General, checked, schema, suggestion, target
 from rnnsweep.errors import ConfigError
+from rnnsweep.optim import AbstractOptimizer
+from rnnsweep.pooling import AbstractPooling
+from rnnsweep.tasks.base import AbstractTask
 from rnnsweep.train import TrainConfig
 
 RENAMED = {
@@ -13,6 +20,14 @@ RENAMED = {
     }
 }
 """By group, the methods that earlier versions called by another name: nothing calls the old name any more."""
+
+BASES: dict[str, tuple[type, ...]] = {
+    "task": (AbstractTask,),
+    "cell": (AbstractCell,),
+    "pooling": (AbstractPooling, nn.Module),
+    "optimizer": (AbstractOptimizer, torch.optim.Optimizer),
+}
+"""What the class of each group is derived from: one of these."""
 
 Classes = dict[str, type]
 """The class of each group, and `TrainConfig` for `train`."""
@@ -48,7 +63,22 @@ def settings(config: Config, group: str) -> Config:
 
 
 def _classes(config: Config) -> Classes:
-    return {group: target(config, group) for group in GROUPS} | {"train": TrainConfig}
+    classes = {group: target(config, group) for group in GROUPS}
+    for group, cls in classes.items():
+        _refuse_incomplete(config[group]["_target_"], group, cls)
+    return classes | {"train": TrainConfig}
+
+
+def _refuse_incomplete(path: str, group: str, cls: type) -> None:
+    """Refuses a class that is not of the kind, or lacks a method; by name."""
+    base, *others = BASES[group]
+    if not issubclass(cls, (base, *others)):
+        wanted = " or ".join(f"{each.__module__}.{each.__qualname__}" for each in (base, *others))
+        problem = f"`{path}` is no {group}: derive it from {wanted.replace('torch.optim.optimizer', 'torch.optim')}"
+        raise ConfigError(f"{group}._target_", problem)
+    if lacks := sorted(getattr(cls, "__abstractmethods__", ())):
+        says = f"its docstring in {base.__module__}.{base.__qualname__} says what it does"
+        raise ConfigError(f"{group}._target_", f"`{path}` lacks {', '.join(f'`{name}`' for name in lacks)}; {says}")
 
 
 def _refuse_unknown(config: Config, groups: list[str], general: list[str]) -> None:

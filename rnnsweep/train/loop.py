@@ -62,7 +62,7 @@ class Trainer:
         self.eval_every = self.config.steps_between(self.steps_per_epoch)
         self.stack = Stack([member.model for member in members], device, mixed=self.config.precision == "bfloat16")
         self.best = self.stack.parameters.clone()
-        self.optimizer = first.optimizer
+        self.optimizer = first.optimizer.laid_out(self.stack.layout)
         self.hyperparameters = Hyperparameters.of([member.optimizer for member in members], device)
         self.slots = self.optimizer.init(self.stack.parameters) | self.config.state(len(members), device)
         self.limits = _limits([member.config.clip for member in members], device)
