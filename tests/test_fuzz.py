@@ -80,7 +80,7 @@ def cut(composed: Compose, tmp_path_factory: pytest.TempPathFactory) -> Plan:
     plan, stop = make(composed, tmp_path_factory.mktemp("cut") / "study"), StopsAt()
     advance = Trainer.advance
 
-    def run_counts(trainer: Trainer) -> None:
+    def counted(trainer: Trainer) -> None:
         advance(trainer)
         stop.steps += 1
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rnnsweep import lettering
 from rnnsweep.errors import ReportError
 from rnnsweep.report import baselines, external, reservations
 from rnnsweep.report.across.scores import scores
@@ -35,7 +34,6 @@ def report(options: argparse.Namespace) -> list[Path]:
     Raises:
         ReportError: what cannot be reported, and why.
     """
-    lettering.quiet()
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())  # where a user's package is found by the command that trains, too
     by, compare, tune, random = map(_keys, (options.by, options.compare, options.tune, options.random))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rnnsweep import lettering
 from rnnsweep.errors import ReportError
 from rnnsweep.terminal import Arguments, command, complain
 
@@ -17,6 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Writes the report of some runs; exits with 2 and one clear sentence where that cannot be done."""
     options = parser().parse_args(arguments)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its own pool costs more than these small matrices gain
+    lettering.quiet()  # before matplotlib is imported
     try:
         from rnnsweep.report.assembly import report
 
