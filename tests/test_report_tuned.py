@@ -170,6 +170,11 @@ def test_a_tuned_sweep_is_read_as_it_was_planned(tmp_path: Path) -> None:
     notes = " ".join(comparison_table(of).notes)
     assert "Planned before the first run: looks at 3, 5, 8 fresh seeds, margin 0.01" in notes
     assert of.tuning.design.said == "as declared"
+    assert "with the Student t interval" in notes  # of the look's level, not of 95%
+    for planned_margin, asked, margin in ((0.01, None, 0.01), (0.003, None, 0.003), (0.003, 0.5, 0.5)):
+        tuned = dataclasses.replace(of.tuning.design.plan, margin=planned_margin)
+        of.tuning.design = dataclasses.replace(of.tuning.design, plan=tuned)
+        assert analyse(of.runs, [], None, {}, asked, tmp_path / "report", of).margin == margin
     board = analyse(of.runs, [], None, {}, None, tmp_path / "report", of).leaderboard
     assert board is not None
     assert any(note.startswith("The settings were tuned with seed 99.") for note in board.notes)
@@ -197,19 +202,23 @@ def test_the_band_of_a_budget_is_of_the_draws_whose_mean_is_the_line(lower: bool
 
 
 def test_a_budget_is_chosen_on_validation_and_shown_on_test(tmp_path: Path) -> None:
-    for cell, seed, (rate, loss) in itertools.product(
-        ("gru", "lstm"), range(3), ((1e-3, 1.0), (1e-2, 2.0), (0.1, 3.0))
-    ):
-        path = records.run(tmp_path, loss, cell=cell, seed=seed, optimizer__lr=rate)
+    points = ((1e-3, 1.0), (1e-2, 2.0), (0.1, 3.0))
+    for cell, seed, (rate, loss) in itertools.product(("gru", "lstm", "rnn"), range(3), points):
+        status = "pruned" if cell == "rnn" and loss > 1 else "complete"
+        path = records.run(tmp_path, loss, status, cell=cell, seed=seed, optimizer__lr=rate)
         record = json.loads((path / "record.json").read_text())
         record["best"]["test/loss"] = 10 - loss  # what is best on validation is worst on test
         (path / "record.json").write_text(json.dumps(record))
+    for seed in range(3):
+        records.run(tmp_path, 9.0, "diverged", cell="lstm", seed=seed, optimizer__lr=0.5)
     of = found(tmp_path)
     frame = tuned_budget.data(Subject(of.runs, of.metric, tuned=of))
-    assert list(frame["arm"].unique()) == ["GRU", "LSTM"]
-    assert list(frame.loc[frame["arm"] == "GRU", "expected"]) == pytest.approx([8, 9 * 2 / 3 + 8 / 3, 9])
-    assert (frame["low"] <= frame["expected"]).all()
-    assert list(frame.loc[frame["configurations"] == 3, "low"]) == [9, 9]
+    gru, lstm = (frame[frame["arm"] == arm] for arm in ("GRU", "LSTM"))
+    assert len(gru) + len(lstm) == len(frame)  # of the RNN one setting alone finished
+    assert list(lstm["configurations"]) == [2, 3, 4]  # a draw of one may hold no value
+    assert list(gru["expected"]) == pytest.approx([8, 9 * 2 / 3 + 8 / 3, 9])
+    assert (frame["low"] <= frame["expected"] + 1e-9).all()
+    assert list(gru["low"])[-1] == 9
 
 
 def test_planned_looks_compare_with_the_leader_alone(tmp_path: Path) -> None:

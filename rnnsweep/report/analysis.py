@@ -34,7 +34,7 @@ def analyse(
         by: The factors to report; all that vary, where there are none.
         metric: What to compare by; the validation loss.
         asked: The levels that the others are compared with, by key.
-        margin: Below it a difference is small.
+        margin: Below it a difference is small; that of the plan, else a default by the unit.
         out: The report's directory, from which the links to the runs lead.
         tuned: The tuned comparison, corrected over all of the report.
 
@@ -43,11 +43,12 @@ def analyse(
     """
     chosen = runs.metric(metric)
     factors = [runs.factor(key) for key in by] if by else runs.factors
-    least = margin if margin is not None else default_margin(runs, chosen)
+    plan = tuned.tuning.design.plan if tuned else None
+    planned_margin = plan.margin if plan and plan.metric == chosen.name else None
+    least = next((each for each in (margin, planned_margin) if each is not None), default_margin(runs, chosen))
     section = Section(runs, chosen, least, baselines(runs, factors, asked), factors)
     section.tuned = tuned
     section.top_tables = _top_tables(tuned, least) if tuned else []
-    plan = tuned.tuning.design.plan if tuned else None
     section.leaderboard = leaderboard.leaderboard(runs, chosen, section.baselines, plan.tuning_seed if plan else None)
     for chapter in sorted(modules("answers", runs.packages).values(), key=lambda module: module.RANK):
         section.answers += filter(None, chapter.answers(section))

@@ -137,12 +137,13 @@ def duration(seconds: float) -> str:
 
 def _notes(of: TunedComparison) -> list[str]:
     design, tuning = of.tuning.design, of.tuning
+    looked = any(comparison.look for comparison in of.comparisons)
     said = [
         f"Each arm at its best {design.one}: {design.said}. Best by {tuning.metric.name} over the seeds that all "
         "settings of an arm share, among settings of which 80% of the seeds finished. Differences by "
-        f"{of.metric.name}, paired by seed, with the 95% Student t interval over seeds."
+        f"{of.metric.name}, paired by seed, with the {'' if looked else '95% '}Student t interval over seeds."
     ]
-    if design.plan and any(comparison.look for comparison in of.comparisons):
+    if design.plan and looked:
         plan = design.plan
         levels = ", ".join(f"{level:g}" for level in plan.levels)
         margin = f"margin {plan.margin:g}, " if plan.margin is not None else ""

@@ -18,7 +18,7 @@ ORDERS = 2000  # random orders of the configurations, from which the band is
 
 
 def data(of: Subject) -> pd.DataFrame:
-    """`arm configurations expected low high`; of arms with two configurations or more, the best on validation first."""
+    """`arm configurations expected low high`, the best arm on validation first; none of an arm that is one point."""
     if of.tuned is None:
         return pd.DataFrame()
     return pd.DataFrame([row for arm in of.tuned.tuning.ranked[:ARMS] for row in _line(of.tuned, arm)])
@@ -28,12 +28,13 @@ def _line(tuned: TunedComparison, arm: TunedArm) -> list[dict[str, Any]]:
     """The mean over the conditions of what n configurations of each are expected to reach."""
     conditions = [_values(tuned, runs) for runs in tuned.tuning.configurations(arm)]
     most, lower = min(len(judged) for judged, _ in conditions), tuned.tuning.metric.lower
-    if most < 2:
+    first = 1 + max(int((~np.isfinite(judged)).sum()) for judged, _ in conditions)  # then each draw holds a value
+    if most <= first:
         return []
-    draws = np.unique(np.geomspace(1, most, min(most, MOST)).round().astype(int))
+    draws = np.unique(np.geomspace(first, most, min(most, MOST)).round().astype(int))
     expected = np.mean([stats.expected_choice(judged, test, draws, lower) for judged, test in conditions], 0)
     reached = np.mean([orders(judged, test, lower)[:, :most] for judged, test in conditions], 0)
-    low, high = np.nanquantile(reached[:, draws - 1], [0.1, 0.9], axis=0)
+    low, high = np.quantile(reached[:, draws - 1], [0.1, 0.9], axis=0)
     columns = zip(draws, expected, low, high, strict=True)
     return [{"arm": arm.name, "configurations": int(n), "expected": e, "low": a, "high": b} for n, e, a, b in columns]
 
@@ -67,7 +68,7 @@ def caption(frame: pd.DataFrame, of: Subject) -> str:
     return (
         f"Of n configurations of an arm, drawn without replacement, the best by {chosen} is taken: lines are the "
         f"expected {shown} of it (Dodge et al. 2019), bands hold eight of ten draws, and are no intervals of the mean. "
-        "A configuration of which too few seeds finished ranks last. In brackets: configurations tried."
+        "A line begins where every draw holds a configuration that finished. In brackets: configurations tried."
     )
 
 
