@@ -13,6 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from rnnsweep.errors import ConfigError, MachineError
+from rnnsweep.extensions import extended
 from rnnsweep.mistakes import admit, told
 from rnnsweep.terminal import command, complain
 
@@ -39,9 +40,10 @@ def _main() -> None:
     if {"--help", "-h"} & set(sys.argv[1:]):
         from rnnsweep.help import page
 
-        print(page(CONF, sys.argv[1:]))
+        print(page(CONF, extended(sys.argv[1:])))
         return
     words = sys.argv[1:]
+    sys.argv[1:] = extended(words)
     modes = ("-m", "--multirun", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc", "hydra.mode=")
     sys.argv[1:] = [f"+{a}" if a.startswith("study=") else a for a in sys.argv[1:]]  # a study has no default to replace
     if any(a.startswith("+study=") for a in sys.argv) and not any(a.startswith(modes) for a in sys.argv[1:]):

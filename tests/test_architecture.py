@@ -53,6 +53,7 @@ LEAVES = {
     "merging": {"errors", "files", "planned", "record"},
     "looks": set(),
     "matching": set(),
+    "extensions": {"errors"},
     "commits": set(),
     "terminal": {"errors", "interrupt"},
     "new": {"errors", "terminal"},

@@ -13,6 +13,7 @@ from rnnsweep.api.overrides import Overrides, words
 from rnnsweep.cli import CONF
 from rnnsweep.config import Config, plain
 from rnnsweep.errors import ConfigError
+from rnnsweep.extensions import extended
 from rnnsweep.interpolation import settled
 from rnnsweep.mistakes import admit, told
 from rnnsweep.run import PreparedRun, prepare
@@ -50,7 +51,7 @@ def whole(typed: Sequence[str]) -> DictConfig:
         ConfigError: they cannot be composed.
     """
     with _apart(), initialize_config_dir(str(CONF)):
-        return _admitting([*typed])
+        return _admitting(extended(typed))
 
 
 @contextmanager
