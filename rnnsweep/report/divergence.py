@@ -35,6 +35,7 @@ class Divergence:
 
 
 def count_divergence(pairs: pd.DataFrame) -> Divergence:
+    """How many runs of either side diverged, and in how many units (settings or seeds) one side did more often."""
     ended = ended_pairs(pairs)
     unit = counted_unit(ended)
     mine, theirs = ended["state"] == "diverged", ended["state_base"] == "diverged"

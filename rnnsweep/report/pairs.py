@@ -52,6 +52,7 @@ def balanced(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def seeds_per_setting(done: pd.DataFrame) -> tuple[int, int]:
+    """The fewest and the most seeds of a setting; (0, 0) without pairs."""
     counts = done.groupby("block")["seed"].nunique()
     return (int(counts.min()), int(counts.max())) if len(counts) else (0, 0)
 

@@ -53,6 +53,7 @@ class Interval:
 
     @property
     def half(self) -> float:
+        """Half the width of the interval."""
         return (self.high - self.low) / 2
 
 
@@ -64,6 +65,9 @@ def t_interval(values: Sequence[float] | Array, level: float = LEVEL, least: int
         level: Of the interval.
         least: Values below which there is no interval.
         scale: The size of what the values are differences of, against which rounding is judged.
+
+    Returns:
+        The mean with its interval and the two-sided p of mean = 0.
     """
     values = np.asarray(values, float)
     n = len(values)
@@ -81,7 +85,16 @@ def t_interval(values: Sequence[float] | Array, level: float = LEVEL, least: int
 
 
 def welch(first: Sequence[float], second: Sequence[float], level: float = LEVEL) -> tuple[float, float]:
-    """The interval of a difference of means, of two samples with variances of their own (Welch 1947)."""
+    """The interval of a difference of means, of two samples with variances of their own (Welch 1947).
+
+    Args:
+        first: Independent values, two or more.
+        second: Independent values, two or more.
+        level: Of the interval.
+
+    Returns:
+        The ends of the interval of mean(first) - mean(second).
+    """
     parts = [np.var(values, ddof=1) / len(values) for values in (first, second)]
     mean, square = float(np.mean(first) - np.mean(second)), float(sum(parts))
     if square == 0:
@@ -92,7 +105,16 @@ def welch(first: Sequence[float], second: Sequence[float], level: float = LEVEL)
 
 
 def wilson(successes: int, n: int, level: float = LEVEL) -> tuple[float, float]:
-    """Wilson's score interval of a share; (0, 1) where nothing was counted."""
+    """Wilson's (1927) score interval of a share; (0, 1) where nothing was counted.
+
+    Args:
+        successes: How many of the n.
+        n: Independent trials.
+        level: Of the interval.
+
+    Returns:
+        The ends of the interval, from 0 to 1.
+    """
     if n == 0:
         return 0.0, 1.0
     z, share = float(special.ndtri((1 + level) / 2)), successes / n
@@ -102,7 +124,14 @@ def wilson(successes: int, n: int, level: float = LEVEL) -> tuple[float, float]:
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """Holm's step-down adjustment of one family; what is not a number is no member of it."""
+    """Holm's (1979) step-down adjustment of the p-values of one family.
+
+    Args:
+        p: One for each test; NaN stands for a comparison without a test and does not count.
+
+    Returns:
+        The adjusted p-values in the same order, NaN where `p` is NaN.
+    """
     found = np.asarray(p, float)
     known = np.flatnonzero(np.isfinite(found))
     order = known[np.argsort(found[known], kind="stable")]
@@ -113,7 +142,15 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def sign_test(better: int, worse: int) -> float | None:
-    """Exact two-sided sign test; None where no outcome of so few could reach alpha."""
+    """Exact two-sided sign test.
+
+    Args:
+        better: Pairs in which the first is better.
+        worse: Pairs in which it is worse; ties count in neither.
+
+    Returns:
+        p, or None where no outcome of so few pairs could reach alpha.
+    """
     n = better + worse
     if n == 0 or 2 * 0.5**n > ALPHA:
         return None
@@ -121,7 +158,15 @@ def sign_test(better: int, worse: int) -> float | None:
 
 
 def equivalent(values: Sequence[float] | Array, margin: float) -> bool:
-    """Two one-sided tests: whether the mean lies within the margin, either side, at alpha."""
+    """Two one-sided tests at alpha (Schuirmann 1987): whether the mean lies within the margin on either side.
+
+    Args:
+        values: Independent differences, one for each unit, such as a seed.
+        margin: The largest difference that does not matter, in the unit of the values.
+
+    Returns:
+        True where both tests reject; False where they do not, or where there is no interval.
+    """
     found = t_interval(values, 1 - 2 * ALPHA)
     return found.known and -margin < found.low and found.high < margin
 
@@ -130,6 +175,14 @@ def expected_best(values: Sequence[float] | Array, draws: Sequence[int] | Array,
     """The expected best of n of these configurations, without replacement: unbiased (cf. Dodge et al. 2019).
 
     Those without a value rank last; the expectation is over draws that hold at least one value.
+
+    Args:
+        values: One for each configuration; NaN where it has none.
+        draws: The numbers n.
+        lower: Whether a lower value is better.
+
+    Returns:
+        The expectation for each n; NaN where n exceeds the number of configurations.
     """
     return expected_choice(values, values, draws, lower)
 
@@ -147,6 +200,9 @@ def expected_choice(
         values: Of each configuration what is reported.
         draws: The numbers n.
         lower: Whether a lower value of `chosen_by` is better.
+
+    Returns:
+        The expectation for each n; NaN where n exceeds the number of configurations.
     """
     judged, values = np.asarray(chosen_by, float), np.asarray(values, float)
     total, order = len(judged), np.flatnonzero(np.isfinite(judged))
