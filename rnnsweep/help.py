@@ -35,10 +35,12 @@ def page(conf: Path, arguments: list[str]) -> str:
     parts.append(_section("", top.split("\n\n", 1)[1], "General"))
     parts.append(_section("train.", train.split("\n\n", 1)[0], "Training"))
     for group, choice in chosen.items():
-        for file in [folder / group / f"{choice}.yaml" for folder in folders if (folder / group).is_dir()]:
+        for folder in folders:
+            file, title = folder / group / f"{choice}.yaml", f"{group}={choice}"
             if file.exists():
-                whole, title = _whole(file, folders, group), f"{group}={choice}"
-                parts.append(_section(f"{group}.", whole, title) or _of_class(group, file, title, arguments))
+                told = _section(f"{group}.", _whole(file, folders, group), title)
+                ours = folder == conf  # what ships has comments where it has settings, and needs no torch
+                parts.append(told if told or ours else _of_class(group, file, title, arguments))
     return "\n".join("".join(parts).splitlines())
 
 

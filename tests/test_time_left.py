@@ -31,6 +31,12 @@ def test_nothing_is_said_before_something_was_trained() -> None:
     assert seconds_left(runs("a", "a"), ended("run-0", 4.0), []) is None  # nobody works on it
 
 
+def test_a_worker_that_waits_has_nothing_in_hand() -> None:
+    waits = worker(step=80, seconds=8.0)  # the steps are those of its last stack
+    assert seconds_left(runs("a", "a"), {}, [waits]) is None
+    assert seconds_left(runs("a", "a"), ended("run-0", 4.0), [waits]) == 4
+
+
 def test_runs_cost_what_those_of_their_shape_have_cost() -> None:
     plan = runs("small", "small", "large", "large")
     known = ended("run-0", 1.0) | ended("run-2", 9.0)

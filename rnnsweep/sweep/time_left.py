@@ -29,7 +29,7 @@ def seconds_left(
     for name, record in records.items():
         if record.status == "complete" and name in shapes and record.share_seconds:
             known[shapes[name]].append(record.share_seconds)
-    in_hand = [worker for worker in workers if _whole(worker) and worker.runs[0] in shapes]
+    in_hand = [worker for worker in workers if worker.runs and worker.runs[0] in shapes and _whole(worker)]
     for worker in in_hand:
         known[shapes[worker.runs[0]]].append(_whole(worker) / len(worker.runs))
     if not known or not workers:
