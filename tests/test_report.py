@@ -28,6 +28,7 @@ from rnnsweep.report.fanova import importance
 from rnnsweep.report.leaderboard import leaderboard, ranked_entries
 from rnnsweep.report.matched_runs import MatchedRuns
 from rnnsweep.report.numbers import spread
+from rnnsweep.report.pairs import is_mixed
 from rnnsweep.report.pictures import picture
 from rnnsweep.report.run_counts import run_counts
 from rnnsweep.report.runs import Runs
@@ -379,6 +380,65 @@ def test_at_equal_parameters_a_cell_is_interpolated(tmp_path: Path) -> None:
     )
     assert unit == "seed"
     assert found == pytest.approx([-0.1] * 3)
+
+
+@pytest.mark.parametrize(("level", "baseline"), [("gru", "rnn"), ("rnn", "gru")])
+def test_at_equal_parameters_every_size_within_the_range_counts(level: str, baseline: str, tmp_path: Path) -> None:
+    """The baseline's losses are linear in the log of the parameters; the level is better by another gain at each size.
+
+    Of the GRU the three smaller sizes (192, 768 and 3,072 parameters) lie within the RNN's 64 to 4,096, of the RNN the
+    three larger ones (256, 1,024 and 4,096) within the GRU's 192 to 12,288.
+    """
+    gains = {8: 0.3, 16: 0.1, 32: 0.2, 64: 0.5}
+    for seed in range(3):
+        for size in gains:
+            for cell, gates in (("rnn", 1), ("gru", 3)):
+                loss = 5.0 - 0.2 * math.log(gates * size**2) - (gains[size] if cell == level else 0.0)
+                records.run(tmp_path, loss, cell=cell, cell__hidden_size=size, seed=seed)
+    runs = runs_of(tmp_path)
+    cell, sizes = runs.factor("cell"), runs.factor("cell.hidden_size")
+    found, _ = at_equal(runs, cell, sizes, "parameters", runs.metric(None), level, baseline)
+    inside = (0.3, 0.1, 0.2) if level == "gru" else (0.1, 0.2, 0.5)
+    assert found == pytest.approx([-sum(inside) / 3] * 3)
+
+
+def test_settings_that_are_better_and_worse_are_counted(tmp_path: Path) -> None:
+    """Better in two of four sizes, worse in one, equal in one: each has two seeds that agree."""
+    for size, gain in ((8, 0.2), (16, 0.1), (32, 0.0), (64, -0.3)):
+        for seed in range(2):
+            records.run(tmp_path, 2.0, cell="gru", cell__hidden_size=size, seed=seed)
+            records.run(tmp_path, 2.0 - gain, cell="lstm", cell__hidden_size=size, seed=seed)
+    runs = runs_of(tmp_path)
+    (effect,) = MatchedRuns(runs, runs.factor("cell"), runs.metric(None)).against("gru")
+    assert effect.ranked == (2, 1)
+    assert (effect.settings, effect.seeds, effect.planned) == (4, (2, 2), 8)
+
+
+def test_seeds_that_are_better_and_worse_are_counted(tmp_path: Path) -> None:
+    for seed, gain in enumerate((0.2, 0.1, -0.3, 0.4, -0.1)):
+        records.run(tmp_path, 2.0, cell="gru", seed=seed)
+        records.run(tmp_path, 2.0 - gain, cell="lstm", seed=seed)
+    runs = runs_of(tmp_path)
+    (effect,) = MatchedRuns(runs, runs.factor("cell"), runs.metric(None)).against("gru")
+    assert (effect.better, effect.worse, effect.ranked) == (3, 2, (3, 2))
+
+
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+def test_clear_on_one_side_alone_is_not_mixed(sign: float) -> None:
+    """Two settings are clearly better (or worse), the third is the other way and may be chance."""
+    noise = np.random.default_rng(0).normal(0, 0.01, 5)
+    effects = (-0.2 + noise, -0.1 + noise, 0.05 + 30 * noise)
+    done = pd.DataFrame(
+        {
+            "block": np.repeat(range(3), 5),
+            "seed": [*range(5)] * 3,
+            "difference": sign * np.concatenate(effects),
+            "value": 2.0,
+        }
+    )
+    assert done.groupby("block")["difference"].mean().pipe(np.sign).nunique() == 2
+    assert not is_mixed(done)
+    assert is_mixed(done.assign(difference=done["difference"].where(done["block"] > 0, -done["difference"])))
 
 
 def divergence(pairs: pd.DataFrame) -> Divergence:
