@@ -1,37 +1,29 @@
 """From directories to one table of runs: every planned run is in it once, with how it stands."""
 
 import itertools
-import json
 import math
 import os
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from rnnsweep import planned, retired
-from rnnsweep.errors import MachineError, ReportError
-from rnnsweep.planned import FOLDER, Planned
-from rnnsweep.record import Json, RunRecord, RunStore
-from rnnsweep.secrets import redacted
+from rnnsweep.errors import ReportError
+from rnnsweep.planned import FOLDER
+from rnnsweep.record import Json
+from rnnsweep.report import run_row
+from rnnsweep.report.run_row import UNSET as UNSET  # the table's readers look for it here
 
 STATES = ("complete", "diverged", "failed", "pruned", "interrupted", "running", "missing")
 """How a run can stand. Those before `interrupted` have a record; a run of a search that never began is missing."""
-
-UNSET = "—"
-"""A setting that a run's cell, task or optimizer does not have."""
 
 OURS = ("run", "study", "path", "state", "problem", "command", "task", "setting")
 RECORDED = ("steps", "seconds", "parameters", "error", "summary", "metric", "declared", "step", "sweep")
 PLAIN = frozenset(OURS + RECORDED)
 """Columns that are neither a setting nor a metric."""
-
-GENERAL = ("out", "rerun", "resume_changed", "size", "packages", "choices")
-"""Settings that change no result."""
 
 TOLERANCE = 1e-6  # relative: metrics that are closer are equal
 DEPTH = 4  # folders below a given path in which runs are looked for
@@ -140,7 +132,7 @@ def _rows(path: Path) -> Iterator[Json]:
         alive = {name for worker in planned.workers(study) for name in worker.runs}
         mine = {run.name: run for run in found if run.parent == study}
         for name in dict.fromkeys([*plan, *mine]):
-            yield _row(study, study / name, plan.get(name), name in alive)
+            yield run_row.row(study, study / name, plan.get(name), name in alive)
         yield from _unstarted(study, len(mine.keys() - plan.keys()))
 
 
@@ -173,168 +165,4 @@ def _unstarted(study: Path, begun: int) -> Iterator[Json]:
     """Runs of a study's searches that were asked for and not begun: nobody knows their settings yet."""
     asked = sum(search.n_trials * len(search.seeds) for search in planned.searched(study))
     for index in range(max(0, asked - begun)):
-        yield _standing(study, study / f"(trial not begun {index + 1})", "missing")
-
-
-# One run ---------------------------------------------------------------------------------------------------------
-
-
-def _row(study: Path, path: Path, plan: Planned | None, alive: bool) -> Json:
-    store = RunStore(path)
-    waits = (
-        plan is not None and plan.generation > 0 and store.generation() < plan.generation
-    )  # to be trained anew, by rerun=true
-    record, problem = (None, None) if waits else _record(store)
-    config = record.config if record else store.config() or (plan.config if plan else None)
-    command = plan.command(study) if plan else None
-    if record is None:
-        state = "missing" if waits else _unrecorded(store, alive)
-        if config is None and state != "missing":
-            problem = problem or "its config.json cannot be read"
-        row = _standing(study, path, state) | {"problem": problem, "steps": _steps(store)}
-    else:
-        row = _standing(study, path, record.status) | {"problem": problem} | _outcome(record)
-        command = command or _typed(record)
-    command = command or _spelled(config, study)
-    return row | (_settings(config) if config else {}) | {"command": redacted(command) if command else None}
-
-
-def _record(store: RunStore) -> tuple[RunRecord | None, str | None]:
-    """The record, or what is wrong with it."""
-    try:
-        record = store.record()
-    except MachineError as error:
-        return None, f"its record.json cannot be read ({error.error.strerror})"
-    damaged = record is None and (store.path / "record.json").exists()
-    return record, "its record.json is damaged" if damaged else None
-
-
-def _unrecorded(store: RunStore, alive: bool) -> str:
-    begun = any((store.path / name).exists() for name in ("config.json", "metrics.jsonl", "last.pt", "record.json"))
-    return "running" if begun and (alive or store.held()) else "interrupted" if begun else "missing"
-
-
-def _steps(store: RunStore) -> int:
-    return max((int(row.get("step") or 0) for row in store.rows()), default=0)
-
-
-def _standing(study: Path, path: Path, state: str) -> Json:
-    return {"run": path.name, "study": str(study), "path": str(path), "state": state, "problem": None, "task": UNSET}
-
-
-def _outcome(record: RunRecord) -> Json:
-    environment = record.environment
-    versions = environment.get("versions", {})
-    code = _dict(environment.get("code"))
-    files = _dict(code.get("files"))
-    execution, stack = environment.get("execution", []), environment.get("stack", 1) or 1
-    return {
-        "steps": record.steps,
-        "seconds": record.seconds / stack if record.share_seconds is None else record.share_seconds,
-        "parameters": record.parameters,
-        "error": redacted(record.error) if record.error else None,
-        "sweep": _sweep(record),
-        "summary": tuple(sorted(record.summary)),
-        "metric": _judged(record.metric),
-        "declared": record.declared or None,
-        **record.best,
-        **{f"last:{name}": value for name, value in record.metrics.items()},
-        "env:execution": tuple(execution),
-        "env:stack": stack,
-        "env:data": environment.get("data_hash"),
-        "env:changed": bool(code.get("before")),
-        "env:files": tuple(sorted(files.items())),
-        "env:commit": environment.get("git_commit"),
-        "env:dirty": environment.get("git_dirty"),
-        "env:memory": environment.get("peak_memory_bytes"),
-        "env:versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
-        "env:hardware": _hardware(environment),
-        "env:host": environment.get("host"),
-        "env:timed": ", ".join(str(environment.get(name)) for name in ("host", "device", "threads", "kernel")),
-        "env:command": redacted(shlex.join(map(str, environment.get("command", [])))),
-    }
-
-
-def _dict(value: Any) -> Json:
-    """What a record holds by name; nothing where it is no such thing, as in a damaged record."""
-    return value if isinstance(value, dict) else {}
-
-
-def _judged(metric: Json) -> tuple[str, ...] | None:
-    """Name, unit and direction of what the task is judged by; None where they are not told."""
-    told = tuple(metric.get(name) for name in ("name", "unit", "direction"))
-    return tuple(map(str, told)) if all(isinstance(part, str) for part in told) else None
-
-
-def _hardware(environment: Json) -> str:
-    parts = (environment.get("device"), environment.get("platform"), f"{environment.get('threads')} threads")
-    return ", ".join(str(part) for part in parts)
-
-
-def _settings(config: Json) -> Json:
-    """The settings by their dotted keys; lists as text, so that every value can be compared."""
-    choices = config.get("choices", {})
-    flat: Json = {group: str(name) for group, name in choices.items() if group in config}
-    for key, value in config.items():
-        if key in GENERAL:
-            continue
-        if isinstance(value, dict):
-            named = value.items()
-            flat |= {f"{key}.{name}": _value(item) for name, item in named if name not in ("_target_", "_search_")}
-        else:
-            flat[key] = _value(value)
-    return flat | {"env:packages": tuple(map(str, config.get("packages") or ()))}
-
-
-def _value(value: Any) -> Any:
-    if value is None or isinstance(value, int | float):
-        return value
-    return redacted(value if isinstance(value, str) else json.dumps(value, sort_keys=True))
-
-
-# What a person types to train it again ---------------------------------------------------------------------------
-
-
-def _typed(record: RunRecord) -> str | None:
-    """The command of a run that was no part of a sweep."""
-    typed, sweeps = _arguments(record)
-    return None if sweeps or not typed else _joined(typed)
-
-
-def _sweep(record: RunRecord) -> str | None:
-    """The command of the sweep that a run was part of."""
-    typed, sweeps = _arguments(record)
-    return redacted(_joined(typed)) if sweeps else None
-
-
-def _arguments(record: RunRecord) -> tuple[list[str], bool]:
-    """What was typed after the program's name, and whether it is a sweep."""
-    _, program, *typed = [*map(str, record.environment.get("command", [])), "", ""]
-    if not program.endswith("__main__.py"):
-        return [], False
-    typed = typed[:-2]
-    return typed, any(argument in ("-m", "--multirun") or "," in argument for argument in typed)
-
-
-def _joined(typed: Sequence[str]) -> str:
-    return " ".join(["python -m rnnsweep", *map(shlex.quote, typed)])
-
-
-def _spelled(config: Json | None, study: Path) -> str | None:
-    """A command that names every setting, for runs whose own command is not known."""
-    if config is None:
-        return None
-    choices = config.get("choices", {})
-    words = [f"{group}={name}" for group, name in choices.items() if isinstance(config.get(group), dict)]
-    for key, value in config.items():
-        if isinstance(value, dict) and key != "choices":
-            words += [f"{key}.{name}={_override(item)}" for name, item in value.items() if not name.startswith("_")]
-    words += [f"seed={config.get('seed', 0)}", f"out={study}"]
-    return " ".join(["python -m rnnsweep", *map(shlex.quote, words)])
-
-
-def _override(value: Any) -> str:
-    """A value in Hydra's grammar."""
-    if isinstance(value, str):
-        return json.dumps(value) if set(value) & set(" ,:=[]{}()'\"$\\") or not value else value
-    return json.dumps(value)
+        yield run_row.standing(study, study / f"(trial not begun {index + 1})", "missing")
