@@ -127,9 +127,8 @@ def leaderboard(runs: Runs, metric: MetricColumn, baselines: dict[str, str], tun
     notes += [_tuning_note(tuning_seed)] if tuning_seed is not None else []
     pruned = len(every) - len(ranked)
     notes += [f"Not listed: {pruned} settings of which every run was pruned."] if pruned else []
-    name, aside = f"leaderboard-{anchor(runs.task)}", ("s/epoch", "tokens/s", "memory")
-    made = (tuple(columns), tuple(rows), tuple(notes), 60, measured(metric), aside)
-    table = Table(name, "Leaderboard", *made)
+    made = (tuple(columns), tuple(rows), tuple(notes), 60, measured(metric), ("s/epoch", "tokens/s", "memory"))
+    table = Table(f"leaderboard-{anchor(runs.task)}", "Leaderboard", *made)
     return table if any(entry.diverged for entry in ranked) else table.without("diverged last")
 
 
