@@ -8,7 +8,7 @@ from rnnsweep.types import EXECUTION
 LENGTH = ("train.steps", "train.epochs")
 
 
-def tell_shorter(run: PreparedRun, store: RunStore) -> None:
+def tell_other_length(run: PreparedRun, store: RunStore) -> None:
     """Prints a line for each run beside this one that has its settings and another length; before it begins."""
     if store.path.exists() or run.parent is not None or not store.path.parent.exists():
         return

@@ -1,4 +1,4 @@
-"""The runs of one study taken into another: directories are copied, plans too; nothing is deleted or written over."""
+"""Copies the runs and the plans of one study into another; nothing is deleted or written over."""
 
 import shutil
 from pathlib import Path
@@ -22,7 +22,7 @@ def merge(source: Path, study: Path) -> tuple[list[str], list[str]]:
         The names of the runs that were copied, and of those that were there already.
 
     Raises:
-        ConfigError: these are no two studies of grids, or a run is being trained, or two runs share a name.
+        ConfigError: one of them is no study of grids, a run is being trained, or two different runs share a name.
     """
     _check(source, study)
     stores = [RunStore(path) for path in sorted(source.iterdir()) if (path / "config.json").exists()]

@@ -11,6 +11,9 @@ from typing import Any, Literal
 
 from rnnsweep import files, shapes
 
+STATES = ("complete", "diverged", "failed", "pruned", "interrupted", "running", "missing")
+"""How a run can stand. Those before `interrupted` have a record; a run of a search that never began is missing."""
+
 FOLDER = ".study"
 """In the study's directory: plans, the workers' states, and what was measured of stacks."""
 

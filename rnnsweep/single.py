@@ -5,7 +5,7 @@ import traceback
 
 from rnnsweep import curves, figures, interrupt, progress, provenance
 from rnnsweep.errors import ConfigError, MachineError, tell_once
-from rnnsweep.lengths import tell_shorter
+from rnnsweep.lengths import tell_other_length
 from rnnsweep.naming import belongs
 from rnnsweep.observers import Careful
 from rnnsweep.provenance import in_words
@@ -34,7 +34,7 @@ def train(run: PreparedRun, store: RunStore, shown: Observer | None = None) -> R
     """
     if finished := _finished(run, store):
         return finished
-    tell_shorter(run, store)
+    tell_other_length(run, store)
     shown = shown or Careful("the progress display", progress.observer(run.train.progress))
     observer = tracked(shown, run.train.tracker)
     _claim(store)

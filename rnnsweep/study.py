@@ -16,7 +16,6 @@ from rnnsweep.terminal import Arguments, command
 if TYPE_CHECKING:
     from rnnsweep.record import Json
 
-STATES = ("complete", "diverged", "failed", "pruned", "interrupted", "running", "missing")
 SHOWN = 8
 """Levels of a setting that are printed."""
 
@@ -55,7 +54,9 @@ def overview(study: Path) -> list[str]:
     """Its plans, the levels of each setting that differs, and what is retired."""
     found, gone = rows(study), retired.read(study)
     states = Counter(str(row["state"]) for row in found)
-    lines = [f"{study}: {len(found)} runs  " + "  ".join(f"{states[name]} {name}" for name in STATES if states[name])]
+    lines = [
+        f"{study}: {len(found)} runs  " + "  ".join(f"{states[name]} {name}" for name in planned.STATES if states[name])
+    ]
     for path in planned.plans(study):
         runs = planned.read(path) or []
         lines.append(f"  {path.name}: {len(runs)} runs  {planned.title(path) or ''}".rstrip())
@@ -112,10 +113,10 @@ def change(study: Path, retire: Sequence[str], restore: Sequence[str]) -> None:
 
 
 def merge(source: Path, study: Path) -> None:
-    """Takes the runs of another study in, and says which."""
-    from rnnsweep.merging import merge
+    """Copies the runs of another study into this one, and says how many."""
+    from rnnsweep import merging
 
-    copied, there = merge(source, study)
+    copied, there = merging.merge(source, study)
     said = f"; {len(there)} were there already" if there else ""
     print(f"{len(copied)} runs of {source} were copied to {study}{said}; {source} stays as it is")
 
@@ -135,7 +136,7 @@ def _options() -> argparse.Namespace:
     parser = Arguments(prog="python -m rnnsweep.study", description=__doc__)
     parser.add_argument("study", type=Path, metavar="DIR", help="the directory of a study, such as multirun/mine")
     doing = parser.add_mutually_exclusive_group()
-    doing.add_argument("--only", choices=STATES, help="list the runs in this state, each with its command")
+    doing.add_argument("--only", choices=planned.STATES, help="list the runs in this state, each with its command")
     doing.add_argument("--merge", type=Path, metavar="DIR", help="copy the runs of another study into this one")
     parser.add_argument("--retire", nargs="+", default=[], metavar="KEY=VALUE", help="count these levels no longer")
     parser.add_argument("--restore", nargs="+", default=[], metavar="KEY=VALUE", help="count them again")

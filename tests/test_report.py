@@ -17,10 +17,11 @@ import records
 from conftest import ROOT
 
 from rnnsweep.errors import ReportError
+from rnnsweep.planned import STATES
 from rnnsweep.record import RunStore
 from rnnsweep.report import cli, latex_table, listings, published_findings, published_values, reservations
 from rnnsweep.report.analysis import analyse, searched_keys
-from rnnsweep.report.collect import STATES, collect
+from rnnsweep.report.collect import collect
 from rnnsweep.report.divergence import Divergence, count_divergence
 from rnnsweep.report.effect_tables import effect_table, equal_cost_table
 from rnnsweep.report.equal_cost import at_equal

@@ -18,7 +18,7 @@ from rnnsweep.report.collect import UNSET, collect
 from rnnsweep.report.listings import not_reproduced
 from rnnsweep.report.page import Report, publish
 from rnnsweep.report.results import tidy
-from rnnsweep.report.runs import Runs
+from rnnsweep.report.runs import Runs, refuse_constant
 from rnnsweep.secrets import redacted
 
 
@@ -41,7 +41,7 @@ def report(options: argparse.Namespace) -> list[Path]:
     frame = external.add(collect(options.paths, apart), options.add)
     found = _by_task(frame, apart, random)
     for option, keys in (("--by", by), ("--compare", compare), ("--tune", tune), ("--random", random)):
-        _refuse_constant(option, keys, found)
+        refuse_constant(option, keys, found)
     levels = baselines.read(options.baseline, found)
     with np.errstate(all="ignore"):
         answers = tuned_comparisons(found, options.metric, levels, DesignOptions(compare, tune))
@@ -93,14 +93,3 @@ def _runs(part: pd.DataFrame, name: str, random: Sequence[str]) -> Runs:
 def _chosen(by: Sequence[str], found: Sequence[Runs]) -> list[list[str]]:
     """The factors that are reported, for each task: of several tasks, those that the task has."""
     return [[key for key in by if len(found) == 1 or key in runs.keys] for runs in found]
-
-
-def _refuse_constant(option: str, keys: Sequence[str], found: Sequence[Runs]) -> None:
-    """Refuses a factor that varies in no task.
-
-    Raises:
-        ReportError: it names the option, the factor and those that vary.
-    """
-    for key in keys:
-        if not any(key in factor.keys for runs in found for factor in runs.factors):
-            found[0].factor(key, option)

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Sequence
 
 from rnnsweep.errors import ReportError, listed
-from rnnsweep.report.runs import Factor, Runs
+from rnnsweep.report.runs import Factor, Runs, refuse_constant
 
 DEFAULTS = {"cell": "rnn", "pooling": "last", "optimizer": "adamw", "train.clip": "null"}
 """What a factor's levels are compared with where the user names none and the grid has it; else its first level."""
@@ -28,9 +28,7 @@ def read(options: Sequence[str], tasks: Sequence[Runs]) -> dict[str, str]:
         if key in found:
             raise ReportError(f"--baseline {text}: {key}={found[key]} is given too; name one level of each factor")
         found[key] = level
-    for key in found:
-        if not any(_has(runs, key) for runs in tasks):
-            tasks[0].factor(key, "--baseline")
+    refuse_constant("--baseline", found, tasks)
     return found
 
 
@@ -46,13 +44,9 @@ def baselines(runs: Runs, factors: Sequence[Factor], asked: dict[str, str]) -> d
         ReportError: no run has such a level.
     """
     found = {f.key: DEFAULTS[f.key] if DEFAULTS.get(f.key) in f.levels else f.levels[0] for f in factors if f.levels}
-    mine = {runs.factor(key): level for key, level in asked.items() if _has(runs, key)}
+    mine = {runs.factor(key): level for key, level in asked.items() if runs.varies(key)}
     named = {factor.key: _level(runs, factor, level) for factor, level in mine.items()}
     return named | {key: level for key, level in found.items() if key not in named}
-
-
-def _has(runs: Runs, key: str) -> bool:
-    return any(key in factor.keys for factor in runs.factors)
 
 
 def _level(runs: Runs, factor: Factor, typed: str) -> str:

@@ -12,13 +12,10 @@ import pandas as pd
 
 from rnnsweep import planned, retired
 from rnnsweep.errors import ReportError
-from rnnsweep.planned import FOLDER
+from rnnsweep.planned import FOLDER, STATES
 from rnnsweep.record import Json
 from rnnsweep.report import run_row
 from rnnsweep.report.run_row import UNSET as UNSET  # the table's readers look for it here
-
-STATES = ("complete", "diverged", "failed", "pruned", "interrupted", "running", "missing")
-"""How a run can stand. Those before `interrupted` have a record; a run of a search that never began is missing."""
 
 OURS = ("run", "study", "path", "state", "problem", "command", "task", "setting")
 RECORDED = ("steps", "seconds", "parameters", "error", "summary", "metric", "declared", "step", "sweep")

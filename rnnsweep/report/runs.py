@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rnnsweep.errors import ReportError
-from rnnsweep.report.collect import STATES, UNSET, is_setting
+from rnnsweep.planned import STATES
+from rnnsweep.report.collect import UNSET, is_setting
 from rnnsweep.report.declared import DeclaredMetrics
 from rnnsweep.report.setting_labels import exact, labels, order
 
@@ -192,6 +193,10 @@ class Runs:
         numbers = tuple(float(raw[level]) for level in levels) if numeric else None
         return Factor(key, tuple(levels), numbers, column, together, derived)
 
+    def varies(self, key: str) -> bool:
+        """Whether a key is a factor, or moves with one."""
+        return any(key in factor.keys for factor in self.factors)
+
     def factor(self, key: str, option: str = "--by") -> Factor:
         """The factor of a key, which the user named by an option.
 
@@ -321,3 +326,14 @@ def _preference(key: str) -> tuple[int, int, str]:
     """Groups before their settings; of two that move together, the one that a person would name."""
     group = key.split(".")[0]
     return ("." in key, GROUPS.index(group) if group in GROUPS else len(GROUPS), key)
+
+
+def refuse_constant(option: str, keys: Iterable[str], tasks: Sequence[Runs]) -> None:
+    """Refuses a key that varies in no task.
+
+    Raises:
+        ReportError: it names the option, the key and what varies.
+    """
+    for key in keys:
+        if not any(runs.varies(key) for runs in tasks):
+            tasks[0].factor(key, option)

@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
+from rnnsweep.planned import STATES
 from rnnsweep.report import stats
-from rnnsweep.report.collect import STATES
 from rnnsweep.report.effects import Effect
 from rnnsweep.report.runs import MetricColumn, Runs
 

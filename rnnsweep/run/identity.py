@@ -57,11 +57,11 @@ def identify(config: Config) -> PreparedRun:
     directory("out", config["out"])
     make_optimizer(config, classes)
     task = make_task(config, classes)
-    identity, begun = (config, classes, task.source_hash), parent(config)
-    _refuse_early_schedule(config["train"]["schedule_from"], begun.step if begun else 0)
-    digest = fingerprint(*identity, begun.identity if begun else "")
-    name, shape = names(config, digest)[0], signature(*identity, begun.step if begun else 0)
-    return PreparedRun(name, digest, shape, config, classes, task, TrainConfig(**config["train"]), texts, begun)
+    identity, origin = (config, classes, task.source_hash), parent(config)
+    _refuse_early_schedule(config["train"]["schedule_from"], origin.step if origin else 0)
+    digest = fingerprint(*identity, origin.identity if origin else "")
+    name, shape = names(config, digest)[0], signature(*identity, origin.step if origin else 0)
+    return PreparedRun(name, digest, shape, config, classes, task, TrainConfig(**config["train"]), texts, origin)
 
 
 def _refuse_early_schedule(start: int, begins: int) -> None:

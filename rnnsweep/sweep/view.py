@@ -46,9 +46,11 @@ class Progress:
         self.plan = plan
         self.records: dict[str, RunRecord] = {}
         self.waiting: set[str] = set()
+        self._workers: list[WorkerStatus] = []
 
     def look(self) -> None:
-        """Reads the records that are new."""
+        """Reads the records that are new, and what the workers say."""
+        self._workers = planned.workers(self.plan.study)
         for run in self.plan.runs:
             if run.id not in self.records:
                 record = self.plan.record(run)
@@ -100,8 +102,8 @@ class Progress:
         return [self.summary(), *curve_lines(self.plan.study, self.best), *worker_lines(self.workers())]
 
     def workers(self) -> list[WorkerStatus]:
-        """Those that live."""
-        return planned.workers(self.plan.study)
+        """Those that lived at the last look."""
+        return self._workers
 
     def failures(self) -> list[RunRecord]:
         return [record for record in self.records.values() if record.status == "failed"]
