@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
+import scipy  # scipy.special is read at its first use: it takes a while, and most commands need none of it
 from numpy.typing import NDArray
-from scipy import special  # scipy.stats would take a second to import
 
 SEEDS = (3, 5, 8, 12, 18)
 """Fresh seeds of an arm at each look."""
@@ -73,8 +73,8 @@ def look(differences: Values, number: int, arms: int, margin: float) -> Look:
     mean, error = float(values.mean()), float(values.std(ddof=1)) / math.sqrt(n)
     error = error if error > 1e-12 * abs(mean) else 0.0  # equal but for rounding
     p = two_sided(mean / error, n - 1) if error else math.nan  # equal differences show no spread to test with
-    reach = float(special.stdtrit(n - 1, 1 - level / 2)) * error
-    inside = abs(mean) + float(special.stdtrit(n - 1, 1 - level)) * error < margin
+    reach = float(scipy.special.stdtrit(n - 1, 1 - level / 2)) * error
+    inside = abs(mean) + float(scipy.special.stdtrit(n - 1, 1 - level)) * error < margin
     verdict: Verdict = "differs" if p < level else "equivalent" if inside else "open"
     return Look(n, mean, mean - reach, mean + reach, p, level, verdict)
 
@@ -83,12 +83,12 @@ def half_width(values: Values, level: float = 0.05) -> float:
     """Half of the Student t interval of a mean; the interval misses the mean with a probability of `level`."""
     every = np.asarray(values, float)
     n = len(every)
-    return float(special.stdtrit(n - 1, 1 - level / 2) * every.std(ddof=1)) / math.sqrt(n)
+    return float(scipy.special.stdtrit(n - 1, 1 - level / 2) * every.std(ddof=1)) / math.sqrt(n)
 
 
 def two_sided(t: float, df: int) -> float:
     """The p value of |t|."""
-    return float(2 * special.stdtr(df, -abs(t)))
+    return float(2 * scipy.special.stdtr(df, -abs(t)))
 
 
 def evidence(t: float, n: int, prior: float = PRIOR) -> float:
@@ -139,13 +139,13 @@ def spreads(values: Values, sure: float = 0.8) -> tuple[float, float]:
     """The ends of the chi-square interval of a standard deviation."""
     found = np.asarray(values, float)
     df, variance = len(found) - 1, float(found.var(ddof=1))
-    low, high = (math.sqrt(df * variance / special.chdtri(df, tail)) for tail in ((1 - sure) / 2, (1 + sure) / 2))
+    low, high = (math.sqrt(df * variance / scipy.special.chdtri(df, tail)) for tail in ((1 - sure) / 2, (1 + sure) / 2))
     return low, high
 
 
 def _needed(spread: float, reach: float) -> int:
     """The smallest n at which t s / sqrt(n) is at most `reach`."""
     n = 2
-    while n < 100_000 and special.stdtrit(n - 1, 0.975) * spread / math.sqrt(n) > reach:
+    while n < 100_000 and scipy.special.stdtrit(n - 1, 0.975) * spread / math.sqrt(n) > reach:
         n += max(1, n // 50)
     return n

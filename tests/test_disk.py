@@ -197,21 +197,65 @@ def test_a_damaged_worker_state_is_no_worker(damage: str, tmp_path: Path, capsys
     assert list(collect([tmp_path])["state"]) == ["complete"]
 
 
+@pytest.fixture
+def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sizes of the stacks that a probe has measured, beginning with an empty cache."""
+    sizes: list[int] = []
+
+    def seconds(_: Any, size: int, *__: Any) -> float:
+        sizes.append(size)
+        return 1.0
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(probe, "seconds_per_step", seconds)
+    return sizes
+
+
+def test_a_stack_is_measured_once_for_all_studies(plan: Plan, measured: list[int], tmp_path: Path) -> None:
+    like = run.identify(plan.runs[0].config)
+    found = [probe.stack_size(like, available, tmp_path / str(available)) for available in (4, 3, 4, 9, 2, 9)]
+    assert found == [4, 3, 4, 9, 2, 9]
+    assert measured == [1, 4, 1, 4, 9]  # more runs ask for larger stacks
+
+
+def test_a_stack_is_measured_anew_for_other_code(
+    plan: Plan, measured: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    like = run.identify(plan.runs[0].config)
+    for version in ("1", "2", "1"):
+        monkeypatch.setattr("rnnsweep.__version__", version)
+        probe.stack_size(like, 4, tmp_path)
+    assert measured == [1, 4, 1, 4]
+
+
+def test_a_probe_that_failed_is_not_kept(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def short_of_memory(_: Any, size: int, *__: Any) -> float:
+        if size > 1:
+            raise MemoryError
+        return 1.0
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    like = run.identify(plan.runs[0].config)
+    monkeypatch.setattr(probe, "seconds_per_step", short_of_memory)
+    assert probe.stack_size(like, 4, tmp_path) == 1
+    monkeypatch.setattr(probe, "seconds_per_step", lambda *_: 1.0)
+    assert probe.stack_size(like, 4, tmp_path) == 4
+
+
 @pytest.mark.parametrize("damage", [*DAMAGES, "other types"])
 def test_a_damaged_probe_is_measured_anew(
-    damage: str, plan: Plan, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    damage: str, plan: Plan, measured: list[int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(probe, "seconds_per_step", lambda _, size, __: 1.0 / size)
     like = run.identify(plan.runs[0].config)
-    folder = plan.study / ".study"
-    folder.mkdir(parents=True)
-    assert probe.stack_size(like, 4, folder) == 4
-    whole = json.loads((folder / "probe.json").read_text())
+    assert probe.stack_size(like, 4, tmp_path) == 4
+    file = tmp_path / "cache" / "rnnsweep" / "stacks.json"
+    whole = json.loads(file.read_text())
     broken = json.dumps({key: found | {"best": "4"} for key, found in whole.items()}).encode()
-    (folder / "probe.json").write_bytes(DAMAGES.get(damage, broken))
-    assert probe.stack_size(like, 4, folder) == 4
-    assert json.loads((folder / "probe.json").read_text()) == whole
-    assert str(folder / "probe.json") in capsys.readouterr().err
+    file.write_bytes(DAMAGES.get(damage, broken))
+    assert probe.stack_size(like, 4, tmp_path) == 4
+    assert json.loads(file.read_text()) == whole
+    assert str(file) in capsys.readouterr().err
+    assert measured == [1, 4, 1, 4]
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

@@ -26,7 +26,7 @@ from rnnsweep.errors import TOLD, ConfigError, MachineError
 from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.record import RunStore
 from rnnsweep.report.collect import collect
-from rnnsweep.sweep import probe, published
+from rnnsweep.sweep import published
 from rnnsweep.sweep.plan import Plan, Planned
 from rnnsweep.sweep.search import Search
 from rnnsweep.sweep.search_worker import SearchWorker
@@ -42,7 +42,7 @@ SHORT = (
     *("train.steps=20", "train.eval_every=5", "train.log_every=5", "train.threads=1", "train.kernel=scan"),
 )
 FILES = ["config.json", "record.json", "metrics.jsonl", "best.pt", "last.pt"]
-STUDY = ["plan", "workers", "probe.json", "published.json", "drawn.json"]
+STUDY = ["plan", "workers", "published.json", "drawn.json"]
 
 
 def make(composed: Compose, study: Path) -> Plan:
@@ -90,11 +90,7 @@ def cut(composed: Compose, tmp_path_factory: pytest.TempPathFactory) -> Plan:
         with pytest.raises(Interrupted):
             worker.work()
         worker.status.write(runs=[plan.runs[2].id])
-    folder = plan.study / ".study"
     plan.store(plan.runs[2]).write(".deaths", '{"times": 0, "progress": -1}')
-    patch.setattr(probe, "seconds_per_step", lambda *_: 1.0)
-    probe.stack_size(run.identify(plan.runs[0].config), 2, folder)
-    patch.undo()
     published.tell(published.read({"source": "A", "metric": "test/loss", "orders": [[{"cell": "gru"}]]}), plan.study)
     planned.drawn_file(plan.study).write_text('["optimizer.lr"]')
     assert [len(plan.records()), checkpoint.step(plan.store(plan.runs[2]))] == [2, 12]

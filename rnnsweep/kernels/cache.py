@@ -1,13 +1,23 @@
 """What this user's processes on this machine share: a folder for measurements and locks."""
 
+import dataclasses
+import functools
+import importlib.metadata
+import json
 import os
+import platform
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, TypeVar
 
-from rnnsweep import locks, system
+import torch
+
+from rnnsweep import files, locks, system
 from rnnsweep.errors import MachineError
+
+Table = TypeVar("Table", bound=dict[str, Any])
 
 
 def folder() -> Path:
@@ -37,3 +47,41 @@ def locked(name: str, where: Path | None = None) -> Iterator[None]:
     finally:
         if lock is not None:
             lock.release()
+
+
+def known(name: str, kind: Callable[..., Table], where: Path | None = None) -> Table:
+    """The measurements of a file; none where it is not there, damaged, or cannot be read.
+
+    Args:
+        name: the file's.
+        kind: what it holds, such as `dict[str, Measured]`.
+        where: its folder; the user's where it is left out.
+    """
+    with suppress(MachineError):  # it costs the time of measuring
+        return files.read((where or folder()) / name, kind) or kind()
+    return kind()
+
+
+def keep(name: str, table: Mapping[str, Any], where: Path | None = None) -> None:
+    """Writes such a file; on a full disk the next process measures again."""
+    content = json.dumps({key: dataclasses.asdict(measured) for key, measured in table.items()})
+    with suppress(MachineError):
+        files.write((where or folder()) / name, content, synced=False)
+
+
+@functools.cache
+def machine() -> list[str | None]:
+    """The processor and the versions of what computes on it. Machines that are alike in these share measurements."""
+    cpu = [platform.machine(), platform.processor()]
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        told = dict(line.split(":", 1) for line in information.read_text().splitlines() if ":" in line)
+        said = {name.strip(): value.strip() for name, value in told.items()}
+        cpu += [said.get(name, "") for name in ("model name", "CPU part", "flags", "Features")]
+    return [*cpu, torch.__version__, _version("numba")]
+
+
+def _version(package: str) -> str | None:
+    with suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version(package)
+    return None

@@ -4,26 +4,20 @@ It decides the last digits of a run. So it does not depend on how many members a
 are, and only executions are chosen that give a member the same numbers in a stack of any size.
 """
 
-import contextlib
 import dataclasses
-import functools
 import hashlib
-import importlib.metadata
 import json
 import math
-import platform
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-import torch
 from torch import Tensor
 
-from rnnsweep import files
-from rnnsweep.errors import MachineError, tell_once
+from rnnsweep.errors import tell_once
 from rnnsweep.kernels import Execution, fused, threads
-from rnnsweep.kernels.cache import folder, locked
+from rnnsweep.kernels.cache import keep, known, locked, machine
 
 MEMBERS = 16  # of the stack that is measured beside a run alone
 LONGEST = 0.2  # seconds of a step of that stack: larger models are measured, and compared, in smaller ones
@@ -52,6 +46,7 @@ class Measured:
 
 
 Choices = dict[str, Measured]
+FILE = "kernels.json"
 
 _chosen: Choices = {}  # of this process, in case the disk does not keep them
 
@@ -67,25 +62,25 @@ def decided(together: Execution, program: Any, steps: Steps, study: Path | None 
     """
     if fused.missing() is not None:
         tell_once(f"{fused.missing()}, so torch runs the recurrent layers, more slowly; pip install 'rnnsweep[fused]'")
-    key = hashlib.sha256(json.dumps([_machine(), together, program]).encode()).hexdigest()[:24]
+    key = hashlib.sha256(json.dumps([machine(), together, program]).encode()).hexdigest()[:24]
     if study is None:
         return _of_user(key, together, steps).kernel
     with locked("kernels", study):
-        table = _known(study)
+        table = known(FILE, Choices, study)
         if key not in table:
             table[key] = _of_user(key, together, steps)
-            _keep(study, table)
+            keep(FILE, table, study)
         return table[key].kernel
 
 
 def _of_user(key: str, together: Execution, steps: Steps) -> Measured:
     if key not in _chosen:
         with locked("choice"):  # so that workers do not measure the same shape or disturb each other
-            table = _known(folder())
+            table = known(FILE, Choices)
             if key not in table:
                 with threads.sharing(1):
                     table[key] = _measured(together, steps)
-                _keep(folder(), table)
+                keep(FILE, table)
             _chosen[key] = table[key]
     return _chosen[key]
 
@@ -143,33 +138,3 @@ def _close(shortest: dict[Case, float]) -> bool:
     """Whether more measuring could change the order."""
     alone, single, stack = (seconds / members for (_, members), seconds in shortest.items())
     return 2 / 3 < math.sqrt(single * stack) / alone < 3 / 2
-
-
-def _known(where: Path) -> Choices:
-    with contextlib.suppress(MachineError):  # a file that cannot be read costs the time of measuring
-        return files.read(where / "kernels.json", Choices) or {}
-    return {}
-
-
-def _keep(where: Path, table: Choices) -> None:
-    content = json.dumps({key: dataclasses.asdict(measured) for key, measured in table.items()})
-    with contextlib.suppress(MachineError):  # a full disk costs the next process the time of measuring
-        files.write(where / "kernels.json", content, synced=False)
-
-
-@functools.cache
-def _machine() -> list[str | None]:
-    """The processor and the versions of what computes on it. Machines that are alike in these share their answers."""
-    cpu = [platform.machine(), platform.processor()]
-    information = Path("/proc/cpuinfo")
-    if information.exists():
-        told = dict(line.split(":", 1) for line in information.read_text().splitlines() if ":" in line)
-        said = {name.strip(): value.strip() for name, value in told.items()}
-        cpu += [said.get(name, "") for name in ("model name", "CPU part", "flags", "Features")]
-    return [*cpu, torch.__version__, _version("numba")]
-
-
-def _version(package: str) -> str | None:
-    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-        return importlib.metadata.version(package)
-    return None

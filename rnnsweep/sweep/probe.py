@@ -1,17 +1,20 @@
-"""How many runs of one shape to train as one program: measured, once for a shape, a machine and a study."""
+"""How many runs of one shape to train as one program: measured once for a shape and a machine."""
 
 import dataclasses
+import hashlib
 import json
-import platform
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
-from rnnsweep import files, locks, run
+from rnnsweep import run
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.kernels import threads
+from rnnsweep.kernels.cache import keep, known, locked, machine
+from rnnsweep.provenance import code
 from rnnsweep.record import RunStore
 from rnnsweep.run import PreparedRun
 from rnnsweep.train import Observer, Trainer
@@ -19,6 +22,10 @@ from rnnsweep.train import Observer, Trainer
 SIZES = (1, 4, 16, 64, 256)
 SECONDS = 0.1  # of measuring one size
 GAIN = 1.1  # a larger stack must be this much faster per run, or it is not worth its memory
+
+FILE = "stacks.json"  # in the user's cache
+
+Clock = Callable[[], float]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,46 +51,68 @@ class Probed:
         return self.share * self.best
 
 
-def stack_size(like: PreparedRun, available: int, folder: Path) -> int:
+def stack_size(like: PreparedRun, available: int, study: Path) -> int:
     """The size of the stack in which a run like this one advances fastest, at most `available`."""
-    return probed(like, available, folder).size(available)
+    return probed(like, available, study).size(available)
 
 
-def probed(like: PreparedRun, available: int, folder: Path) -> Probed:
+def probed(like: PreparedRun, available: int, study: Path) -> Probed:
     """What was measured for runs like this one on this machine; measured now where it was not before.
 
     Args:
         like: a run of the shape.
         available: how many runs of the shape are left.
-        folder: where the study keeps its measurements.
+        study: the folder in which a study saves its choice of a kernel.
     """
-    key = f"{like.signature[:16]} {platform.node()} {threads.count()}"
-    with locks.alone(folder / ".probe.lock"):  # so that workers do not measure the same shape or disturb each other
-        known = files.read(folder / "probe.json", dict[str, Probed]) or {}
-        if key not in known or (known[key].grows and known[key].tried < min(available, SIZES[-1])):
-            known[key] = _measure(like, available, folder)
-            content = json.dumps({name: dataclasses.asdict(probed) for name, probed in known.items()})
-            files.write(folder / "probe.json", content, synced=False)
-    return known[key]
+    key = _key(like)
+    with locked("stacks"):  # so that workers do not measure the same shape or disturb each other
+        table = known(FILE, dict[str, Probed])
+        if key in table and not (table[key].grows and table[key].tried < min(available, SIZES[-1])):
+            return table[key]
+        found, whole = _measure(like, available, study)
+        if whole:
+            keep(FILE, table | {key: found})
+        return found
 
 
-def _measure(like: PreparedRun, available: int, study: Path) -> Probed:
-    """Measures larger and larger stacks, until a run's share of a step stops falling or memory runs short."""
-    best, tried, shortest = 1, 1, float("inf")
+def _key(like: PreparedRun) -> str:
+    """A name for the shape, the code and the machine. No number of a run depends on what is found under it."""
+    where = run.device(like.train)
+    name = torch.cuda.get_device_name(where) if where.type == "cuda" else where.type
+    content = [machine(), name, threads.count(), code(like.config), like.signature]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]
+
+
+def _measure(like: PreparedRun, available: int, study: Path) -> tuple[Probed, bool]:
+    """Measures larger and larger stacks, until a run's share of a step stops falling or memory runs short.
+
+    Returns:
+        What was found, and whether it may be kept: not so where a step failed, which another day it may not.
+    """
+    best, tried, shortest, whole = 1, 1, float("inf"), True
     for size in dict.fromkeys(min(size, available) for size in SIZES):
         try:
-            share = seconds_per_step(like, size, study) / size
+            share = seconds_per_step(like, size, study, _clock(like)) / size
         except Exception:  # out of memory, or a run that cannot be trained: its training will say so, alone
+            whole = False
             break
         tried = size
         if share * GAIN > shortest:
             break
         best, shortest = size, share
     shortest = shortest if shortest < float("inf") else 0.0
-    return Probed(best, tried, best == tried and tried == available, shortest)
+    return Probed(best, tried, best == tried and tried == available, shortest), whole
 
 
-def seconds_per_step(like: PreparedRun, size: int, study: Path | None = None) -> float:
+def _clock(like: PreparedRun) -> Clock:
+    """The processor's time, which other programs do not change, where all is computed in one thread."""
+    alone = run.device(like.train).type == "cpu" and threads.count() == 1
+    return time.process_time if alone else time.perf_counter
+
+
+def seconds_per_step(
+    like: PreparedRun, size: int, study: Path | None = None, clock: Clock = time.perf_counter
+) -> float:
     """The median time of a training step of a stack of `size` copies of a run, after two that are not counted."""
     with tempfile.TemporaryDirectory() as folder, run.threads_of(like.train):
         members = [run.make_member(like, RunStore(Path(folder))) for _ in range(size)]
@@ -92,9 +121,9 @@ def seconds_per_step(like: PreparedRun, size: int, study: Path | None = None) ->
             trainer.advance()
         times: list[float] = []
         while len(times) < 3 or (sum(times) < SECONDS and len(times) < 100):
-            start = time.perf_counter()
+            start = clock()
             trainer.advance()
             if trainer.device.type != "cpu":
                 torch.accelerator.synchronize(trainer.device)
-            times.append(time.perf_counter() - start)
+            times.append(clock() - start)
     return sorted(times[2:])[len(times[2:]) // 2]
