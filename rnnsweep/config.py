@@ -8,15 +8,16 @@ import dataclasses
 import difflib
 import functools
 import hashlib
-import importlib
 import inspect
 import json
 import typing
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import pydantic
 
 from rnnsweep.errors import ConfigError, listed
+from rnnsweep.own import loaded, refuse_unfit
 from rnnsweep.types import EXECUTION, LATER, PER_MEMBER, PROGRAM_AT_ONE, PROGRAM_AT_ZERO, Marker, Positive
 
 Config = dict[str, Any]
@@ -54,18 +55,26 @@ def target(config: Config, group: str) -> type:
     path, key = config[group].get("_target_"), f"{group}._target_"
     if not isinstance(path, str) or "." not in path:
         raise ConfigError(key, f"expected the path of a class such as rnnsweep.cells.gru.GRU, got {path!r}")
-    allowed = ["rnnsweep", *config.get("packages", [])]
-    if path.split(".")[0] not in allowed:
-        problem = f"`{path}` lies outside {', '.join(allowed)}; list its package: 'packages=[{path.split('.')[0]}]'"
-        raise ConfigError(key, problem)
-    module, _, name = path.rpartition(".")
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(key, f"cannot import `{path}`: {error}") from None
-    if not isinstance(found, type):
-        raise ConfigError(key, f"`{path}` is not a class")
-    return found
+    return loaded(key, path, config.get("packages", []))
+
+
+def own(key: str, given: Config, packages: Sequence[str], kind: str, bases: tuple[type, ...]) -> Config:
+    """A class of the user's that a setting names, with all its settings.
+
+    Args:
+        key: the setting.
+        given: `_target_`, and the settings that were given.
+        packages: those that the user lists.
+        kind: what the class should be: `schedule`.
+        bases: it is derived from one of them.
+
+    Raises:
+        ConfigError: the class is missing or of another kind, or a setting is wrong.
+    """
+    path = given["_target_"]
+    cls = loaded(key, path, packages)
+    refuse_unfit(key, path, kind, cls, bases)
+    return {"_target_": path} | checked(cls, given, key)
 
 
 STRICT = pydantic.ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())

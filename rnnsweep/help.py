@@ -26,7 +26,8 @@ def page(conf: Path, arguments: list[str]) -> str:
     folders = [conf, *own_folders(arguments)]
     config = (conf / "config.yaml").read_text(encoding="utf-8")
     defaults = dict(re.findall(r"^  - (\w+): (\w+)$", config, re.M))
-    chosen = defaults | dict(a.split("=", 1) for a in arguments if a.split("=", 1)[0] in defaults and "=" in a)
+    typed = dict(a.split("=", 1) for a in arguments if "=" in a)
+    chosen = defaults | {group.lstrip("+"): a for group, a in typed.items() if group in defaults or "/" in group}
     parts = [USAGE, "\nGroups\n"]
     for group in defaults:
         names = sorted({file.stem for folder in folders for file in (folder / group).glob("*.yaml")})
@@ -38,7 +39,7 @@ def page(conf: Path, arguments: list[str]) -> str:
         for folder in folders:
             file, title = folder / group / f"{choice}.yaml", f"{group}={choice}"
             if file.exists():
-                told = _section(f"{group}.", _whole(file, folders, group), title)
+                told = _section(f"{group.replace('/', '.')}.", _whole(file, folders, group), title)
                 ours = folder == conf  # what ships has comments where it has settings, and needs no torch
                 parts.append(told if told or ours else _of_class(group, file, title, arguments))
     return "\n".join("".join(parts).splitlines())
@@ -79,16 +80,19 @@ def _section(prefix: str, text: str, title: str) -> str:
 
 def _of_class(group: str, file: Path, title: str, arguments: list[str]) -> str:
     """The settings of a choice whose YAML has no comments, from the constructor of its class."""
-    from rnnsweep.config import schema, target
+    from rnnsweep.config import schema
+    from rnnsweep.own import loaded
 
+    prefix = group.replace("/", ".")
     values = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     named = next((a.partition("=")[2].strip("[]") for a in arguments if a.startswith("packages=")), "")
-    cls = target({group: values, "packages": [name.strip() for name in named.split(",") if name.strip()]}, group)
+    packages = [name.strip() for name in named.split(",") if name.strip()]
+    cls = loaded(f"{prefix}._target_", str(values.get("_target_")), packages)
     lines = []
     for name, field in schema(cls).model_fields.items():
         default = "" if field.is_required() else field.get_default(call_default_factory=True)
         kind = getattr(field.annotation, "__name__", str(field.annotation))
-        lines.append(f"  {f'{group}.{name}={_shown(values.get(name, default))}':<34} {kind}\n")
+        lines.append(f"  {f'{prefix}.{name}={_shown(values.get(name, default))}':<34} {kind}\n")
     return f"\n{title}, from the constructor of {cls.__name__}\n{''.join(lines)}" if lines else ""
 
 

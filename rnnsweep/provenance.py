@@ -11,9 +11,12 @@ from typing import Any
 
 import rnnsweep
 from rnnsweep import checkpoint
-from rnnsweep.config import GROUPS, Config, target
+from rnnsweep.config import GROUPS, Config, marked, target
 from rnnsweep.errors import ConfigError, listed
+from rnnsweep.own import loaded
 from rnnsweep.record import RunStore
+from rnnsweep.train import TrainConfig
+from rnnsweep.types import EXECUTION
 
 Code = dict[str, Any]
 """`rnnsweep`: its version; `files`: the SHA-256 of each file, by its path below the folder that holds the package."""
@@ -32,9 +35,16 @@ def code(config: Config) -> Code:
     """
     packages = tuple(config.get("packages", ()))
     found: dict[str, str] = {}
-    for group in GROUPS:
-        found |= _files(target(config, group), packages)
+    for cls in (*(target(config, group) for group in GROUPS), *_own(config["train"], packages)):
+        found |= _files(cls, packages)
     return {"rnnsweep": rnnsweep.__version__, "files": dict(sorted(found.items()))}
+
+
+def _own(train: Config, packages: tuple[str, ...]) -> Iterator[type]:
+    """The classes of the user's that the settings of training name, as far as they change a result."""
+    for name, value in train.items():
+        if isinstance(value, dict) and "_target_" in value and name not in marked(TrainConfig, EXECUTION):
+            yield loaded(f"train.{name}", value["_target_"], packages)
 
 
 def changed(then: Code, now: Code) -> list[str]:

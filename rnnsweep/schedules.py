@@ -1,5 +1,6 @@
 """Schedules: the factor on the learning rate, the share of teacher forcing, the length of a curriculum."""
 
+import abc
 import dataclasses
 import functools
 import math
@@ -8,18 +9,34 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor
 
+from rnnsweep.errors import ConfigError
+from rnnsweep.own import Own, made, telling
 from rnnsweep.types import LATER, Natural, NonNegative, Positive, Share
 
 Decay = Literal["constant", "cosine", "linear", "step", "plateau"]
+
+
+class AbstractSchedule(abc.ABC):
+    """A decay of your own. Its settings are the keywords of its constructor."""
+
+    @abc.abstractmethod
+    def factor(self, step: int, steps: int, epoch: float) -> float:
+        """The share of the base rate at a step. A warm-up (`train.warmup`) is multiplied with it.
+
+        Args:
+            step: the optimizer step, from 0.
+            steps: steps of the whole run.
+            epoch: passes over the training data before this step.
+        """
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Schedule:
     """A linear warm-up, then a decay to `floor` times the base rate."""
 
-    schedule: Decay = "cosine"
+    schedule: Decay | Own = "cosine"
     """constant; cosine (Loshchilov and Hutter 2017, eq. 5, no restarts); linear; step decay; plateau: a decay whenever
-    the validation loss does not fall."""
+    the validation loss does not fall; or a class of yours, as in `mine.Halves`."""
     warmup: Natural = 100
     """Steps over which the rate rises linearly; the first step has 1/warmup of the rate. 0: no warm-up."""
     floor: Share = 0.0
@@ -63,7 +80,28 @@ class Schedule:
         rising = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
         return rising * self._shape(step, steps, step / steps_per_epoch)
 
+    @functools.cached_property
+    def own(self) -> AbstractSchedule | None:
+        """The user's schedule, where `schedule` names one."""
+        return made("train.schedule", self.schedule) if isinstance(self.schedule, dict) else None
+
+    def _own_factor(self, own: AbstractSchedule, step: int, steps: int, epoch: float) -> float:
+        """What the user's schedule says.
+
+        Raises:
+            ConfigError: it failed, or did not return a number.
+        """
+        name = f"{type(own).__module__}.{type(own).__qualname__}.factor"
+        with telling("train.schedule", name):
+            factor = own.factor(step, steps, epoch)
+        if isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 <= factor < math.inf:
+            problem = f"`{name}` returned {factor!r} at step {step}; expected a number of at least 0"
+            raise ConfigError("train.schedule", problem)
+        return float(factor)
+
     def _shape(self, step: int, steps: int, epoch: float) -> float:
+        if self.own is not None:
+            return self._own_factor(self.own, step, steps, epoch)
         if self.schedule == "step":
             return self.decay ** max(0, math.floor((epoch - self.decay_after) / self.decay_every + 1e-9))
         left = 1 - max(0, step - self.warmup) / max(1, steps - self.warmup)

@@ -158,14 +158,15 @@ def test_a_command_is_composed_and_its_settings_are_right(
         ("rnnsweep/tasks", "task", "largest"),
         ("conf", "optimizer", "signs"),
         ("conf", "pooling", "power"),
+        ("conf", "train/schedule", "halves"),
+        ("rnnsweep/sweep", "train/tracker", "lines"),
     ],
 )
 def test_an_example_of_your_own_trains(
     folder: str, group: str, choice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = PAGES[folder]
-    text = text[text.index("\n## Your own " + group) + 1 :]
-    text = text if folder.startswith("rnnsweep") else text.partition("\n## ")[0]
+    text = text[text.index("\n## Your own " + group.split("/")[-1]) + 1 :].partition("\n## ")[0]
     (yaml,) = blocks(text, "yaml")
     assert yaml.startswith(f"# conf/{group}/{choice}.yaml\n")
     code = "".join(blocks(text, "python"))
@@ -181,7 +182,10 @@ def test_an_example_of_your_own_trains(
     quick = ("train.steps=20", "cell.hidden_size=8", "train.kernel=scan", "train.progress=false", f"out={tmp_path}")
     record = rnnsweep.train(own, *overrides, *quick).record
     assert record.status == "complete"
-    assert record.config[group]["_target_"].startswith(f"{module}.")
+    config = record.config
+    for name in group.split("/"):
+        config = config[name]
+    assert config["_target_"].startswith(f"{module}.")
 
 
 QUICK = ("train.steps=10", "train.eval_every=5", "cell.hidden_size=8", "train.kernel=scan", "train.progress=false")

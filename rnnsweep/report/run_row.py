@@ -126,10 +126,18 @@ def _settings(config: Json) -> Json:
             continue
         if isinstance(value, dict):
             named = value.items()
-            flat |= {f"{key}.{name}": _value(item) for name, item in named if name not in ("_target_", "_search_")}
+            for name, item in named:
+                flat |= _setting(f"{key}.{name}", item) if name not in ("_target_", "_search_") else {}
         else:
             flat[key] = _value(value)
     return flat | {"env:packages": tuple(map(str, config.get("packages") or ()))}
+
+
+def _setting(key: str, value: Any) -> Json:
+    """A setting; a class of the user's as its path, with its settings beside."""
+    if not isinstance(value, dict) or "_target_" not in value:
+        return {key: _value(value)}
+    return {key: value["_target_"]} | {f"{key}.{n}": _value(v) for n, v in value.items() if n != "_target_"}
 
 
 def _value(value: Any) -> Any:

@@ -60,8 +60,10 @@ def identify(config: Config) -> PreparedRun:
     identity, origin = (config, classes, task.source_hash), parent(config)
     _refuse_early_schedule(config["train"]["schedule_from"], origin.step if origin else 0)
     digest = fingerprint(*identity, origin.identity if origin else "")
+    train = TrainConfig(**config["train"])
+    train.multiplier(train.schedule_from, train.steps, 1)  # a schedule of the user's that fails is told here
     name, shape = names(config, digest)[0], signature(*identity, origin.step if origin else 0)
-    return PreparedRun(name, digest, shape, config, classes, task, TrainConfig(**config["train"]), texts, origin)
+    return PreparedRun(name, digest, shape, config, classes, task, train, texts, origin)
 
 
 def _refuse_early_schedule(start: int, begins: int) -> None:

@@ -4,11 +4,14 @@ import torch
 from torch import nn
 
 from rnnsweep.cells.base import AbstractCell
-from rnnsweep.config import GROUPS, PRIVATE, Config, General, checked, schema, suggestion, target
+from rnnsweep.config import GROUPS, PRIVATE, Config, General, checked, own, schema, suggestion, target
 from rnnsweep.errors import ConfigError
 from rnnsweep.optim import AbstractOptimizer
+from rnnsweep.own import refuse_unfit
 from rnnsweep.pooling import AbstractPooling
+from rnnsweep.schedules import AbstractSchedule
 from rnnsweep.tasks.base import AbstractTask
+from rnnsweep.trackers.base import AbstractTracker
 from rnnsweep.train import TrainConfig
 
 RENAMED = {
@@ -28,6 +31,9 @@ BASES: dict[str, tuple[type, ...]] = {
     "optimizer": (AbstractOptimizer, torch.optim.Optimizer),
 }
 """What the class of each group is derived from: one of these."""
+
+OWN: dict[str, type] = {"schedule": AbstractSchedule, "tracker": AbstractTracker}
+"""The settings of `train` that may name a class of the user's, and what it is derived from."""
 
 Classes = dict[str, type]
 """The class of each group, and `TrainConfig` for `train`."""
@@ -54,6 +60,9 @@ def validated(config: Config) -> tuple[Config, Classes]:
         _refuse_misplaced(config, group, cls)
         named = {"_target_": config[group]["_target_"]} if group in GROUPS else {}
         filled[group] = named | checked(cls, config[group], group)
+    for name, base in OWN.items():
+        if isinstance(given := filled["train"][name], dict):
+            filled["train"][name] = own(f"train.{name}", given, filled["packages"], name, (base,))
     return filled, classes
 
 
@@ -65,20 +74,8 @@ def settings(config: Config, group: str) -> Config:
 def _classes(config: Config) -> Classes:
     classes = {group: target(config, group) for group in GROUPS}
     for group, cls in classes.items():
-        _refuse_incomplete(config[group]["_target_"], group, cls)
+        refuse_unfit(f"{group}._target_", config[group]["_target_"], group, cls, BASES[group])
     return classes | {"train": TrainConfig}
-
-
-def _refuse_incomplete(path: str, group: str, cls: type) -> None:
-    """Refuses a class that is not of the kind, or lacks a method; by name."""
-    base, *others = BASES[group]
-    if not issubclass(cls, (base, *others)):
-        wanted = " or ".join(f"{each.__module__}.{each.__qualname__}" for each in (base, *others))
-        problem = f"`{path}` is no {group}: derive it from {wanted.replace('torch.optim.optimizer', 'torch.optim')}"
-        raise ConfigError(f"{group}._target_", problem)
-    if lacks := sorted(getattr(cls, "__abstractmethods__", ())):
-        says = f"its docstring in {base.__module__}.{base.__qualname__} says what it does"
-        raise ConfigError(f"{group}._target_", f"`{path}` lacks {', '.join(f'`{name}`' for name in lacks)}; {says}")
 
 
 def _refuse_unknown(config: Config, groups: list[str], general: list[str]) -> None:

@@ -33,24 +33,58 @@ class Log:
 
 
 class AbstractTracker(Observer, abc.ABC):
-    """Logs every row of every member under the run's own name, as `val/loss` at its step."""
+    """Logs every row of every member under the run's own name, as `val/loss` at its step.
 
-    name: ClassVar[Tracker]
+    The settings of one of your own are the keywords of its constructor.
+    """
 
-    def __init__(self) -> None:
-        self.logs: dict[str, Log] = {}
-        self.begun_at = 0
+    name: ClassVar[str]
+    """Its file in a run's directory is `<name>.json`; the class's name in small letters, where none is given."""
+
+    logs: dict[str, Log]
+    """The runs whose logs are open, by name."""
+    begun_at: int
+    """The step at which this process began."""
+
+    def __init_subclass__(cls) -> None:
+        cls.name = vars(cls).get("name", cls.__name__.lower())
+
+    def __new__(cls, *_: Any, **__: Any) -> "AbstractTracker":
+        """Makes the state here, so that a constructor of your own has nothing to call."""
+        tracker = super().__new__(cls)
+        tracker.logs, tracker.begun_at = {}, 0
+        return tracker
 
     @abc.abstractmethod
     def open(self, member: Member, heard: Heard) -> Any:
-        """Opens a run's log. It is continued if `heard` has an id; otherwise `heard` gets one."""
+        """Opens a run's log.
+
+        Args:
+            member: the run: `member.run` is its name, `member.store.path` its directory.
+            heard: what an earlier process that trained the run knew. Its log is continued if `heard` has an id;
+                otherwise `heard` gets one. Without an id nothing is kept, and a resume repeats some steps.
+
+        Returns:
+            A handle of any kind, which `write` gets.
+        """
 
     @abc.abstractmethod
-    def write(self, handle: Any, step: int, metrics: dict[str, float]) -> None: ...
+    def write(self, handle: Any, step: int, metrics: dict[str, float]) -> None:
+        """Logs one row.
+
+        Args:
+            handle: from `open`.
+            step: the training step.
+            metrics: by name, as in `val/loss`.
+        """
 
     @abc.abstractmethod
     def close(self, log: Log) -> None:
-        """Ends a log; a member that is still `running` was interrupted."""
+        """Ends a log; a member that is still `running` was interrupted.
+
+        Args:
+            log: `log.handle` is from `open`, `log.member` is the run.
+        """
 
     def started(self, step: int, steps: int) -> None:
         self.begun_at = step

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Annotated, Literal
 
+from rnnsweep.own import Own
 from rnnsweep.schedules import Schedule
 from rnnsweep.types import EXECUTION, PER_MEMBER, Count, Natural, NonNegative, Positive
 
@@ -47,8 +48,8 @@ class TrainConfig(Schedule):
     """At the end, measure how the trained cell uses its past; see diagnostics/."""
     progress: Annotated[bool, EXECUTION] = True
     """Show the progress while training."""
-    tracker: Annotated[Literal["tensorboard", "mlflow", "wandb"] | None, EXECUTION] = None
-    """Log the same rows there too."""
+    tracker: Annotated[Literal["tensorboard", "mlflow", "wandb"] | Own | None, EXECUTION] = None
+    """Log the same rows there too; or with a class of yours, as in `mine.Lines`."""
 
     def total_steps(self, steps_per_epoch: int) -> int:
         """Optimizer steps of a whole run."""

@@ -1,0 +1,167 @@
+"""Classes of a user's that a setting names by their path: schedules, trackers, samplers, pruners, metrics."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rnnsweep
+from rnnsweep import help as helping
+from rnnsweep.api.compose import described
+from rnnsweep.cli import CONF
+from rnnsweep.errors import ConfigError
+from rnnsweep.provenance import code
+from rnnsweep.record import RunStore
+from rnnsweep.run import identify
+
+MINE = """
+import dataclasses
+
+from rnnsweep.schedules import AbstractSchedule
+from rnnsweep.trackers.base import AbstractTracker
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Halves(AbstractSchedule):
+    every: int = 4
+    unit: str = "step"
+
+    def factor(self, step, steps, epoch):
+        return 0.5 ** (step // self.every)
+
+
+class Lacking(AbstractSchedule, AbstractTracker):
+    pass
+
+
+class Nothing(AbstractSchedule):
+    def factor(self, step, steps, epoch):
+        pass
+
+
+class Narrow(AbstractSchedule):
+    def factor(self, step):
+        return 1.0
+
+
+@dataclasses.dataclass(kw_only=True)
+class Lines(AbstractTracker):
+    file: str = "lines.txt"
+
+    def open(self, member, heard):
+        heard.id = member.run
+        return (member.store.path / self.file).open("a")
+
+    def write(self, handle, step, metrics):
+        print(step, *metrics, file=handle, flush=True)
+
+    def close(self, log):
+        log.handle.close()
+
+
+class Refuses(Lines):
+    def __init__(self):
+        raise KeyError("TOKEN")
+"""
+QUICK = ("task=parity", "task.examples=100", "task.held_out=40", "cell.hidden_size=4", "train.kernel=scan")
+QUICK += ("train.steps=12", "train.eval_every=6", "train.log_every=1", "train.warmup=0", "train.progress=false")
+LISTED = "packages=[own_classes]"
+
+
+@pytest.fixture(autouse=True)
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "own_classes.py").write_text(MINE)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "own_classes", raising=False)
+    return tmp_path
+
+
+def rates(*overrides: str, out: Path) -> list[float]:
+    run = rnnsweep.train(*QUICK, LISTED, *overrides, "optimizer.lr=1.0", f"out={out}")
+    return [row["lr"] for row in RunStore(run.path).rows() if row["split"] == "train"]
+
+
+def test_a_schedule_gives_the_factor_of_each_step(own: Path) -> None:
+    assert rates("train.schedule=own_classes.Halves", out=own) == [1.0] * 4 + [0.5] * 4 + [0.25] * 4
+    slower = "train.schedule={_target_: own_classes.Halves, every: 8}"
+    assert rates(slower, out=own) == [1.0] * 8 + [0.5] * 4
+    warm = ("train.schedule={_target_: own_classes.Halves, every: 6}", "train.warmup=4")
+    assert rates(*warm, out=own) == [0.25, 0.5, 0.75, 1, 1, 1, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]
+
+
+def test_a_schedule_has_a_yaml_whose_settings_are_swept_and_reported(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (own / "conf" / "train" / "schedule").mkdir(parents=True)
+    (own / "conf" / "train" / "schedule" / "halves.yaml").write_text("_target_: own_classes.Halves\nevery: 4\n")
+    monkeypatch.chdir(own)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(own), *sys.path]))
+    conf = f"hydra.searchpath=[file://{own}/conf]"
+    every = ("train/schedule=halves", "train.schedule.every=2,4", "hydra.sweeper.name=mine")
+    frame = rnnsweep.sweep(*QUICK, LISTED, conf, *every)
+    assert sorted(frame["train.schedule.every"]) == [2, 4]
+    assert set(frame["train.schedule"]) == {"own_classes.Halves"}
+
+
+def test_the_settings_of_a_schedule_are_part_of_a_run_s_name_and_its_code_of_the_run_s_code() -> None:
+    def prepared(schedule: str) -> Any:
+        return identify(described(*QUICK, LISTED, f"train.schedule={schedule}"))
+
+    plain, spelt = prepared("own_classes.Halves"), prepared("{_target_: own_classes.Halves, every: 4}")
+    assert plain.id == spelt.id
+    assert prepared("{_target_: own_classes.Halves, every: 5}").id != plain.id
+    assert "own_classes.py" in code(plain.config)["files"]
+    tracked = identify(described(*QUICK, LISTED, "train.tracker=own_classes.Lines"))
+    assert tracked.id == identify(described(*QUICK)).id
+    assert "own_classes.py" not in code(tracked.config)["files"]
+
+
+def test_a_tracker_gets_every_row_once(own: Path) -> None:
+    tracker = "train.tracker={_target_: own_classes.Lines, file: rows.txt}"
+    run = rnnsweep.train(*QUICK, LISTED, tracker, f"out={own}")
+    rows = [line.split()[:2] for line in (run.path / "rows.txt").read_text().splitlines()]
+    logged = [[str(row["step"]), row["split"]] for row in RunStore(run.path).rows()]
+    assert [[step, name.split("/")[0]] for step, name in rows] == logged
+    assert (run.path / "lines.json").exists(), "what it heard is kept under its class's name"
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("schedule=own_classes.Halvs", "train.schedule: cannot import `own_classes.Halvs`"),
+        ("schedule=missing.Halves", "lies outside rnnsweep, own_classes; list its package: 'packages=.missing.'"),
+        ("schedule=own_classes.Lines", "`own_classes.Lines` is no schedule: derive it from rnnsweep.schedules."),
+        ("schedule=own_classes.Lacking", "`own_classes.Lacking` lacks .*`factor`.*AbstractSchedule says what it does"),
+        ("schedule=own_classes.Nothing", "`own_classes.Nothing.factor` returned None at step 0; expected a number"),
+        ("schedule=own_classes.Narrow", r"`own_classes.Narrow.factor` failed: TypeError: .*positional"),
+        ("schedule={_target_: own_classes.Halves, evry: 2}", "train.schedule.evry: .* Did you mean `every`"),
+        ("schedule={_target_: own_classes.Halves, every: x}", "train.schedule.every: expected an integer, got 'x'"),
+        ("schedule={every: 2}", "expected 'constant', .* or the path of a class of yours such as mine.Name, got"),
+        ("tracker=own_classes.Halves", "`own_classes.Halves` is no tracker: derive it from rnnsweep.trackers.base."),
+        ("tracker=own_classes.Refuses", r"`own_classes.Refuses` failed: KeyError: 'TOKEN' \(own_classes.py, line"),
+        ("tracker=tensorbord", "expected 'tensorboard', 'mlflow' or 'wandb' or the path of a class"),
+    ],
+)
+def test_what_is_wrong_with_a_class_is_said_in_one_line(override: str, said: str, own: Path) -> None:
+    with pytest.raises(ConfigError, match=said) as error:
+        rnnsweep.train(*QUICK, LISTED, f"train.{override}", f"out={own}/outputs")
+    assert "\n" not in str(error.value)
+    assert not (own / "outputs").exists() or "Refuses" in override
+
+
+def test_the_help_shows_the_settings_of_a_yaml_without_comments(own: Path) -> None:
+    (own / "conf" / "train" / "schedule").mkdir(parents=True)
+    (own / "conf" / "train" / "schedule" / "halves.yaml").write_text("_target_: own_classes.Halves\nevery: 9\n")
+    page = helping.page(CONF, ["--help", "train/schedule=halves", LISTED, "--config-dir", str(own / "conf")])
+    assert "train/schedule=halves, from the constructor of Halves\n  train.schedule.every=9 " in page
+    assert "train.schedule.unit=step " in page
+
+
+def test_a_file_with_an_error_is_named_with_its_line(own: Path) -> None:
+    (own / "own_classes.py").write_text("import os\nraise ValueError('no')\n")
+    with pytest.raises(
+        ConfigError, match=r"cannot import `own_classes.Halves`: ValueError: no \(own_classes.py, line 2"
+    ):
+        rnnsweep.train(*QUICK, LISTED, "train.schedule=own_classes.Halves", f"out={own}")
