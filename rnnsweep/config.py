@@ -88,6 +88,8 @@ def schema(cls: type) -> type[pydantic.BaseModel]:
     """
     if is_torch_optimizer(cls):
         return pydantic.create_model(cls.__name__, __config__=STRICT, **_of_torch(cls))
+    if getattr(cls.__init__, "__module__", "").startswith("optuna."):  # type: ignore[misc]
+        return pydantic.create_model(cls.__name__, __config__=STRICT, **_of_optuna(cls))
     hints = typing.get_type_hints(cls.__init__, include_extras=True)  # type: ignore[misc]
     fields: dict[str, Any] = {
         name.rstrip("_"): (hints.get(name, Any), ... if parameter.default is parameter.empty else parameter.default)
@@ -119,6 +121,12 @@ def _of_torch(cls: type) -> dict[str, Any]:
     if "lr" not in fields:
         raise ConfigError("optimizer._target_", f"{cls.__name__} takes no `lr`, which the schedule sets at each step")
     return fields | {"lr": (typing.Annotated[Positive, PER_MEMBER], fields["lr"][1])}
+
+
+def _of_optuna(cls: type) -> dict[str, Any]:
+    """The settings of a sampler or pruner with a constructor of Optuna's: all its parameters but the seed."""
+    parameters = inspect.signature(cls).parameters.values()
+    return {p.name: (Any, ... if p.default is p.empty else p.default) for p in parameters if p.name != "seed"}
 
 
 def checked(cls: type, settings: Config, key: str) -> Config:

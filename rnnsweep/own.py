@@ -1,6 +1,7 @@
 """Classes of a user's that a setting names by their path, as in `train.schedule=mine.Halves`."""
 
 import importlib
+import inspect
 import re
 import traceback
 from collections.abc import Iterator, Sequence
@@ -82,15 +83,17 @@ def made(key: str, own: dict[str, Any], **supplied: Any) -> Any:
     Args:
         key: the setting that names the class.
         own: `_target_`, and its settings.
-        **supplied: what the program gives to it.
+        **supplied: what the program gives to it, as far as its constructor takes that.
 
     Raises:
         ConfigError: its constructor failed.
     """
     path = own["_target_"]
     cls = loaded(key, path, [path.split(".")[0]])
+    takes = inspect.signature(cls).parameters
+    given = {name: value for name, value in own.items() if name != "_target_"}
     with telling(key, path):
-        return cls(**supplied, **{name: value for name, value in own.items() if name != "_target_"})
+        return cls(**{name: value for name, value in supplied.items() if name in takes}, **given)
 
 
 @contextmanager

@@ -71,7 +71,8 @@ class WorkerStatus:
 class Searched:
     """What a search's file says of the space and of the trials that were asked for; see `sweep.search.Search`."""
 
-    sampler: str
+    sampler: str | dict[str, Any]
+    """Its name, or a class of the user's with its settings."""
     n_trials: int
     metrics: list[str]
     seeds: list[int]

@@ -1,6 +1,7 @@
 """The pages say what is there: their tables name every choice, their commands are composed, their examples train."""
 
 import inspect
+import os
 import re
 import shlex
 import sys
@@ -210,6 +211,23 @@ def test_own_data_in_ten_lines_train(name: str, tmp_path: Path, monkeypatch: pyt
     record = rnnsweep.train(*overrides, *QUICK, f"out={tmp_path}").record
     assert record.status == "complete"
     assert record.best["test/loss"] > 0
+
+
+def test_a_sampler_and_a_pruner_of_your_own_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = PAGES["rnnsweep/sweep"].partition("\n## Your own sampler or pruner\n")[2].partition("\n## ")[0]
+    (code,), (yaml,) = blocks(text, "python"), blocks(text, "yaml")
+    (command,) = shell(text)
+    (tmp_path / "searched.py").write_text(code)
+    (tmp_path / "conf/hydra/sweeper/search").mkdir(parents=True)
+    (tmp_path / "conf/hydra/sweeper/search/nearer.yaml").write_text(yaml)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
+    _, conf, _, *overrides = shlex.split(command.split("rnnsweep ")[1])
+    own = f"hydra.searchpath=[file://{tmp_path}/{conf}]"
+    few = ("hydra.sweeper.name=mine", "hydra.sweeper.n_trials=8", "hydra.sweeper.workers=1", "task.examples=100")
+    runs = rnnsweep.sweep(own, *overrides, *few, *(word for word in QUICK if "progress" not in word))
+    assert set(runs["status"]) <= {"complete", "pruned"}
+    assert runs["optimizer.lr"].nunique() == 8
 
 
 @pytest.mark.slow

@@ -1,6 +1,8 @@
 """Laws that every sampler and every pruner of a search obeys; they are found by the types that the settings use."""
 
 import math
+import sys
+from pathlib import Path
 from typing import Any, get_args
 
 import optuna
@@ -134,3 +136,71 @@ def test_a_sampler_without_its_package_is_refused_by_name(monkeypatch: pytest.Mo
     with pytest.raises(ConfigError, match=r"cmaes needs cmaes; pip install 'rnnsweep\[search\]'"):
         samplers.check_sampler("cmaes")
     samplers.check_sampler("tpe")
+
+
+# Samplers and pruners of the user's own ------------------------------------------------------------------------------
+
+OWN = """
+import optuna
+
+class Seeded(optuna.samplers.RandomSampler):
+    def __init__(self, seed=None, *, share: float = 0.5):
+        super().__init__(seed)
+        self.seed, self.share = seed, share
+
+class Lacking(optuna.samplers.BaseSampler):
+    pass
+
+class Told(optuna.pruners.NopPruner):
+    def __init__(self, first, last):
+        self.span = first, last
+
+class Broken(optuna.pruners.NopPruner):
+    def __init__(self):
+        raise OSError("no table")
+"""
+
+
+@pytest.fixture
+def _own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own_searched.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "own_searched", raising=False)
+
+
+def given(setting: str, path: str, **settings: Any) -> Any:
+    return samplers.with_settings(setting, {"_target_": path} | settings, ["own_searched"])
+
+
+@pytest.mark.usefixtures("_own")
+def test_an_own_class_gets_its_settings_and_what_the_program_knows() -> None:
+    sampler: Any = samplers.sampler(given("search", "own_searched.Seeded", share=0.25), 7)
+    assert (sampler.seed, sampler.share) == (7, 0.25)
+    pruner: Any = samplers.pruner(given("pruner", "own_searched.Told"), 10, 90)
+    assert pruner.span == (10, 90)
+
+
+def test_a_class_of_optuna_is_taken_by_its_path() -> None:
+    settings = given("search", "optuna.samplers.TPESampler", n_startup_trials=3)
+    assert samplers.sampler(settings, 0)._n_startup_trials == 3  # type: ignore[attr-defined]
+    assert "seed" not in settings
+
+
+@pytest.mark.usefixtures("_own")
+@pytest.mark.parametrize(
+    ("setting", "path", "settings", "said"),
+    [
+        ("search", "own_searched.Told", {}, "is no sampler: derive it from optuna.samplers.BaseSampler"),
+        ("pruner", "own_searched.Seeded", {}, "is no pruner: derive it from optuna.pruners.BasePruner"),
+        ("search", "own_searched.Lacking", {}, "lacks `infer_relative_search_space`, `sample_independent`"),
+        ("search", "own_searched.Seeded", {"shere": 1.0}, r"search\.shere: .* Did you mean `share`"),
+        ("search", "optuna.samplers.TPESampler", {"n_startup": 1}, r"Did you mean `n_startup_trials`"),
+        ("pruner", "own_searched.Broken", {}, r"`own_searched.Broken` failed: OSError: no table \(own_searched.py"),
+        ("pruner", "elsewhere.Mine", {}, "lies outside rnnsweep, own_searched, optuna"),
+    ],
+)
+def test_what_is_wrong_with_a_class_of_the_user_s_is_said(
+    setting: str, path: str, settings: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        given(setting, path, **settings)

@@ -119,5 +119,6 @@ def searched_keys(studies: Sequence[str]) -> dict[str, list[str]]:
             found.setdefault("random", []).extend(keys)
         for search in planned.searched(Path(study)):
             keys = [*search.groups, *(key for _, space in search.bases.values() for key in space)]
-            found.setdefault(search.sampler, []).extend(keys)
+            sampler = search.sampler if isinstance(search.sampler, str) else search.sampler["_target_"]
+            found.setdefault(sampler, []).extend(keys)
     return found

@@ -2,10 +2,12 @@
 
 import importlib.util
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from rnnsweep.config import Config, own
 from rnnsweep.errors import ConfigError
+from rnnsweep.own import made
 
 if TYPE_CHECKING:
     import optuna
@@ -17,15 +19,39 @@ Space = dict[str, dict[str, Any]]
 """Key -> an Optuna distribution as JSON, by its own json_to_distribution."""
 
 
-def sampler(name: Sampler, seed: int) -> "optuna.samplers.BaseSampler":
+def with_settings(setting: str, given: Config, packages: Sequence[str]) -> Config:
+    """A sampler or a pruner of the user's with all its settings; it is made once, so that what is wrong is told now.
+
+    Args:
+        setting: of `hydra.sweeper`: `search` or `pruner`.
+        given: its path, and the settings that were given.
+        packages: those that the user lists; Optuna's own classes can be named, too.
+
+    Raises:
+        ConfigError: the class is missing or of another kind, or a setting is wrong.
+    """
+    from optuna.pruners import BasePruner
+    from optuna.samplers import BaseSampler
+
+    key = f"hydra.sweeper.{setting}"
+    kind, base = ("sampler", BaseSampler) if setting == "search" else ("pruner", BasePruner)
+    found = own(key, given, [*packages, "optuna"], kind, (base,))
+    made(key, found, seed=0, first=1, last=1)
+    return found
+
+
+def sampler(name: Sampler | Config, seed: int) -> "optuna.samplers.BaseSampler":
     """Makes a sampler. All options are set here, because Optuna's defaults change between versions.
 
     Args:
-        name: as in `hydra.sweeper.search`. A new one needs a line here and in `Sampler`.
+        name: as in `hydra.sweeper.search`, or a class of the user's with its settings.
         seed: of its draws.
     """
     from optuna import samplers
 
+    if isinstance(name, dict):
+        sampler: optuna.samplers.BaseSampler = made("hydra.sweeper.search", name, seed=seed)
+        return sampler
     makers: dict[Sampler, Callable[[], optuna.samplers.BaseSampler]] = {
         "tpe": lambda: samplers.TPESampler(
             multivariate=True, group=True, constant_liar=True, n_startup_trials=10, seed=seed
@@ -39,7 +65,7 @@ def sampler(name: Sampler, seed: int) -> "optuna.samplers.BaseSampler":
     return makers[name]()
 
 
-def check_sampler(name: Sampler) -> None:
+def check_sampler(name: str) -> None:
     """Checks that the packages of a sampler are installed; Optuna would find out within a trial.
 
     Args:
@@ -54,7 +80,7 @@ def check_sampler(name: Sampler) -> None:
             raise ConfigError("hydra.sweeper.search", problem)
 
 
-def pruner(name: Pruner, first: int, last: int) -> "optuna.pruners.BasePruner":
+def pruner(name: Pruner | Config, first: int, last: int) -> "optuna.pruners.BasePruner":
     """Makes a pruner that compares trials by the tokens that they have read, and so at equal work.
 
     Successive halving (Li et al. 2020): of the trials that have come to a rung the better third goes on. The rungs lie
@@ -63,7 +89,7 @@ def pruner(name: Pruner, first: int, last: int) -> "optuna.pruners.BasePruner":
     ninth of the trials; so `first` must not lie below it.
 
     Args:
-        name: as in `hydra.sweeper.pruner`. A new one needs a line here and in `Pruner`.
+        name: as in `hydra.sweeper.pruner`, or a class of the user's with its settings.
         first: tokens at the first validation.
         last: tokens of a whole trial.
 
@@ -72,6 +98,9 @@ def pruner(name: Pruner, first: int, last: int) -> "optuna.pruners.BasePruner":
     """
     from optuna import pruners
 
+    if isinstance(name, dict):
+        pruner: optuna.pruners.BasePruner = made("hydra.sweeper.pruner", name, first=first, last=last)
+        return pruner
     makers: dict[Pruner, Callable[[], optuna.pruners.BasePruner]] = {
         "none": pruners.NopPruner,
         "median": lambda: pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=0),

@@ -34,8 +34,9 @@ class Search:
     """A search in a study's directory: all that a worker needs, on any machine."""
 
     study: Path
-    sampler: Sampler
-    pruner: Pruner
+    sampler: Sampler | Config
+    """Its name, or a class of the user's with its settings; likewise the pruner."""
+    pruner: Pruner | Config
     n_trials: int
     """Trials in all, those of earlier commands included."""
     metrics: tuple[str, ...]

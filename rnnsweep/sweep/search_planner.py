@@ -15,7 +15,7 @@ from rnnsweep.sweep.composer import Composer
 from rnnsweep.sweep.objective import Objective, objective
 from rnnsweep.sweep.precheck import precheck
 from rnnsweep.sweep.pruning import validations
-from rnnsweep.sweep.samplers import Space, check_sampler
+from rnnsweep.sweep.samplers import Space, check_sampler, with_settings
 from rnnsweep.sweep.search import Search, corner
 from rnnsweep.sweep.settings import Sweep, of_each_run
 
@@ -32,8 +32,8 @@ class SearchPlanner:
         Raises:
             ConfigError: a setting is wrong, or there is nothing to search over.
         """
-        assert self.sweep.search is not None
-        check_sampler(self.sweep.search)
+        sampler, pruner = self._of_the_user("search"), self._of_the_user("pruner")
+        check_sampler(str(sampler))
         self._check_no_grid()
         typed = self._typed(words)
         _, seeds = typed.pop("seed", (None, f"seed={self.sweep.seeds_text}"))  # of each trial, not a dimension
@@ -51,8 +51,8 @@ class SearchPlanner:
         spans = list(map(validations, firsts.values()))
         return Search(
             study=self.study,
-            sampler=self.sweep.search,
-            pruner=self.sweep.pruner or "none",
+            sampler=sampler,
+            pruner=pruner or "none",
             n_trials=self.sweep.n_trials,
             metrics=tuple(map(str, objectives(self.sweep, list(firsts.values())))),
             seeds=self._seeds(seeds),
@@ -62,6 +62,11 @@ class SearchPlanner:
             identities={choice: first.id for choice, first in firsts.items()},
             tokens=(min(first for first, _ in spans), max(last for _, last in spans)),
         )
+
+    def _of_the_user(self, setting: str) -> Any:
+        """The setting; a class of the user's with all its settings."""
+        given, packages = getattr(self.sweep, setting), self.composer.config.get("packages") or []
+        return with_settings(setting, given, packages) if isinstance(given, dict) else given
 
     def _check_no_grid(self) -> None:
         for setting in self.sweep.of_grids:

@@ -11,6 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rnnsweep.config import Config, checked
 from rnnsweep.errors import ConfigError
 from rnnsweep.interpolation import said
+from rnnsweep.own import Own
 from rnnsweep.places import name_below
 from rnnsweep.sweep import published
 from rnnsweep.sweep.grid import Params
@@ -47,8 +48,8 @@ class Sweep:
     """After a failed run: continue with the other runs, or stop."""
     plan: bool = False
     """Only tell what would be done."""
-    search: Sampler | None = None
-    """An Optuna sampler in place of the grid's product."""
+    search: Sampler | Own | None = None
+    """An Optuna sampler in place of the grid's product, or a class of yours."""
     n_trials: Count = 20
     """Trials of a search in all, those of earlier commands included."""
     seeds: list[int] | int | str = dataclasses.field(default_factory=lambda: [0])
@@ -56,8 +57,8 @@ class Sweep:
     metrics: str | list[str] = "val/loss"
     """What a search makes better, in the direction that the task declares; several make it multi-objective. A leading
     `-` says that a metric is maximised, and has to agree with the declaration."""
-    pruner: Pruner | None = None
-    """Of a search, null: none; of a tuned sweep none or asha, null: asha."""
+    pruner: Pruner | Own | None = None
+    """Of a search, null: none, or a class of yours; of a tuned sweep none or asha, null: asha."""
     compare: str | list[str] = dataclasses.field(default_factory=list)
     """The swept settings that the study compares; the report begins with them."""
     tune: Params = dataclasses.field(default_factory=dict)
