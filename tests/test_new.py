@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,37 +11,59 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
+from rnnsweep.new import KINDS, TEMPLATES
+
 
 def run(*arguments: str, cwd: Path, **env: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([sys.executable, *arguments], cwd=cwd, env=os.environ | env, capture_output=True, text=True)
 
 
+QUICK = "train.steps=3 train.threads=1 cell.hidden_size=4 hydra.sweeper.n_trials=2"
+
+
+def used(kind: str, command: str, package: str, folder: Path) -> None:
+    """Runs the command that was printed."""
+    if kind == "view":
+        command = command.replace("rnnsweep-report", "python -m rnnsweep.report")
+        before = f"python -m rnnsweep task=parity {QUICK} out=multirun/default && "
+    else:
+        command, before = f"{command} {QUICK}", ""
+    whole = f"{before}{command}".replace("python", sys.executable)
+    done = subprocess.run(whole, shell=True, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    if kind == "view":
+        assert list(folder.glob("report/figures/my-own-*.svg"))
+        return
+    record, *_ = [json.loads(path.read_text()) for path in folder.rglob("record.json")]
+    assert record["config"]["packages"] == [package]
+    assert KINDS[kind].test == "test_search" or record["config"]["choices"][KINDS[kind].group] == "my_own"
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("kind", "package"), [("cell", False), ("task", True), ("optimizer", False), ("pooling", True)]
-)
-def test_the_command_that_it_prints_trains_what_it_wrote(kind: str, package: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("index", "kind"), enumerate(KINDS))
+def test_what_it_writes_works_and_its_test_passes(index: int, kind: str, tmp_path: Path) -> None:
     """A lone file below a directory, and a module of the user's package."""
-    if package:
+    if index % 2:
         (tmp_path / "mine").mkdir()
         (tmp_path / "mine" / "__init__.py").touch()
     made = run("-m", "rnnsweep.new", kind, "my_own", "--into", "mine", cwd=tmp_path)
     assert made.returncode == 0, made.stderr
-    first, second, _, command = made.stdout.splitlines()
-    assert (tmp_path / first).exists()
-    assert (tmp_path / second).exists()
-    short = f"{command} train.steps=3 train.threads=1 cell.hidden_size=4"
-    trained = subprocess.run(
-        short.replace("python", sys.executable, 1), shell=True, cwd=tmp_path, capture_output=True, text=True
-    )
-    assert trained.returncode == 0, trained.stderr
-    (record,) = tmp_path.glob("outputs/*/record.json")
-    assert json.loads(record.read_text())["config"]["choices"][kind] == "my_own"
-    before = (tmp_path / first).read_text()
+    *files, _, command = made.stdout.splitlines()
+    before = [(tmp_path / file).read_text() for file in files]
+    assert not any(re.search("templates|GROUP|OTHER|PACKAGE|FILE|[Nn]ew_?(run|search|[A-Z])", text) for text in before)
+    used(kind, command, "mine" if index % 2 else "my_own", tmp_path)
+    tested = run("-m", "pytest", "-q", "-p", "no:cacheprovider", *files[-1:], cwd=tmp_path)
+    assert tested.returncode == 0, tested.stdout
     again = run("-m", "rnnsweep.new", kind, "my_own", "--into", "mine", cwd=tmp_path)
     assert again.returncode == 2
     assert "exists already" in again.stderr
-    assert (tmp_path / first).read_text() == before
+    assert [(tmp_path / file).read_text() for file in files] == before
+
+
+def test_every_kind_has_its_templates_and_every_template_its_kind() -> None:
+    wanted = {f"{kind}.{ending}" for kind in KINDS for ending in ("py", "yaml") if ending == "py" or KINDS[kind].group}
+    wanted |= {f"{kind.test}.py" for kind in KINDS.values()} | {"__init__.py"}
+    assert {path.name for path in TEMPLATES.glob("*.*")} == wanted
 
 
 @pytest.mark.parametrize("name", ["my-cell", "class", "json", "numpy", "2nd"])

@@ -2,16 +2,21 @@
 
 import inspect
 import json
+import re
 from pathlib import Path
 
 import pytest
 import records
 
+from rnnsweep.errors import ReportError
+from rnnsweep.report import discovery
 from rnnsweep.report.analysis import analyse
+from rnnsweep.report.cli import main
 from rnnsweep.report.collect import collect
-from rnnsweep.report.discovery import modules
+from rnnsweep.report.discovery import modules, view_of
 from rnnsweep.report.question import Question, questions
 from rnnsweep.report.runs import Runs
+from rnnsweep.report.section import Section
 
 VIEW = """
 import pandas as pd
@@ -79,3 +84,58 @@ def test_a_package_brings_a_view_and_a_question(tmp_path: Path, monkeypatch: pyt
     picture = answer.pictures[-1]
     assert (picture.name, picture.title, picture.caption) == ("worst-charlm-cell", "The worst run", "Of 2 cells.")
     assert not any(answer.title == "The choice of the cell" for answer in section.answers)
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    for cell in ("gru", "lstm"):
+        for seed in range(3):
+            path = records.run(tmp_path / "study", 1.0 + seed, cell=cell, seed=seed)
+            record = json.loads((path / "record.json").read_text())
+            record["config"]["packages"] = ["alone"]
+            (path / "record.json").write_text(json.dumps(record))
+    return tmp_path / "study"
+
+
+def own(section: Section) -> list[str]:
+    """The names of the figures in the chapter of the user's own views."""
+    return [
+        picture.name for answer in section.answers if answer.title == "Views of your own" for picture in answer.pictures
+    ]
+
+
+def test_a_view_that_no_question_names_has_a_chapter(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = study.parent / "alone" / "report" / "views"
+    folder.mkdir(parents=True)
+    (folder / "lowest.py").write_text(VIEW)
+    (study.parent / "named.py").write_text(VIEW)
+    monkeypatch.syspath_prepend(str(study.parent))
+    views = [view_of(study.parent / "named.py")]
+    section = analyse(Runs(collect([study])), [], None, {}, None, study, views=views)
+    assert own(section) == ["lowest-charlm-cell", "named-charlm-cell"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (VIEW.replace("def title", "def titel"), r"absent.py lacks `title\(of\)`; a view has data\(of\), draw"),
+        (VIEW.replace("import canvas", "import canvass"), r"absent.py cannot be read: ImportError: cannot import name"),
+        (VIEW.replace('groupby("cell")', 'groupby("sell")'), r"absent.py failed: KeyError: 'sell' \("),
+        (None, "absent.py: there is no such file"),
+    ],
+)
+def test_what_is_wrong_with_a_view_is_said(text: str | None, said: str, study: Path) -> None:
+    if text:
+        (study / "absent.py").write_text(text)
+    with pytest.raises(ReportError, match=said):
+        analyse(Runs(collect([study])), [], None, {}, None, study, views=[view_of(study / "absent.py")])
+
+
+def test_the_view_of_the_page_is_drawn_by_its_command(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(discovery.__file__).parent / "README.md").read_text()
+    (code,) = re.findall(r"```python\n(# spread.py\n.*?)```", page, re.S)
+    (command,) = re.findall(r"^python scripts/report.py (.* --view .*)$", page, re.M)
+    monkeypatch.chdir(study.parent)
+    (study.parent / "spread.py").write_text(code)
+    main(command.replace("multirun/cell", "study").split())
+    assert (study.parent / "report" / "figures" / "spread-charlm-cell.svg").exists()

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 from rnnsweep import planned
 from rnnsweep.report import arm_tables, leaderboard, listings, seeds_needed, tuned_comparison, variance_tables
@@ -26,6 +27,7 @@ def analyse(
     margin: float | None,
     out: Path,
     tuned: TunedComparison | None = None,
+    views: Sequence[ModuleType] = (),
 ) -> Section:
     """Everything about one task.
 
@@ -37,6 +39,7 @@ def analyse(
         margin: Below it a difference is small; that of the plan, else a default by the unit.
         out: The report's directory, from which the links to the runs lead.
         tuned: The tuned comparison, corrected over all of the report.
+        views: The user's views that the command names.
 
     Raises:
         ReportError: a factor, level or metric that these runs do not have.
@@ -47,7 +50,7 @@ def analyse(
     planned_margin = plan.margin if plan and plan.metric == chosen.name else None
     least = next((each for each in (margin, planned_margin) if each is not None), default_margin(runs, chosen))
     section = Section(runs, chosen, least, baselines(runs, factors, asked), factors)
-    section.tuned = tuned
+    section.tuned, section.views = tuned, views
     section.top_tables = _top_tables(tuned, least) if tuned else []
     section.leaderboard = leaderboard.leaderboard(runs, chosen, section.baselines, plan.tuning_seed if plan else None)
     for chapter in sorted(modules("answers", runs.packages).values(), key=lambda module: module.RANK):

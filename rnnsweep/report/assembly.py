@@ -15,6 +15,7 @@ from rnnsweep.report import baselines, external, reservations
 from rnnsweep.report.across.scores import scores
 from rnnsweep.report.analysis import DesignOptions, analyse, searched_keys, tuned_comparisons
 from rnnsweep.report.collect import UNSET, collect
+from rnnsweep.report.discovery import view_of
 from rnnsweep.report.listings import not_reproduced
 from rnnsweep.report.page import Report, publish
 from rnnsweep.report.results import tidy
@@ -36,6 +37,7 @@ def report(options: argparse.Namespace) -> list[Path]:
     """
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())  # where a user's package is found by the command that trains, too
+    views = [view_of(path) for path in options.view]
     by, compare, tune, random = map(_keys, (options.by, options.compare, options.tune, options.random))
     apart = options.sections == "study"
     frame = external.add(collect(options.paths, apart), options.add)
@@ -46,7 +48,7 @@ def report(options: argparse.Namespace) -> list[Path]:
     with np.errstate(all="ignore"):
         answers = tuned_comparisons(found, options.metric, levels, DesignOptions(compare, tune))
         sections = [
-            analyse(runs, keys, options.metric, levels, options.margin, options.out, tuned)
+            analyse(runs, keys, options.metric, levels, options.margin, options.out, tuned, views)
             for runs, keys, tuned in zip(found, _chosen(by, found), answers, strict=True)
         ]
     names = [path.name for path in options.paths] if apart else [runs.task for runs in found]

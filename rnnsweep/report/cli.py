@@ -82,6 +82,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "metavar": "FILE",
         "help": "results of another program: cell,seed,val/loss,… with a row a run; W&B, MLflow or event files",
     },
+    "--view": {
+        "action": "append",
+        "default": [],
+        "type": Path,
+        "metavar": "FILE",
+        "help": "a view of your own, such as spread.py; may be repeated",
+    },
     "--sections": {
         "choices": ("task", "study"),
         "default": "task",

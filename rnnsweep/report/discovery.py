@@ -4,13 +4,17 @@ import functools
 import importlib
 import importlib.util
 import pkgutil
+from pathlib import Path
 from types import ModuleType
 from typing import Literal
 
-from rnnsweep.errors import tell_once
+from rnnsweep.errors import ReportError, tell_once
+from rnnsweep.own import in_a_line
 
 Kind = Literal["views", "questions", "answers"]
 HOME = "rnnsweep.report"
+VIEW = {"data": "data(of)", "draw": "draw(frame, of)", "title": "title(of)", "caption": "caption(frame, of)"}
+"""The functions of a view."""
 
 
 @functools.cache
@@ -25,8 +29,51 @@ def modules(kind: Kind, packages: tuple[str, ...] = ()) -> dict[str, ModuleType]
     for home in (HOME, *(f"{package}.report" for package in packages)):
         folder = _folder(f"{home}.{kind}")
         for module in pkgutil.iter_modules(folder):
-            found[module.name] = importlib.import_module(f"{home}.{kind}.{module.name}")
+            found[module.name] = _imported(f"{home}.{kind}.{module.name}")
     return found
+
+
+def _imported(name: str) -> ModuleType:
+    """A module.
+
+    Raises:
+        ReportError: its code failed, and where.
+    """
+    try:
+        return importlib.import_module(name)
+    except Exception as error:
+        raise ReportError(f"{name} cannot be imported: {in_a_line(error)}") from error
+
+
+def view_of(path: Path) -> ModuleType:
+    """The view in a file.
+
+    Raises:
+        ReportError: there is no such file, its code failed, or it lacks a function.
+    """
+    if path.suffix != ".py" or not path.is_file():
+        raise ReportError(f"--view {path}: there is no such file; name one such as spread.py")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    view = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(view)
+    except Exception as error:
+        raise ReportError(f"{path} cannot be read: {in_a_line(error)}") from error
+    check_view(view)
+    return view
+
+
+def check_view(view: ModuleType) -> None:
+    """Checks the form of a view.
+
+    Raises:
+        ReportError: it lacks a function.
+    """
+    if lacks := [form for name, form in VIEW.items() if not callable(getattr(view, name, None))]:
+        problem = f"lacks {', '.join(f'`{form}`' for form in lacks)}; a view has {', '.join(VIEW.values())}"
+        raise ReportError(f"the view {view.__file__} {problem}")
 
 
 def _folder(package: str) -> list[str]:

@@ -1,9 +1,12 @@
 """From a view's name to its picture."""
 
 from collections.abc import Sequence
+from types import ModuleType
 
+from rnnsweep.errors import ReportError
 from rnnsweep.lettering import lettered
-from rnnsweep.report.discovery import modules
+from rnnsweep.own import in_a_line
+from rnnsweep.report.discovery import check_view, modules
 from rnnsweep.report.draw import STYLE, Picture
 from rnnsweep.report.subject import Subject
 from rnnsweep.report.table import anchor
@@ -17,7 +20,25 @@ def picture(name: str, of: Subject) -> Picture | None:
         name: Of the view: its file in `views/`.
         of: What to draw.
     """
-    view = modules("views", of.runs.packages)[name]
+    return drawn(name, modules("views", of.runs.packages)[name], of)
+
+
+def drawn(name: str, view: ModuleType, of: Subject) -> Picture | None:
+    """The picture of a view; None where these runs have no data for it.
+
+    Raises:
+        ReportError: the code of a user's view failed, and where.
+    """
+    check_view(view)
+    try:
+        return _drawn(name, view, of)
+    except Exception as error:
+        if view.__name__.startswith("rnnsweep."):
+            raise
+        raise ReportError(f"the view {view.__file__} failed: {in_a_line(error)}") from error
+
+
+def _drawn(name: str, view: ModuleType, of: Subject) -> Picture | None:
     frame = view.data(of)
     if frame.empty:
         return None

@@ -2,7 +2,9 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -62,6 +64,8 @@ class Section:
     appendix: list[Table] = dataclasses.field(default_factory=list)
     samples: list[PromptSamples] = dataclasses.field(default_factory=list)
     images: list[tuple[str, Path]] = dataclasses.field(default_factory=list)
+    views: Sequence[ModuleType] = ()
+    """Those of the user's that the command names."""
 
     @property
     def task(self) -> str:
