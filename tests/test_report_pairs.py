@@ -1,0 +1,133 @@
+"""Which matched pairs count, and what counts once among them: small frames with known answers."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import records
+
+from rnnsweep.report import stats
+from rnnsweep.report.collect import collect
+from rnnsweep.report.effects import Effect
+from rnnsweep.report.equal_cost import at_equal
+from rnnsweep.report.matched_runs import MatchedRuns
+from rnnsweep.report.pairs import balanced, counted_unit, ended_pairs, independent_means, seeds_per_setting
+from rnnsweep.report.runs import Runs
+
+
+def pairs(seeds: dict[str, list[int]], difference: float = 0.0) -> pd.DataFrame:
+    """A pair for each seed of each setting."""
+    rows = [(block, seed) for block, own in seeds.items() for seed in own]
+    return pd.DataFrame(rows, columns=["block", "seed"]).assign(difference=difference)
+
+
+def kept(seeds: dict[str, list[int]]) -> dict[str, list[int]]:
+    found = balanced(pairs(seeds))
+    return {str(block): sorted(own["seed"]) for block, own in found.groupby("block")}
+
+
+@pytest.mark.parametrize(
+    ("seeds", "whole"),
+    [
+        ({"a": [0, 1], "b": [0, 1]}, {"a": [0, 1], "b": [0, 1]}),
+        ({"a": [0, 1, 2, 3], "b": [1, 2, 3], "c": [1, 2, 3]}, {"a": [1, 2, 3], "b": [1, 2, 3], "c": [1, 2, 3]}),
+        ({"a": [0], "b": [0], "c": [0, 1]}, {"a": [0], "b": [0], "c": [0]}),
+        ({"a": [0, 1], "b": [0, 1], "c": [0, 2]}, {"a": [0, 1], "b": [0, 1]}),
+        ({"a": [0, 1, 2], "b": [0], "c": [0], "d": [0]}, {"a": [0, 1, 2]}),
+    ],
+    ids=["all", "common seeds", "one seed", "two settings", "enough seeds before more pairs"],
+)
+def test_the_largest_part_in_which_each_setting_has_each_seed(
+    seeds: dict[str, list[int]], whole: dict[str, list[int]]
+) -> None:
+    assert kept(seeds) == whole
+
+
+def test_settings_count_where_there_are_three() -> None:
+    assert counted_unit(pairs({"a": [0], "b": [0]})) == "seed"
+    assert counted_unit(pairs({"a": [0], "b": [0], "c": [0]})) == "setting"
+
+
+def test_seeds_are_the_sample_unless_no_two_settings_share_one() -> None:
+    shared = pairs({"a": [0, 1], "b": [0, 1]}).assign(difference=[1.0, 2.0, 3.0, 6.0])
+    assert independent_means(shared) == ([2.0, 4.0], "seed")
+    apart = pairs({"a": [0, 1], "b": [2, 3]}).assign(difference=[1.0, 2.0, 3.0, 6.0])
+    assert independent_means(apart) == ([1.5, 4.5], "setting")
+    alone = pairs({"a": [0, 1]}).assign(difference=[1.0, 2.0])
+    assert independent_means(alone) == ([1.0, 2.0], "seed")
+
+
+def test_the_fewest_and_the_most_seeds_of_a_setting() -> None:
+    assert seeds_per_setting(pairs({"a": [0, 1, 2], "b": [0]})) == (1, 3)
+    assert seeds_per_setting(pairs({})) == (0, 0)
+
+
+def test_a_pair_has_ended_where_each_side_diverged_or_has_a_value() -> None:
+    frame = pd.DataFrame(
+        {
+            "state": ["complete", "diverged", "complete", "failed"],
+            "value": [1.0, np.nan, np.nan, np.nan],
+            "state_base": ["complete", "complete", "complete", "diverged"],
+            "value_base": [2.0, 2.0, 2.0, np.nan],
+        }
+    )
+    assert list(ended_pairs(frame).index) == [0, 1]
+
+
+# At equal cost ---------------------------------------------------------------------------------------------------
+
+
+def at_equal_parameters(folder: Path, level: dict[int, float], baseline: dict[int, float]) -> list[float]:
+    """The differences of two cells whose parameters are the square of the hidden size, twice; losses by hidden size."""
+    for cell, losses in (("minlstm", level), ("mingru", baseline)):
+        for size, loss in losses.items():
+            records.run(folder, loss, cell=cell, cell__hidden_size=size)
+    runs = Runs(collect([folder]))
+    cell, along = runs.factor("cell"), runs.factor("cell.hidden_size")
+    return at_equal(runs, cell, along, "parameters", runs.metric(None), "minlstm", "mingru")[0]
+
+
+def test_both_ends_of_the_baselines_range_are_within_it(tmp_path: Path) -> None:
+    found = at_equal_parameters(tmp_path, {8: 2.0, 16: 1.0}, {8: 2.5, 16: 1.7})
+    assert found == pytest.approx([-(0.5 + 0.7) / 2])
+
+
+def test_what_lies_beyond_the_baselines_range_is_left_out(tmp_path: Path) -> None:
+    found = at_equal_parameters(tmp_path, {4: 9.0, 8: 2.0, 16: 1.0, 32: 9.0}, {8: 2.5, 16: 1.7})
+    assert found == pytest.approx([-(0.5 + 0.7) / 2])
+
+
+def test_one_size_gives_no_line(tmp_path: Path) -> None:
+    assert at_equal_parameters(tmp_path, {8: 2.0, 16: 1.0}, {8: 2.5}) == []
+
+
+# What the differences show ---------------------------------------------------------------------------------------
+
+
+def effect(folder: Path, differences: list[float], **changes: Any) -> Effect:
+    """The effect of a cell over seeds, with fields of it changed."""
+    for seed, difference in enumerate(differences):
+        records.run(folder, 2.0, cell="gru", seed=seed)
+        records.run(folder, 2.0 + difference, cell="lstm", seed=seed)
+    runs = Runs(collect([folder]))
+    (found,) = MatchedRuns(runs, runs.factor("cell"), runs.metric(None)).against("gru")
+    return dataclasses.replace(found, **changes)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "says"),
+    [(0.25, 0.5, "clear"), (-0.5, -0.25, "clear"), (0.125, 0.25, "differs"), (0.125, 0.2, "small")],
+)
+def test_a_difference_is_compared_with_the_margin(low: float, high: float, says: str, tmp_path: Path) -> None:
+    """An interval from the margin on is beyond it; one that ends at the margin is not below it."""
+    interval = stats.Interval(mean=(low + high) / 2, low=low, high=high, p=0.001)
+    assert effect(tmp_path, [0.1, 0.2, 0.4], interval=interval, adjusted=0.001).finding(0.25) == says
+
+
+def test_fewer_than_three_differences_are_shown_and_not_tested(tmp_path: Path) -> None:
+    found = effect(tmp_path, [0.1, 0.2, 0.4])
+    assert [dataclasses.replace(found, values=(0.1,) * n).finding(0.01) for n in range(3)] == ["none", "single", "two"]
+    assert found.finding(0.01) not in ("none", "single", "two")
