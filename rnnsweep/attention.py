@@ -44,10 +44,10 @@ class DecoderAttention(nn.Module):
 
     def forward(
         self,
-        queries: Float[Tensor, "batch time query"],
-        keys: Float[Tensor, "batch source key"],
-        exists: Bool[Tensor, "batch source"],
-    ) -> tuple[Float[Tensor, "batch time key"], Float[Tensor, "batch time source"]]:
+        queries: Float[Tensor, "*batch time query"],
+        keys: Float[Tensor, "*batch source key"],
+        exists: Bool[Tensor, "*batch source"],
+    ) -> tuple[Float[Tensor, "*batch time key"], Float[Tensor, "*batch time source"]]:
         """Attends.
 
         Args:
@@ -58,14 +58,16 @@ class DecoderAttention(nn.Module):
         Returns:
             The weighted means of the keys, and the weights.
         """
-        keys = torch.where(exists[:, :, None], keys, 0.0)  # a weight of 0 times a number that is not finite is NaN
-        scores = torch.where(exists[:, None], self._scores(queries, keys), -torch.inf)
-        weights = scores.softmax(2)
+        keys = torch.where(exists[..., None], keys, 0.0)  # a weight of 0 times a number that is not finite is NaN
+        scores = torch.where(exists[..., None, :], self._scores(queries, keys), -torch.inf)
+        weights = scores.softmax(-1)
         return weights @ keys, weights
 
     def _scores(self, queries: Tensor, keys: Tensor) -> Tensor:
         if self.query is None or self.key is None or self.score is None:
-            return queries @ (keys if self.general is None else self.general(keys)).transpose(1, 2)
-        mixed = torch.tanh(self.query(queries)[:, :, None] + self.key(keys)[:, None])  # (batch, time, source, size)
+            return queries @ (keys if self.general is None else self.general(keys)).mT
+        mixed = torch.tanh(
+            self.query(queries).unsqueeze(-2) + self.key(keys).unsqueeze(-3)
+        )  # (batch, time, source, size)
         scores: Tensor = self.score(mixed)
-        return scores.squeeze(3)
+        return scores.squeeze(-1)

@@ -23,21 +23,23 @@ def _shifted(x: Tensor, by: int) -> Tensor:
     return (x >> by) & ((1 << (64 - by)) - 1)  # torch shifts arithmetically, splitmix64 logically
 
 
-def random_int16(key: Int[Tensor, ""], count: int) -> Int[Tensor, "count"]:
+def random_int16(key: Int[Tensor, "*member"], count: int) -> Int[Tensor, "*member count"]:
     """Integers, uniform over the 65,536 values of int16: four from each hashed 64-bit counter.
 
     Args:
-        key: names the sequence.
+        key: names the sequence; several keys give as many sequences.
         count: how many.
     """
-    x = torch.arange(1, math.ceil(count / 4) + 1, device=key.device) * _WEYL + key
+    x = torch.arange(1, math.ceil(count / 4) + 1, device=key.device) * _WEYL + key[..., None]
     x = (x ^ _shifted(x, 30)) * _MIX1
     x = (x ^ _shifted(x, 27)) * _MIX2
-    return (x ^ _shifted(x, 31)).view(torch.int16)[:count]
+    return (x ^ _shifted(x, 31)).view(torch.int16)[..., :count]
 
 
 class RandomMask(nn.Module):
     """Random booleans. Each member of a stack has its own rate and its own key; a training step begins with a new key.
+
+    The tensors of a stack lead with a member axis; then `key` and `rate` are (member,).
 
     A mask is a function of the key, of the position in the mask, and of how many masks were drawn since the key was
     set. So a decoder, which calls once a step, draws a new mask at each step.
@@ -61,16 +63,25 @@ class RandomMask(nn.Module):
         self.key.fill_(key)
         self.drawn = 0
 
+    def of_member(self, x: Tensor) -> torch.Size:
+        """The shape of one member's part of x."""
+        return x.shape[self.key.dim() :]
+
+    def rate_of(self, x: Tensor) -> Tensor:
+        """The rate as it multiplies x."""
+        return self.rate.view(*self.rate.shape, *[1] * (x.dim() - self.rate.dim()))
+
     def hits(self, shape: Sequence[int]) -> Bool[Tensor, "*shape"]:
-        """A mask that is true in a share `rate` of the places."""
-        threshold = (self.rate * 65536 - 32768).round().clamp(max=32767).to(torch.int16)
-        return self.integers(shape) < threshold
+        """A mask that is true in a share `rate` of the places; `shape` is that of one member's."""
+        drawn = self.integers(shape)
+        threshold = (self.rate_of(drawn) * 65536 - 32768).round().clamp(max=32767).to(torch.int16)
+        return drawn < threshold
 
     def integers(self, shape: Sequence[int]) -> Int[Tensor, "*shape"]:
         """Integers that are uniform over the values of int16; new ones at each call."""
         key = self.key + ((self.drawn * _NEXT + (1 << 63)) % (1 << 64) - (1 << 63))  # in wrapping arithmetic
         self.drawn += 1
-        return random_int16(key, math.prod(shape)).view(*shape)
+        return random_int16(key, math.prod(shape)).view(*key.shape, *shape)
 
 
 class Dropout(RandomMask):
@@ -88,10 +99,11 @@ class Dropout(RandomMask):
     def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         if not (self.training and self.active):
             return x
-        dropped = self.hits((x.shape[0], 1, *x.shape[2:]) if self.over_time else x.shape)
+        own = self.of_member(x)
+        dropped = self.hits((own[0], 1, *own[2:]) if self.over_time else own)
         if self.over_time:
             self.drawn = 0  # the same features in every piece of a sequence
-        return x * (~dropped * (1 / (1 - self.rate))).to(x.dtype)
+        return x * (~dropped * (1 / (1 - self.rate_of(dropped)))).to(x.dtype)
 
 
 class DropConnect(RandomMask):
@@ -101,8 +113,8 @@ class DropConnect(RandomMask):
     """
 
     def forward(self, weight: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-        dropped, self.drawn = self.hits(weight.shape), 0
-        return weight * (~dropped * (1 / (1 - self.rate))).to(weight.dtype)
+        dropped, self.drawn = self.hits(self.of_member(weight)), 0
+        return weight * (~dropped * (1 / (1 - self.rate_of(dropped)))).to(weight.dtype)
 
     @contextmanager
     def on(self, module: nn.Module, name: str) -> Iterator[None]:
@@ -124,9 +136,9 @@ class Noise(RandomMask):
     def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         if not (self.training and self.active):
             return x
-        shares = (self.integers(x.shape).to(x.dtype) + 32768.5) / 65536
+        shares = (self.integers(self.of_member(x)).to(x.dtype) + 32768.5) / 65536
         normal: Tensor = 2**0.5 * torch.erfinv(2 * shares - 1)  # ndtri is not vectorised
-        return x + self.rate.to(x.dtype) * normal
+        return x + self.rate_of(x).to(x.dtype) * normal
 
 
 class Zoneout(RandomMask):
@@ -136,16 +148,16 @@ class Zoneout(RandomMask):
     and its new value, weighted by the rate.
     """
 
-    def masks(self, time: int, state: State) -> Bool[Tensor, "time leaves batch hidden"] | None:
+    def masks(self, time: int, state: State) -> Bool[Tensor, "*member time leaves batch hidden"] | None:
         """Which features are kept at each step, for state tensors of one shape; None outside of training."""
         if not (self.training and self.active):
             return None
-        return self.hits((time, len(state), *state[0].shape))
+        return self.hits((time, len(state), *self.of_member(state[0])))
 
     def forward(self, new: State, old: State, masks: Tensor | None, t: int) -> State:
         """The state after step t of a sequence."""
         if not self.active:
             return new
         if masks is None:
-            return tuple(torch.lerp(n, o, self.rate.to(n)) for n, o in zip(new, old, strict=True))
+            return tuple(torch.lerp(n, o, self.rate_of(n).to(n)) for n, o in zip(new, old, strict=True))
         return tuple(torch.where(stays, o, n) for stays, n, o in zip(masks[t], new, old, strict=True))

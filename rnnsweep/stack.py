@@ -18,6 +18,8 @@ from torch.utils import _pytree as pytree
 from rnnsweep import kernels, rng
 from rnnsweep.cells.base import AbstractCell
 from rnnsweep.dropout import RandomMask
+from rnnsweep.kernels import fused
+from rnnsweep.kernels.members import counts_from_the_end, leading
 from rnnsweep.layout import Layout
 from rnnsweep.types import Batch, Metrics, State
 
@@ -60,9 +62,9 @@ class Stack:
     """M models of one shape that differ only in numbers.
 
     `parameters` and `gradients` are (member, parameter) matrices; every weight of every model is a view into
-    them. The members run `together`, as torch.vmap over the first model with its weights exchanged, or in turn, each
-    model as it is. In turn, a member's numbers are the same in every stack. Together they are, too, where no operation
-    sums in an order that depends on the number of members; the compiled ones do not.
+    them. The members run `together`, as one program of the first model with its weights exchanged for all members', or
+    in turn, each model as it is. In turn, a member's numbers are the same in every stack. Together they are, too, where
+    no operation sums in an order that depends on the number of members; the compiled ones do not.
     Members never meet: the losses are summed only to call backward once.
     """
 
@@ -74,6 +76,7 @@ class Stack:
         mixed: bool = False,
     ):
         self.models, self.size, self.device = models, len(models), device
+        self._mixed = mixed
         self._precision = functools.partial(torch.autocast, device.type, torch.bfloat16) if mixed else nullcontext
         self.run_with(kernel or ("library" if self.size == 1 else "scan"))
         for model in models:
@@ -200,10 +203,33 @@ class Stack:
         leaves = [keys.get(name, leaf) for name, leaf in self._leaves.items()]
         before = [home[name] for home, name in self._homes]
         try:
+            if self.leads(function):
+                with leading():
+                    return one(leaves, batch, state)  # type: ignore[no-any-return]
             return vmap(one)(leaves, batch, state)  # type: ignore[no-any-return]
         finally:
             for (home, name), own in zip(self._homes, before, strict=True):
                 home[name] = own
+
+    def leads(self, function: Loss) -> bool:
+        """Whether `function` takes the members' tensors as they are, with a leading member axis; else torch.vmap does.
+
+        It does where it belongs to a task of this package, all modules do, and the cells run compiled.
+        """
+        task = getattr(function, "__self__", None)
+        return self.kernel == "fused" and self._takes_members and counts_from_the_end(task)
+
+    @functools.cached_property
+    def _takes_members(self) -> bool:
+        """Whether all modules take a leading member axis, the cells where they are compiled."""
+        modules = list(self.model.modules())
+        cells = (module for module in modules if isinstance(module, AbstractCell))
+        return (
+            not self._mixed
+            and fused.serves(self.parameters)
+            and all(map(counts_from_the_end, modules))
+            and all(cell.runs_as("fused") == "fused" for cell in cells)
+        )
 
     def _alone(self, row: int, function: Loss, batch: Batch, state: State, keys: Keys) -> tuple[Tensor, Metrics, State]:
         for name, mask in self._masks[row].items():

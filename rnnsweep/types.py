@@ -4,6 +4,8 @@ Axis legend, for the shape annotations and the shape comments:
 
     member      the runs of a stack, trained as one program
     batch       the sequences of a mini-batch
+    *batch      the same; in a stack, those of each member: the member axis leads (kernels/members.py)
+    *member     nothing for one model; in a stack the member axis
     time        the steps of a sequence
     in          features that enter a cell
     hidden      features that leave a cell

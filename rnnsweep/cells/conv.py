@@ -22,7 +22,7 @@ class Convolution(Linear):
         super().__init__(window, hidden_size)
         self.scale = nn.Parameter(self.weight.detach().norm(dim=1)) if norm else None
 
-    def forward(self, seen: Float[Tensor, "batch time window_in"]) -> Float[Tensor, "batch time hidden"]:
+    def forward(self, seen: Float[Tensor, "*batch time window_in"]) -> Float[Tensor, "*batch time hidden"]:
         if self.scale is None:
             return super().forward(seen)
         length = torch.linalg.vector_norm(self.weight, dim=1)
@@ -73,15 +73,15 @@ class Conv(LayeredCell):
         dropout = Dropout(self.dropout, self.variational)
         return TemporalBlock(input_size, self.hidden_size, self.kernel, self.weight_norm, dropout)
 
-    def layer_state(self, layer: nn.Module, x: Float[Tensor, "batch time in"]) -> State:
+    def layer_state(self, layer: nn.Module, x: Float[Tensor, "*batch time in"]) -> State:
         assert isinstance(layer, TemporalBlock)
         before = (self.kernel - 1) * layer.dilation
         widths = (layer.first.in_features // self.kernel, self.hidden_size)
         return tuple(x.new_zeros(x.shape[0], before, width) for width in widths)
 
     def run_layer(
-        self, layer: nn.Module, x: Float[Tensor, "batch time features"], state: State
-    ) -> tuple[Float[Tensor, "batch time hidden"], State]:
+        self, layer: nn.Module, x: Float[Tensor, "*batch time features"], state: State
+    ) -> tuple[Float[Tensor, "*batch time hidden"], State]:
         assert isinstance(layer, TemporalBlock)
         seen, first = windows(state[0], x, layer.dilation)
         u = layer.dropout(torch.relu(layer.first(seen)))

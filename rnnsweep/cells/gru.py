@@ -46,7 +46,7 @@ class GRU(RecurrentCell):
     blocks: ClassVar[tuple[str, ...]] = ("r", "z", "n")
     sigmoids: ClassVar[tuple[str, ...]] = ("r", "z")
 
-    def step(self, layer: Layer, gates: Float[Tensor, "batch gates"], state: State) -> State:
+    def step(self, layer: Layer, gates: Float[Tensor, "*batch gates"], state: State) -> State:
         (h,) = state
         r_x, z_x, n_x = gates.chunk(3, -1)
         r_h, z_h, n_h = layer.recurrent(h).chunk(3, -1)

@@ -43,8 +43,8 @@ POINTWISE = Pointwise(
 
 
 def update_and_candidate(
-    layer: Layer, gates: Float[Tensor, "batch gates"], h: Float[Tensor, "batch hidden"]
-) -> tuple[Float[Tensor, "batch hidden"], Float[Tensor, "batch hidden"]]:
+    layer: Layer, gates: Float[Tensor, "*batch gates"], h: Float[Tensor, "*batch hidden"]
+) -> tuple[Float[Tensor, "*batch hidden"], Float[Tensor, "*batch hidden"]]:
     """z and n of the class below."""
     split = 2 * h.shape[1]
     seen = torch.addmm(layer.bias_hh[:split], h, layer.weight_hh[:split].T)
@@ -67,7 +67,7 @@ class GRUResetBefore(RecurrentCell):
     blocks: ClassVar[tuple[str, ...]] = ("r", "z", "n")
     sigmoids: ClassVar[tuple[str, ...]] = ("r", "z")
 
-    def step(self, layer: Layer, gates: Float[Tensor, "batch gates"], state: State) -> State:
+    def step(self, layer: Layer, gates: Float[Tensor, "*batch gates"], state: State) -> State:
         (h,) = state
         z, n = update_and_candidate(layer, gates, h)
         return (n + z * (h - n),)

@@ -31,7 +31,7 @@ class GRUScratch(RecurrentCell):
     blocks: ClassVar[tuple[str, ...]] = ("r", "z", "n")
     sigmoids: ClassVar[tuple[str, ...]] = ("r", "z")
 
-    def step(self, layer: Layer, gates: Float[Tensor, "batch gates"], state: State) -> State:
+    def step(self, layer: Layer, gates: Float[Tensor, "*batch gates"], state: State) -> State:
         (h,) = state  # (batch, hidden)
         seen_r, seen_z, seen_n = gates.chunk(3, -1)  # W x + b
         past_r, past_z, past_n = layer.recurrent(h).chunk(3, -1)  # U h + d

@@ -72,10 +72,10 @@ class IndRNN(RecurrentCell):
     def make_layer(self, input_size: int) -> Layer:
         return IndependentLayer(input_size, self.hidden_size, self.make_zoneout())
 
-    def step(self, layer: Layer, gates: Float[Tensor, "batch gates"], state: State) -> State:
+    def step(self, layer: Layer, gates: Float[Tensor, "*batch gates"], state: State) -> State:
         return (torch.relu(gates + layer.weight_hh * state[0]),)
 
-    def units(self, layer: Layer) -> list[Float[Tensor, "hidden"]]:
+    def units(self, layer: Layer) -> list[Float[Tensor, "*member hidden"]]:
         return [layer.weight_hh]
 
     @property

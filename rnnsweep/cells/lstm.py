@@ -62,7 +62,7 @@ class LSTM(RecurrentCell):
     def leaves(self) -> int:
         return 2
 
-    def step(self, layer: Layer, gates: Float[Tensor, "batch gates"], state: State) -> State:
+    def step(self, layer: Layer, gates: Float[Tensor, "*batch gates"], state: State) -> State:
         h, c = state
         i, f, g, o = (gates + layer.recurrent(h)).chunk(4, -1)
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)

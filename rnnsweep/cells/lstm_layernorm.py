@@ -66,10 +66,10 @@ class NormalisedLayer(Layer):
         for bias in (self.bias_ih, self.bias_hh):
             nn.init.zeros_(bias)
 
-    def project(self, x: Float[Tensor, "batch time in"]) -> Float[Tensor, "batch time gates"]:
+    def project(self, x: Float[Tensor, "*batch time in"]) -> Float[Tensor, "*batch time gates"]:
         return F.layer_norm(linear(x, self.weight_ih, None), self.bias_ih.shape, self.gain_ih, self.bias_ih)
 
-    def recurrent(self, h: Float[Tensor, "batch hidden"]) -> Float[Tensor, "batch gates"]:
+    def recurrent(self, h: Float[Tensor, "*batch hidden"]) -> Float[Tensor, "*batch gates"]:
         return F.layer_norm(torch.mm(h, self.weight_hh.T), self.bias_hh.shape, self.gain_hh, self.bias_hh)
 
     def weights(self) -> list[Tensor | None]:
@@ -104,17 +104,17 @@ class LSTMLayerNorm(RecurrentCell):
         layer.start_bias(1, self.forget_bias)
         return layer
 
-    def step(self, layer: Layer, gates: Float[Tensor, "batch gates"], state: State) -> State:
+    def step(self, layer: Layer, gates: Float[Tensor, "*batch gates"], state: State) -> State:
         assert isinstance(layer, NormalisedLayer)
         h, c = state
         i, f, g, o = (gates + layer.recurrent(h)).chunk(4, -1)
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
         return torch.sigmoid(o) * torch.tanh(F.layer_norm(c, layer.gain_c.shape, layer.gain_c, layer.bias_c)), c
 
-    def units(self, layer: Layer) -> list[Float[Tensor, "hidden"]]:
+    def units(self, layer: Layer) -> list[Float[Tensor, "*member hidden"]]:
         assert isinstance(layer, NormalisedLayer)
         of_gates = (layer.gain_ih, layer.gain_hh, layer.bias_ih + layer.bias_hh)
-        return [*(block for each in of_gates for block in each.chunk(4)), layer.gain_c, layer.bias_c]
+        return [*(block for each in of_gates for block in each.chunk(4, -1)), layer.gain_c, layer.bias_c]
 
     @property
     def pointwise(self) -> Normalised:

@@ -37,12 +37,12 @@ class LSTMNumpy(LayeredCell):
         layer.start_bias(1, self.forget_bias)
         return layer
 
-    def layer_state(self, layer: nn.Module, x: Float[Tensor, "batch time in"]) -> State:
+    def layer_state(self, layer: nn.Module, x: Float[Tensor, "*batch time in"]) -> State:
         return (x.new_zeros(x.shape[0], self.hidden_size),) * 2
 
     def run_layer(
-        self, layer: nn.Module, x: Float[Tensor, "batch time features"], state: State
-    ) -> tuple[Float[Tensor, "batch time hidden"], State]:
+        self, layer: nn.Module, x: Float[Tensor, "*batch time features"], state: State
+    ) -> tuple[Float[Tensor, "*batch time hidden"], State]:
         assert isinstance(layer, Layer)
         bias = layer.bias_ih + layer.bias_hh
         y, h, c = over_members(_NumpyLayer.apply, layer.weight_ih, layer.weight_hh, bias, x, *state)

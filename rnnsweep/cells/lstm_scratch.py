@@ -49,7 +49,7 @@ class LSTMScratch(RecurrentCell):
     def leaves(self) -> int:
         return 2
 
-    def step(self, layer: Layer, gates: Float[Tensor, "batch gates"], state: State) -> State:
+    def step(self, layer: Layer, gates: Float[Tensor, "*batch gates"], state: State) -> State:
         h, c = state  # (batch, hidden) each
         before = gates + layer.recurrent(h)  # (batch, 4 hidden): W x + b, and U h + d
         before_i, before_f, before_g, before_o = before.chunk(4, -1)

@@ -160,10 +160,10 @@ class PeepholeLayer(Layer):
         """The recurrent matrix with that of the gates beside it, which the block g does not read."""
         if self.weight_gates is None:
             return super().weights()
-        before, after = self.weight_gates[: self.before_g], self.weight_gates[self.before_g :]
-        none = torch.zeros_like(self.weight_gates[: self.weight_hh.shape[1]])
-        gates = torch.cat([before, none, after])
-        return [self.weight_ih, torch.cat([self.weight_hh, gates], 1), self.bias_ih, self.bias_hh]
+        before, after = self.weight_gates[..., : self.before_g, :], self.weight_gates[..., self.before_g :, :]
+        none = torch.zeros_like(self.weight_gates[..., : self.weight_hh.shape[-1], :])
+        gates = torch.cat([before, none, after], -2)
+        return [self.weight_ih, torch.cat([self.weight_hh, gates], -1), self.bias_ih, self.bias_hh]
 
 
 @dataclasses.dataclass(kw_only=True, eq=False, repr=False)
@@ -223,7 +223,7 @@ class LSTMVanilla(RecurrentCell):
             layer.start_bias(self.blocks.index("f"), self.forget_bias)
         return layer
 
-    def step(self, layer: Layer, gates: Float[Tensor, "batch gates"], state: State) -> State:
+    def step(self, layer: Layer, gates: Float[Tensor, "*batch gates"], state: State) -> State:
         assert isinstance(layer, PeepholeLayer)
         h, *before, c = state
         parts = dict(zip(self.blocks, (gates + layer.recurrent(h)).chunk(len(self.blocks), -1), strict=True))
@@ -252,9 +252,9 @@ class LSTMVanilla(RecurrentCell):
         activations = self.input_activation and self.output_activation
         return library.lstm if gates and activations and not self.peepholes and not self.gate_recurrence else None
 
-    def units(self, layer: Layer) -> list[Float[Tensor, "hidden"]]:
+    def units(self, layer: Layer) -> list[Float[Tensor, "*member hidden"]]:
         assert isinstance(layer, PeepholeLayer)
-        return list(layer.peepholes.unbind(0)) if layer.peepholes is not None else []
+        return list(layer.peepholes.unbind(-2)) if layer.peepholes is not None else []
 
     @property
     def pointwise(self) -> Pointwise:

@@ -56,7 +56,7 @@ class MinGRU(ScanCell):
     positive: bool = True
     """False: n is linear, as in their section 3.1 without the log space."""
 
-    def coefficients(self, layer: nn.Module, gates: Float[Tensor, "batch time gates"]) -> Coefficients:
+    def coefficients(self, layer: nn.Module, gates: Float[Tensor, "*batch time gates"]) -> Coefficients:
         z, n = gates.chunk(2, -1)
         return torch.sigmoid(-z), torch.sigmoid(z) * (positive(n) if self.positive else n)
 

@@ -62,7 +62,7 @@ class MinLSTM(ScanCell):
             nn.init.constant_(layer.projection.bias[: self.hidden_size], self.forget_bias)
         return layer
 
-    def coefficients(self, layer: nn.Module, gates: Float[Tensor, "batch time gates"]) -> Coefficients:
+    def coefficients(self, layer: nn.Module, gates: Float[Tensor, "*batch time gates"]) -> Coefficients:
         f, i, n = gates.chunk(3, -1)
         lead = F.logsigmoid(f) - F.logsigmoid(i)
         return torch.sigmoid(lead), torch.sigmoid(-lead) * (positive(n) if self.positive else n)

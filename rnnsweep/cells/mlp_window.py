@@ -31,6 +31,6 @@ class MLPWindow(WindowCell):
             layers += [Dropout(self.dropout), Linear(self.hidden_size, self.hidden_size), nn.ReLU()]
         self.layers = nn.Sequential(*layers)
 
-    def read(self, windows: Float[Tensor, "batch time window_in"]) -> Float[Tensor, "batch time hidden"]:
+    def read(self, windows: Float[Tensor, "*batch time window_in"]) -> Float[Tensor, "*batch time hidden"]:
         hidden: Tensor = self.layers(windows)
         return hidden

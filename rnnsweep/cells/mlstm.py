@@ -59,13 +59,13 @@ class MLSTM(LayeredCell):
                 layer.bias[-self.heads :] = torch.linspace(self.forget_bias, 2 * self.forget_bias, self.heads)
         return layer
 
-    def layer_state(self, layer: nn.Module, x: Float[Tensor, "batch time in"]) -> State:
+    def layer_state(self, layer: nn.Module, x: Float[Tensor, "*batch time in"]) -> State:
         batch, heads, size = x.shape[0], self.heads, self.head_size
         return x.new_zeros(batch, heads, size, size), x.new_zeros(batch, heads, size), x.new_zeros(batch, heads)
 
     def run_layer(
-        self, layer: nn.Module, x: Float[Tensor, "batch time features"], state: State
-    ) -> tuple[Float[Tensor, "batch time hidden"], State]:
+        self, layer: nn.Module, x: Float[Tensor, "*batch time features"], state: State
+    ) -> tuple[Float[Tensor, "*batch time hidden"], State]:
         wide, narrow = layer(x).split((4 * self.hidden_size, 2 * self.heads), -1)
         wide = wide.unflatten(-1, (4, self.heads, self.head_size)).transpose(1, 3)  # (batch, head, 4, time, size)
         q, k, v, o = wide.unbind(2)
@@ -81,13 +81,13 @@ class MLSTM(LayeredCell):
 
 
 def attend(
-    q: Float[Tensor, "batch head time size"],
-    k: Float[Tensor, "batch head time size"],
-    v: Float[Tensor, "batch head time size"],
-    log_i: Float[Tensor, "batch head time"],
-    log_f: Float[Tensor, "batch head time"],
+    q: Float[Tensor, "*batch head time size"],
+    k: Float[Tensor, "*batch head time size"],
+    v: Float[Tensor, "*batch head time size"],
+    log_i: Float[Tensor, "*batch head time"],
+    log_f: Float[Tensor, "*batch head time"],
     state: State,
-) -> tuple[Float[Tensor, "batch head time size"], State]:
+) -> tuple[Float[Tensor, "*batch head time size"], State]:
     """What the queries read at each step of a chunk, and the memory after it."""
     memory, normaliser, m = state
     decay = log_f.cumsum(2)  # how far the memory before the chunk has been forgotten

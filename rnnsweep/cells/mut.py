@@ -43,19 +43,20 @@ class MutatedLayer(Layer):
         self.weight_ih = nn.Parameter(_without(self.weight_ih, self.plain))
         self.weight_hh = nn.Parameter(_without(self.weight_hh, unfed))
 
-    def project(self, x: Float[Tensor, "batch time in"]) -> Float[Tensor, "batch time gates"]:
+    def project(self, x: Float[Tensor, "*batch time in"]) -> Float[Tensor, "*batch time gates"]:
         return linear(x, self._inputs(), None)
 
     def weights(self) -> list[Tensor | None]:
         return [self._inputs(), self.weight_hh, None, self.bias_hh]
 
-    def _inputs(self) -> Float[Tensor, "gates in"]:
+    def _inputs(self) -> Float[Tensor, "*member gates in"]:
         """The matrix of all gates, the identity for one that reads x itself."""
         if self.plain is None:
             return self.weight_ih
-        blocks = list(self.weight_ih.chunk(2))
-        blocks.insert(self.plain, torch.eye(self.hidden_size, dtype=self.bias_hh.dtype, device=self.bias_hh.device))
-        return torch.cat(blocks)
+        blocks = list(self.weight_ih.chunk(2, -2))
+        eye = torch.eye(self.hidden_size, dtype=self.bias_hh.dtype, device=self.bias_hh.device)
+        blocks.insert(self.plain, eye.expand_as(blocks[0]))
+        return torch.cat(blocks, -2)
 
 
 def _without(weight: Tensor, block: int | None) -> Tensor:
@@ -142,7 +143,7 @@ class MUT1(Mutated):
     plain = N
     unfed = Z
 
-    def step(self, layer: Layer, gates: Float[Tensor, "batch gates"], state: State) -> State:
+    def step(self, layer: Layer, gates: Float[Tensor, "*batch gates"], state: State) -> State:
         (h,), (w_r, w_n), (b_r, b_z, b_n) = state, layer.weight_hh.chunk(2), layer.bias_hh.chunk(3)
         x_r, x_z, x_n = gates.chunk(3, -1)
         r, z = torch.sigmoid(x_r + torch.addmm(b_r, h, w_r.T)), torch.sigmoid(x_z + b_z)
@@ -167,7 +168,7 @@ class MUT2(Mutated):
 
     plain = R
 
-    def step(self, layer: Layer, gates: Float[Tensor, "batch gates"], state: State) -> State:
+    def step(self, layer: Layer, gates: Float[Tensor, "*batch gates"], state: State) -> State:
         (h,) = state
         z, n = update_and_candidate(layer, gates, h)
         return (h + z * (n - h),)
@@ -186,7 +187,7 @@ class MUT3(Mutated):
     Parameters a layer: 3 hidden * (in + hidden + 1). State: hidden. Sequential over time, three products a step.
     """
 
-    def step(self, layer: Layer, gates: Float[Tensor, "batch gates"], state: State) -> State:
+    def step(self, layer: Layer, gates: Float[Tensor, "*batch gates"], state: State) -> State:
         (h,), matrices, biases = state, layer.weight_hh.chunk(3), layer.bias_hh.chunk(3)
         x = gates.chunk(3, -1)
         r = torch.sigmoid(x[R] + torch.addmm(biases[R], h, matrices[R].T))

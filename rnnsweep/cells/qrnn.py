@@ -63,18 +63,18 @@ class QRNN(ScanCell):
             nn.init.constant_(layer.projection.bias[: self.hidden_size], self.forget_bias)
         return layer
 
-    def layer_state(self, layer: nn.Module, x: Float[Tensor, "batch time in"]) -> State:
+    def layer_state(self, layer: nn.Module, x: Float[Tensor, "*batch time in"]) -> State:
         assert isinstance(layer, ScanLayer)
-        past = x.new_zeros(x.shape[0], self.window - 1, layer.projection.in_features // self.window)
+        past = x.new_zeros(*x.shape[:-2], self.window - 1, layer.projection.in_features // self.window)
         return (*super().layer_state(layer, x), past)
 
-    def coefficients(self, layer: nn.Module, gates: Float[Tensor, "batch time gates"]) -> Coefficients:
+    def coefficients(self, layer: nn.Module, gates: Float[Tensor, "*batch time gates"]) -> Coefficients:
         f, z, _ = gates.chunk(3, -1)
         return torch.sigmoid(f), torch.sigmoid(-f) * torch.tanh(z)
 
     def output(
-        self, gates: Float[Tensor, "batch time gates"], h: Float[Tensor, "batch time hidden"]
-    ) -> Float[Tensor, "batch time hidden"]:
+        self, gates: Float[Tensor, "*batch time gates"], h: Float[Tensor, "*batch time hidden"]
+    ) -> Float[Tensor, "*batch time hidden"]:
         return torch.sigmoid(gates.chunk(3, -1)[2]) * h
 
     @property
@@ -82,8 +82,8 @@ class QRNN(ScanCell):
         return POINTWISE
 
     def run_layer(
-        self, layer: nn.Module, x: Float[Tensor, "batch time features"], state: State
-    ) -> tuple[Float[Tensor, "batch time hidden"], State]:
+        self, layer: nn.Module, x: Float[Tensor, "*batch time features"], state: State
+    ) -> tuple[Float[Tensor, "*batch time hidden"], State]:
         c, past = state
         seen, past = windows(past, x)
         h, (c,) = super().run_layer(layer, seen, (c,))

@@ -50,11 +50,11 @@ class RGLRULayer(ScanLayer):
     def weights(self) -> list[Tensor | None]:
         """u, r and i from the inputs in one product."""
         first, second = self.projection, self.gates
-        weight = linear(first.weight.T, second.weight, None).T  # second.weight first.weight, alike in every stack
-        bias = linear(first.bias[None], second.weight, second.bias)[0]
-        return [torch.cat([first.weight, weight]), None, torch.cat([first.bias, bias]), None]
+        weight = linear(first.weight.mT, second.weight, None).mT  # second.weight first.weight, alike in every stack
+        bias = linear(first.bias[..., None, :], second.weight, second.bias)[..., 0, :]
+        return [torch.cat([first.weight, weight], -2), None, torch.cat([first.bias, bias], -1), None]
 
-    def units(self) -> list[Float[Tensor, "hidden"]]:
+    def units(self) -> list[Float[Tensor, "*member hidden"]]:
         return [SHARPNESS * F.logsigmoid(self.decay)]
 
 
@@ -75,7 +75,7 @@ class RGLRU(ScanCell):
     def make_layer(self, input_size: int) -> RGLRULayer:
         return RGLRULayer(input_size, self.hidden_size, self.zoneout)
 
-    def coefficients(self, layer: nn.Module, gates: Float[Tensor, "batch time gates"]) -> Coefficients:
+    def coefficients(self, layer: nn.Module, gates: Float[Tensor, "*batch time gates"]) -> Coefficients:
         assert isinstance(layer, RGLRULayer)
         r, i = (torch.sigmoid(gate) for gate in layer.gates(gates).chunk(2, -1))
         log_a = layer.units()[0] * r

@@ -62,7 +62,7 @@ class RNN(RecurrentCell):
             for bias in (layer.bias_ih, layer.bias_hh) if self.zero_bias else ():
                 nn.init.zeros_(bias)
 
-    def step(self, layer: Layer, gates: Float[Tensor, "batch gates"], state: State) -> State:
+    def step(self, layer: Layer, gates: Float[Tensor, "*batch gates"], state: State) -> State:
         before = gates + layer.recurrent(state[0])
         return (torch.tanh(before) if self.nonlinearity == "tanh" else torch.relu(before),)
 

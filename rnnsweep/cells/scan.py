@@ -17,7 +17,7 @@ from rnnsweep.kernels.linear_scan import linear_scan
 from rnnsweep.kernels.pointwise import Pointwise
 from rnnsweep.types import DropoutRate, State
 
-Coefficients = tuple[Float[Tensor, "batch time hidden"], Float[Tensor, "batch time hidden"]]
+Coefficients = tuple[Float[Tensor, "*batch time hidden"], Float[Tensor, "*batch time hidden"]]
 
 
 class ScanLayer(nn.Module):
@@ -38,7 +38,7 @@ class ScanLayer(nn.Module):
         """The weights in the order of torch.gru, without the recurrent ones."""
         return [self.projection.weight, None, self.projection.bias, None]
 
-    def units(self) -> list[Float[Tensor, "hidden"]]:
+    def units(self) -> list[Float[Tensor, "*member hidden"]]:
         """The parameters that have one number for each unit, in the order of `pointwise`."""
         return []
 
@@ -61,7 +61,7 @@ class ScanCell(LayeredCell):
         return ScanLayer(input_size, self.gates * self.hidden_size, self.zoneout)
 
     @abc.abstractmethod
-    def coefficients(self, layer: nn.Module, gates: Float[Tensor, "batch time gates"]) -> Coefficients:
+    def coefficients(self, layer: nn.Module, gates: Float[Tensor, "*batch time gates"]) -> Coefficients:
         """Computes a and b.
 
         Args:
@@ -73,8 +73,8 @@ class ScanCell(LayeredCell):
         """
 
     def output(
-        self, gates: Float[Tensor, "batch time gates"], h: Float[Tensor, "batch time hidden"]
-    ) -> Float[Tensor, "batch time hidden"]:
+        self, gates: Float[Tensor, "*batch time gates"], h: Float[Tensor, "*batch time hidden"]
+    ) -> Float[Tensor, "*batch time hidden"]:
         """The outputs of a layer at all steps, from its gates and h."""
         return h
 
@@ -89,12 +89,12 @@ class ScanCell(LayeredCell):
     def runs_as(self, how: kernels.Execution) -> kernels.Execution:
         return "fused" if how == "fused" else "scan"
 
-    def layer_state(self, layer: nn.Module, x: Float[Tensor, "batch time in"]) -> State:
-        return (x.new_zeros(x.shape[0], self.hidden_size),)
+    def layer_state(self, layer: nn.Module, x: Float[Tensor, "*batch time in"]) -> State:
+        return (x.new_zeros(*x.shape[:-2], self.hidden_size),)
 
     def run_layer(
-        self, layer: nn.Module, x: Float[Tensor, "batch time features"], state: State
-    ) -> tuple[Float[Tensor, "batch time hidden"], State]:
+        self, layer: nn.Module, x: Float[Tensor, "*batch time features"], state: State
+    ) -> tuple[Float[Tensor, "*batch time hidden"], State]:
         assert isinstance(layer, ScanLayer)
         if kernels.execution() == "fused" and self.pointwise is not None and not self.zoneout and fused.serves(x):
             own = torch.zeros_like(state[0])  # the output before the first step, where it is another than h
@@ -103,16 +103,16 @@ class ScanCell(LayeredCell):
             return y, leaves[-1:]
         gates = layer.projection(x).to(state[0])  # also in mixed precision: bfloat16 has no number between 0.996 and 1
         h = linear_scan(*_zoned_out(layer.zoneout, *self.coefficients(layer, gates)), state[0])
-        return self.output(gates, h), (h[:, -1],)
+        return self.output(gates, h), (h[..., -1, :],)
 
 
 def _zoned_out(zoneout: Zoneout, a: Tensor, b: Tensor) -> Coefficients:
     """The coefficients with zoneout: where the mask keeps a feature, a = 1 and b = 0."""
     if not zoneout.active:
         return a, b
-    masks = zoneout.masks(a.shape[1], (a[:, 0],))
+    masks = zoneout.masks(a.shape[-2], (a[..., 0, :],))
     if masks is None:
-        rate = zoneout.rate.to(a)
+        rate = zoneout.rate_of(a).to(a)
         return torch.lerp(a, torch.ones_like(a), rate), b * (1 - rate)
-    stays = masks[:, 0].transpose(0, 1)  # (batch, time, hidden)
+    stays = masks[..., 0, :, :].transpose(-3, -2)  # (batch, time, hidden)
     return torch.where(stays, 1.0, a), torch.where(stays, 0.0, b)

@@ -69,7 +69,7 @@ class HeadLayer(Layer):
         parts = [Layer(gates, 1, size, init, zoneout).weight_hh.detach() for _ in range(heads)]
         self.weight_hh = nn.Parameter(torch.stack(parts))
 
-    def recurrent(self, h: Float[Tensor, "batch hidden"]) -> Float[Tensor, "batch gates"]:
+    def recurrent(self, h: Float[Tensor, "*batch hidden"]) -> Float[Tensor, "*batch gates"]:
         heads, rows, size = self.weight_hh.shape
         parts = h.view(-1, heads, size).transpose(0, 1) @ self.weight_hh.mT  # (head, batch, gates * size)
         return parts.view(heads, -1, rows // size, size).permute(1, 2, 0, 3).flatten(1) + self.bias_hh
@@ -140,11 +140,11 @@ class SLSTM(RecurrentCell):
     def pointwise(self) -> Pointwise | None:
         return POINTWISE if self.heads == 1 and self.forget_gate == "sigmoid" else None
 
-    def layer_state(self, layer: nn.Module, x: Float[Tensor, "batch time in"]) -> State:
+    def layer_state(self, layer: nn.Module, x: Float[Tensor, "*batch time in"]) -> State:
         h, c, n, m = super().layer_state(layer, x)
         return h, c, n, torch.full_like(m, -math.inf)
 
-    def step(self, layer: Layer, gates: Float[Tensor, "batch gates"], state: State) -> State:
+    def step(self, layer: Layer, gates: Float[Tensor, "*batch gates"], state: State) -> State:
         h, c, n, m = state
         i, f, z, o = (gates + layer.recurrent(h)).chunk(4, -1)
         log_f = F.logsigmoid(f) if self.forget_gate == "sigmoid" else f

@@ -17,7 +17,7 @@ from rnnsweep.types import Count, DropoutRate, State
 LONGEST = 10_000.0  # steps in which the slowest pair of a head turns by a radian
 
 
-def rotated(x: Float[Tensor, "batch heads time features"], start: int) -> Float[Tensor, "batch heads time features"]:
+def rotated(x: Float[Tensor, "*batch heads time features"], start: int) -> Float[Tensor, "*batch heads time features"]:
     """Turned by rotary positions from `start` on (Su et al. 2021): products depend on the distance alone."""
     half = x.shape[3] // 2
     exact = torch.promote_types(x.dtype, torch.float32)  # half precision does not tell far positions apart
@@ -41,8 +41,8 @@ class TransformerBlock(nn.Module):
         self.attention_dropout, self.mlp_dropout = Dropout(dropout), Dropout(dropout)
 
     def forward(
-        self, x: Float[Tensor, "batch time hidden"], past: State, visible: Bool[Tensor, "batch 1 time source"]
-    ) -> tuple[Float[Tensor, "batch time hidden"], State]:
+        self, x: Float[Tensor, "*batch time hidden"], past: State, visible: Bool[Tensor, "*batch 1 time source"]
+    ) -> tuple[Float[Tensor, "*batch time hidden"], State]:
         """The outputs, and the keys and values (batch, source, width) of the past and of x."""
         queries, keys, values = self.query_key_value(self.attention_norm(x)).chunk(3, -1)
         keys, values = torch.cat([past[0], keys], 1), torch.cat([past[1], values], 1)
@@ -51,7 +51,7 @@ class TransformerBlock(nn.Module):
         x = x + self.attention_dropout(self.attended(seen))
         return x + self.mlp_dropout(self.down(F.gelu(self.up(self.mlp_norm(x))))), (keys, values)
 
-    def _split(self, x: Tensor) -> Float[Tensor, "batch heads time features"]:
+    def _split(self, x: Tensor) -> Float[Tensor, "*batch heads time features"]:
         return x.view(*x.shape[:2], self.heads, -1).transpose(1, 2)
 
 
@@ -98,13 +98,13 @@ class Transformer(AbstractCell):
         )
         self.norm = nn.LayerNorm(self.hidden_size)
 
-    def initial_state(self, x: Float[Tensor, "batch time in"]) -> State:
+    def initial_state(self, x: Float[Tensor, "*batch time in"]) -> State:
         cache = x.new_zeros(x.shape[0], self.context - 1, self.width)
         return (*(cache,) * (2 * self.num_layers), cache.new_zeros(x.shape[0], self.context - 1, 1))
 
     def forward(
-        self, x: Float[Tensor, "batch time in"], state: State = ()
-    ) -> tuple[Float[Tensor, "batch time hidden"], State]:
+        self, x: Float[Tensor, "*batch time in"], state: State = ()
+    ) -> tuple[Float[Tensor, "*batch time hidden"], State]:
         outputs = []
         for piece in torch.split(x, self.context, 1):  # longer ones would compute what no step sees
             y, state = self._read(piece, state)
@@ -121,12 +121,12 @@ class Transformer(AbstractCell):
             after += cache
         return self.norm(h), tuple(self._last(leaf) for leaf in (*after, exist))
 
-    def _last(self, leaf: Tensor) -> Float[Tensor, "batch past features"]:
+    def _last(self, leaf: Tensor) -> Float[Tensor, "*batch past features"]:
         """The last `context` - 1 steps, zeros before the first one."""
         known = leaf.shape[1]
         return F.pad(leaf, (0, 0, self.context, 0))[:, known + 1 :]
 
-    def _visible(self, time: int, exist: Tensor) -> Bool[Tensor, "batch 1 time source"]:
+    def _visible(self, time: int, exist: Tensor) -> Bool[Tensor, "*batch 1 time source"]:
         """Which past and present steps each present step sees."""
         source = torch.arange(exist.shape[1], device=exist.device)
         distance = source[-time:, None] - source

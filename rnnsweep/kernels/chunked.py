@@ -19,17 +19,16 @@ SCORES = 2**22  # at a time: 16 MB
 
 def total_cross_entropy(
     h: Float[Tensor, "*batch hidden"],
-    weight: Float[Tensor, "vocab hidden"],
-    bias: Float[Tensor, "vocab"],
+    weight: Float[Tensor, "*member vocab hidden"],
+    bias: Float[Tensor, "*member vocab"],
     targets: Int[Tensor, "*batch"],
-) -> Float[Tensor, ""]:
+) -> Float[Tensor, "*member"]:
     """The sum over all places of F.cross_entropy(linear(h, weight, bias), targets), in nats."""
-    rows, wanted = h.reshape(-1, h.shape[-1]), targets.reshape(-1)
-    return over_members(_total, rows, weight, bias, wanted)[0]
+    return over_members(_total, h, weight, bias, targets)[0]
 
 
 def _total(h: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> tuple[Tensor]:
-    return (_Total.apply(h, weight, bias, targets, torch.is_grad_enabled()),)
+    return (_Total.apply(h.flatten(1, -2), weight, bias, targets.flatten(1), torch.is_grad_enabled()),)
 
 
 class _Total(torch.autograd.Function):

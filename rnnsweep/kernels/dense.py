@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnnsweep.kernels import blas, execution, fused
-from rnnsweep.kernels.members import in_stack, over_members
+from rnnsweep.kernels.members import in_stack, mean, over_members
 
 
-def linear(x: Float[Tensor, "*batch in"], weight: Float[Tensor, "out in"], bias: Tensor | None) -> Tensor:
+def linear(x: Float[Tensor, "*batch in"], weight: Float[Tensor, "*member out in"], bias: Tensor | None) -> Tensor:
     """F.linear."""
     return over_members(_linear, x, weight, bias)[0] if in_stack(x, weight) else F.linear(x, weight, bias)
 
@@ -42,7 +42,22 @@ class Linear(nn.Linear):
         return linear(x, self.weight, self.bias)
 
 
-def embedding(tokens: Int[Tensor, "*batch"], weight: Float[Tensor, "vocab in"]) -> Float[Tensor, "*batch in"]:
+class LayerNorm(nn.LayerNorm):
+    """nn.LayerNorm over the last axis."""
+
+    def forward(self, x: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch features"]:
+        if self.weight.dim() == 1:
+            return super().forward(x)
+        gain, shift = (per_member(tensor, x) for tensor in (self.weight, self.bias))
+        return F.layer_norm(x, self.normalized_shape, eps=self.eps) * gain + shift
+
+
+def per_member(values: Float[Tensor, "*features"], x: Tensor) -> Tensor:
+    """A parameter (features,) as it multiplies x (batch, ..., features), with the member axis or without it."""
+    return values if values.dim() == 1 else values.view(len(values), *[1] * (x.dim() - 2), -1)
+
+
+def embedding(tokens: Int[Tensor, "*batch"], weight: Float[Tensor, "*member vocab in"]) -> Float[Tensor, "*batch in"]:
     """F.embedding."""
     return over_members(_embedding, tokens, weight)[0] if in_stack(weight) else F.embedding(tokens, weight)
 
@@ -67,10 +82,12 @@ def cross_entropy(scores: Float[Tensor, "*batch classes"], targets: Int[Tensor, 
     return F.cross_entropy(scores.movedim(-1, 1), targets, reduction="none")
 
 
-def mean_cross_entropy(scores: Float[Tensor, "*batch classes"], targets: Int[Tensor, "*batch"]) -> Float[Tensor, ""]:
+def mean_cross_entropy(
+    scores: Float[Tensor, "*batch classes"], targets: Int[Tensor, "*batch"]
+) -> Float[Tensor, "*member"]:
     """The mean of `cross_entropy` over all places."""
     if in_stack(scores, targets):
-        return over_members(_cross_entropy, scores, targets)[0].mean()
+        return mean(over_members(_cross_entropy, scores, targets)[0])
     return F.cross_entropy(scores.reshape(-1, scores.shape[-1]), targets.reshape(-1))
 
 
@@ -83,11 +100,11 @@ def _cross_entropy(scores: Tensor, targets: Tensor) -> tuple[Tensor]:
 
 
 def attention(
-    queries: Float[Tensor, "batch heads time features"],
-    keys: Float[Tensor, "batch heads source features"],
-    values: Float[Tensor, "batch heads source features"],
-    visible: Bool[Tensor, "batch heads_or_1 time source"],
-) -> Float[Tensor, "batch heads time features"]:
+    queries: Float[Tensor, "*batch heads time features"],
+    keys: Float[Tensor, "*batch heads source features"],
+    values: Float[Tensor, "*batch heads source features"],
+    visible: Bool[Tensor, "*batch heads_or_1 time source"],
+) -> Float[Tensor, "*batch heads time features"]:
     """F.scaled_dot_product_attention to what is visible."""
     return over_members(_attention, queries, keys, values, visible)[0]
 

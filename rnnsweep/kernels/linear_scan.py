@@ -26,8 +26,10 @@ SHARED_WORK = 2**18  # numbers of h from which the threads share them
 
 
 def linear_scan(
-    a: Float[Tensor, "batch time hidden"], b: Float[Tensor, "batch time hidden"], first: Float[Tensor, "batch hidden"]
-) -> Float[Tensor, "batch time hidden"]:
+    a: Float[Tensor, "*batch time hidden"],
+    b: Float[Tensor, "*batch time hidden"],
+    first: Float[Tensor, "*batch hidden"],
+) -> Float[Tensor, "*batch time hidden"]:
     """h at all steps; `first` is h before the first one."""
     return over_members(_scan, a, b, first)[0]
 

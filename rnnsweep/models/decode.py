@@ -19,8 +19,8 @@ class Writer(Protocol):
 
 
 def free_running(
-    model: nn.Module, window: Float[Tensor, "batch time in"], lengths: Int[Tensor, "batch"], steps: int
-) -> Float[Tensor, "batch {steps} in"]:
+    model: nn.Module, window: Float[Tensor, "*batch time in"], lengths: Int[Tensor, "*batch"], steps: int
+) -> Float[Tensor, "*batch {steps} in"]:
     """The next steps of each series. Each answer is read as the last step of the next window, whose first step goes.
 
     Args:
@@ -31,9 +31,9 @@ def free_running(
     """
     answers = [model(window, lengths)]
     for _ in range(steps - 1):
-        window = torch.cat([window[:, 1:], answers[-1][:, None]], 1)
+        window = torch.cat([window[..., 1:, :], answers[-1].unsqueeze(-2)], -2)
         answers.append(model(window, lengths))
-    return torch.stack(answers, 1)
+    return torch.stack(answers, -2)
 
 
 @torch.no_grad()

@@ -21,7 +21,7 @@ class Features(nn.Module):
         self.size = size
         self.noise = Noise(noise)
 
-    def forward(self, x: Float[Tensor, "batch time in"]) -> Float[Tensor, "batch time in"]:
+    def forward(self, x: Float[Tensor, "*batch time in"]) -> Float[Tensor, "*batch time in"]:
         noisy: Tensor = self.noise(x)
         return noisy
 
@@ -47,10 +47,10 @@ class TokenEmbedding(nn.Module):
         self.dropout = Dropout(dropout, over_time)
         self.word_dropout = DropConnect(word_dropout)
 
-    def forward(self, tokens: Int[Tensor, "batch time"]) -> Float[Tensor, "batch time in"]:
+    def forward(self, tokens: Int[Tensor, "*batch time"]) -> Float[Tensor, "*batch time in"]:
         embedded = embedding(tokens, self.weight)
         if self.training and self.word_dropout.active:
-            kept = self.word_dropout(torch.ones_like(self.weight[:, :1]))
+            kept = self.word_dropout(torch.ones_like(self.weight[..., :1]))
             embedded = embedded * embedding(tokens, kept.detach())
         dropped: Tensor = self.dropout(embedded)
         return dropped

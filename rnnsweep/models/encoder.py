@@ -5,6 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from rnnsweep.cells.base import CellFactory, RecurrentCell
+from rnnsweep.pooling import at_step
 from rnnsweep.types import State
 
 
@@ -31,17 +32,17 @@ class Encoder(nn.Module):
         return self.cell.hidden_size * (2 if self.cell.bidirectional else 1)
 
     def forward(
-        self, x: Float[Tensor, "batch time in"], lengths: Int[Tensor, "batch"]
-    ) -> Float[Tensor, "batch time width"]:
+        self, x: Float[Tensor, "*batch time in"], lengths: Int[Tensor, "*batch"]
+    ) -> Float[Tensor, "*batch time width"]:
         h, _ = self.cell(x, ())
         if self.backward_cell is None:
             return h  # type: ignore[no-any-return]
         back, _ = self.backward_cell(reversed_within(x, lengths), ())
-        return torch.cat([h, reversed_within(back, lengths)], 2)
+        return torch.cat([h, reversed_within(back, lengths)], -1)
 
     def with_states(
-        self, x: Float[Tensor, "batch time in"], lengths: Int[Tensor, "batch"], shortest: int
-    ) -> tuple[Float[Tensor, "batch time width"], tuple[State, ...]]:
+        self, x: Float[Tensor, "*batch time in"], lengths: Int[Tensor, "*batch"], shortest: int
+    ) -> tuple[Float[Tensor, "*batch time width"], tuple[State, ...]]:
         """The outputs, and the state of each cell after the last step of each sequence.
 
         Args:
@@ -53,14 +54,14 @@ class Encoder(nn.Module):
         if self.backward_cell is None:
             return h, (state,)
         back, first = _to_the_end(self.backward_cell, reversed_within(x, lengths), lengths, shortest)
-        return torch.cat([h, reversed_within(back, lengths)], 2), (state, first)
+        return torch.cat([h, reversed_within(back, lengths)], -1), (state, first)
 
 
-def reversed_within(x: Float[Tensor, "batch time features"], lengths: Int[Tensor, "batch"]) -> Tensor:
+def reversed_within(x: Float[Tensor, "*batch time features"], lengths: Int[Tensor, "*batch"]) -> Tensor:
     """Each sequence reversed within its length; the padding stays behind it. Applied twice it changes nothing."""
-    time = x.shape[1]
-    source = (lengths[:, None] - 1 - torch.arange(time, device=x.device)) % time
-    return x.gather(1, source[:, :, None].expand(-1, -1, x.shape[2]))
+    time = x.shape[-2]
+    source = (lengths[..., None] - 1 - torch.arange(time, device=x.device)) % time
+    return x.gather(-2, source[..., None].expand(x.shape))
 
 
 def _to_the_end(cell: nn.Module, x: Tensor, lengths: Tensor, shortest: int) -> tuple[Tensor, State]:
@@ -71,14 +72,15 @@ def _to_the_end(cell: nn.Module, x: Tensor, lengths: Tensor, shortest: int) -> t
     """
     if isinstance(cell, RecurrentCell) and cell.leaves == cell.num_layers == 1:
         outputs, _ = cell(x, ())
-        return outputs, (outputs.gather(1, (lengths - 1)[:, None, None].expand(-1, 1, outputs.shape[2]))[:, 0],)
-    outputs, state = cell(x[:, :shortest], ())
+        return outputs, (at_step(outputs, lengths - 1),)
+    outputs, state = cell(x[..., :shortest, :], ())
     last, pieces = state, [outputs]
-    for step in range(shortest, x.shape[1]):
-        outputs, state = cell(x[:, step : step + 1], state)
+    for t in range(shortest, x.shape[-2]):
+        outputs, state = cell(x[..., t : t + 1, :], state)
         pieces.append(outputs)
-        reads = lengths > step
+        reads = lengths > t
         last = tuple(
-            torch.where(reads.view(-1, *[1] * (new.dim() - 1)), new, old) for new, old in zip(state, last, strict=True)
+            torch.where(reads.view(*reads.shape, *[1] * (new.dim() - reads.dim())), new, old)
+            for new, old in zip(state, last, strict=True)
         )
-    return torch.cat(pieces, 1), last
+    return torch.cat(pieces, -2), last

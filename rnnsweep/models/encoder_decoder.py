@@ -11,7 +11,7 @@ from rnnsweep.cells.base import AbstractCell, CellFactory
 from rnnsweep.kernels.dense import Linear
 from rnnsweep.models.embedding import TokenEmbedding
 from rnnsweep.models.encoder import Encoder
-from rnnsweep.pooling import mask
+from rnnsweep.pooling import at_step, mask
 from rnnsweep.types import State
 
 
@@ -19,8 +19,8 @@ from rnnsweep.types import State
 class Memory:
     """The source as the decoder sees it: the encoder's output at each step, and which steps exist."""
 
-    keys: Float[Tensor, "batch source width"]
-    exists: Bool[Tensor, "batch source"]
+    keys: Float[Tensor, "*batch source width"]
+    exists: Bool[Tensor, "*batch source"]
 
 
 @dataclasses.dataclass
@@ -28,7 +28,7 @@ class DecoderState:
     """The state of the decoder between two symbols: its cell's state and last output."""
 
     cell: State
-    output: Float[Tensor, "batch 1 hidden"]
+    output: Float[Tensor, "*batch 1 hidden"]
 
 
 class Bridge(nn.Module):
@@ -95,17 +95,19 @@ class EncoderDecoder(nn.Module):
         self.combine = Linear(hidden + width, hidden) if looks else None
         self.head = Linear(hidden, outputs)
 
-    def encode(self, tokens: Int[Tensor, "batch source"], lengths: Int[Tensor, "batch"]) -> tuple[Memory, DecoderState]:
+    def encode(
+        self, tokens: Int[Tensor, "*batch source"], lengths: Int[Tensor, "*batch"]
+    ) -> tuple[Memory, DecoderState]:
         """Reads padded sources; returns what the decoder sees of them, and its first state."""
         keys, states = self.encoder.with_states(self.source(tokens), lengths, self.shortest)
-        exists = mask(lengths, tokens.shape[1])
-        last = keys.gather(1, (lengths - 1)[:, None, None].expand(-1, 1, keys.shape[2]))
-        output = last[:, :, : self.decoder.hidden_size] if self.first is None else torch.tanh(self.first(last))
+        exists = mask(lengths, tokens.shape[-1])
+        last = at_step(keys, lengths - 1).unsqueeze(-2)
+        output = last[..., : self.decoder.hidden_size] if self.first is None else torch.tanh(self.first(last))
         return Memory(keys, exists), DecoderState(self.bridge(states), output)
 
     def decode(
-        self, tokens: Int[Tensor, "batch time"], memory: Memory, state: DecoderState
-    ) -> tuple[Float[Tensor, "batch time vocab"], DecoderState, Float[Tensor, "batch time source"] | None]:
+        self, tokens: Int[Tensor, "*batch time"], memory: Memory, state: DecoderState
+    ) -> tuple[Float[Tensor, "*batch time vocab"], DecoderState, Float[Tensor, "*batch time source"] | None]:
         """Reads symbols of the target.
 
         Args:
@@ -116,52 +118,52 @@ class EncoderDecoder(nn.Module):
         Returns:
             The scores over the next symbol after each of them, the state after the last, and the attention weights.
         """
-        if self.stepwise and tokens.shape[1] > 1:
+        if self.stepwise and tokens.shape[-1] > 1:
             return self._step_by_step(tokens, memory, state)
         x, weights = self.target(tokens), None
         if self.attention is not None and self.attention.before:
             context, weights = self.attention(state.output, memory.keys, memory.exists)
-            x = torch.cat([x, context], 2)
+            x = torch.cat([x, context], -1)
         h, cell = self.decoder(x, state.cell)
         read = h
         if self.attention is not None and self.combine is not None:
             if not self.attention.before:
                 context, weights = self.attention(h, memory.keys, memory.exists)
-            read = torch.tanh(self.combine(torch.cat([h, context], 2)))
-        return self.head(read), DecoderState(cell, h[:, -1:]), weights
+            read = torch.tanh(self.combine(torch.cat([h, context], -1)))
+        return self.head(read), DecoderState(cell, h[..., -1:, :]), weights
 
     def _step_by_step(
         self, tokens: Tensor, memory: Memory, state: DecoderState
     ) -> tuple[Tensor, DecoderState, Tensor | None]:
         scores, weights = [], []
-        for token in torch.split(tokens, 1, 1):
+        for token in tokens.split(1, -1):
             score, state, weight = self.decode(token, memory, state)
             scores.append(score)
             weights.append(weight)
-        return torch.cat(scores, 1), state, torch.cat([w for w in weights if w is not None], 1)
+        return torch.cat(scores, -2), state, torch.cat([w for w in weights if w is not None], -2)
 
     def forward(
-        self, source: Int[Tensor, "batch source"], lengths: Int[Tensor, "batch"], inputs: Int[Tensor, "batch time"]
-    ) -> Float[Tensor, "batch time vocab"]:
+        self, source: Int[Tensor, "*batch source"], lengths: Int[Tensor, "*batch"], inputs: Int[Tensor, "*batch time"]
+    ) -> Float[Tensor, "*batch time vocab"]:
         """Teacher-forced: each step reads the true symbol before it."""
         scores, _, _ = self.decode(inputs, *self.encode(source, lengths))
         return scores
 
     def mixed(
         self,
-        source: Int[Tensor, "batch source"],
-        lengths: Int[Tensor, "batch"],
-        inputs: Int[Tensor, "batch time"],
-        coins: Bool[Tensor, "batch time"],
-    ) -> Float[Tensor, "batch time vocab"]:
+        source: Int[Tensor, "*batch source"],
+        lengths: Int[Tensor, "*batch"],
+        inputs: Int[Tensor, "*batch time"],
+        coins: Bool[Tensor, "*batch time"],
+    ) -> Float[Tensor, "*batch time vocab"]:
         """Scheduled sampling (Bengio et al. 2015): a step reads the true symbol where its coin is true.
 
         Else it reads the symbol to which the model gave the highest score.
         """
         memory, state = self.encode(source, lengths)
-        own, scores = inputs[:, :1], []
-        for true, coin in zip(torch.split(inputs, 1, 1), torch.split(coins, 1, 1), strict=True):
+        own, scores = inputs[..., :1], []
+        for true, coin in zip(inputs.split(1, -1), coins.split(1, -1), strict=True):
             score, state, _ = self.decode(torch.where(coin, true, own), memory, state)
-            own = score.detach().argmax(2)
+            own = score.detach().argmax(-1)
             scores.append(score)
-        return torch.cat(scores, 1)
+        return torch.cat(scores, -2)

@@ -18,7 +18,7 @@ class ScoreHead(Linear):
 
     def total_loss(
         self, h: Float[Tensor, "*batch hidden"], targets: Int[Tensor, "*batch"], *_: Tensor
-    ) -> Float[Tensor, ""]:
+    ) -> Float[Tensor, "*member"]:
         """The sum of the cross-entropies of all places, in nats; not all scores are in memory at a time."""
         return total_cross_entropy(h, self.weight, self.bias, targets)
 
@@ -41,13 +41,16 @@ class TiedHead(nn.Module):
         self.bias = nn.Parameter(torch.zeros(symbols))
 
     def forward(
-        self, h: Float[Tensor, "*batch hidden"], vectors: Float[Tensor, "vocab in"]
+        self, h: Float[Tensor, "*batch hidden"], vectors: Float[Tensor, "*member vocab in"]
     ) -> Float[Tensor, "*batch vocab"]:
         return linear(self.project(h), vectors, self.bias)
 
     def total_loss(
-        self, h: Float[Tensor, "*batch hidden"], targets: Int[Tensor, "*batch"], vectors: Float[Tensor, "vocab in"]
-    ) -> Float[Tensor, ""]:
+        self,
+        h: Float[Tensor, "*batch hidden"],
+        targets: Int[Tensor, "*batch"],
+        vectors: Float[Tensor, "*member vocab in"],
+    ) -> Float[Tensor, "*member"]:
         """The sum of the cross-entropies of all places, in nats."""
         return total_cross_entropy(self.project(h), vectors, self.bias, targets)
 
@@ -87,14 +90,13 @@ class AdaptiveHead(nn.Module):
 
     def total_loss(
         self, h: Float[Tensor, "*batch hidden"], targets: Int[Tensor, "*batch"], *_: Tensor
-    ) -> Float[Tensor, ""]:
+    ) -> Float[Tensor, "*member"]:
         """The sum of the cross-entropies of all places, in nats. A rare part is scored only where a target is in it."""
-        rows, wanted = h.reshape(-1, h.shape[-1]), targets.reshape(-1)
-        return over_members(self._totals, rows, wanted, self.first, *self.narrow, *self.rare)[0]
+        return over_members(self._totals, h, targets, self.first, *self.narrow, *self.rare)[0]
 
     def _totals(self, h: Tensor, targets: Tensor, first: Tensor, *others: Tensor) -> tuple[Tensor]:
         """Of each member, one after the other: which rows are in a part differs between them."""
-        members = zip(h, targets, first, *others, strict=True)
+        members = zip(h.flatten(1, -2), targets.flatten(1), first, *others, strict=True)
         return (torch.stack([self._total(*member) for member in members]),)
 
     def _total(self, h: Tensor, targets: Tensor, first: Tensor, *others: Tensor) -> Tensor:

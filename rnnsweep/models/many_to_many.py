@@ -47,19 +47,19 @@ class ManyToMany(nn.Module):
             self.head = ScoreHead(width, outputs)
 
     def forward(
-        self, steps: Int[Tensor, "batch time"] | Float[Tensor, "batch time in"], state: State = ()
-    ) -> tuple[Float[Tensor, "batch time classes"], State]:
+        self, steps: Int[Tensor, "*batch time"] | Float[Tensor, "*batch time in"], state: State = ()
+    ) -> tuple[Float[Tensor, "*batch time classes"], State]:
         h, state = self._hidden(steps, state)
         return self.head(h, *self._vectors), state
 
     def total_loss(
-        self, steps: Int[Tensor, "batch time"], targets: Int[Tensor, "batch time"], state: State
-    ) -> tuple[Float[Tensor, ""], State]:
+        self, steps: Int[Tensor, "*batch time"], targets: Int[Tensor, "*batch time"], state: State
+    ) -> tuple[Float[Tensor, "*member"], State]:
         """The sum of the cross-entropies of all steps, in nats, and the state; it takes less memory than `forward`."""
         h, state = self._hidden(steps, state)
         return self.head.total_loss(h, targets, *self._vectors), state
 
-    def _hidden(self, steps: Tensor, state: State) -> tuple[Float[Tensor, "batch time hidden"], State]:
+    def _hidden(self, steps: Tensor, state: State) -> tuple[Float[Tensor, "*batch time hidden"], State]:
         h, state = self.cell(self.embedding(steps), state)
         return self.output_dropout(h), state
 

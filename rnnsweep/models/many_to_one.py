@@ -39,8 +39,8 @@ class ManyToOne(nn.Module):
         self.head = Linear(self.reader.width, outputs)
 
     def forward(
-        self, steps: Int[Tensor, "batch time"] | Float[Tensor, "batch time in"], lengths: Int[Tensor, "batch"]
-    ) -> Float[Tensor, "batch classes"]:
+        self, steps: Int[Tensor, "*batch time"] | Float[Tensor, "*batch time in"], lengths: Int[Tensor, "*batch"]
+    ) -> Float[Tensor, "*batch classes"]:
         h = self.reader(self.embedding(steps), lengths)  # (batch, time, width)
         scores: Tensor = self.head(self.output_dropout(self.pooling(h, lengths)))
         return scores

@@ -49,12 +49,13 @@ class OneToMany(nn.Module):
         self.head = dense.Linear(self.cell.hidden_size, symbols)
 
     def forward(
-        self, tokens: Int[Tensor, "batch time"], labels: Int[Tensor, "batch"], state: State = ()
-    ) -> tuple[Float[Tensor, "batch time vocab"], State]:
-        vectors = dense.embedding(labels, self.classes)[:, None].expand(-1, tokens.shape[1], -1)
+        self, tokens: Int[Tensor, "*batch time"], labels: Int[Tensor, "*batch"], state: State = ()
+    ) -> tuple[Float[Tensor, "*batch time vocab"], State]:
+        vectors = dense.embedding(labels, self.classes).unsqueeze(-2)
+        vectors = vectors.expand(*tokens.shape, vectors.shape[-1])
         if self.condition == "first_step":
             first = 0 if state else 1  # steps that see the class: a state means that the first is past
-            vectors = torch.cat([vectors[:, :first], torch.zeros_like(vectors[:, first:])], 1)
-        h, state = self.cell(torch.cat([self.embedding(tokens), vectors], 2), state)
+            vectors = torch.cat([vectors[..., :first, :], torch.zeros_like(vectors[..., first:, :])], -2)
+        h, state = self.cell(torch.cat([self.embedding(tokens), vectors], -1), state)
         scores: Tensor = self.head(self.output_dropout(h))
         return scores, state

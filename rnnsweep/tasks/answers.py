@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from rnnsweep.cells.base import CellFactory
 from rnnsweep.kernels.dense import cross_entropy
+from rnnsweep.kernels.members import total
 from rnnsweep.models.embedding import TokenEmbedding
 from rnnsweep.models.many_to_many import ManyToMany
 from rnnsweep.pooling import PoolingFactory
@@ -57,19 +58,19 @@ class AnswerTask(DrawnTask):
     def build(self, cell: CellFactory, pooling: PoolingFactory) -> nn.Module:
         return ManyToMany(TokenEmbedding(self.symbol_count, self.embedding_size), cell, outputs=self.symbol_count)
 
-    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, ""], Metrics, State]:
+    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, "*member"], Metrics, State]:
         targets = batch["targets"]
         scores, _ = model(batch["inputs"])
         asked = targets != BLANK
         each = cross_entropy(scores, targets)
-        total, count = (each * asked).sum(), asked.sum().to(each)
-        right = (scores.argmax(2) == targets) | ~asked
+        loss, count = total(each * asked), total(asked).to(each)
+        right = (scores.argmax(-1) == targets) | ~asked
         metrics = {
-            "loss": (total.detach(), count),
-            "accuracy": ((right & asked).sum(), count),
-            "exact": (right.all(1).sum(), torch.ones_like(targets[:, 0]).sum()),
+            "loss": (loss.detach(), count),
+            "accuracy": (total(right & asked), count),
+            "exact": (total(right.all(-1)), total(torch.ones_like(targets[..., 0]))),
         }
-        return total / count, metrics, ()
+        return loss / count, metrics, ()
 
     @torch.no_grad()
     def predict(self, model: nn.Module, examples: list[Any]) -> list[list[int]]:

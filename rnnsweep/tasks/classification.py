@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from rnnsweep.cells.base import CellFactory
 from rnnsweep.errors import ConfigError
 from rnnsweep.kernels.dense import cross_entropy
+from rnnsweep.kernels.members import total
 from rnnsweep.models.embedding import Features, TokenEmbedding
 from rnnsweep.models.many_to_one import ManyToOne
 from rnnsweep.pooling import PoolingFactory
@@ -76,27 +77,26 @@ class ClassificationTask(ExampleTask):
         outputs = len(self.class_names)
         return ManyToOne(self.embedding(), cell, pooling, outputs=outputs, output_dropout=self.output_dropout)
 
-    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, ""], Metrics, State]:
+    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, "*member"], Metrics, State]:
         labels = batch["labels"]
         scores = model(batch["inputs"], batch["lengths"])  # (batch, classes)
         each = cross_entropy(scores, labels)
         weights = batch["weights"].to(each) if "weights" in batch else torch.ones_like(each)
-        total, count = (each * weights).sum(), weights.sum()
-        found = scores.argmax(1)
+        loss, count = total(each * weights), total(weights)
+        found = scores.argmax(-1)
         metrics = {
-            "loss": (total.detach(), count),
-            "accuracy": ((found == labels).sum(), torch.ones_like(labels).sum()),
+            "loss": (loss.detach(), count),
+            "accuracy": (total(found == labels), total(torch.ones_like(labels))),
         }
-        return total / count, metrics if model.training else metrics | self._by_class(found, labels), ()
+        return loss / count, metrics if model.training else metrics | self._by_class(found, labels), ()
 
-    def _by_class(self, found: Int[Tensor, "batch"], labels: Int[Tensor, "batch"]) -> Metrics:
+    def _by_class(self, found: Int[Tensor, "*batch"], labels: Int[Tensor, "*batch"]) -> Metrics:
         """Recall, right / wanted, and F1, 2 right / (wanted + given), of each class: numerators and denominators."""
         classes = len(self.class_names)
         given, wanted = F.one_hot(found, classes), F.one_hot(labels, classes)
-        right = (given * wanted).sum(0)
-        both = (given + wanted).sum(0)
-        metrics = {f"recall {index}": (right[index], wanted.sum(0)[index]) for index in range(classes)}
-        return metrics | {f"f1 {index}": (2 * right[index], both[index]) for index in range(classes)}
+        right, both, in_all = ((given * wanted).sum(-2), (given + wanted).sum(-2), wanted.sum(-2))
+        metrics = {f"recall {index}": (right[..., index], in_all[..., index]) for index in range(classes)}
+        return metrics | {f"f1 {index}": (2 * right[..., index], both[..., index]) for index in range(classes)}
 
     def derive(self, means: dict[str, float]) -> dict[str, float]:
         shown = {name: value for name, value in means.items() if not name.startswith(("recall ", "f1 "))}

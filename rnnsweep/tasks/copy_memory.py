@@ -13,6 +13,7 @@ from rnnsweep.cells.base import CellFactory
 from rnnsweep.data.sequences import distinct
 from rnnsweep.errors import ConfigError
 from rnnsweep.kernels.dense import cross_entropy
+from rnnsweep.kernels.members import total
 from rnnsweep.models.embedding import TokenEmbedding
 from rnnsweep.models.many_to_many import ManyToMany
 from rnnsweep.pooling import PoolingFactory
@@ -70,14 +71,13 @@ class CopyMemory(DrawnTask):
     def build(self, cell: CellFactory, pooling: PoolingFactory) -> nn.Module:
         return ManyToMany(TokenEmbedding(SYMBOLS + 2, self.embedding_size), cell, outputs=SYMBOLS + 1)
 
-    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, ""], Metrics, State]:
+    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, "*member"], Metrics, State]:
         targets = batch["targets"]
         scores, _ = model(batch["inputs"])
-        loss = cross_entropy(scores, targets).sum()
-        count = torch.ones_like(scores[..., 0]).sum()
-        right = (scores[:, -REMEMBERED:].argmax(2) == targets[:, -REMEMBERED:]).sum()
-        asked = torch.ones_like(targets[:, -REMEMBERED:]).sum()
-        return loss / count, {"loss": (loss.detach(), count), "recall": (right, asked)}, ()
+        loss, count = total(cross_entropy(scores, targets)), total(torch.ones_like(scores[..., 0]))
+        asked = targets[..., -REMEMBERED:]
+        right = total(scores[..., -REMEMBERED:, :].argmax(-1) == asked)
+        return loss / count, {"loss": (loss.detach(), count), "recall": (right, total(torch.ones_like(asked)))}, ()
 
     def derive(self, means: dict[str, float]) -> dict[str, float]:
         return means | {"memoryless": self.memoryless}

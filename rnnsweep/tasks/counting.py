@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from rnnsweep.cells.base import CellFactory
 from rnnsweep.kernels.dense import cross_entropy
+from rnnsweep.kernels.members import total
 from rnnsweep.models.embedding import TokenEmbedding
 from rnnsweep.models.many_to_one import ManyToOne
 from rnnsweep.pooling import PoolingFactory
@@ -52,18 +53,18 @@ class Counting(BitsTask, PredictionTask):
         outputs = 1 if self.regression else self.seq_len + 1
         return ManyToOne(TokenEmbedding(2, self.embedding_size), cell, pooling, outputs=outputs)
 
-    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, ""], Metrics, State]:
+    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, "*member"], Metrics, State]:
         targets, answers = batch["targets"], model(batch["inputs"], batch["lengths"])
         if self.regression:
-            total = (answers.squeeze(1) - targets).square().sum()
+            loss = total((answers.squeeze(-1) - targets).square())
         else:
-            total = cross_entropy(answers, targets).sum()
-        count = torch.ones_like(answers[:, 0]).sum()
-        right = (self._said(answers) == targets).sum()
-        return total / count, {"loss": (total.detach(), count), "accuracy": (right, count)}, ()
+            loss = total(cross_entropy(answers, targets))
+        count = total(torch.ones_like(answers[..., 0]))
+        right = total(self._said(answers) == targets)
+        return loss / count, {"loss": (loss.detach(), count), "accuracy": (right, count)}, ()
 
-    def _said(self, answers: Float[Tensor, "batch outputs"]) -> Tensor:
-        return answers.squeeze(1).round() if self.regression else answers.argmax(1)
+    def _said(self, answers: Float[Tensor, "*batch outputs"]) -> Tensor:
+        return answers.squeeze(-1).round() if self.regression else answers.argmax(-1)
 
     def answers(self, model: nn.Module, batch: Batch) -> Tensor:
         return self.numbers(model, batch).round()

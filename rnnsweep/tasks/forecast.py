@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from rnnsweep.cells.base import CellFactory
 from rnnsweep.errors import ConfigError, listed
+from rnnsweep.kernels.members import total
 from rnnsweep.models.decode import free_running
 from rnnsweep.models.embedding import Features
 from rnnsweep.models.many_to_one import ManyToOne
@@ -75,23 +76,23 @@ class Forecast(PanelTask):
         """The columns that are read, and those that are forecast."""
         return len(self.panel.names), len(self.chosen)
 
-    def forecast(self, model: nn.Module, batch: Batch) -> Float[Tensor, "batch horizon target"]:
+    def forecast(self, model: nn.Module, batch: Batch) -> Float[Tensor, "*batch horizon target"]:
         """The whole horizon; in training of a free-running model, its first step."""
         window, lengths = batch["inputs"], batch["lengths"]
         if self.answers == "at_once":
             answers: Tensor = model(window, lengths)
-            return answers.view(-1, self.horizon, self.sizes[1])
+            return answers.view(*answers.shape[:-1], self.horizon, self.sizes[1])
         return free_running(model, window, lengths, 1 if model.training else self.horizon)
 
-    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, ""], Metrics, State]:
+    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, "*member"], Metrics, State]:
         answers = self.forecast(model, batch)
-        targets = batch["targets"][:, : answers.shape[1]]
+        targets = batch["targets"][..., : answers.shape[-2], :]
         errors = answers - targets
-        total, count = errors.square().sum(), torch.ones_like(errors).sum()
-        absolute = errors.detach().abs().sum()
-        repeated = (targets - batch["inputs"][:, -1:, self.chosen]).abs().sum()
-        metrics = {"loss": (total.detach(), count), "mae": (absolute, count), "mase": (absolute, repeated)}
-        return total / count, metrics, ()
+        loss, count = total(errors.square()), total(torch.ones_like(errors))
+        absolute = total(errors.detach().abs())
+        repeated = total((targets - batch["inputs"][..., -1:, self.chosen]).abs())
+        metrics = {"loss": (loss.detach(), count), "mae": (absolute, count), "mase": (absolute, repeated)}
+        return loss / count, metrics, ()
 
     def derive(self, means: dict[str, float]) -> dict[str, float]:
         return means | {"mse": means["loss"]}

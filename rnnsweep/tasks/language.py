@@ -190,10 +190,10 @@ class LanguageModel(AbstractTask):
             if problem:
                 raise ConfigError("task.prompts", problem)
 
-    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, ""], Metrics, State]:
+    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, "*member"], Metrics, State]:
         scores, state = model(batch["inputs"], state)  # (batch, time, vocab)
         loss = mean_cross_entropy(scores, batch["targets"])
-        count = torch.full((), float(batch["targets"].numel()), device=loss.device)
+        count = torch.full_like(loss, math.prod(batch["targets"].shape[-2:]))
         return loss, {"loss": (loss.detach() * count, count)}, state
 
     @torch.no_grad()

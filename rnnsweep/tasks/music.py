@@ -14,6 +14,7 @@ from rnnsweep.cells.base import CellFactory
 from rnnsweep.data.music import KEYS, Roll, chorales, rolls
 from rnnsweep.errors import ConfigError
 from rnnsweep.kernels.dense import Linear
+from rnnsweep.kernels.members import total
 from rnnsweep.models.embedding import Features
 from rnnsweep.models.many_to_many import ManyToMany
 from rnnsweep.pooling import PoolingFactory, mask
@@ -125,16 +126,16 @@ class Music(ExampleTask):
                 model.head.bias.copy_(torch.tensor(self.shares).logit())
         return model
 
-    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, ""], Metrics, State]:
+    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, "*member"], Metrics, State]:
         number = next(model.parameters()).dtype
         scores, _ = model(batch["inputs"].to(number))  # (batch, time, key)
         sounds = batch["targets"].to(number)
-        exists = mask(batch["lengths"], sounds.shape[1])
-        each = (F.softplus(scores) - sounds * scores).sum(2)  # -log σ(±scores)
-        total, count = (each * exists).sum(), exists.sum().to(number)
-        said, truth = (scores > 0) & exists[:, :, None], sounds > 0
-        metrics = {"loss": (total.detach(), count), "accuracy": ((said & truth).sum(), (said | truth).sum())}
-        return total / count, metrics, ()
+        exists = mask(batch["lengths"], sounds.shape[-2])
+        each = (F.softplus(scores) - sounds * scores).sum(-1)  # -log σ(±scores)
+        loss, count = total(each * exists), total(exists).to(number)
+        said, truth = (scores > 0) & exists[..., None], sounds > 0
+        metrics = {"loss": (loss.detach(), count), "accuracy": (total(said & truth), total(said | truth))}
+        return loss / count, metrics, ()
 
     @torch.no_grad()
     def predict(self, model: nn.Module, examples: list[Any]) -> list[list[list[float]]]:

@@ -13,6 +13,7 @@ from rnnsweep.cells.base import CellFactory
 from rnnsweep.data.ngrams import NaiveBayes
 from rnnsweep.errors import ConfigError
 from rnnsweep.kernels.dense import cross_entropy
+from rnnsweep.kernels.members import total
 from rnnsweep.models.decode import generate
 from rnnsweep.models.embedding import TokenEmbedding
 from rnnsweep.models.one_to_many import Condition, OneToMany
@@ -80,14 +81,14 @@ class NamesGen(NamesTask):
             output_dropout=self.output_dropout,
         )
 
-    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, ""], Metrics, State]:
+    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, "*member"], Metrics, State]:
         targets = batch["targets"]  # (batch, time)
         scores, _ = model(batch["inputs"], batch["labels"])
         each = cross_entropy(scores, targets)
-        counts = mask(batch["lengths"], targets.shape[1]).to(each)
-        total, count = (each * counts).sum(), counts.sum()
-        right = ((scores.argmax(-1) == targets) * counts).sum()
-        return total / count, {"loss": (total.detach(), count), "accuracy": (right, count)}, ()
+        counts = mask(batch["lengths"], targets.shape[-1]).to(each)
+        loss, count = total(each * counts), total(counts)
+        right = total((scores.argmax(-1) == targets) * counts)
+        return loss / count, {"loss": (loss.detach(), count), "accuracy": (right, count)}, ()
 
     def predict(self, model: nn.Module, examples: list[Any]) -> list[Any]:
         raise ConfigError("task", "names_gen writes names and answers nothing; use `generate`")

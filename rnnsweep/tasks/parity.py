@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from rnnsweep.cells.base import CellFactory
 from rnnsweep.kernels.dense import cross_entropy
+from rnnsweep.kernels.members import total
 from rnnsweep.models.embedding import TokenEmbedding
 from rnnsweep.models.many_to_many import ManyToMany
 from rnnsweep.models.many_to_one import ManyToOne
@@ -56,14 +57,14 @@ class Parity(BitsTask):
             return ManyToMany(embedding, cell, outputs=2, output_dropout=self.output_dropout)
         return ManyToOne(embedding, cell, pooling, outputs=2, output_dropout=self.output_dropout)
 
-    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, ""], Metrics, State]:
+    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, "*member"], Metrics, State]:
         targets = batch["targets"]  # (batch, time) or (batch,)
         scores = self._scores(model, batch)  # (batch, time, 2) or (batch, 2)
         each = cross_entropy(scores, targets)
-        counts = mask(batch["lengths"], targets.shape[1]).to(each) if self.each else torch.ones_like(each)
-        total, count = (each * counts).sum(), counts.sum()
-        right = ((scores.argmax(-1) == targets) * counts).sum()
-        return total / count, {"loss": (total.detach(), count), "accuracy": (right, count)}, ()
+        counts = mask(batch["lengths"], targets.shape[-1]).to(each) if self.each else torch.ones_like(each)
+        loss, count = total(each * counts), total(counts)
+        right = total((scores.argmax(-1) == targets) * counts)
+        return loss / count, {"loss": (loss.detach(), count), "accuracy": (right, count)}, ()
 
     def _scores(self, model: nn.Module, batch: Batch) -> Tensor:
         if self.each:

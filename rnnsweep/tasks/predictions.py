@@ -19,7 +19,7 @@ class PredictionTask(ExampleTask):
     """An example task whose answers and targets are numbers."""
 
     @abc.abstractmethod
-    def numbers(self, model: nn.Module, batch: Batch) -> Shaped[Tensor, "batch"]:
+    def numbers(self, model: nn.Module, batch: Batch) -> Shaped[Tensor, "*batch"]:
         """The model's prediction for each example, in the unit of the targets."""
 
     @torch.no_grad()

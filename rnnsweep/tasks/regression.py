@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from rnnsweep import rng
 from rnnsweep.cells.base import CellFactory
+from rnnsweep.kernels.members import total
 from rnnsweep.models.embedding import Features
 from rnnsweep.models.many_to_one import ManyToOne
 from rnnsweep.pooling import PoolingFactory
@@ -36,20 +37,19 @@ class RegressionTask(PredictionTask):
     def build(self, cell: CellFactory, pooling: PoolingFactory) -> nn.Module:
         return ManyToOne(Features(self.features), cell, pooling, outputs=1)
 
-    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, ""], Metrics, State]:
+    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, "*member"], Metrics, State]:
         answers = self.numbers(model, batch)
-        total = (answers - batch["targets"]).square().sum()
-        count = torch.ones_like(answers).sum()
-        return total / count, {"loss": (total.detach(), count)}, ()
+        loss, count = total((answers - batch["targets"]).square()), total(torch.ones_like(answers))
+        return loss / count, {"loss": (loss.detach(), count)}, ()
 
     @torch.no_grad()
     def predict(self, model: nn.Module, examples: list[Any]) -> list[float]:
         """The number that follows from each sequence."""
         return self.numbers(model, new_data.numbers(examples, self.features)).tolist()
 
-    def numbers(self, model: nn.Module, batch: Batch) -> Float[Tensor, "batch"]:
+    def numbers(self, model: nn.Module, batch: Batch) -> Float[Tensor, "*batch"]:
         answers: Tensor = model(batch["inputs"], batch["lengths"])
-        return answers.squeeze(1)
+        return answers.squeeze(-1)
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)

@@ -14,6 +14,7 @@ from rnnsweep.attention import AttentionKind
 from rnnsweep.cells.base import CellFactory
 from rnnsweep.errors import ConfigError
 from rnnsweep.kernels.dense import cross_entropy
+from rnnsweep.kernels.members import total
 from rnnsweep.models.decode import beam
 from rnnsweep.models.embedding import TokenEmbedding
 from rnnsweep.models.encoder_decoder import EncoderDecoder
@@ -151,7 +152,7 @@ class TransductionTask(ExampleTask):
             shortest=min(len(source) for part in self.pairs.values() for source, _ in part),
         )
 
-    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, ""], Metrics, State]:
+    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, "*member"], Metrics, State]:
         read = batch["source"], batch["source_lengths"], batch["inputs"]
         if model.training:
             scores = model.mixed(*read, batch["coins"]) if self.mixes else model(*read)  # type: ignore[operator]
@@ -162,19 +163,19 @@ class TransductionTask(ExampleTask):
         _, free = self._judged(model.mixed(*read, never), batch, "")  # type: ignore[operator]
         return loss, free | forced | {"free_loss": free["loss"]}, ()
 
-    def _judged(self, scores: Float[Tensor, "batch time vocab"], batch: Batch, how: str) -> tuple[Tensor, Metrics]:
+    def _judged(self, scores: Float[Tensor, "*batch time vocab"], batch: Batch, how: str) -> tuple[Tensor, Metrics]:
         """The loss and the metrics; `how` names what the decoder read: true symbols, its own (empty), or a mixture."""
         targets = batch["targets"]
-        exists = mask(batch["lengths"], targets.shape[1])
+        exists = mask(batch["lengths"], targets.shape[-1])
         each = cross_entropy(scores, targets)
-        total, count = (each * exists).sum(), exists.sum().to(each)
+        loss, count = total(each * exists), total(exists).to(each)
         right = scores.argmax(-1) == targets
         metrics = {
-            "loss": (total.detach(), count),
-            f"{how}token_accuracy": ((right & exists).sum(), count),
-            f"{how}exact": ((right | ~exists).all(1).sum(), torch.ones_like(targets[:, 0]).sum()),
+            "loss": (loss.detach(), count),
+            f"{how}token_accuracy": (total(right & exists), count),
+            f"{how}exact": (total((right | ~exists).all(-1)), total(torch.ones_like(targets[..., 0]))),
         }
-        return total / count, metrics
+        return loss / count, metrics
 
     def derive(self, means: dict[str, float]) -> dict[str, float]:
         return means | ({"exposure_bias": means["free_loss"] - means["loss"]} if "free_loss" in means else {})

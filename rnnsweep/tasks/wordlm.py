@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from typing import Any, ClassVar
 
 import torch
@@ -145,11 +146,11 @@ class WordLM(LanguageModel):
             for name, parameter in module.named_parameters():
                 nn.init.zeros_(parameter) if name == "bias" else nn.init.uniform_(parameter, -bound, bound)
 
-    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, ""], Metrics, State]:
+    def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, "*member"], Metrics, State]:
         assert isinstance(model, ManyToMany)
         total, state = model.total_loss(batch["inputs"], batch["targets"], state)
-        count = torch.full((), float(batch["targets"].numel()), device=total.device)
-        counts = batch["inputs"].shape[1] / self.seq_len if model.training else 1.0
+        count = torch.full_like(total, math.prod(batch["targets"].shape[-2:]))
+        counts = batch["inputs"].shape[-1] / self.seq_len if model.training else 1.0
         return total / count * counts, {"loss": (total.detach(), count)}, state
 
     @property

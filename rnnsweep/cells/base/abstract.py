@@ -35,7 +35,7 @@ class AbstractCell(nn.Module, abc.ABC):
     """Whether an encoder reads whole sequences from the end, too, with a second cell: see models/encoder.py."""
 
     @abc.abstractmethod
-    def initial_state(self, x: Float[Tensor, "batch time in"]) -> State:
+    def initial_state(self, x: Float[Tensor, "*batch time in"]) -> State:
         """The state before the first step.
 
         Args:
@@ -47,8 +47,8 @@ class AbstractCell(nn.Module, abc.ABC):
 
     @abc.abstractmethod
     def forward(
-        self, x: Float[Tensor, "batch time in"], state: State
-    ) -> tuple[Float[Tensor, "batch time hidden"], State]:
+        self, x: Float[Tensor, "*batch time in"], state: State
+    ) -> tuple[Float[Tensor, "*batch time hidden"], State]:
         """Reads a sequence.
 
         Args:

@@ -51,11 +51,11 @@ class Layer(nn.Module):
         nn.init.constant_(self.bias_ih[rows], value)
         nn.init.zeros_(self.bias_hh[rows])
 
-    def recurrent(self, h: Float[Tensor, "batch hidden"]) -> Float[Tensor, "batch gates"]:
+    def recurrent(self, h: Float[Tensor, "*batch hidden"]) -> Float[Tensor, "*batch gates"]:
         """weight_hh h + bias_hh, as one addmm: under vmap F.linear takes a slower way."""
         return torch.addmm(self.bias_hh, h, self.weight_hh.T)
 
-    def project(self, x: Float[Tensor, "batch time in"]) -> Float[Tensor, "batch time gates"]:
+    def project(self, x: Float[Tensor, "*batch time in"]) -> Float[Tensor, "*batch time gates"]:
         """weight_ih x + bias_ih at all steps, in one product."""
         return linear(x, self.weight_ih, self.bias_ih)
 

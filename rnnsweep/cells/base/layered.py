@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from rnnsweep.cells.base.abstract import AbstractCell
 from rnnsweep.dropout import Dropout
+from rnnsweep.kernels.dense import LayerNorm
 from rnnsweep.types import Count, DropoutRate, State
 
 
@@ -47,7 +48,7 @@ class LayeredCell(AbstractCell):
         widths = [self.input_size] + [self.hidden_size] * (self.num_layers - 1)
         self.layers = nn.ModuleList(self.make_layer(width) for width in widths)
         self.between = nn.ModuleList(Dropout(self.dropout, self.variational) for _ in widths[1:])
-        self.norms = nn.ModuleList(nn.LayerNorm(width) if self.layer_norm else nn.Identity() for width in widths[1:])
+        self.norms = nn.ModuleList(LayerNorm(width) if self.layer_norm else nn.Identity() for width in widths[1:])
 
     @property
     def leaves(self) -> int:
@@ -63,7 +64,7 @@ class LayeredCell(AbstractCell):
         """
 
     @abc.abstractmethod
-    def layer_state(self, layer: nn.Module, x: Float[Tensor, "batch time in"]) -> State:
+    def layer_state(self, layer: nn.Module, x: Float[Tensor, "*batch time in"]) -> State:
         """The state of one layer before the first step.
 
         Args:
@@ -76,8 +77,8 @@ class LayeredCell(AbstractCell):
 
     @abc.abstractmethod
     def run_layer(
-        self, layer: nn.Module, x: Float[Tensor, "batch time features"], state: State
-    ) -> tuple[Float[Tensor, "batch time hidden"], State]:
+        self, layer: nn.Module, x: Float[Tensor, "*batch time features"], state: State
+    ) -> tuple[Float[Tensor, "*batch time hidden"], State]:
         """Runs one layer over a sequence.
 
         Args:
@@ -89,12 +90,12 @@ class LayeredCell(AbstractCell):
             The outputs at all steps, and the state after the last.
         """
 
-    def initial_state(self, x: Float[Tensor, "batch time in"]) -> State:
+    def initial_state(self, x: Float[Tensor, "*batch time in"]) -> State:
         return sum((self.layer_state(layer, x) for layer in self.layers), State())
 
     def forward(
-        self, x: Float[Tensor, "batch time in"], state: State = ()
-    ) -> tuple[Float[Tensor, "batch time hidden"], State]:
+        self, x: Float[Tensor, "*batch time in"], state: State = ()
+    ) -> tuple[Float[Tensor, "*batch time hidden"], State]:
         state, after = state or self.initial_state(x), State()
         for index, layer in enumerate(self.layers):
             read = self.between[index - 1](self.norms[index - 1](x)) if index else x

@@ -55,8 +55,8 @@ class RecurrentCell(LayeredCell):
             raise ConfigError("cell.weight_dropout", "this cell has no recurrent matrix `weight_hh`; use 0")
 
     def forward(
-        self, x: Float[Tensor, "batch time in"], state: State = ()
-    ) -> tuple[Float[Tensor, "batch time hidden"], State]:
+        self, x: Float[Tensor, "*batch time in"], state: State = ()
+    ) -> tuple[Float[Tensor, "*batch time hidden"], State]:
         with ExitStack() as blocks:
             for layer, drop in zip(self.layers, self.drop_connect, strict=True):
                 assert isinstance(drop, DropConnect)
@@ -71,7 +71,7 @@ class RecurrentCell(LayeredCell):
         return Zoneout(self.zoneout)
 
     @abc.abstractmethod
-    def step(self, layer: Layer, gates: Float[Tensor, "batch gates"], state: State) -> State:
+    def step(self, layer: Layer, gates: Float[Tensor, "*batch gates"], state: State) -> State:
         """One step of one layer.
 
         Args:
@@ -98,16 +98,16 @@ class RecurrentCell(LayeredCell):
         there = {"library": self.library is not None, "fused": self.pointwise is not None, "scan": True}
         return how if there[how] and not self.zoneout else "scan"
 
-    def units(self, layer: Layer) -> list[Float[Tensor, "hidden"]]:
+    def units(self, layer: Layer) -> list[Float[Tensor, "*member hidden"]]:
         """The parameters of a layer that have one number for each unit, in the order of `pointwise`."""
         return []
 
-    def layer_state(self, layer: nn.Module, x: Float[Tensor, "batch time in"]) -> State:
-        return (x.new_zeros(x.shape[0], self.hidden_size),) * self.leaves
+    def layer_state(self, layer: nn.Module, x: Float[Tensor, "*batch time in"]) -> State:
+        return (x.new_zeros(*x.shape[:-2], self.hidden_size),) * self.leaves
 
     def run_layer(
-        self, layer: nn.Module, x: Float[Tensor, "batch time features"], state: State
-    ) -> tuple[Float[Tensor, "batch time hidden"], State]:
+        self, layer: nn.Module, x: Float[Tensor, "*batch time features"], state: State
+    ) -> tuple[Float[Tensor, "*batch time hidden"], State]:
         assert isinstance(layer, Layer)
         how = self.runs_as(kernels.execution())
         if how == "library" and self.library is not None:

@@ -12,8 +12,8 @@ from rnnsweep.types import Count, State
 
 
 def windows(
-    past: Float[Tensor, "batch before in"], x: Float[Tensor, "batch time in"], dilation: int = 1
-) -> tuple[Float[Tensor, "batch time window_in"], Float[Tensor, "batch before in"]]:
+    past: Float[Tensor, "*batch before in"], x: Float[Tensor, "*batch time in"], dilation: int = 1
+) -> tuple[Float[Tensor, "*batch time window_in"], Float[Tensor, "*batch before in"]]:
     """The window of each step: its own input and those before it, the oldest first.
 
     Args:
@@ -24,9 +24,9 @@ def windows(
     Returns:
         The windows, each laid out as one vector, and the past of the next call.
     """
-    seen, time = torch.cat([past, x], 1), x.shape[1]
-    lags = range(0, past.shape[1] + 1, dilation)
-    return torch.cat([seen[:, lag : lag + time] for lag in lags], 2), seen[:, time:]
+    seen, time = torch.cat([past, x], -2), x.shape[-2]
+    lags = range(0, past.shape[-2] + 1, dilation)
+    return torch.cat([seen[..., lag : lag + time, :] for lag in lags], -1), seen[..., time:, :]
 
 
 @dataclasses.dataclass(kw_only=True, eq=False, repr=False)
@@ -49,15 +49,15 @@ class WindowCell(AbstractCell):
         super().__init__()
 
     @abc.abstractmethod
-    def read(self, windows: Float[Tensor, "batch time window_in"]) -> Float[Tensor, "batch time hidden"]:
+    def read(self, windows: Float[Tensor, "*batch time window_in"]) -> Float[Tensor, "*batch time hidden"]:
         """The outputs from the windows, each of window * in features, the oldest input first."""
 
-    def initial_state(self, x: Float[Tensor, "batch time in"]) -> State:
+    def initial_state(self, x: Float[Tensor, "*batch time in"]) -> State:
         return (x.new_zeros(x.shape[0], self.window - 1, x.shape[2]),)
 
     def forward(
-        self, x: Float[Tensor, "batch time in"], state: State = ()
-    ) -> tuple[Float[Tensor, "batch time hidden"], State]:
+        self, x: Float[Tensor, "*batch time in"], state: State = ()
+    ) -> tuple[Float[Tensor, "*batch time hidden"], State]:
         (past,) = state or self.initial_state(x)
         seen, past = windows(past, x)
         return self.read(seen), (past,)
