@@ -1,6 +1,8 @@
 """From what is typed to the configs of a plan: interpolations, conditions, globs, studies, names."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +16,7 @@ from rnnsweep.errors import TOLD, ConfigError
 from rnnsweep.interpolation import hidden, resolved
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.places import directory, name_below
+from rnnsweep.run.outline import without_numbers
 from rnnsweep.sweep import precheck
 from rnnsweep.sweep.plan import Plan, Planned
 from rnnsweep.sweep.search_worker import SearchWorker
@@ -319,6 +322,31 @@ def test_an_error_of_the_code_is_not_told_by_the_plan(prepared: Prepared, monkey
     monkeypatch.setattr(precheck, "SECONDS", -1.0)  # no time is left: the workers will tell
     (plan,) = prepared("-m", "task=parity", "task.seq_len=8", "seed=0,1")
     assert len(plan.runs) == 2
+
+
+@pytest.mark.parametrize("cell", ["gru", "transformer", "lstm_layernorm"])
+def test_a_model_without_numbers_has_the_shapes(cell: str, composed: Compose) -> None:
+    for pooling in ("last", "attention"):
+        of = run.prepare(composed("task=adding", "cell.hidden_size=8", f"cell={cell}", f"pooling={pooling}"))
+        whole = run.make_model(of.config, of.classes, of.task)
+        with without_numbers():
+            outline = run.make_model(of.config, of.classes, of.task)
+        assert all(p.is_meta for p in outline.parameters())
+        assert {name: p.shape for name, p in outline.named_parameters()} == {
+            name: p.shape for name, p in whole.named_parameters()
+        }
+
+
+def test_shapes_need_no_sympy() -> None:
+    """It would be half a second of the start of each sweep."""
+    code = (
+        "import sys, torch\n"
+        "from rnnsweep.run.outline import without_numbers\n"
+        "with without_numbers():\n"
+        "    torch.nn.Embedding(5, 3), torch.randn(3, 4), torch.nn.init.orthogonal_(torch.empty(4, 4))\n"
+        "sys.exit('sympy' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

@@ -13,6 +13,7 @@ from rnnsweep.errors import ConfigError
 from rnnsweep.matching import nearest
 from rnnsweep.optim import AbstractOptimizer
 from rnnsweep.optim.member_by_member import MemberByMember
+from rnnsweep.run.outline import without_numbers
 from rnnsweep.run.validate import Classes, settings
 from rnnsweep.tasks.base import AbstractTask
 
@@ -81,7 +82,7 @@ def _matched(config: Config, classes: Classes, task: AbstractTask) -> int:
         _build(config, classes, task, {"hidden_size": step})  # so that the task reads its data outside of `meta`
 
         def parameters(steps: int) -> int:
-            with torch.device("meta"):  # shapes without numbers
+            with without_numbers():
                 model = _build(config, classes, task, {"hidden_size": step * steps})
             return sum(parameter.numel() for parameter in model.parameters())
 

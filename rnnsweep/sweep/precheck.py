@@ -5,10 +5,9 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import torch
-
 from rnnsweep.errors import ConfigError
 from rnnsweep.run import PreparedRun, device, make_model, refuse_unlike_parent
+from rnnsweep.run.outline import without_numbers
 from rnnsweep.sweep.machine import visible_gpus
 from rnnsweep.tasks.base import AbstractTask
 
@@ -55,6 +54,6 @@ def _check(run: PreparedRun, task: AbstractTask, here: bool) -> None:
     task.steps_per_epoch  # noqa: B018  raises where the data do not fill a batch
     if here and not visible_gpus():  # a process that has asked for a GPU must not fork
         device(run.train)
-    with torch.device("meta"):
+    with without_numbers():
         model = make_model(run.config, run.classes, task)
     refuse_unlike_parent(run, model)
