@@ -1,6 +1,7 @@
 """Which matched pairs count, and what counts once among them: small frames with known answers."""
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from rnnsweep.report import stats
 from rnnsweep.report.collect import collect
 from rnnsweep.report.effects import Effect
 from rnnsweep.report.equal_cost import at_equal
-from rnnsweep.report.matched_runs import MatchedRuns
+from rnnsweep.report.matched_runs import MatchedRuns, _ratio, _times
 from rnnsweep.report.pairs import balanced, counted_unit, ended_pairs, independent_means, seeds_per_setting
 from rnnsweep.report.runs import Runs
 
@@ -131,3 +132,27 @@ def test_fewer_than_three_differences_are_shown_and_not_tested(tmp_path: Path) -
     found = effect(tmp_path, [0.1, 0.2, 0.4])
     assert [dataclasses.replace(found, values=(0.1,) * n).finding(0.01) for n in range(3)] == ["none", "single", "two"]
     assert found.finding(0.01) not in ("none", "single", "two")
+
+
+# Time and size ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("settings", "n"), [(2, 4), (3, 3)])
+def test_times_are_averaged_over_seeds_where_there_are_three_settings(settings: int, n: int) -> None:
+    """Twice the time; seeds of one setting do not time alike."""
+    done = pairs({name: [0, 1] for name in "abc"[:settings]})
+    done = done.assign(timed="", timed_base="", seconds=[2.0, 4.0] * settings, seconds_base=[1.0, 2.0] * settings)
+    found = _times(done)
+    assert (found.n, found.mean) == (n, pytest.approx(math.log(2)))
+
+
+def test_times_of_two_machines_or_none_are_no_pair() -> None:
+    done = pairs({"a": [0, 1, 2, 3]}).assign(timed=["", "x", "", ""], timed_base="")
+    done = done.assign(seconds=[2.0, 9.0, 0.0, 4.0], seconds_base=[1.0, 1.0, 1.0, 0.0])
+    assert (_times(done).n, _times(done).mean) == (1, pytest.approx(math.log(2)))
+
+
+def test_a_ratio_is_a_geometric_mean_of_what_is_known() -> None:
+    done = pairs({"a": [0, 1, 2, 3]}).assign(parameters=[2.0, 8.0, np.nan, 0.0], parameters_base=[1.0, 1.0, 1.0, 1.0])
+    assert _ratio(done, "parameters") == pytest.approx(4.0)
+    assert math.isnan(_ratio(done.iloc[2:], "parameters"))
