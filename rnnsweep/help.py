@@ -39,7 +39,7 @@ def page(conf: Path, arguments: list[str]) -> str:
         for folder in folders:
             file, title = folder / group / f"{choice}.yaml", f"{group}={choice}"
             if file.exists():
-                told = _section(f"{group.replace('/', '.')}.", _whole(file, folders, group), title)
+                told = _section(f"{_place(file, group)}.", _whole(file, folders, group), title)
                 ours = folder == conf  # what ships has comments where it has settings, and needs no torch
                 parts.append(told if told or ours else _of_class(group, file, title, arguments))
     return "\n".join("".join(parts).splitlines())
@@ -71,6 +71,12 @@ def _whole(file: Path, folders: list[Path], group: str) -> str:
     return "\n".join([*parts, text])
 
 
+def _place(file: Path, group: str) -> str:
+    """Where a file's settings lie in the config."""
+    package = re.match(r"# @package ([\w.]+)\n", file.read_text(encoding="utf-8"))
+    return package[1] if package else group.replace("/", ".")
+
+
 def _section(prefix: str, text: str, title: str) -> str:
     rows = re.findall(r"^ *(\w+): *(.*?) +# (.*)$", text, re.M)
     settings = {name: (value, comment) for name, value, comment in rows if name != "_target_"}
@@ -83,7 +89,7 @@ def _of_class(group: str, file: Path, title: str, arguments: list[str]) -> str:
     from rnnsweep.config import schema
     from rnnsweep.own import loaded
 
-    prefix = group.replace("/", ".")
+    prefix = _place(file, group)
     values = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     named = next((a.partition("=")[2].strip("[]") for a in arguments if a.startswith("packages=")), "")
     packages = [name.strip() for name in named.split(",") if name.strip()]

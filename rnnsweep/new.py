@@ -43,6 +43,7 @@ KINDS = {
     "optimizer": Kind("optimizer", ("task=parity",), home="optim"),
     "pooling": Kind("pooling", ("task=sentiment_class",)),
     "schedule": Kind("train/schedule", ("task=parity",)),
+    "metric": Kind("train/metrics", ("task=charlm",)),
     "tracker": Kind("train/tracker", ("task=parity",)),
     "sampler": Kind("hydra/sweeper/search", SEARCH, "test_search"),
     "pruner": Kind("hydra/sweeper/pruner", ("hydra.sweeper.search=tpe", *SEARCH), "test_search"),

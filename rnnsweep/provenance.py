@@ -42,9 +42,10 @@ def code(config: Config) -> Code:
 
 def _own(train: Config, packages: tuple[str, ...]) -> Iterator[type]:
     """The classes of the user's that the settings of training name, as far as they change a result."""
-    for name, value in train.items():
-        if isinstance(value, dict) and "_target_" in value and name not in marked(TrainConfig, EXECUTION):
-            yield loaded(f"train.{name}", value["_target_"], packages)
+    counts = {name: value for name, value in train.items() if name not in marked(TrainConfig, EXECUTION)}
+    for value in (*counts.values(), *counts.get("metrics", {}).values()):
+        if isinstance(value, dict) and "_target_" in value:
+            yield loaded("train", value["_target_"], packages)
 
 
 def changed(then: Code, now: Code) -> list[str]:

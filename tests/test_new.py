@@ -36,6 +36,7 @@ def used(kind: str, command: str, package: str, folder: Path) -> None:
         return
     record, *_ = [json.loads(path.read_text()) for path in folder.rglob("record.json")]
     assert record["config"]["packages"] == [package]
+    assert kind != "metric" or record["best"]["test/my_own"] > 0
     assert KINDS[kind].test == "test_search" or record["config"]["choices"][KINDS[kind].group] == "my_own"
 
 

@@ -20,6 +20,7 @@ MINE = """
 import dataclasses
 
 from rnnsweep.schedules import AbstractSchedule
+from rnnsweep.tasks.metric import AbstractMetric
 from rnnsweep.trackers.base import AbstractTracker
 
 
@@ -59,6 +60,27 @@ class Lines(AbstractTracker):
 
     def close(self, log):
         log.handle.close()
+
+
+@dataclasses.dataclass(kw_only=True)
+class Top(AbstractMetric):
+    unit, direction = "share", "max"
+    k: int = 1
+
+    def measure(self, model, batch, state):
+        scores, _ = model(batch["inputs"])
+        right = (scores.topk(self.k, -1).indices == batch["targets"][..., None]).any(-1)
+        return right.sum(), right.numel()
+
+
+class Alone(Top):
+    def measure(self, model, batch, state):
+        return 1
+
+
+class Wrong(Top):
+    def measure(self, model, batch, state):
+        return model(batch["labels"])
 
 
 class Refuses(Lines):
@@ -127,6 +149,32 @@ def test_a_tracker_gets_every_row_once(own: Path) -> None:
     assert (run.path / "lines.json").exists(), "what it heard is kept under its class's name"
 
 
+def test_a_metric_stands_beside_the_task_s_and_is_a_mean_over_all_batches(own: Path) -> None:
+    """Of the same answers it is the task's own accuracy; of both symbols it is 1."""
+    both = "train.metrics={mine: own_classes.Top, both: {_target_: own_classes.Top, k: 2}}"
+    run = rnnsweep.train(*QUICK, LISTED, both, f"out={own}")
+    for part in ("val", "test"):
+        assert run.metrics[f"{part}/mine"] == pytest.approx(run.metrics[f"{part}/accuracy"])
+        assert run.metrics[f"{part}/both"] == 1
+    assert run.record.declared["mine"].direction == "max"
+    assert run.record.declared["mine"].unit == "share"
+    plain = identify(described(*QUICK))
+    assert identify(described(*QUICK, LISTED, "train.metrics={}")).id == plain.id
+    assert run.path.name != plain.id
+    assert "own_classes.py" in code(run.config)["files"]
+
+
+def test_a_search_improves_a_metric_of_one_s_own_in_stacks(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(own)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(own), *sys.path]))
+    search = ("hydra.sweeper.search=random", "hydra.sweeper.n_trials=2", "hydra.sweeper.seeds=[0,1]")
+    asked = ("hydra.sweeper.metrics=val/mine", "train.metrics={mine: own_classes.Top}", "optimizer.lr=1e-3,1e-2")
+    frame = rnnsweep.sweep(*QUICK, LISTED, *search, *asked, "hydra.sweeper.workers=1", "hydra.sweeper.name=mine")
+    done = frame[frame["status"] == "complete"]
+    assert len(done) >= 2
+    assert done["val/mine"].tolist() == pytest.approx(done["val/accuracy"].tolist())
+
+
 @pytest.mark.parametrize(
     ("override", "said"),
     [
@@ -141,6 +189,13 @@ def test_a_tracker_gets_every_row_once(own: Path) -> None:
         ("schedule={every: 2}", "expected 'constant', .* or the path of a class of yours such as mine.Name, got"),
         ("tracker=own_classes.Halves", "`own_classes.Halves` is no tracker: derive it from rnnsweep.trackers.base."),
         ("tracker=own_classes.Refuses", r"`own_classes.Refuses` failed: KeyError: 'TOKEN' \(own_classes.py, line"),
+        ("metrics={top: own_classes.Lines}", "`own_classes.Lines` is no metric: derive it from rnnsweep.tasks.metric."),
+        ("metrics={accuracy: own_classes.Top}", "train.metrics.accuracy: the task has a metric of this name"),
+        ("metrics={loss: own_classes.Top}", "train.metrics.loss: no name for a metric of yours"),
+        ("metrics={top: own_classes.Alone}", "train.metrics.top: `own_classes.Alone.measure` returned int; expected a"),
+        ("metrics={top: own_classes.Wrong}", r"`own_classes.Wrong.measure` failed: KeyError: 'labels' .own_classes.py"),
+        ("metrics={top: {_target_: own_classes.Top, kk: 2}}", "train.metrics.top.kk: .* Did you mean `k`"),
+        ("metrics={_target_: own_classes.Top, k: 2}", "begin its YAML with the line `# @package train.metrics.NAME`"),
         ("tracker=tensorbord", "expected 'tensorboard', 'mlflow' or 'wandb' or the path of a class"),
     ],
 )

@@ -161,20 +161,21 @@ def test_a_command_is_composed_and_its_settings_are_right(
         ("conf", "pooling", "power"),
         ("conf", "train/schedule", "halves"),
         ("rnnsweep/sweep", "train/tracker", "lines"),
+        ("rnnsweep/tasks", "train/metrics", "top3"),
     ],
 )
 def test_an_example_of_your_own_trains(
     folder: str, group: str, choice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = PAGES[folder]
-    text = text[text.index("\n## Your own " + group.split("/")[-1]) + 1 :].partition("\n## ")[0]
+    text = text[text.index("\n## Your own " + group.split("/")[-1].removesuffix("s")) + 1 :].partition("\n## ")[0]
     (yaml,) = blocks(text, "yaml")
     assert yaml.startswith(f"# conf/{group}/{choice}.yaml\n")
     code = "".join(blocks(text, "python"))
     module = code.split()[1].removesuffix(".py")
     (tmp_path / f"{module}.py").write_text(code)
     (tmp_path / "conf" / group).mkdir(parents=True)
-    (tmp_path / "conf" / group / f"{choice}.yaml").write_text(yaml)
+    (tmp_path / "conf" / group / f"{choice}.yaml").write_text(yaml.split("\n", 1)[1])
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, module, raising=False)
     (command,) = [line for line in shell(text) if "--config-dir conf" in line]
@@ -184,7 +185,7 @@ def test_an_example_of_your_own_trains(
     record = rnnsweep.train(own, *overrides, *quick).record
     assert record.status == "complete"
     config = record.config
-    for name in group.split("/"):
+    for name in [*group.split("/"), choice] if group == "train/metrics" else group.split("/"):
         config = config[name]
     assert config["_target_"].startswith(f"{module}.")
 

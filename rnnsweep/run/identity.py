@@ -1,7 +1,9 @@
 """A run before it is trained: its checked config, its name, its task."""
 
 import dataclasses
+import itertools
 
+import torch
 from torch import nn
 
 from rnnsweep import interpolation
@@ -13,6 +15,7 @@ from rnnsweep.run.objects import make_model, make_optimizer, make_task
 from rnnsweep.run.parent import Parent, parent, refuse_unlike
 from rnnsweep.run.validate import Classes, validated
 from rnnsweep.tasks.base import AbstractTask
+from rnnsweep.tasks.metric import with_own
 from rnnsweep.train import TrainConfig
 
 
@@ -81,8 +84,18 @@ def prepare(config: Config) -> PreparedRun:
     run = identify(config)
     run.task.steps_per_epoch  # noqa: B018  raises where the data do not fill a batch
     device(run.train)
-    refuse_unlike_parent(run, make_model(run.config, run.classes, run.task))
+    model = make_model(run.config, run.classes, run.task)
+    refuse_unlike_parent(run, model)
+    if run.train.own_metrics:
+        _try_metrics(run, model.eval())
     return run
+
+
+@torch.no_grad()
+def _try_metrics(run: PreparedRun, model: nn.Module) -> None:
+    """Computes the user's metrics for one batch, so that what is wrong with them is told before the training."""
+    for batch in itertools.islice(run.task.evaluation("val"), 1):
+        with_own(run.task.loss, run.train.own_metrics)(model, batch, ())
 
 
 def refuse_unlike_parent(run: PreparedRun, model: nn.Module) -> None:

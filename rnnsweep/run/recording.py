@@ -8,6 +8,7 @@ from rnnsweep.record import Declaration, RunRecord, RunStore
 from rnnsweep.run.environment import environment
 from rnnsweep.run.identity import PreparedRun
 from rnnsweep.tasks.base import declared
+from rnnsweep.tasks.metric import declarations
 from rnnsweep.train import Trainer
 from rnnsweep.types import Summary
 
@@ -50,7 +51,8 @@ def ended(trainer: Trainer, row: int, run: PreparedRun, store: RunStore) -> RunR
 
 def judged(run: PreparedRun) -> dict[str, Any]:
     """What a record says of the metrics: the one that the task is judged by, and the declaration of each."""
-    metrics = {name: Declaration(m.unit, m.direction, m.chance) for name, m in declared(run.task).items()}
+    known = declared(run.task, declarations(run.train.own_metrics))
+    metrics = {name: Declaration(m.unit, m.direction, m.chance) for name, m in known.items()}
     return {"metric": dataclasses.asdict(run.task.metric), "declared": metrics}
 
 

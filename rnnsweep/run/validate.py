@@ -11,8 +11,10 @@ from rnnsweep.own import refuse_unfit
 from rnnsweep.pooling import AbstractPooling
 from rnnsweep.schedules import AbstractSchedule
 from rnnsweep.tasks.base import AbstractTask
+from rnnsweep.tasks.metric import AbstractMetric
 from rnnsweep.trackers.base import AbstractTracker
 from rnnsweep.train import TrainConfig
+from rnnsweep.types import BOOKKEEPING, GENERAL
 
 RENAMED = {
     "task": {
@@ -48,6 +50,7 @@ def validated(config: Config) -> tuple[Config, Classes]:
     groups, general = [*GROUPS, "train"], list(schema(General).model_fields)
     _refuse_unknown(config, groups, general)
     filled = checked(General, {key: value for key, value in config.items() if key in general}, "")
+    _refuse_nameless(config)
     for group in groups:
         if group not in config:
             raise ConfigError(group, f"a run needs one {group}; choose it as in `{group}=NAME`")
@@ -60,10 +63,28 @@ def validated(config: Config) -> tuple[Config, Classes]:
         _refuse_misplaced(config, group, cls)
         named = {"_target_": config[group]["_target_"]} if group in GROUPS else {}
         filled[group] = named | checked(cls, config[group], group)
+    train, packages = filled["train"], filled["packages"]
     for name, base in OWN.items():
-        if isinstance(given := filled["train"][name], dict):
-            filled["train"][name] = own(f"train.{name}", given, filled["packages"], name, (base,))
+        if isinstance(given := train[name], dict):
+            train[name] = own(f"train.{name}", given, packages, name, (base,))
+    for name, given in train["metrics"].items():
+        _refuse_name(name)
+        train["metrics"][name] = own(f"train.metrics.{name}", given, packages, "metric", (AbstractMetric,))
     return filled, classes
+
+
+def _refuse_nameless(config: Config) -> None:
+    """Refuses a metric of the user's without a name."""
+    given = config.get("train", {}).get("metrics")
+    if isinstance(given, dict) and "_target_" in given:
+        problem = "a metric has a name: begin its YAML with the line `# @package train.metrics.NAME`"
+        raise ConfigError("train.metrics", f"{problem}, or write `train.metrics={{NAME: mine.Name}}`")
+
+
+def _refuse_name(metric: str) -> None:
+    """Refuses a name that no metric can have: a file's rows and commands hold it."""
+    if not metric.isidentifier() or metric in ("step", "split", *BOOKKEEPING, *(each.name for each in GENERAL)):
+        raise ConfigError(f"train.metrics.{metric}", "no name for a metric of yours; use another one, such as `top3`")
 
 
 def settings(config: Config, group: str) -> Config:

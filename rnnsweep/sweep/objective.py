@@ -13,6 +13,7 @@ from rnnsweep.errors import ConfigError
 from rnnsweep.record import RunRecord
 from rnnsweep.run import PreparedRun
 from rnnsweep.tasks.base import declared
+from rnnsweep.tasks.metric import declarations, with_own
 from rnnsweep.train import Member
 from rnnsweep.types import Split
 
@@ -86,7 +87,7 @@ def objective(typed: str, first: PreparedRun) -> Objective:
     if name not in known:
         raise ConfigError("hydra.sweeper.metrics", f"no run has `{typed}`; there are {', '.join(known)}")
     plain = name.split("/", 1)[-1]
-    metric = declared(first.task).get(plain)
+    metric = declared(first.task, declarations(first.train.own_metrics)).get(plain)
     if metric is None:
         hint = f'add `Metric("{plain}", unit, "min" or "max")` to its `metrics`'
         raise ConfigError("hydra.sweeper.metrics", f"{task} does not declare which way `{plain}` is better; {hint}")
@@ -105,7 +106,7 @@ def _measured(first: PreparedRun) -> list[str]:
     for split in HELD_OUT:
         for batch in itertools.islice(first.task.evaluation(split), 1):
             with torch.no_grad():
-                _, metrics, _ = first.task.loss(model, batch, ())
+                _, metrics, _ = with_own(first.task.loss, first.train.own_metrics)(model, batch, ())
             names = first.task.derive({name: (total / count).item() for name, (total, count) in metrics.items()})
             found += [f"{split}/{name}" for name in names]
     return found

@@ -3,7 +3,7 @@
 import abc
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 from jaxtyping import Float
@@ -197,6 +197,11 @@ class AbstractTask(abc.ABC):
         """
 
 
-def declared(task: AbstractTask) -> dict[str, Metric]:
-    """The declarations by name. If two share a name, the task's own counts."""
-    return {metric.name: metric for metric in (*GENERAL, task.metric, *task.metrics)}
+def declared(task: AbstractTask, own: Iterable[Metric] = ()) -> dict[str, Metric]:
+    """The declarations by name. If two share a name, the task's own counts.
+
+    Args:
+        task: declares its metrics.
+        own: the declarations of the user's metrics.
+    """
+    return {metric.name: metric for metric in (*GENERAL, *own, task.metric, *task.metrics)}

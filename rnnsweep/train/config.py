@@ -1,11 +1,13 @@
 """The settings of training: the group `train` of a config."""
 
 import dataclasses
+import functools
 from typing import Annotated, Literal
 
-from rnnsweep.own import Own
+from rnnsweep.own import Own, made
 from rnnsweep.schedules import Schedule
-from rnnsweep.types import EXECUTION, PER_MEMBER, Count, Natural, NonNegative, Positive
+from rnnsweep.tasks.metric import AbstractMetric
+from rnnsweep.types import EXECUTION, LATER, PER_MEMBER, Count, Natural, NonNegative, Positive
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,12 +46,19 @@ class TrainConfig(Schedule):
     alone and the same run in a stack, or with other threads, agree to rounding; so does everything on a GPU."""
     checkpoint_seconds: Annotated[NonNegative, EXECUTION] = 10.0
     """A checkpoint is written at every validation, and between two after this many seconds."""
+    metrics: Annotated[dict[str, Own], LATER] = dataclasses.field(default_factory=dict)
+    """Metrics of your own by name, as in `{top3: mine.Top3}`: computed at each validation and on the test part."""
     diagnostics: bool = False
     """At the end, measure how the trained cell uses its past; see diagnostics/."""
     progress: Annotated[bool, EXECUTION] = True
     """Show the progress while training."""
     tracker: Annotated[Literal["tensorboard", "mlflow", "wandb"] | Own | None, EXECUTION] = None
     """Log the same rows there too; or with a class of yours, as in `mine.Lines`."""
+
+    @functools.cached_property
+    def own_metrics(self) -> dict[str, AbstractMetric]:
+        """The user's metrics by name."""
+        return {name: made(f"train.metrics.{name}", own) for name, own in self.metrics.items()}
 
     def total_steps(self, steps_per_epoch: int) -> int:
         """Optimizer steps of a whole run."""

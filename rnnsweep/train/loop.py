@@ -160,7 +160,8 @@ class Trainer:
     def evaluate(self, split: Split) -> list[Means]:
         """Each member's means over all of a split; empty where the split is."""
         with threads.sharing(self.pace.threads):
-            return evaluate(self.stack, self.tasks, [task.evaluation(split) for task in self.tasks])
+            parts = [task.evaluation(split) for task in self.tasks]
+            return evaluate(self.stack, self.tasks, parts, self.config.own_metrics)
 
     def scaled(self, step: int) -> Hyperparameters:
         """The optimizers' settings with the learning rates of step `step`, from 0."""
