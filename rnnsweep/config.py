@@ -1,4 +1,4 @@
-"""From a resolved config to what it means: validation, fingerprint, run id.
+"""The settings of a run, and their check.
 
 The constructor is the schema: its keyword-only parameters are the settings, their annotations the types and ranges;
 the program supplies the others.
@@ -7,9 +7,7 @@ the program supplies the others.
 import dataclasses
 import difflib
 import functools
-import hashlib
 import inspect
-import json
 import typing
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -18,7 +16,7 @@ import pydantic
 
 from rnnsweep.errors import ConfigError, listed
 from rnnsweep.own import loaded, refuse_unfit
-from rnnsweep.types import EXECUTION, LATER, PER_MEMBER, PROGRAM_AT_ONE, PROGRAM_AT_ZERO, Marker, Positive
+from rnnsweep.types import LATER, PER_MEMBER, Marker, Positive
 
 Config = dict[str, Any]
 
@@ -192,37 +190,6 @@ def _defaults(cls: type) -> Config:
     return {name: field.get_default(call_default_factory=True) for name, field in schema(cls).model_fields.items()}
 
 
-def fingerprint(config: Config, classes: dict[str, type], source_hash: str, parent: str = "") -> str:
-    """64 hexadecimal digits for all that changes a run's result.
-
-    Args:
-        config: its settings and its seed.
-        classes: the class of each group.
-        source_hash: of the content of its files.
-        parent: the identity of the run that it starts from; empty where it starts from nothing.
-    """
-    identity: dict[str, Any] = {"seed": config["seed"], "source": source_hash} | ({"from": parent} if parent else {})
-    for group, cls in classes.items():
-        hidden = marked(cls, EXECUTION) | unused(config[group], cls)
-        identity[group] = {name: value for name, value in config[group].items() if name not in hidden}
-    return _digest(identity)
-
-
-def signature(config: Config, classes: dict[str, type], source_hash: str, begins: int = 0) -> str:
-    """64 hexadecimal digits for what runs of one stack share: all but the seed and the numbers of a member."""
-    shape: dict[str, Any] = {"source": source_hash} | ({"begins": begins} if begins else {})
-    for group, cls in classes.items():
-        free = marked(cls, PER_MEMBER) | marked(cls, EXECUTION) | unused(config[group], cls)
-        shape[group] = {name: value for name, value in config[group].items() if name not in free}
-        for number, marker in enumerate((PROGRAM_AT_ZERO, PROGRAM_AT_ONE)):
-            shape[group] |= {f"{name} is {number}": config[group][name] == number for name in marked(cls, marker)}
-    return _digest(shape)
-
-
-def _digest(content: Config) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
 def plain(values: Any, choices: Any) -> Config:
     """A composed config as plain data, with the names of the chosen group members.
 
@@ -236,17 +203,3 @@ def plain(values: Any, choices: Any) -> Config:
             raise ConfigError(str(group), problem)
     named = {str(group): name for group, name in choices.items() if not str(group).startswith("hydra/")}
     return {str(key): value for key, value in values.items() if key != "hydra"} | {"choices": named}
-
-
-def names(config: Config, digest: str) -> list[str]:
-    """The names that a run may have, the shortest first: `<task>-<cell>-s<seed>-` and digits of its fingerprint.
-
-    A run has the first one that no other run has.
-    """
-    stem = f"{config['choices']['task']}-{config['choices']['cell']}-s{config['seed']}"
-    return [f"{stem}-{digest[:digits]}" for digits in range(8, 65, 4)]
-
-
-def run_id(config: Config, classes: dict[str, type], source_hash: str) -> str:
-    """The shortest name of a run: a pure function of the resolved config and the data."""
-    return names(config, fingerprint(config, classes, source_hash))[0]

@@ -101,3 +101,9 @@ def listed(names: Iterable[object], most: int = 20, form: Callable[[object], str
     every = list(names)
     shown = ", ".join(map(form, every[:most])) or "nothing"
     return shown + (f" and {len(every) - most:,} more" if len(every) > most else "")
+
+
+def last_line(error: object) -> str:
+    """The last line of a traceback, which says what happened; empty if there is no text."""
+    lines = [line.strip() for line in error.split("\n") if line.strip()] if isinstance(error, str) else []
+    return lines[-1] if lines else ""

@@ -2,13 +2,13 @@
 
 import filecmp
 import itertools
-import os
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from rnnsweep.errors import tell_once
+from rnnsweep.files import shown
 
 SHOWN = 3
 
@@ -22,7 +22,7 @@ def tell_hidden(sources: Sequence[Any]) -> None:
     found = list(_hidden(sources))
     if not found:
         return
-    names = ", ".join(f"`{_short(folder / file)}`" for folder, file in found[:SHOWN])
+    names = ", ".join(f"`{shown(folder / file)}`" for folder, file in found[:SHOWN])
     more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
     which = "is not read: a shipped file of this name hides it"
     which = which if len(found) == 1 else "are not read: shipped files of these names hide them"
@@ -47,9 +47,3 @@ def _folders(source: Any) -> list[Path]:
         return [Path(source.path)]
     found = find_spec(source.path.replace("/", ".")) if source.schema == "pkg" else None
     return [Path(folder) for folder in (found.submodule_search_locations or ())] if found else []
-
-
-def _short(path: Path) -> str:
-    """A path from here, where it is below."""
-    short = os.path.relpath(path)
-    return str(path) if short.startswith("..") else short

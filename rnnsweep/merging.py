@@ -6,6 +6,7 @@ from pathlib import Path
 from rnnsweep import files, planned
 from rnnsweep.errors import ConfigError
 from rnnsweep.record import RunStore
+from rnnsweep.study_folder import FOLDER
 
 BEYOND = ("search-*.json", "tuned-*.json", "optuna.journal")
 """Files of a study whose runs depend on each other: a tuned sweep's, a search's."""
@@ -32,16 +33,16 @@ def merge(source: Path, study: Path) -> tuple[list[str], list[str]]:
     for store in new:
         _copy(store.path, study / store.path.name)
     for path in planned.plans(source):
-        _copy(path, study / planned.FOLDER / path.name)
+        _copy(path, study / FOLDER / path.name)
     names = {store.path.name for store in new}
     return sorted(names), [store.path.name for store in stores if store.path.name not in names]
 
 
 def _check(source: Path, study: Path) -> None:
     for folder in (source, study):
-        if not (folder / planned.FOLDER).is_dir():
+        if not (folder / FOLDER).is_dir():
             raise ConfigError(str(folder), "not the directory of a study: it has no plan")
-        if any(found for pattern in BEYOND for found in (folder / planned.FOLDER).glob(pattern)):
+        if any(found for pattern in BEYOND for found in (folder / FOLDER).glob(pattern)):
             raise ConfigError(str(folder), "holds a search or a declared comparison; only plain grids can be merged")
     if source.resolve() == study.resolve():
         raise ConfigError(str(source), "is the study itself; name another one")

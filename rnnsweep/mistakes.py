@@ -14,6 +14,8 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError
 
 from rnnsweep.errors import ConfigError
+from rnnsweep.files import shown
+from rnnsweep.override_text import quoted
 from rnnsweep.secrets import redacted
 
 BEFORE = ("rnnsweep.cli", "rnnsweep.terminal", "rnnsweep.__main__", "rnnsweep.interpolation")
@@ -41,7 +43,7 @@ def _line(error: Exception, words: Sequence[str]) -> str | None:
             return _no_such_choice(error, words)
         case MarkedYAMLError() if error.problem_mark:
             mark = error.problem_mark
-            return f"{_short(mark.name)}, line {mark.line + 1}: not YAML: {error.problem}"
+            return f"{shown(Path(mark.name))}, line {mark.line + 1}: not YAML: {error.problem}"
         case UnicodeDecodeError():
             return f"{_not_utf8(words)}is not UTF-8 ({error.reason} at byte {error.start}); save it in UTF-8"
         case HydraException():
@@ -75,13 +77,12 @@ def admit(error: ConfigCompositionException, words: Sequence[str]) -> list[str] 
     return None if word is None or word.startswith("+") else [f"+{text}" if text == word else text for text in words]
 
 
-def as_text(key: str, *values: str) -> str:
+def override_of_texts(key: str, *values: str) -> str:
     """What to type so that values are texts, whatever characters they hold.
 
     Hydra reads the inner quotes, the shell the outer ones.
     """
-    escaped = (re.sub(r'(\\*)("|$)', lambda found: 2 * found[1] + (found[2] and '\\"'), value) for value in values)
-    return shlex.quote(f"{key}=" + ",".join(f'"{value}"' for value in escaped))
+    return shlex.quote(f"{key}=" + ",".join(map(quoted, values)))
 
 
 # Which word --------------------------------------------------------------------------------------------------------
@@ -118,7 +119,7 @@ def _as_a_number(word: str, problem: str) -> str:
     if not (is_variable and re.search(r"got '[\d.eE+-]+'$", problem)):
         return ""
     number = "${oc.decode:" + value + "}"
-    return f", a text, as every variable of the environment is; for the number type {as_text(key, number)}"
+    return f", a text, as every variable of the environment is; for the number type {override_of_texts(key, number)}"
 
 
 # What Hydra says ---------------------------------------------------------------------------------------------------
@@ -127,7 +128,7 @@ def _as_a_number(word: str, problem: str) -> str:
 def _unreadable(error: OverrideParseException) -> str:
     key, _, value = error.override.partition("=")
     whole = "," not in value or os.path.exists(value)
-    hint = f"; a text goes in quotes: {as_text(key, *([value] if whole else value.split(',')))}"
+    hint = f"; a text goes in quotes: {override_of_texts(key, *([value] if whole else value.split(',')))}"
     hint = "" if value[:1] in ("", "[", "{", '"', "'") or value.endswith(",") else hint
     said = error.message.splitlines()[1].split(" expecting {")[0]
     return f"`{error.override}`: cannot be read as KEY=VALUE ({said}){hint}"
@@ -183,7 +184,11 @@ def _of_hydra(error: Exception, words: Sequence[str]) -> str:
 def _as_a_file(word: str) -> str:
     """What to type where several values are the name of one file."""
     key, _, value = word.partition("=")
-    return f"; for the file of that name: {as_text(key, value)}" if "," in value and os.path.exists(value) else ""
+    return (
+        f"; for the file of that name: {override_of_texts(key, value)}"
+        if "," in value and os.path.exists(value)
+        else ""
+    )
 
 
 def _is_no_choice(word: str) -> bool:
@@ -207,11 +212,5 @@ def _not_utf8(words: Sequence[str]) -> str:
         try:
             file.read_text(encoding="utf-8")
         except UnicodeDecodeError:
-            return f"{_short(file)} "
+            return f"{shown(file)} "
     return "a YAML file "
-
-
-def _short(path: str | Path) -> str:
-    """A path from here, where it is below."""
-    short = os.path.relpath(path)
-    return str(path) if short.startswith("..") else short

@@ -5,8 +5,8 @@ import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 
-from rnnsweep.config import fingerprint, names
 from rnnsweep.errors import ConfigError
+from rnnsweep.fingerprint import fingerprint, names
 from rnnsweep.interpolation import resolved
 from rnnsweep.record import RunStore
 from rnnsweep.run import PreparedRun, validated

@@ -2,20 +2,19 @@
 it."""
 
 import dataclasses
-import itertools
 import json
 import shlex
 import time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from rnnsweep import files, shapes
+from rnnsweep.study_folder import FOLDER, drawn_file
+from rnnsweep.tuned_plan import Tuned
 
 STATES = ("complete", "diverged", "failed", "pruned", "interrupted", "running", "missing")
 """How a run can stand. Those before `interrupted` have a record; a run of a search that never began is missing."""
 
-FOLDER = ".study"
-"""In the study's directory: plans, the workers' states, and what was measured of stacks."""
 
 STALE_SECONDS = 60.0  # a worker that has not written for so long is not counted
 
@@ -82,83 +81,6 @@ class Searched:
     identities: dict[str, str]
 
 
-@dataclasses.dataclass(frozen=True)
-class ChosenTrial:
-    """What tuning chose for one arm under one condition, and how the arm's comparison with the leader stands."""
-
-    arm: dict[str, Any]
-    """The compared settings, by key: `{"cell": "gru"}`."""
-    condition: dict[str, Any]
-    """The fixed conditions, by key; empty where the study sweeps none."""
-    setting: dict[str, Any]
-    """The tuned settings of the best trial, by key."""
-    trial: str
-    """The run that was best on validation, with the tuning seed."""
-    value: float | None
-    """Its value of the metric."""
-    configurations: int
-    """Trials of this arm."""
-    finished: int
-    """Trials that were trained to their end."""
-    pruned: int
-    diverged: int
-    verdict: Literal["leader", "differs", "equivalent", "open"] | None = None
-    """The leader is the arm with the best trial: it is known before a fresh seed is run. The others are compared with
-    it. None: the study has no planned looks, or its fresh seeds are not trained yet."""
-    seeds: int = 0
-    """Fresh seeds by which the verdict was found."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Tuned:
-    """What a study compares and tunes; written before the first run. See `sweep.tuned`."""
-
-    compare: list[str]
-    """The keys of the compared settings."""
-    tune: dict[str, str]
-    """The tuned settings, each with the text of its range. Empty: a plain grid, with a declared comparison."""
-    conditions: list[str]
-    """The keys that are swept and neither compared nor tuned nor the seed."""
-    trials: int
-    """Tuning trials of each arm; 0 in a plain grid."""
-    tuning_seed: int | None
-    """The seed of all trials; it is none of the fresh seeds. None in a plain grid."""
-    rungs: list[int]
-    """The steps at which the worse trials of each arm are pruned."""
-    metric: str
-    """What the choice is made by: a validation metric, such as `val/loss`. Arms are compared by the same metric of the
-    test part."""
-    maximised: bool
-    """Whether a higher value is better."""
-    seeds: list[int]
-    """Fresh seeds, those of the first look; empty in a plain grid."""
-    looks: list[int]
-    """Fresh seeds of an arm at each planned look; empty where all seeds are run at once."""
-    levels: list[float]
-    """What each look may spend of the error rate. A comparison's p is judged by level / (arms - 1)."""
-    margin: float | None
-    """A difference below it does not matter, in the unit of the metric."""
-    chosen: list[ChosenTrial] = dataclasses.field(default_factory=list)
-    """One for each arm and condition; empty until the tuning is over."""
-    stages: dict[str, str] = dataclasses.field(default_factory=dict)
-    """The plans that were made, by their file's name, each with the title of its stage; the newest is the last."""
-
-    @property
-    def every_seed(self) -> list[int]:
-        """All fresh seeds that may be run: those of the last look."""
-        return self.fresh(max([len(self.seeds), *self.looks])) if self.seeds else []
-
-    def fresh(self, count: int) -> list[int]:
-        """The first `count` fresh seeds: those of the first look, then the numbers that follow the largest of them."""
-        added = (seed for seed in itertools.count(max(self.seeds) + 1) if seed != self.tuning_seed)
-        return [*self.seeds, *itertools.islice(added, max(0, count - len(self.seeds)))][:count]
-
-
-def of_the_test(metric: str) -> str:
-    """The metric of the test part that belongs to one of the validation part: arms are compared by it."""
-    return metric.replace("val/", "test/", 1)
-
-
 def read(path: Path) -> list[Planned] | None:
     """The runs of one plan's file; None where it is damaged, which is said once."""
     return files.read(path, list[Planned], lambda runs: all(shapes.holds(run.config, shapes.CONFIG) for run in runs))
@@ -195,11 +117,6 @@ def title(plan: Path) -> str | None:
     return next((stage[plan.name] for stage in stages if plan.name in stage), None)
 
 
-def worker_file(study: Path, host: str, pid: int) -> Path:
-    """Where a worker says what it does."""
-    return study / FOLDER / "workers" / f"{host}-{pid}.json"
-
-
 def workers(study: Path) -> list[WorkerStatus]:
     """The workers that live: those that have written lately."""
     states = (files.read(path, WorkerStatus) for path in sorted((study / FOLDER / "workers").glob("[!.]*.json")))
@@ -209,16 +126,6 @@ def workers(study: Path) -> list[WorkerStatus]:
 def drawn(study: Path) -> list[str]:
     """The settings that a study's grid drew at random."""
     return files.read(drawn_file(study), list[str]) or []
-
-
-def published_file(study: Path) -> Path:
-    """Where a study's directory holds the published numbers that the study is compared with, if it names any."""
-    return study / FOLDER / "published.json"
-
-
-def drawn_file(study: Path) -> Path:
-    """Where a study's directory names the settings that its grid drew at random, if there are any."""
-    return study / FOLDER / "drawn.json"
 
 
 def plans(study: Path) -> list[Path]:

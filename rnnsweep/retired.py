@@ -8,6 +8,7 @@ from typing import Any
 
 from rnnsweep import files
 from rnnsweep.errors import ConfigError
+from rnnsweep.study_folder import retired_file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,13 +34,13 @@ class Level:
 
     def holds(self, settings: Mapping[str, Any]) -> bool:
         """Whether a run with these settings, by their keys, has this level."""
-        return self.key in settings and as_text(settings[self.key]) == as_text(_value(self.text))
+        return self.key in settings and level_text(settings[self.key]) == level_text(_value(self.text))
 
     def __str__(self) -> str:
         return f"{self.key}={self.text}"
 
 
-def as_text(value: Any) -> str:
+def level_text(value: Any) -> str:
     """A value as it is typed; equal numbers have one text."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -53,20 +54,15 @@ def _value(text: str) -> Any:
         return text
 
 
-def file(study: Path) -> Path:
-    """Where a study's directory names its retired levels."""
-    return study / ".study" / "retired.json"
-
-
 def read(study: Path) -> list[Level]:
     """The retired levels of a study."""
-    return [Level.of(word) for word in files.read(file(study), list[str], _are_levels) or []]
+    return [Level.of(word) for word in files.read(retired_file(study), list[str], _are_levels) or []]
 
 
 def write(study: Path, levels: Sequence[Level]) -> None:
     """Names the retired levels of a study, all of them."""
-    files.make(file(study).parent)
-    files.write(file(study), json.dumps([str(level) for level in levels]))
+    files.make(retired_file(study).parent)
+    files.write(retired_file(study), json.dumps([str(level) for level in levels]))
 
 
 def _are_levels(words: list[str]) -> bool:

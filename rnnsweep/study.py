@@ -75,7 +75,7 @@ def levels(found: Sequence["Json"]) -> dict[str, Counter[str]]:
     from rnnsweep.report.collect import UNSET, is_setting
 
     keys = [key for key in found[0] if is_setting(key) or key == "task"]
-    counted = {key: Counter(retired.as_text(row[key]) for row in found if row[key] != UNSET) for key in keys}
+    counted = {key: Counter(retired.level_text(row[key]) for row in found if row[key] != UNSET) for key in keys}
     return {key: counts for key, counts in counted.items() if len(counts) > 1}
 
 
@@ -128,7 +128,7 @@ def _named(gone: Sequence[retired.Level]) -> str:
 def _unknown(level: retired.Level, found: Sequence["Json"]) -> str:
     if level.key not in found[0]:
         return f"no run has a setting `{level.key}`; `python -m rnnsweep.study {found[0]['study']}` lists what differs"
-    texts = dict.fromkeys(retired.as_text(row[level.key]) for row in found)
+    texts = dict.fromkeys(retired.level_text(row[level.key]) for row in found)
     return f"no run has this level; `{level.key}` is {listed(list(texts), SHOWN, str)}"
 
 

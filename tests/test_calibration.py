@@ -22,10 +22,10 @@ from rnnsweep.report.across.scores import Scores, iqm, pooled
 from rnnsweep.report.analysis import DesignOptions, tuned_comparisons
 from rnnsweep.report.answers import factors
 from rnnsweep.report.baselines import baselines
-from rnnsweep.report.leaderboard import indistinguishable, ranked_entries
 from rnnsweep.report.matched_runs import MatchedRuns
 from rnnsweep.report.runs import Runs
 from rnnsweep.report.section import Section
+from rnnsweep.report.setting_ranks import indistinguishable, ranked_entries
 from rnnsweep.report.tuned_comparison import TunedComparison
 
 TREES = 300
@@ -68,7 +68,7 @@ def factor(share: float, settings: int, seeds: int, diverging: float = 0.0) -> C
             value = setting + own if state == "complete" else None
             rows.append({"cell": "ab"[cell], "x": setting, "seed": seed, "val/loss": value, "state": state})
         runs = runs_of(rows)
-        (effect,) = MatchedRuns(runs, runs.factor("cell"), runs.metric("val/loss")).against("a")
+        (effect,) = MatchedRuns(runs, runs.settings.factor("cell"), runs.metric("val/loss")).against("a")
         diverged = effect.divergence.p is not None and effect.divergence.p < stats.ALPHA / 2
         return int(effect.adjusted < stats.ALPHA or diverged), *covered(effect.interval)
 

@@ -19,12 +19,12 @@ import torch
 from conftest import Compose
 from test_kernels import Clocked, chosen, times
 
-from rnnsweep import checkpoint, files, planned, run, single, status
+from rnnsweep import checkpoint, files, planned, run, single, status, study_folder
 from rnnsweep.errors import TOLD, ConfigError, MachineError
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.record import RunStore
 from rnnsweep.report.collect import collect
-from rnnsweep.report.published_values import published_results
+from rnnsweep.report.published_file import published_results
 from rnnsweep.sweep import probe, published
 from rnnsweep.sweep.plan import Plan, Planned, plans
 from rnnsweep.sweep.search import searches
@@ -188,7 +188,7 @@ def test_a_damaged_plan_is_written_anew_by_its_command(damage: str, plan: Plan) 
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_worker_state_is_no_worker(damage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = planned.worker_file(tmp_path, "host", 7)
+    path = study_folder.worker_file(tmp_path, "host", 7)
     path.parent.mkdir(parents=True)
     path.write_bytes(DAMAGES[damage])
     assert planned.workers(tmp_path) == planned.workers(tmp_path) == []

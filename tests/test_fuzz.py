@@ -21,7 +21,7 @@ from conftest import TIMES, Compose
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from rnnsweep import checkpoint, planned, run
+from rnnsweep import checkpoint, run, study_folder
 from rnnsweep.errors import TOLD, ConfigError, MachineError
 from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.record import RunStore
@@ -92,7 +92,7 @@ def cut(composed: Compose, tmp_path_factory: pytest.TempPathFactory) -> Plan:
         worker.status.write(runs=[plan.runs[2].id])
     plan.store(plan.runs[2]).write(".deaths", '{"times": 0, "progress": -1}')
     published.tell(published.read({"source": "A", "metric": "test/loss", "orders": [[{"cell": "gru"}]]}), plan.study)
-    planned.drawn_file(plan.study).write_text('["optimizer.lr"]')
+    study_folder.drawn_file(plan.study).write_text('["optimizer.lr"]')
     assert [len(plan.records()), checkpoint.step(plan.store(plan.runs[2]))] == [2, 12]
     return plan
 

@@ -17,7 +17,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from rnnsweep import run
-from rnnsweep.config import Config, fingerprint, run_id, signature
+from rnnsweep.config import Config
+from rnnsweep.fingerprint import fingerprint, run_id, signature
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.record import RunStore
 from rnnsweep.train import Observer

@@ -15,7 +15,7 @@ from conftest import CONF, ROOT, choices
 from test_studies import sweeper
 
 from rnnsweep.errors import ConfigError
-from rnnsweep.report import cli, draw
+from rnnsweep.report import cli, page, rendering
 from rnnsweep.report.collect import collect
 from rnnsweep.report.runs import Runs
 from rnnsweep.sweep.plan import Plan
@@ -106,16 +106,16 @@ def test_all_are_run_and_the_sweep_ends_with_one_report(tmp_path: Path) -> None:
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures by their data alone: to draw them is what takes the time."""
 
-    def render(picture: draw.Picture, folder: Path) -> draw.RenderedFigure:
+    def render(picture: rendering.Picture, folder: Path) -> rendering.RenderedFigure:
         folder.mkdir(parents=True, exist_ok=True)
         picture.data.to_csv(folder / f"{picture.name}.csv", index=False)
-        return draw.RenderedFigure(picture.name, picture.title, picture.caption, "")
+        return rendering.RenderedFigure(picture.name, picture.title, picture.caption, "")
 
     @contextmanager
-    def drawing(pictures: list[draw.Picture], folder: Path) -> Iterator[Any]:
+    def drawing(pictures: list[rendering.Picture], folder: Path) -> Iterator[Any]:
         yield lambda: {picture.name: render(picture, folder) for picture in pictures}
 
-    monkeypatch.setattr(draw, "drawing", drawing)
+    monkeypatch.setattr(page, "drawing", drawing)
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -9,8 +9,8 @@ import torch
 from conftest import Compose
 
 from rnnsweep import run, single
-from rnnsweep.config import signature
 from rnnsweep.errors import ConfigError
+from rnnsweep.fingerprint import signature
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.naming import named
 from rnnsweep.record import RunRecord, RunStore

@@ -19,14 +19,23 @@ from conftest import ROOT
 from rnnsweep.errors import ReportError
 from rnnsweep.planned import STATES
 from rnnsweep.record import RunStore
-from rnnsweep.report import cli, latex_table, listings, published_findings, published_values, reservations
+from rnnsweep.report import (
+    cli,
+    latex_table,
+    listings,
+    provenance_tables,
+    published_findings,
+    published_values,
+    reservations,
+)
 from rnnsweep.report.analysis import analyse, searched_keys
 from rnnsweep.report.collect import collect
 from rnnsweep.report.divergence import Divergence, count_divergence
-from rnnsweep.report.effect_tables import effect_table, equal_cost_table
+from rnnsweep.report.effect_tables import effect_table
 from rnnsweep.report.equal_cost import at_equal
+from rnnsweep.report.equal_cost_table import equal_cost_table
 from rnnsweep.report.fanova import importance
-from rnnsweep.report.leaderboard import leaderboard, ranked_entries
+from rnnsweep.report.leaderboard import leaderboard
 from rnnsweep.report.matched_runs import MatchedRuns
 from rnnsweep.report.numbers import spread
 from rnnsweep.report.pairs import is_mixed
@@ -35,6 +44,7 @@ from rnnsweep.report.run_counts import run_counts
 from rnnsweep.report.runs import Runs
 from rnnsweep.report.sentences import effect_sentence
 from rnnsweep.report.setting_labels import labels
+from rnnsweep.report.setting_ranks import ranked_entries
 from rnnsweep.report.stats import Interval
 from rnnsweep.report.subject import Subject
 from rnnsweep.report.summaries import read_summary
@@ -55,7 +65,7 @@ def runs_of(study: Path) -> Runs:
 
 def said(runs: Runs, key: str, level: str, baseline: str, margin: float = 0.01) -> str:
     metric = runs.metric(None)
-    effects = MatchedRuns(runs, runs.factor(key), metric).against(baseline)
+    effects = MatchedRuns(runs, runs.settings.factor(key), metric).against(baseline)
     return next(effect_sentence(e, metric, margin) for e in effects if e.level == level)
 
 
@@ -95,7 +105,7 @@ def test_a_search_that_has_begun_misses_the_rest_of_its_trials(tmp_path: Path) -
     assert collect([study])["state"].value_counts().to_dict() == {"missing": 5, "complete": 1}
 
 
-@pytest.mark.parametrize(("sampler", "says"), [("random", "fANOVA"), ("tpe", "The search was guided")])
+@pytest.mark.parametrize(("sampler", "says"), [("random", "fANOVA"), ("tpe", "the search was guided")])
 def test_only_a_random_search_has_a_forest(tmp_path: Path, sampler: str, says: str) -> None:
     study, drawn = tmp_path / "search", np.random.default_rng(0)
     for _ in range(40):
@@ -136,7 +146,7 @@ def test_a_run_that_came_out_otherwise_elsewhere_is_told_and_the_order_of_the_fo
         assert frame.set_index("seed")["val/loss"].to_dict() == pytest.approx({0: 1.0, 1: 2.5, 2: 3.0, 3: 9.0})
         assert frame.attrs["twice"] == 3
         assert [Path(row["study"]).name for row in frame.attrs["differing"]] == ["large", "small"]
-    table = listings.not_reproduced(frame.attrs["differing"])
+    table = provenance_tables.not_reproduced(frame.attrs["differing"])
     assert table is not None
     assert list(table.frame()["val/loss"]) == [2.5, 2.0]
     assert list(table.frame()["commit"]) == ["abc", "abc"]
@@ -189,7 +199,7 @@ def test_an_effect_is_that_of_scipys_paired_t(misleading: Path) -> None:
     from scipy import stats
 
     runs = runs_of(misleading)
-    (effect,) = MatchedRuns(runs, runs.factor("cell"), runs.metric(None)).against("gru")
+    (effect,) = MatchedRuns(runs, runs.settings.factor("cell"), runs.metric(None)).against("gru")
     table = runs.frame.assign(value=runs.values("val/loss").astype(float))
     table = table.pivot_table(
         index=["cell.hidden_size", "seed"], columns="cell", values="value", aggfunc="mean"
@@ -211,8 +221,8 @@ def test_a_diverged_arm_does_not_make_clipping_irrelevant(tmp_path: Path) -> Non
     sentence = said(runs_of(study), "train.clip", "1", "null")
     assert "train.clip=1 diverged in 0%" in sentence
     assert "train.clip=null in 40% (8 of 20)" in sentence
-    assert "train.clip=1 more often in 0 and less often in 2 of 4 settings; with" in sentence  # two settings: no test
-    assert "with a diverged run ranked last train.clip=1 is better in 2 of 2" in sentence
+    assert "train.clip=1 more often in 0 and less often in 2 of 4 settings; if" in sentence  # two settings: no test
+    assert "if a diverged run ranks last, train.clip=1 is better in 2 of 2" in sentence
     assert "equivalent" not in sentence
     assert sentence.index("diverged") < sentence.index("Where both finished")
     assert "divergence differs" in (made(study) / "tables" / "ablation-charlm-train_clip.csv").read_text()
@@ -242,7 +252,7 @@ def test_states_of_a_difference(tmp_path: Path) -> None:
             records.run(study, 2.0, cell="gru", seed=seed)
             records.run(study, 2.0 - gain + noise.normal(0, wide[state]), cell="lstm", seed=seed)
         runs = runs_of(study)
-        (effect,) = MatchedRuns(runs, runs.factor("cell"), runs.metric(None)).against("gru")
+        (effect,) = MatchedRuns(runs, runs.settings.factor("cell"), runs.metric(None)).against("gru")
         assert effect.finding(0.01) == state
         assert "this setting only" in effect_sentence(effect, runs.metric(None), 0.01)
 
@@ -255,7 +265,7 @@ def test_a_difference_is_judged_by_its_interval_not_by_its_mean(tmp_path: Path) 
     runs = runs_of(tmp_path)
     assert "; may be below 0.010)" in said(runs, "cell", "lstm", "gru", 0.01)
     assert "may be" not in said(runs, "cell", "lstm", "gru", 0.001)
-    assert "LSTM beats GRU, by a margin below 0.050: by" in said(runs, "cell", "lstm", "gru", 0.05)
+    assert "LSTM beats GRU by less than 0.050:" in said(runs, "cell", "lstm", "gru", 0.05)
 
 
 def test_rounding_is_no_evidence(tmp_path: Path) -> None:
@@ -281,10 +291,10 @@ def test_equal_accuracies_are_counted_not_tested(tmp_path: Path) -> None:
             (path / "record.json").write_text(json.dumps(record))
     runs = runs_of(tmp_path)
     metric = runs.metric("val/accuracy")
-    (effect,) = MatchedRuns(runs, runs.factor("cell"), metric).against("rnn")
+    (effect,) = MatchedRuns(runs, runs.settings.factor("cell"), metric).against("rnn")
     sentence = effect_sentence(effect, metric, 0.01)
     assert sentence.startswith("LSTM beats RNN by 0.500 in all 3 seeds (LSTM 1.000, RNN 0.500 each time);")
-    assert sentence.endswith("without a spread there is no interval.")
+    assert sentence.endswith("equal differences have no interval.")
     assert math.isnan(effect.adjusted)
     best = ranked_entries(runs, metric)[0]
     assert spread(best.interval, best.values) == "1.000 in all 3"
@@ -315,9 +325,9 @@ def test_what_follows_from_a_factor_is_not_held_equal_and_is_said(tmp_path: Path
             records.run(tmp_path / "s", 1.8, optimizer="sgd", optimizer__lr=0.1, cell__hidden_size=size, seed=seed)
     runs = runs_of(tmp_path / "s")
     assert [factor.key for factor in runs.factors] == ["optimizer", "cell.hidden_size"]
-    assert runs.factor("optimizer").together == ("optimizer.lr",)
+    assert runs.settings.factor("optimizer").together == ("optimizer.lr",)
     assert said(runs, "optimizer", "sgd", "adamw").startswith("sgd beats adamw by 0.200")
-    assert "moves together with optimizer.lr" in (made(tmp_path / "s") / "report.html").read_text()
+    assert "always changes together with optimizer.lr" in (made(tmp_path / "s") / "report.html").read_text()
 
 
 def test_a_setting_of_one_cell_alone_is_part_of_its_name(tmp_path: Path) -> None:
@@ -325,7 +335,7 @@ def test_a_setting_of_one_cell_alone_is_part_of_its_name(tmp_path: Path) -> None
         records.run(tmp_path, 2.0, cell="gru", seed=seed)
         for bias in (0.0, 1.0):
             records.run(tmp_path, 1.9 - bias / 10, cell="lstm", cell__forget_bias=bias, seed=seed)
-    factor = runs_of(tmp_path).factor("cell")
+    factor = runs_of(tmp_path).settings.factor("cell")
     assert factor.levels == ("gru", "lstm (cell.forget_bias=0)", "lstm (cell.forget_bias=1)")
     assert "LSTM (cell.forget_bias=1) beats GRU by 0.200" in said(runs_of(tmp_path), "cell", factor.levels[2], "gru")
 
@@ -337,9 +347,9 @@ def test_levels_that_differ_are_told_apart(tmp_path: Path) -> None:
         for place, value in enumerate(values):
             records.run(tmp_path, 2.0 + place, seed=seed, task__length=value, cell__name=f"v{place}")
     runs = runs_of(tmp_path)
-    factor = runs._factor("task.length", (), ())
+    factor = runs.settings._factor("task.length", (), ())
     assert factor.levels == ("null", "0.001", "0.00100000001", "1", "true", '"null"', '"true"')
-    told = [runs.describe(setting, ["cell.name"]) for setting in range(len(values))]
+    told = [runs.settings.describe(setting, ["cell.name"]) for setting in range(len(values))]
     assert {f"task.length={level}" for level in factor.levels} == set(told)
     numbers = pd.Series([0.1234567891234, 0.5])
     assert list(labels(numbers)) == ["0.123457", "0.5"]
@@ -356,7 +366,7 @@ def test_different_names_have_different_addresses(tmp_path: Path) -> None:
         for place, cell in enumerate(["gru", "-1", "+1", "Ж", "日", "0.5", "0_5"]):
             records.run(tmp_path, 2.0 + place + seed / 9, cell=cell, seed=seed)
     runs = runs_of(tmp_path)
-    effects = MatchedRuns(runs, runs.factor("cell"), runs.metric(None)).against("gru")
+    effects = MatchedRuns(runs, runs.settings.factor("cell"), runs.metric(None)).against("gru")
     table = listings.pairs(runs, effects, runs.metric(None))
     assert len({row.anchor for row in table.rows}) == 6
     assert all(row.anchor.isascii() for row in table.rows)
@@ -377,7 +387,13 @@ def test_at_equal_parameters_a_cell_is_interpolated(tmp_path: Path) -> None:
                 records.run(tmp_path, loss, cell=cell, cell__hidden_size=size, seed=seed)
     runs = runs_of(tmp_path)
     found, unit = at_equal(
-        runs, runs.factor("cell"), runs.factor("cell.hidden_size"), "parameters", runs.metric(None), "gru", "rnn"
+        runs,
+        runs.settings.factor("cell"),
+        runs.settings.factor("cell.hidden_size"),
+        "parameters",
+        runs.metric(None),
+        "gru",
+        "rnn",
     )
     assert unit == "seed"
     assert found == pytest.approx([-0.1] * 3)
@@ -397,7 +413,7 @@ def test_at_equal_parameters_every_size_within_the_range_counts(level: str, base
                 loss = 5.0 - 0.2 * math.log(gates * size**2) - (gains[size] if cell == level else 0.0)
                 records.run(tmp_path, loss, cell=cell, cell__hidden_size=size, seed=seed)
     runs = runs_of(tmp_path)
-    cell, sizes = runs.factor("cell"), runs.factor("cell.hidden_size")
+    cell, sizes = runs.settings.factor("cell"), runs.settings.factor("cell.hidden_size")
     found, _ = at_equal(runs, cell, sizes, "parameters", runs.metric(None), level, baseline)
     inside = (0.3, 0.1, 0.2) if level == "gru" else (0.1, 0.2, 0.5)
     assert found == pytest.approx([-sum(inside) / 3] * 3)
@@ -410,7 +426,7 @@ def test_settings_that_are_better_and_worse_are_counted(tmp_path: Path) -> None:
             records.run(tmp_path, 2.0, cell="gru", cell__hidden_size=size, seed=seed)
             records.run(tmp_path, 2.0 - gain, cell="lstm", cell__hidden_size=size, seed=seed)
     runs = runs_of(tmp_path)
-    (effect,) = MatchedRuns(runs, runs.factor("cell"), runs.metric(None)).against("gru")
+    (effect,) = MatchedRuns(runs, runs.settings.factor("cell"), runs.metric(None)).against("gru")
     assert effect.ranked == (2, 1)
     assert (effect.settings, effect.seeds, effect.planned) == (4, (2, 2), 8)
 
@@ -420,7 +436,7 @@ def test_seeds_that_are_better_and_worse_are_counted(tmp_path: Path) -> None:
         records.run(tmp_path, 2.0, cell="gru", seed=seed)
         records.run(tmp_path, 2.0 - gain, cell="lstm", seed=seed)
     runs = runs_of(tmp_path)
-    (effect,) = MatchedRuns(runs, runs.factor("cell"), runs.metric(None)).against("gru")
+    (effect,) = MatchedRuns(runs, runs.settings.factor("cell"), runs.metric(None)).against("gru")
     assert (effect.better, effect.worse, effect.ranked) == (3, 2, (3, 2))
 
 
@@ -475,11 +491,11 @@ def timed(study: Path, hosts: tuple[str, str]) -> Runs:
 
 def test_time_is_compared_on_one_machine_alone_and_with_an_interval(tmp_path: Path) -> None:
     runs = timed(tmp_path / "one", ("a", "a"))
-    metric, factor = runs.metric(None), runs.factor("cell")
+    metric, factor = runs.metric(None), runs.settings.factor("cell")
     effects = MatchedRuns(runs, factor, metric).against("rnn")
     table = effect_table(runs, factor, effects, metric, 0.01)
     assert re.fullmatch(r"× 2\.\d+ \[\+\d+%, 2\.\d+\]|× 2\.\d+ \[[\d.]+, 2\.\d+\]", table.rows[1].cells[-1].text)
-    along = runs.factor("cell.hidden_size")
+    along = runs.settings.factor("cell.hidden_size")
     assert equal_cost_table(runs, factor, along, effects, metric).columns[-1] == "at equal time"
     drawn = picture("pareto", Subject(runs, metric, arms=factor))
     assert drawn is not None
@@ -487,13 +503,15 @@ def test_time_is_compared_on_one_machine_alone_and_with_an_interval(tmp_path: Pa
     assert runs.frame["seconds"].max() < 11  # a run's own share, not its seconds by the last size of its stack
 
     runs = timed(tmp_path / "two", ("a", "b"))
-    effects = MatchedRuns(runs, runs.factor("cell"), metric).against("rnn")
-    table = effect_table(runs, runs.factor("cell"), effects, metric, 0.01)
+    effects = MatchedRuns(runs, runs.settings.factor("cell"), metric).against("rnn")
+    table = effect_table(runs, runs.settings.factor("cell"), effects, metric, 0.01)
     assert table.rows[1].cells[-1].text == "—"
-    assert "Δ time: only pairs that ran on one host" in table.notes[-1]
-    table = equal_cost_table(runs, runs.factor("cell"), runs.factor("cell.hidden_size"), effects, metric)
+    assert "Δ time: only from pairs that ran on one host" in table.notes[-1]
+    table = equal_cost_table(
+        runs, runs.settings.factor("cell"), runs.settings.factor("cell.hidden_size"), effects, metric
+    )
     assert table.columns[-1] == "at equal parameters"
-    drawn = picture("pareto", Subject(runs, metric, arms=runs.factor("cell")))
+    drawn = picture("pareto", Subject(runs, metric, arms=runs.settings.factor("cell")))
     assert drawn is not None
     assert set(drawn.data["cost"]) == {"parameters"}
 
@@ -543,7 +561,7 @@ def test_a_setting_of_which_one_seed_finished_is_not_the_best(tmp_path: Path) ->
         records.run(tmp_path, 1.0, "complete" if seed == 3 else "diverged", cell="lstm", seed=seed)
         records.run(tmp_path, 2.1 + seed / 99, "complete" if seed else "diverged", cell="rnn", seed=seed)
     runs = runs_of(tmp_path)
-    assert [runs.describe(s.setting) for s in ranked_entries(runs, runs.metric(None))] == [
+    assert [runs.settings.describe(s.setting) for s in ranked_entries(runs, runs.metric(None))] == [
         "cell=gru",
         "cell=rnn",
         "cell=lstm",
@@ -597,7 +615,7 @@ def test_a_choice_on_the_test_part_is_called_one(misleading: Path) -> None:
     section = analyse(runs, ["cell"], "test/loss", {}, None, misleading.parent)
     said = " ".join(section.headline)
     assert "Best of 8 configurations on the test part: " in said
-    assert "chosen on the test part, so its value there is too good" in said
+    assert "chosen on the test part, so its value there is biased: too good" in said
     assert section.leaderboard is not None
     captions = [picture.caption for answer in section.answers for picture in answer.pictures]
     assert "validation" not in " ".join([said, *section.leaderboard.notes, *section.leaderboard.columns])
@@ -769,9 +787,11 @@ def test_bad_input_is_named(tmp_path: Path, misleading: Path, capsys: pytest.Cap
     out = ("--out", tmp_path / "r")
     assert "no such directory" in refused(capsys, tmp_path / "nowhere", *out)
     assert "the directory is empty" in refused(capsys, empty, *out)
-    assert "holds no run" in (found := refused(capsys, other, *out))
+    assert "there is no run here" in (found := refused(capsys, other, *out))
     assert "photo.jpg" in found
-    assert "no run of task charlm has it; there are val/loss" in refused(capsys, misleading, "--metric", "val/f1", *out)
+    assert "no run of task charlm has it; these runs have val/loss" in refused(
+        capsys, misleading, "--metric", "val/f1", *out
+    )
     assert "what varies: cell, cell.hidden_size" in refused(capsys, misleading, "--by", "cell.hiden", *out)
     assert "has one value in all these runs" in refused(capsys, misleading, "--by", "optimizer.lr", *out)
     assert "there are gru, lstm" in refused(capsys, misleading, "--baseline", "cell=rnn", *out)
@@ -831,7 +851,7 @@ def test_a_damaged_view_is_left_out_and_told(
     assert found.keys() == {"forecast", "own"}
     assert found["forecast"]["free"] == [1, 2]
     (line,) = capsys.readouterr().err.splitlines()
-    assert f"{path}: its record's {next(iter(shown))} has another shape" in line
+    assert f"{path}: its record's {next(iter(shown))} does not have the shape" in line
 
 
 def test_a_record_whose_metric_makes_no_sense_is_read(tmp_path: Path) -> None:
@@ -1059,7 +1079,9 @@ def test_a_published_number_is_shown_with_its_digits_and_an_order_with_what_the_
     (row, (note, _)) = rows(metric="last:val/loss", values=[{"where": {"cell": "rnn"}, "value": 0.0204, "band": 0.01}])
     assert row[2].startswith("0.0714 ± ")
     assert row[4] == "not reproduced"
-    assert note.startswith("Ours: val/loss after the last step, of the setting that is best on val/loss")
+    assert note.startswith(
+        "Ours: val/loss after the last step, the mean over the seeds of the setting with the best val/loss"
+    )
     assert rows(needs=["seed"])[0][4] == "not judged"
     assert rows(needs=["task.text"])[0][4] == "not judged: task.text is null"
     assert orders(needs=["task.text"])[1].endswith("then rnn (0.0214): not judged, task.text is null.")

@@ -38,13 +38,13 @@ def test_results_of_another_program_stand_beside_ours(text: str, study: Path) ->
     file.write_text(text)
     frame = external.add(collect([study]), [file])
     runs = Runs(frame)
-    assert runs.factor("cell").levels == ("rnn", "gru", "gru (external)")
+    assert runs.settings.factor("cell").levels == ("rnn", "gru", "gru (external)")
     (of,) = tuned_comparisons([runs], None, {}, DesignOptions())
     assert of is not None
     assert of.tuning.equal
     assert of.leader.name == "GRU (external)"
     assert [row.cells[2].text for row in comparison_table(of).rows] == ["1", "2", "2"]
-    assert "how GRU (external) was tuned is not known" in sentences(of)[0]
+    assert "the tuning of GRU (external) is not known" in sentences(of)[0]
 
 
 def test_event_files_of_tensorboard_stand_beside_ours(study: Path) -> None:
@@ -62,7 +62,7 @@ def test_event_files_of_tensorboard_stand_beside_ours(study: Path) -> None:
             writer.add_scalar("val/loss", 1.7, 1)
             writer.add_hparams({"cell": "mine", "seed": 10 + seed}, {"hparam/done": 1.0})
     runs = Runs(external.add(collect([study]), [folder]))
-    assert runs.factor("cell").levels == ("rnn", "gru", "gru (external)", "mine (external)")
+    assert runs.settings.factor("cell").levels == ("rnn", "gru", "gru (external)", "mine (external)")
     theirs = runs.frame[runs.frame["cell"] == "gru (external)"]
     assert list(theirs["val/loss"]) == pytest.approx([1.8, 1.82, 1.84])
     assert list(theirs["test/loss"]) == pytest.approx([1.85 + seed / 60 for seed in range(3)])

@@ -63,6 +63,6 @@ def test_a_forecast_is_drawn_over_its_dates_and_by_step(tmp_path: Path) -> None:
 
 def test_a_damaged_forecast_is_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     titles = [each.title for each in section(tmp_path, HORIZON | {"times": ["2024"]}).answers]
-    assert "its record's horizon has another shape" in capsys.readouterr().err
+    assert "its record's horizon does not have the shape" in capsys.readouterr().err
     assert "Beside simple methods" in titles
     assert horizon.__doc__

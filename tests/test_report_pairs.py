@@ -87,7 +87,7 @@ def at_equal_parameters(folder: Path, level: dict[int, float], baseline: dict[in
         for size, loss in losses.items():
             records.run(folder, loss, cell=cell, cell__hidden_size=size)
     runs = Runs(collect([folder]))
-    cell, along = runs.factor("cell"), runs.factor("cell.hidden_size")
+    cell, along = runs.settings.factor("cell"), runs.settings.factor("cell.hidden_size")
     return at_equal(runs, cell, along, "parameters", runs.metric(None), "minlstm", "mingru")[0]
 
 
@@ -114,7 +114,7 @@ def effect(folder: Path, differences: list[float], **changes: Any) -> Effect:
         records.run(folder, 2.0, cell="gru", seed=seed)
         records.run(folder, 2.0 + difference, cell="lstm", seed=seed)
     runs = Runs(collect([folder]))
-    (found,) = MatchedRuns(runs, runs.factor("cell"), runs.metric(None)).against("gru")
+    (found,) = MatchedRuns(runs, runs.settings.factor("cell"), runs.metric(None)).against("gru")
     return dataclasses.replace(found, **changes)
 
 

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 
 from rnnsweep import curves, figures, lettering
 from rnnsweep.record import RunStore
-from rnnsweep.report import cli, draw, latex, latex_table, page, write
+from rnnsweep.report import cli, draw, latex, latex_table, page, rendering, write
 from rnnsweep.report.table import Cell, Table, rows_of
 from rnnsweep.report.typeface import families
 
@@ -105,13 +105,13 @@ def test_a_figure_of_the_report_takes_names_as_they_are(tmp_path: Path, recwarn:
         axes.set_xticks(range(len(NAMES)), NAMES)
         axes.set_title("\x01")
     data = pd.DataFrame({"level": [*NAMES], "=1": range(len(NAMES))})
-    shown = draw.render(draw.Picture("p", "title", "caption", figure, data), tmp_path)
+    shown = rendering.render(rendering.Picture("p", "title", "caption", figure, data), tmp_path)
     assert "$x^2$" in shown.svg
     assert "Ελληνικά" in shown.svg
     assert "\x01" not in (tmp_path / "p.svg").read_text()
     assert (tmp_path / "p.csv").read_text().splitlines()[0] == "level,'=1"
     assert not recwarn.list
-    (said,) = page._boxes([draw.Picture("p", "日", "Ω", figure, data)])
+    (said,) = page._boxes([rendering.Picture("p", "日", "Ω", figure, data)])
     assert "日 本" in said
 
 

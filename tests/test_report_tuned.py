@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import records
 
-from rnnsweep import looks, planned
-from rnnsweep.report import cli, listings, mcb, seeds_needed, stats
+from rnnsweep import looks, tuned_plan
+from rnnsweep.report import cli, mcb, provenance_tables, seeds_needed
 from rnnsweep.report.across import table as across
 from rnnsweep.report.across.scores import iqm, scores
 from rnnsweep.report.analysis import DesignOptions, analyse, tuned_comparisons
@@ -21,6 +21,7 @@ from rnnsweep.report.arms import Tuning
 from rnnsweep.report.collect import collect
 from rnnsweep.report.commands import beyond
 from rnnsweep.report.design import design
+from rnnsweep.report.expected_best import expected_choice
 from rnnsweep.report.leaderboard import leaderboard
 from rnnsweep.report.matched_runs import MatchedRuns
 from rnnsweep.report.pairs import balanced
@@ -62,13 +63,13 @@ def test_the_headline_is_the_tuned_comparison_and_nothing_contradicts_it(tmp_pat
         ", 3 paired seeds; exploratory: these seeds chose the rates; the best rate is at the edge of the grid for both."
     )
     notes = " ".join(section.top_tables[0].notes)
-    assert "optimizer.lr is taken as tuned, cell as compared; nobody declared it" in notes
+    assert "optimizer.lr counts as tuned, cell as compared: a guess" in notes
     assert "Extend it: `python -m rnnsweep -m seed=0 optimizer.lr=0.001,0.003,0.01,0.03`" in notes
     assert "'seed=range(3,8)'" in notes
     (cells,) = [answer for answer in section.answers if answer.title == "The choice of the cell"]
     said = " ".join([*section.headline, *cells.sentences])
     assert "No difference shown between GRU and RNN" not in said
-    assert "averages over optimizer.lr" in cells.sentences[0]
+    assert "averages over all values of optimizer.lr" in cells.sentences[0]
     assert "finding" not in cells.tables[0].columns
 
 
@@ -106,7 +107,7 @@ def test_unequal_numbers_of_configurations_are_compared_at_the_smaller(tmp_path:
     of = found(tmp_path)
     assert not of.tuning.equal
     assert [row.cells[2].text for row in comparison_table(of).rows if row.cells[0].text == "GRU"] == ["2 of 4"]
-    assert "nothing is clear without fresh seeds" in sentences(of)[0]
+    assert "only fresh seeds can confirm a difference" in sentences(of)[0]
     assert not any(comparison.clear for comparison in of.comparisons)
     assert [row.cells[2].text for row in fairness(of).rows] == ["2", "2"]
 
@@ -127,7 +128,7 @@ def test_fixed_conditions_are_averaged_before_the_seeds_are_compared(tmp_path: P
     assert comparison.interval.mean == pytest.approx(-0.1, abs=0.02)
     assert comparison.interval.high < 0
     assert comparison.spread == pytest.approx((-0.3, 0.1), abs=0.03)
-    assert "mean over 3 conditions, in which the difference goes from −0.3" in sentences(of)[0]
+    assert "mean over 3 conditions; their differences range from −0.3" in sentences(of)[0]
     (comparison,) = found(tmp_path, sampled=("cell.hidden_size",)).comparisons
     assert comparison.unit == "cell.hidden_size"
     assert comparison.interval.low < 0 < comparison.interval.high
@@ -146,7 +147,7 @@ def test_compare_and_tune_override_and_are_checked(tmp_path: Path, capsys: pytes
 
 def declared(study: Path, **changes: Any) -> None:
     """The file of a tuned sweep."""
-    told = planned.Tuned(["cell"], {"optimizer.lr": "1e-3,3e-3,1e-2"}, [], 3, 99, [], "val/loss", False, [0, 1, 2],
+    told = tuned_plan.Tuned(["cell"], {"optimizer.lr": "1e-3,3e-3,1e-2"}, [], 3, 99, [], "val/loss", False, [0, 1, 2],
                          [3, 5, 8], [0.005, 0.01, 0.01], 0.01)  # fmt: skip
     (study / ".study").mkdir(exist_ok=True)
     text = json.dumps(dataclasses.asdict(dataclasses.replace(told, **changes)))
@@ -159,7 +160,7 @@ def test_a_tuned_sweep_is_read_as_it_was_planned(tmp_path: Path) -> None:
     config = records.config(cell="gru", seed=99, optimizer__lr=1e-2)
     trial = records.name(config)
     declared(
-        tmp_path, chosen=[planned.ChosenTrial({"cell": "gru"}, {}, {"optimizer.lr": 0.01}, trial, 1.8, 3, 3, 0, 0)]
+        tmp_path, chosen=[tuned_plan.ChosenTrial({"cell": "gru"}, {}, {"optimizer.lr": 0.01}, trial, 1.8, 3, 3, 0, 0)]
     )
     of = found(tmp_path)
     comparison = next(c for c in of.comparisons if {c.arm.name, c.other.name} == {"GRU", "RNN"})
@@ -196,7 +197,7 @@ def test_seeds_that_an_earlier_range_has_seen_are_not_fresh(tmp_path: Path) -> N
 def test_the_band_of_a_budget_is_of_the_draws_whose_mean_is_the_line(lower: bool) -> None:
     validation, test = np.array([3.0, 1.0, np.nan, 2.0]), np.array([0.1, 0.9, 0.0, 0.4])
     reached = tuned_budget.orders(validation, test, lower)
-    line = stats.expected_choice(validation, test, [2, 3, 4], lower)  # of one, the draw without a value is left out
+    line = expected_choice(validation, test, [2, 3, 4], lower)  # of one, the draw without a value is left out
     np.testing.assert_allclose(reached[:, 1:].mean(0), line, atol=0.02)
     assert set(reached[:, 3]) == {0.9 if lower else 0.1}
 
@@ -242,7 +243,7 @@ def test_settings_of_which_every_run_was_pruned_are_counted_and_not_listed(tmp_p
     runs = Runs(collect([tmp_path]))
     table = leaderboard(runs, runs.metric(None), {})
     assert len(table.rows) == 1
-    assert "Not listed: 2 settings of which every run was pruned." in table.notes
+    assert "Not listed: 2 settings whose runs were all pruned." in table.notes
 
 
 def test_one_correction_holds_over_all_tasks(tmp_path: Path) -> None:
@@ -271,10 +272,10 @@ def test_settings_of_the_same_seeds_are_no_sample(tmp_path: Path) -> None:
             records.run(tmp_path, 2.0, cell="rnn", cell__hidden_size=size, seed=seed)
             records.run(tmp_path, 2.0 + gaps[seed] + size / 1e5, cell="gru", cell__hidden_size=size, seed=seed)
     runs = Runs(collect([tmp_path]))
-    (effect,) = MatchedRuns(runs, runs.factor("cell"), runs.metric(None)).against("rnn")
+    (effect,) = MatchedRuns(runs, runs.settings.factor("cell"), runs.metric(None)).against("rnn")
     assert (effect.unit, len(effect.values)) == ("seed", 3)
     runs = Runs(collect([tmp_path]), sampled=["cell.hidden_size"])
-    (effect,) = MatchedRuns(runs, runs.factor("cell"), runs.metric(None)).against("rnn")
+    (effect,) = MatchedRuns(runs, runs.settings.factor("cell"), runs.metric(None)).against("rnn")
     assert (effect.unit, len(effect.values)) == ("setting", 6)
 
 
@@ -302,7 +303,7 @@ def test_a_command_types_all_digits_of_a_rate(tmp_path: Path) -> None:
 
 def test_the_next_value_beyond_an_edge(tmp_path: Path) -> None:
     noisy(tmp_path)
-    factor = Runs(collect([tmp_path])).factor("optimizer.lr")
+    factor = Runs(collect([tmp_path])).settings.factor("optimizer.lr")
     assert (beyond(factor, "high"), beyond(factor, "low")) == ("0.03", "0.0003")
     runs = Runs(collect([tmp_path]))
     assert isinstance(Tuning(runs, design(runs), runs.metric(None)).arms, list)  # type: ignore[arg-type]
@@ -347,8 +348,8 @@ def test_runs_of_other_code_are_told(tmp_path: Path) -> None:
         record = json.loads((path / "record.json").read_text())
         record["environment"]["code"] = {"files": {"mine.py": digest}, "before": before}
         (path / "record.json").write_text(json.dumps(record))
-    _, warnings = listings.reproducibility([Runs(collect([tmp_path]))])
-    assert "The code changed on the way of 1 runs of charlm: they went on with other code." in warnings
+    _, warnings = provenance_tables.reproducibility([Runs(collect([tmp_path]))])
+    assert "The code changed during 1 of the runs of charlm: they continued with other code." in warnings
     assert any("not all trained by the same code: mine.py changed between them" in warning for warning in warnings)
 
 
@@ -374,7 +375,7 @@ def test_scores_over_tasks(tmp_path: Path) -> None:
     assert [row.cells[0].text for row in table.rows] == ["GRU", "RNN"]
     assert "GRU has the best mean score, 0.93, and is best on 2 of 3" in across.sentence(of)
     assert [row.cells[-1].text for row in table.rows] == ["·", "33%"]
-    assert "fewer than 6 there is no test" in " ".join(table.notes)
+    assert "a test over tasks needs 6" in " ".join(table.notes)
 
 
 def test_the_interquartile_mean() -> None:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnnsweep.report import stats
+from rnnsweep.report.expected_best import expected_best, expected_choice
 from rnnsweep.report.stats import ALPHA, LEVEL, Interval
 
 SAMPLES = st.lists(st.integers(-1000, 1000).map(lambda n: n / 16), min_size=3, max_size=9).filter(
@@ -177,7 +178,7 @@ def best(values: list[float], n: int, lower: bool) -> float:
 @pytest.mark.parametrize("values", [[3.0, 1.0, 2.0, 2.0], [1.0, math.nan, 5.0, 2.0, math.nan], [math.nan] * 3, [4.0]])
 def test_the_expected_best_by_enumeration(values: list[float], lower: bool) -> None:
     draws = range(1, len(values) + 1)
-    got = stats.expected_best(values, list(draws), lower)
+    got = expected_best(values, list(draws), lower)
     np.testing.assert_allclose(got, [best(values, n, lower) for n in draws], rtol=1e-9)
 
 
@@ -188,8 +189,8 @@ def test_the_expected_choice_by_enumeration(lower: bool) -> None:
     for n in range(1, 6):
         draws = [[i for i in draw if i != 2] for draw in itertools.combinations(range(5), n)]
         wanted = [test[(min if lower else max)(draw, key=validation.__getitem__)] for draw in draws if draw]
-        assert stats.expected_choice(validation, test, [n], lower) == pytest.approx([sum(wanted) / len(wanted)])
+        assert expected_choice(validation, test, [n], lower) == pytest.approx([sum(wanted) / len(wanted)])
 
 
 def test_lower_is_better_unless_said() -> None:
-    assert stats.expected_best([1.0, 2.0], [2]) == pytest.approx([1.0])
+    assert expected_best([1.0, 2.0], [2]) == pytest.approx([1.0])

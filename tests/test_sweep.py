@@ -16,8 +16,8 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from rnnsweep import run
-from rnnsweep.config import signature
 from rnnsweep.errors import ConfigError
+from rnnsweep.fingerprint import signature
 from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.record import RunStore
 from rnnsweep.sweep import settings

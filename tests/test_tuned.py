@@ -17,11 +17,12 @@ import pytest
 import records
 from conftest import TIMES, Prepared, Told
 
-from rnnsweep import checkpoint, looks, planned, status
+from rnnsweep import checkpoint, looks, planned, status, study_folder
 from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import StopRequest
-from rnnsweep.planned import FOLDER, ChosenTrial, Planned, Tuned
+from rnnsweep.planned import Planned
 from rnnsweep.record import RunRecord, RunStore
+from rnnsweep.study_folder import FOLDER
 from rnnsweep.sweep import compared, halving
 from rnnsweep.sweep.contest import Contest
 from rnnsweep.sweep.objective import Objective
@@ -33,6 +34,7 @@ from rnnsweep.sweep.tuned_table import closing
 from rnnsweep.sweep.view import Progress
 from rnnsweep.sweep.work_options import WorkOptions
 from rnnsweep.sweep.worker import Worker
+from rnnsweep.tuned_plan import ChosenTrial, Tuned
 
 TUNED = Tuned(
     compare=["cell"],
@@ -507,7 +509,7 @@ def test_status_names_each_worker_once(
     for high in ("2e-3", "1e-2"):
         words = (up_to(high), "hydra.sweeper.tune_trials=2")
         assert tuned_sweep(prepared, *words).swept(Trainer(near))
-    worker = planned.worker_file(Path("multirun/default"), "host", 12)
+    worker = study_folder.worker_file(Path("multirun/default"), "host", 12)
     worker.parent.mkdir(parents=True, exist_ok=True)
     worker.write_text(json.dumps({"pid": 12, "time": time.time(), "runs": []}))
     monkeypatch.setattr(sys, "argv", ["status", "multirun/default"])

@@ -22,8 +22,8 @@ from rnnsweep.api.writing import Options, written
 from rnnsweep.cells.gru import GRU
 from rnnsweep.data import corpora, digits, labelled, music, series
 from rnnsweep.errors import ConfigError
-from rnnsweep.mistakes import as_text
-from rnnsweep.report.write import block
+from rnnsweep.mistakes import override_of_texts
+from rnnsweep.report.markdown import block
 from rnnsweep.tasks.music import Music
 from rnnsweep.tasks.names_gen import NamesGen
 from rnnsweep.tasks.samples import openings
@@ -97,12 +97,12 @@ def test_a_class_that_is_a_pipe_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_the_line_to_type_is_read_as_the_text(value: str) -> None:
-    (typed,) = shlex.split(as_text("task.text", value))
+    (typed,) = shlex.split(override_of_texts("task.text", value))
     assert OverridesParser.create().parse_override(typed).value() == value
 
 
 def test_several_texts_to_type_are_read_as_a_sweep() -> None:
-    (typed,) = shlex.split(as_text("task.text", "a=b.txt", "it's, too"))
+    (typed,) = shlex.split(override_of_texts("task.text", "a=b.txt", "it's, too"))
     assert [*OverridesParser.create().parse_override(typed).sweep_string_iterator()] == ['"a=b.txt"', '"it\'s, too"']
 
 

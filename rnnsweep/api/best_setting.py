@@ -9,11 +9,11 @@ import yaml
 
 from rnnsweep import planned
 from rnnsweep.api.compose import described
-from rnnsweep.api.overrides import text
 from rnnsweep.cli import CONF
 from rnnsweep.config import Config
 from rnnsweep.errors import ConfigError
 from rnnsweep.interpolation import resolved
+from rnnsweep.override_text import typed
 from rnnsweep.ranking import GROUPS, RankedSetting
 from rnnsweep.record import RunStore
 from rnnsweep.run import identify, validated
@@ -56,7 +56,7 @@ class BestSetting:
     def words(self) -> list[str]:
         """The setting, as on the command line."""
         chosen = [f"{group}={name}" for group, name in self.choices.items()]
-        return [*chosen, *(f"{key}={_plainly(key, value)}" for key, value in self.settings.items())]
+        return [*chosen, *(f"{key}={typed(value)}" for key, value in self.settings.items())]
 
     def command(self) -> list[str]:
         """What trains it with fresh seeds."""
@@ -96,12 +96,6 @@ class BestSetting:
         file.write_text(f"# @package _global_\n{comment}{body}", encoding="utf-8")
 
 
-def _plainly(key: str, value: Any) -> str:
-    """A value in Hydra's grammar; a name without quotes."""
-    plain = isinstance(value, str) and value.isidentifier() and value not in ("null", "true", "false", "inf", "nan")
-    return str(value) if plain else text(key, value)
-
-
 def _own(study: Path, run: str, packages: list[str]) -> list[str]:
     """The words of the sweep's command that named the user's folders of configs, and packages."""
     found = (each for path in planned.plans(study) for each in planned.read(path) or () if each.id == run)
@@ -110,7 +104,7 @@ def _own(study: Path, run: str, packages: list[str]) -> list[str]:
     folders = [word.partition("=")[2] for word in words if word.startswith("--config-dir=")]
     searched = [word for word in words if not word.startswith("--config-dir=")]
     places = ",".join(f"file://{folder}" for folder in folders)
-    named = [f"packages={text('packages', packages)}"] if packages else []
+    named = [f"packages={typed(packages)}"] if packages else []
     return [*(searched or ([f"hydra.searchpath=[{places}]"] if folders else [])), *named]
 
 

@@ -1,13 +1,12 @@
 """Settings in Python as the words of the command line."""
 
-import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from rnnsweep.errors import ConfigError
+from rnnsweep.override_text import value_text
 
 Overrides = str | Mapping[str, Any] | Iterable[str]
 """A word of the command line such as "task=parity", several of them, or a dictionary of settings."""
@@ -56,35 +55,12 @@ def _alternatives(key: str, value: Any, sweeps: bool) -> str:
     if sweeps and isinstance(value, list | tuple | range | np.ndarray):
         if not len(value):
             raise ConfigError(key, "expected one value at least, got an empty list")
-        return ",".join(text(key, each) for each in value)
-    return text(key, value)
+        return ",".join(_text(key, each) for each in value)
+    return _text(key, value)
 
 
-def text(key: str, value: Any) -> str:
-    """A value in Hydra's grammar.
-
-    Raises:
-        ConfigError: no setting can have it.
-    """
-    match value:
-        case None:
-            return "null"
-        case bool() | np.bool_():
-            return str(bool(value)).lower()
-        case int() | float() | np.integer() | np.floating():
-            return repr(value.item() if isinstance(value, np.generic) else value)
-        case str():
-            return quoted(value)
-        case os.PathLike():
-            return quoted(os.fspath(value))
-        case Mapping():
-            return "{" + ",".join(f"{quoted(str(name))}:{text(key, each)}" for name, each in value.items()) + "}"
-        case list() | tuple() | range() | np.ndarray():
-            return "[" + ",".join(text(key, each) for each in value) + "]"
-    problem = f"got {type(value).__name__}; expected a number, a text, a list, a dictionary, True, False or None"
-    raise ConfigError(key, problem)
-
-
-def quoted(value: str) -> str:
-    """A text as Hydra reads it back, whatever it holds; `${...}` stays an interpolation."""
-    return '"' + re.sub(r'(\\*)("|$)', lambda found: 2 * found[1] + (found[2] and '\\"'), value) + '"'
+def _text(key: str, value: Any) -> str:
+    try:
+        return value_text(value)
+    except TypeError as error:
+        raise ConfigError(key, str(error)) from None

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, Field
 
 from rnnsweep import files, shapes
-from rnnsweep.record.text import as_text, finite
+from rnnsweep.record.text import finite, json_text
 from rnnsweep.shapes import Json
 
 Status = Literal["complete", "diverged", "failed", "pruned"]
@@ -71,7 +71,7 @@ def written(record: RunRecord) -> str:
     Raises:
         TypeError: the record holds what its file cannot, such as a metric that is a text.
     """
-    text = as_text(finite(dataclasses.asdict(record)))
+    text = json_text(finite(dataclasses.asdict(record)))
     if files.parsed(text.encode(errors="replace"), RunRecord, _is_sound) is None:  # it would count as damaged
         raise TypeError(f"the outcome of {record.run} holds what a record cannot, such as a metric that is a text")
     return text

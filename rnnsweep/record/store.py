@@ -8,7 +8,7 @@ from rnnsweep import files, locks, shapes
 from rnnsweep.errors import tell_once
 from rnnsweep.record import deaths, outcome
 from rnnsweep.record.outcome import RunRecord
-from rnnsweep.record.text import as_text, finite
+from rnnsweep.record.text import finite, json_text
 from rnnsweep.rows import Rows
 from rnnsweep.shapes import Json
 
@@ -97,7 +97,7 @@ class RunStore:
             about: what else is known at the start, by the names in `ABOUT`.
         """
         self.remove("record.json")
-        self.write("config.json", as_text(config | (about or {})), synced=False)  # the next try writes it again
+        self.write("config.json", json_text(config | (about or {})), synced=False)  # the next try writes it again
 
     def config(self) -> Json | None:
         """The resolved config. In place of a damaged one it is that of the record; None where there is none either."""

@@ -16,6 +16,6 @@ def finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def as_text(content: Json) -> str:
+def json_text(content: Json) -> str:
     """Indented JSON that ends with a new line."""
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

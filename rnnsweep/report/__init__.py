@@ -1,1 +1,1 @@
-"""The ablation report: reads what runs left behind, and nothing else; never imports torch."""
+"""The ablation report. It reads the records of runs and nothing else, and never imports torch."""

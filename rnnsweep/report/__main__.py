@@ -1,4 +1,4 @@
-"""`python -m rnnsweep.report multirun/NAME`: what scripts/report.py does, where there is no checkout."""
+"""`python -m rnnsweep.report multirun/NAME` does the same as scripts/report.py, also without a checkout."""
 
 from rnnsweep.report.cli import main
 

@@ -29,43 +29,47 @@ def analyse(
     tuned: TunedComparison | None = None,
     views: Sequence[ModuleType] = (),
 ) -> Section:
-    """Everything about one task.
+    """The section of a report about one task.
 
     Args:
         runs: The runs of the task.
-        by: The factors to report; all that vary, where there are none.
-        metric: What to compare by; the validation loss.
-        asked: The levels that the others are compared with, by key.
-        margin: Below it a difference is small; that of the plan, else a default by the unit.
-        out: The report's directory, from which the links to the runs lead.
-        tuned: The tuned comparison, corrected over all of the report.
+        by: The factors to report; all that vary, if it is empty.
+        metric: The metric to compare by; None for the validation loss.
+        asked: The baseline levels that the user names, by key.
+        margin: The margin below which a difference is small; None for that of the plan, or the default of the unit.
+        out: The report's directory; links to runs are relative to it.
+        tuned: The tuned comparison, if there is one.
         views: The user's views that the command names.
 
     Raises:
-        ReportError: a factor, level or metric that these runs do not have.
+        ReportError: The runs do not have one of these factors, levels or metrics.
     """
     chosen = runs.metric(metric)
-    factors = [runs.factor(key) for key in by] if by else runs.factors
+    factors = [runs.settings.factor(key) for key in by] if by else runs.factors
     plan = tuned.tuning.design.plan if tuned else None
-    planned_margin = plan.margin if plan and plan.metric == chosen.name else None
-    least = next((each for each in (margin, planned_margin) if each is not None), default_margin(runs, chosen))
+    given = (margin, plan.margin if plan and plan.metric == chosen.name else None, default_margin(runs, chosen))
+    least = next(each for each in given if each is not None)
     section = Section(runs, chosen, least, baselines(runs, factors, asked), factors)
     section.tuned, section.views = tuned, views
     section.top_tables = _top_tables(tuned, least) if tuned else []
     section.leaderboard = leaderboard.leaderboard(runs, chosen, section.baselines, plan.tuning_seed if plan else None)
     for chapter in sorted(modules("answers", runs.packages).values(), key=lambda module: module.RANK):
         section.answers += filter(None, chapter.answers(section))
+    section.listings = _listings(section, out)
+    section.appendix = [variance_tables.marginals_table(runs, chosen)] if runs.factors else []
+    section.samples, section.headline = samples(section), headline(section)
+    return section
+
+
+def _listings(section: Section, out: Path) -> list[Table]:
+    runs, metric = section.runs, section.metric
     found = (
         listings.failures(runs),
-        listings.all_runs(runs, chosen, out),
-        listings.settings(runs, chosen),
-        listings.pairs(runs, section.effects, chosen),
+        listings.all_runs(runs, metric, out),
+        listings.settings(runs, metric),
+        listings.pairs(runs, section.effects, metric),
     )
-    section.listings = [table for table in found if table and table.rows]
-    section.appendix = [variance_tables.marginals_table(runs, chosen)] if runs.factors else []
-    section.samples = samples(section)
-    section.headline = headline(section)
-    return section
+    return [table for table in found if table and table.rows]
 
 
 def _top_tables(tuned: TunedComparison, margin: float) -> list[Table]:
@@ -75,7 +79,7 @@ def _top_tables(tuned: TunedComparison, margin: float) -> list[Table]:
 
 @dataclasses.dataclass(frozen=True)
 class DesignOptions:
-    """What the report's user says of the design."""
+    """The design, as far as the user names it by options."""
 
     compare: Sequence[str] = ()
     tune: Sequence[str] = ()
@@ -84,16 +88,19 @@ class DesignOptions:
 def tuned_comparisons(
     tasks: Sequence[Runs], metric: str | None, levels: dict[str, str], asked: DesignOptions
 ) -> list[TunedComparison | None]:
-    """The tuned comparison of each task, under one correction.
+    """The tuned comparison of each task, with one correction over all of them.
 
     Args:
         tasks: The runs of each task.
-        metric: What the user compares by; the settings are chosen by it on validation.
-        levels: The baselines that the user names.
-        asked: What the user says of the design.
+        metric: The metric that the user names, if any. The settings are chosen by its value on validation.
+        levels: The baseline levels that the user names, by key.
+        asked: The design, as far as the user names it.
+
+    Returns:
+        For each task its tuned comparison; None if nothing is compared or nothing is tuned.
 
     Raises:
-        ReportError: a factor, level or metric that these runs do not have.
+        ReportError: The runs do not have one of these factors, levels or metrics.
     """
     return tuned_comparison.adjusted([_tuned_comparison(runs, metric, levels, asked) for runs in tasks])
 
@@ -115,7 +122,11 @@ def _tuned_comparison(
 
 
 def searched_keys(studies: Sequence[str]) -> dict[str, list[str]]:
-    """The settings that each study's searches, and its grids, drew, and by which sampler."""
+    """The settings that the searches and random points of some studies drew, by sampler.
+
+    Args:
+        studies: The directories of the studies.
+    """
     found: dict[str, list[str]] = {}
     for study in studies:
         if keys := planned.drawn(Path(study)):

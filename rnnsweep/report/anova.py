@@ -1,4 +1,4 @@
-"""Where the variance comes from: main effects and interactions of two, exact on balanced grids, else type II."""
+"""Analysis of variance: main effects and two-way interactions; exact on balanced grids, else of type II."""
 
 import dataclasses
 import itertools
@@ -15,58 +15,61 @@ Term = tuple[str, ...]
 """The factors of a main effect or an interaction."""
 
 WIDEST = 256
-"""Columns of a model; where interactions would make it wider, main effects alone are told apart."""
+"""The most columns of a model. Interactions that would make it wider are left out."""
 
 
 @dataclasses.dataclass(frozen=True)
 class VariationSource:
-    """One line of an analysis of variance."""
+    """One row of an analysis of variance."""
 
     name: Term
-    """The factors: one for a main effect, two for an interaction, none for what is left."""
+    """The factors: one for a main effect, two for an interaction, none for the residual."""
     squares: float
     df: int
     share: float
-    """Of the total sum of squares; NaN where these runs cannot tell it from the other terms."""
+    """The share of the total sum of squares; NaN if these runs cannot tell the term from others."""
     p: float = math.nan
 
     @property
     def known(self) -> bool:
-        """Whether these runs can tell it from the other terms."""
+        """Whether these runs can tell the term from the others."""
         return math.isfinite(self.share)
 
 
 @dataclasses.dataclass(frozen=True)
 class Anova:
-    """How much of the variance comes from what."""
+    """An analysis of variance: how much of the variance comes from which factors."""
 
     sources: tuple[VariationSource, ...]
     kind: str
     """`exact` on a balanced grid, else `type II`."""
     coverage: float
-    """Share of the grid's cells that have a value."""
+    """The share of the grid's cells that have a value."""
     n: int
     replicates: bool
-    """Whether some cell has several seeds: without, what is left is interactions."""
+    """Whether some cell has several seeds. If none has, the residual is higher interactions only."""
 
     @property
     def rest(self) -> str:
-        """What the last line holds."""
+        """The name of the residual."""
         pairs = any(len(source.name) > 1 for source in self.sources)
         interactions = "higher interactions" if pairs else "interactions"
         return f"seed and {interactions}" if self.replicates else f"{interactions} (one seed a setting)"
 
 
 def anova(levels: dict[str, Array], values: Array) -> Anova | None:
-    """Main effects and two-way interactions; None where nothing is left to judge them by.
+    """Main effects and two-way interactions.
 
-    Balanced (every combination of levels has the same number of values): the exact decomposition from the means of
-    the cells. Else type II: each effect given all others that do not contain it. Interactions are left out where the
-    distinct cells are too few for them.
+    If every combination of levels has the same number of values, the grid is balanced, and the decomposition from the
+    means of the cells is exact. Else the sums of squares are of type II: those of a term given all other terms that do
+    not contain it. Interactions are left out if there are too few distinct cells for them.
 
     Args:
-        levels: For each factor the level of each run.
-        values: The metric of each run.
+        levels: For each factor the level of each run, of shape (runs,).
+        values: The metric of each run, of shape (runs,).
+
+    Returns:
+        The analysis; None if the residual has no degree of freedom, or if nothing varies.
     """
     names = [name for name, column in levels.items() if len(np.unique(column)) > 1]
     if not names or len(values) < 3 or float(np.ptp(values)) == 0:
@@ -89,7 +92,7 @@ def anova(levels: dict[str, Array], values: Array) -> Anova | None:
 
 
 def _terms(names: list[str], codes: dict[str, Array], sizes: dict[str, int], balanced: bool, most: int) -> list[Term]:
-    """The main effects, and the interactions whose combinations all occur, if at most so many columns hold them all."""
+    """The main effects, and the interactions whose combinations all occur, if they need at most `most` columns."""
     mains: list[Term] = [(name,) for name in names]
     pairs = [pair for pair in itertools.combinations(names, 2) if balanced or _full(pair, codes, sizes)]
     columns = 1 + sum(math.prod(sizes[name] - 1 for name in term) for term in [*mains, *pairs])
@@ -103,7 +106,7 @@ def _full(pair: Term, codes: dict[str, Array], sizes: dict[str, int]) -> bool:
 
 
 def _combined(codes: dict[str, Array], sizes: dict[str, int]) -> Array:
-    """A number for each combination of all factors, however many combinations there could be."""
+    """A number for each run, equal for runs with equal levels of all factors. It never overflows."""
     found = np.zeros(len(next(iter(codes.values()))), np.int64)
     for name, column in codes.items():
         found = np.unique(found * sizes[name] + column, return_inverse=True)[1]
@@ -121,7 +124,7 @@ def _source(
 
 
 def _exact(terms: list[Term], codes: dict[str, Array], values: Array) -> list[tuple[float, int]]:
-    """Sums of squares and degrees of freedom from the means over each margin; then what is left, and the rank."""
+    """(sum of squares, degrees of freedom) of each term, from the means of its cells; then (residual, rank)."""
     mains: dict[str, tuple[float, int]] = {}
     found = []
     for term in terms:
@@ -142,7 +145,7 @@ def _exact(terms: list[Term], codes: dict[str, Array], values: Array) -> list[tu
 def _type_two(
     terms: list[Term], codes: dict[str, Array], sizes: dict[str, int], values: Array
 ) -> list[tuple[float, int]]:
-    """What each term adds to all those that do not contain it; then what all leave, and their rank."""
+    """(sum of squares, degrees of freedom) that each term adds to those without it; then (residual, rank)."""
     model = _Model(terms, codes, sizes, values)
     found = []
     for term in terms:
@@ -154,7 +157,7 @@ def _type_two(
 
 
 class _Model:
-    """A linear model of terms: products of columns, made once for all its parts."""
+    """A linear model with all terms. Models with some of the terms are parts of its Gram matrix."""
 
     def __init__(self, terms: list[Term], codes: dict[str, Array], sizes: dict[str, int], values: Array):
         columns = [np.ones((len(values), 1))]

@@ -1,23 +1,23 @@
-"""The tables of the tuned comparison: the arms at their best settings, and what each got to be tuned with."""
+"""The tables of the tuned comparison: the arms at their best settings, and the effort spent on tuning each."""
 
 import math
 
 import numpy as np
 
 from rnnsweep.report import stats
-from rnnsweep.report.arms import TunedArm
 from rnnsweep.report.commands import confirmation, wider
 from rnnsweep.report.numbers import interval_of, number, p_value, plus, share, signed, size, spread
 from rnnsweep.report.run_counts import run_counts
 from rnnsweep.report.table import Cell, Table, TableRow, anchor, estimate, measured, setting_link
+from rnnsweep.report.tuned_arm import TunedArm
 from rnnsweep.report.tuned_comparison import ArmComparison, TunedComparison
 
 SHOWN = 4
-"""Conditions whose best settings stand in one cell."""
+"""The most conditions whose best settings are listed in one cell."""
 
 
 def comparison_table(of: TunedComparison) -> Table:
-    """A row for each arm, the best on validation first."""
+    """The tuned comparison as a table: a row for each arm, the best on validation first."""
     others = [of.leader] if of.baseline in (of.leader, None) else [of.baseline, of.leader]
     columns = ["arm", "best setting", "configurations", of.tuning.metric.name]
     columns += [of.metric.name, *(f"Δ to {other.name}" for other in others if other), "status"]
@@ -26,7 +26,7 @@ def comparison_table(of: TunedComparison) -> Table:
     for arm in of.tuning.ranked:
         cells = [Cell(arm.name, bold=arm is of.leader), _best(of, arm), _tried(arm)]
         cells += [_validation(of, arm), _tested(of, arm)]
-        cells += [_difference(of, arm, other) for other in others if other]
+        cells += [_difference_cell(of, arm, other) for other in others if other]
         rows.append(TableRow((*cells, _status(of, arm), *_costs(of, arm))))
     title = f"Tuned comparison: {', '.join(factor.key for factor in of.tuning.design.compared)}"
     used = sorted({row for arm in of.tuning.ranked for row in arm.best})
@@ -45,7 +45,7 @@ def _measured(of: TunedComparison) -> str:
 
 def _best(of: TunedComparison, arm: TunedArm) -> Cell:
     keys = [key for factor in of.tuning.design.tuned for key in factor.keys]
-    told = [of.runs.describe(choice.setting, only=keys) for choice in arm.choices.values()]
+    told = [of.runs.settings.describe(choice.setting, only=keys) for choice in arm.choices.values()]
     if len(set(told)) == 1:
         return Cell(told[0], link=setting_link(of.runs, next(iter(arm.choices.values())).setting))
     return Cell("; ".join(told) if len(told) <= SHOWN else f"one for each of {len(told)} conditions")
@@ -71,7 +71,15 @@ def _tested(of: TunedComparison, arm: TunedArm) -> Cell:
 
 
 def seeds_of(of: TunedComparison, arm: TunedArm) -> dict[float, float]:
-    """The metric of an arm by seed: of fresh seeds where there are any, over the conditions that all of them have."""
+    """The metric of an arm by seed, as the mean over the conditions.
+
+    Args:
+        of: The tuned comparison.
+        arm: One of its arms.
+
+    Returns:
+        Seed -> metric; of fresh seeds if there are any, and only of seeds that all conditions have.
+    """
     values = of.runs.values(of.metric.name)
     found: dict[float, list[float]] = {}
     for choice in arm.choices.values():
@@ -81,14 +89,17 @@ def seeds_of(of: TunedComparison, arm: TunedArm) -> dict[float, float]:
     return {seed: mean for seed, mean in means.items() if math.isfinite(mean)}
 
 
-def _difference(of: TunedComparison, arm: TunedArm, other: TunedArm) -> Cell:
+def _difference_cell(of: TunedComparison, arm: TunedArm, other: TunedArm) -> Cell:
     comparison = of.find(arm, other)
     if comparison is not None:
-        return Cell(difference_text(comparison), _plain(comparison), bold=comparison.clear and better(of, comparison))
+        return Cell(
+            difference_text(comparison), _difference_data(comparison), bold=comparison.clear and better(of, comparison)
+        )
     return Cell(f"see {other.name}" if of.find(other, arm) else "·", math.nan)
 
 
 def better(of: TunedComparison, comparison: ArmComparison) -> bool:
+    """Whether the first arm of a comparison is better on average."""
     return comparison.interval.mean * of.metric.sign < 0
 
 
@@ -103,7 +114,7 @@ def difference_text(comparison: ArmComparison) -> str:
     return " and ".join(signed(value) for value in comparison.values) if comparison.values else "—"
 
 
-def _plain(comparison: ArmComparison) -> dict[str, float]:
+def _difference_data(comparison: ArmComparison) -> dict[str, float]:
     return estimate(comparison.interval) | {"p": comparison.p}
 
 
@@ -118,16 +129,16 @@ def _status(of: TunedComparison, arm: TunedArm) -> Cell:
 
 
 def _costs(of: TunedComparison, arm: TunedArm) -> tuple[Cell, Cell, Cell]:
-    """The diverged share, the parameters of the best, and the time of all runs of the arm."""
+    """The share of diverged runs, the parameters of the best setting, and the time of all runs of the arm."""
     states = of.runs.frame["state"].to_numpy(object)[arm.rows]
     diverged, ended = int((states == "diverged").sum()), int(np.isin(states, ["complete", "diverged"]).sum())
     parameters = float(np.median(of.runs.column("parameters")[arm.best]))
     seconds = float(np.nansum(of.runs.column("seconds")[arm.rows]))
     told = Cell(share(diverged, ended) if diverged else "none", diverged / ended if ended else math.nan)
-    return told, Cell(size(parameters), parameters), Cell(duration(seconds), seconds)
+    return told, Cell(size(parameters), parameters), Cell(time_text(seconds), seconds)
 
 
-def duration(seconds: float) -> str:
+def time_text(seconds: float) -> str:
     """As in `12 s`, `3.5 min`, `2.1 h`."""
     for limit, name in ((3600, "h"), (60, "min")):
         if seconds >= limit:
@@ -139,9 +150,9 @@ def _notes(of: TunedComparison) -> list[str]:
     design, tuning = of.tuning.design, of.tuning
     looked = any(comparison.look for comparison in of.comparisons)
     said = [
-        f"Each arm at its best {design.one}: {design.said}. Best by {tuning.metric.name} over the seeds that all "
-        "settings of an arm share, among settings of which 80% of the seeds finished. Differences by "
-        f"{of.metric.name}, paired by seed, with the {'' if looked else '95% '}Student t interval over seeds."
+        f"Each arm is at its best {design.one}: {design.said}. The best has the best {tuning.metric.name} over the "
+        "seeds that all settings of the arm share, among settings of which 80% of the seeds finished. Differences are "
+        f"in {of.metric.name}, paired by seed, with the {'' if looked else '95% '}Student t interval over seeds."
     ]
     if design.plan and looked:
         plan = design.plan
@@ -149,21 +160,21 @@ def _notes(of: TunedComparison) -> list[str]:
         margin = f"margin {plan.margin:g}, " if plan.margin is not None else ""
         said.append(
             f"Planned before the first run: looks at {', '.join(map(str, plan.looks))} fresh seeds, {margin}levels "
-            f"{levels}. A look's level is divided among the {max(1, len(tuning.arms) - 1)} comparisons with the "
-            "leader; p is compared with that, and the interval is of that level."
+            f"{levels}. A look's level is divided by the number of comparisons with the leader, "
+            f"{max(1, len(tuning.arms) - 1)}: p is compared with the quotient, and the interval has that level."
         )
     family = max((c.family for c in of.comparisons), default=0)
-    said += [f"p by Holm over all {family} tuned comparisons of the report."] if family else []
+    said += [f"p: Holm's correction over all {family} tuned comparisons of the report."] if family else []
     if not all(comparison.confirmed for comparison in of.comparisons):
         said.append(f"Exploratory until fresh seeds confirm it: {confirmation(of)}")
-    said += [f"The best is at the edge of its range ({key}, {end} end). {to}" for key, end, to in wider(of)]
+    said += [f"The best value is at the {end} end of its range ({key}). {to}" for key, end, to in wider(of)]
     if not tuning.equal:
-        said.append("Arms with more configurations are compared at the smaller number: the first ones of the plan.")
+        said.append("An arm with more configurations than another is compared at the smaller number: the plan's first.")
     return said
 
 
 def fairness(of: TunedComparison) -> Table:
-    """What each arm had to be tuned with."""
+    """The table of the effort spent on tuning each arm."""
     columns = ("arm", "configurations", "compared at", "runs", "edge of range", "parameters", "diverged", "compute")
     rows = []
     for arm in of.tuning.arms:
@@ -177,6 +188,6 @@ def fairness(of: TunedComparison) -> Table:
         ]
         diverged, parameters, compute = _costs(of, arm) if arm.choices else (Cell("—"),) * 3
         rows.append(TableRow((*cells, parameters, diverged, compute)))
-    note = "compute: the time of all runs of the arm, each its share of its stack's."
-    note += "" if of.runs.timed_alike else " It was not taken on one host with equal threads and kernels."
+    note = "compute: the time of all runs of the arm; a run counts its share of its stack's time."
+    note += "" if of.runs.timed_alike else " The runs were not all timed on one host with equal threads and kernels."
     return Table(f"fairness-{anchor(of.runs.task)}", "Was each arm tuned as well?", columns, tuple(rows), (note,))

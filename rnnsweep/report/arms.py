@@ -1,6 +1,8 @@
-"""The compared arms, each at its best setting: chosen on validation, over the seeds that all its settings share."""
+"""The compared arms, each at its best setting.
 
-import dataclasses
+The best setting is chosen on validation, over the seeds that all settings of the arm share.
+"""
+
 import math
 from collections.abc import Collection
 from typing import Any
@@ -12,68 +14,25 @@ from numpy.typing import NDArray
 from rnnsweep.report import stats
 from rnnsweep.report.design import Design
 from rnnsweep.report.external import COLUMN
-from rnnsweep.report.leaderboard import ENOUGH
-from rnnsweep.report.runs import Factor, MetricColumn, Runs
+from rnnsweep.report.factor import Factor
+from rnnsweep.report.metric_column import MetricColumn
+from rnnsweep.report.runs import Runs
 from rnnsweep.report.sentences import level_name
-
-Seeds = dict[float, int]
-"""Seed -> the row of the run."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Choice:
-    """The best setting of one arm under one condition."""
-
-    setting: int
-    chosen_on: Seeds
-    """The runs that the choice was made by."""
-    fresh: Seeds
-    """Finished runs of the setting whose seeds took no part in the choice."""
-    configurations: int
-    """Settings that the choice was among."""
-    edges: tuple[tuple[Factor, str], ...]
-    """Tuned numbers of which the best is the smallest or the largest that was tried, and which of these."""
-
-    @property
-    def runs(self) -> Seeds:
-        """All finished runs of the setting."""
-        return self.chosen_on | self.fresh
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class TunedArm:
-    """What is compared: one level of each compared factor, with its best setting for each condition."""
-
-    levels: tuple[str, ...]
-    name: str
-    choices: dict[int, Choice]
-    """By condition; a condition in which too few seeds finished is missing."""
-    tried: int
-    """Configurations over all conditions."""
-    rows: NDArray[Any] = dataclasses.field(compare=False, repr=False)
-
-    @property
-    def used(self) -> int:
-        """Configurations that the choices were made among, over all conditions."""
-        return sum(choice.configurations for choice in self.choices.values())
-
-    @property
-    def best(self) -> list[int]:
-        """The rows of all finished runs of its best settings."""
-        return [row for choice in self.choices.values() for row in choice.runs.values()]
-
-    @property
-    def edges(self) -> tuple[tuple[Factor, str], ...]:
-        return tuple({(f.key, end): (f, end) for c in self.choices.values() for f, end in c.edges}.values())
+from rnnsweep.report.setting_ranks import ENOUGH
+from rnnsweep.report.tuned_arm import Choice, Seeds, TunedArm
 
 
 class Tuning:
-    """The arms of one task. `equal`: whether all of them had the same number of configurations.
+    """The arms of one task, each at its best settings.
 
     Args:
         runs: The runs of the task.
-        design: What is compared and what is tuned.
-        metric: What the choice is made by: a validation metric.
+        design: Which factors are compared and which are tuned.
+        metric: The validation metric that chooses the settings.
+
+    Attributes:
+        arms: The arms, in the order of their levels.
+        equal: Whether all arms have the same number of configurations under each condition.
     """
 
     def __init__(self, runs: Runs, design: Design, metric: MetricColumn):
@@ -81,7 +40,7 @@ class Tuning:
         self.values = runs.values(metric.name)
         self.seeds = runs.column("seed")
         self.settings = runs.frame["setting"].to_numpy()
-        self.condition = runs.codes(design.conditions)
+        self.condition = runs.settings.codes(design.conditions)
         self.trials = {each.trial for each in design.plan.chosen} if design.plan else set()
         self.names = runs.frame["run"].to_numpy(object)
         groups = self._groups()
@@ -95,7 +54,7 @@ class Tuning:
         self.arms = [self._arm(level, groups, least) for level in levels]
 
     def _groups(self) -> dict[tuple[tuple[str, ...], int], NDArray[Any]]:
-        """The rows of each arm under each condition, the arms in the order of their levels."""
+        """(levels, condition) -> rows: the runs of each arm under each condition, in the order of the levels."""
         factors, inside = self.design.compared, self.settings >= 0
         for factor in factors:
             inside = inside & (factor.column >= 0)
@@ -120,7 +79,7 @@ class Tuning:
         return TunedArm(levels, name, choices, sum(_count(self.settings[rows]) for rows in mine.values()), every)
 
     def _choice(self, rows: NDArray[Any], most: int) -> Choice | None:
-        """The best of the first `most` settings of an arm; None where too few of their seeds finished."""
+        """The best of the first `most` settings of an arm under one condition; None if too few seeds finished."""
         codes = list(dict.fromkeys(self.settings[rows]))[:most]
         by_setting = {int(code): rows[self.settings[rows] == code] for code in codes}
         common = self._common(by_setting)
@@ -135,17 +94,17 @@ class Tuning:
         return Choice(chosen, used, fresh, len(by_setting), self._edges(chosen, by_setting))
 
     def _of_the_plan(self, by_setting: dict[int, NDArray[Any]]) -> int | None:
-        """The setting that a tuned sweep chose itself."""
+        """The setting that the tuned sweep itself chose; None if these runs are not of a tuned sweep."""
         return next((c for c, rows in by_setting.items() if self.trials & set(self.names[rows])), None)
 
     def _best(self, by_setting: dict[int, NDArray[Any]], common: set[float]) -> int | None:
-        """The best setting on average over seeds, out of those of which ENOUGH seeds finished; None without such."""
+        """The setting with the best mean over seeds, among those with ENOUGH finished seeds; None if none has."""
         able = self._able(by_setting, common)
         means = {code: float(np.mean(self.values[rows])) for code, rows in able.items()}
         return min(means, key=lambda code: means[code] * self.metric.sign, default=None)
 
     def _able(self, by_setting: dict[int, NDArray[Any]], common: set[float]) -> dict[int, list[int]]:
-        """The settings of which ENOUGH seeds finished, with the runs that judge them: those of the same seeds."""
+        """The settings with ENOUGH finished seeds, and for each the rows of the seeds that all of them have."""
         done = {code: self._finished(mine, common) for code, mine in by_setting.items()}
         wanted = {code: len(common) or len(set(self.seeds[mine])) for code, mine in by_setting.items()}
         able = {code: runs for code, runs in done.items() if runs and len(runs) >= ENOUGH * wanted[code]}
@@ -155,7 +114,14 @@ class Tuning:
         }
 
     def configurations(self, arm: TunedArm) -> list[list[list[int]]]:
-        """For each condition the runs that each of the arm's settings is judged by; none where too few finished."""
+        """The rows by which the settings of an arm are compared.
+
+        Args:
+            arm: One of the arms.
+
+        Returns:
+            For each condition a list with the rows of each setting; the rows are empty if too few seeds finished.
+        """
         found = []
         for condition in np.unique(self.condition[arm.rows]):
             rows = arm.rows[self.condition[arm.rows] == condition]
@@ -165,13 +131,13 @@ class Tuning:
         return found
 
     def _common(self, by_setting: dict[int, NDArray[Any]]) -> set[float]:
-        """The seeds that all settings have, finished or not; in a tuned sweep the tuning seed alone."""
+        """The seeds that all settings have, finished or not; in a tuned sweep, the tuning seed only."""
         if self.design.plan is not None and self.design.plan.tuning_seed is not None:
             return {float(self.design.plan.tuning_seed)}
         return set.intersection(*({*self.seeds[rows]} for rows in by_setting.values()))
 
     def _finished(self, rows: NDArray[Any], seeds: Collection[float] = ()) -> Seeds:
-        """The runs that have a value, by seed; of these seeds only, where some are given."""
+        """The runs that have a value, by seed; only of the given seeds, if any are given."""
         return {
             float(self.seeds[row]): int(row)
             for row in rows
@@ -189,19 +155,19 @@ class Tuning:
                 found.append((factor, "low" if codes[chosen] == min(tried) else "high"))
         return tuple(found)
 
-    # What a choice came to ---------------------------------------------------------------------------------------
+    # The metric of a choice --------------------------------------------------------------------------------------
 
     def validation(self, choice: Choice) -> stats.Interval:
-        """The metric of the choice, over the seeds that it was made by."""
+        """The validation metric of a choice, over the seeds that made it."""
         return stats.t_interval(self.values[list(choice.chosen_on.values())])
 
     def mean(self, arm: TunedArm) -> float:
-        """The metric of an arm's choices, over the conditions."""
+        """The validation metric of an arm, as the mean over the conditions."""
         return float(np.mean([self.validation(choice).mean for choice in arm.choices.values()]))
 
     @property
     def ranked(self) -> list[TunedArm]:
-        """The arms that have a choice for every condition that some arm has one for, the best on validation first."""
+        """The arms, the best on validation first. An arm is left out if a condition lacks a choice that others have."""
         conditions = {condition for arm in self.arms for condition in arm.choices}
         whole = [arm for arm in self.arms if arm.choices and set(arm.choices) == conditions]
 
@@ -209,7 +175,7 @@ class Tuning:
 
 
 def _external(runs: Runs) -> NDArray[Any]:
-    """Which runs are those of another program: nobody knows how these were tuned."""
+    """Which runs are results of another program. How those were tuned is not known."""
     known = runs.frame[COLUMN] if COLUMN in runs.frame else [False] * len(runs.frame)
     return np.array(known, bool)
 

@@ -15,9 +15,10 @@ from rnnsweep.report import baselines, external, reservations
 from rnnsweep.report.across.scores import scores
 from rnnsweep.report.analysis import DesignOptions, analyse, searched_keys, tuned_comparisons
 from rnnsweep.report.collect import UNSET, collect
+from rnnsweep.report.content import Report
 from rnnsweep.report.discovery import view_of
-from rnnsweep.report.listings import not_reproduced
-from rnnsweep.report.page import Report, publish
+from rnnsweep.report.page import publish
+from rnnsweep.report.provenance_tables import not_reproduced
 from rnnsweep.report.results import tidy
 from rnnsweep.report.runs import Runs, refuse_constant
 from rnnsweep.secrets import redacted
@@ -27,22 +28,22 @@ def report(options: argparse.Namespace) -> list[Path]:
     """Writes the report.
 
     Args:
-        options: the command's; see `cli.parser`.
+        options: The options of the command; see `cli.parser`.
 
     Returns:
         The files that a reader opens.
 
     Raises:
-        ReportError: what cannot be reported, and why.
+        ReportError: The report cannot be written; the message says why.
     """
     if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # where a user's package is found by the command that trains, too
+        sys.path.append(os.getcwd())  # the command that trains also finds a user's package here
     views = [view_of(path) for path in options.view]
     by, compare, tune, random = map(_keys, (options.by, options.compare, options.tune, options.random))
     apart = options.sections == "study"
     frame = external.add(collect(options.paths, apart), options.add)
     found = _by_task(frame, apart, random)
-    for option, keys in (("--by", by), ("--compare", compare), ("--tune", tune), ("--random", random)):
+    for option, keys in zip(("--by", "--compare", "--tune", "--random"), (by, compare, tune, random), strict=True):
         refuse_constant(option, keys, found)
     levels = baselines.read(options.baseline, found)
     with np.errstate(all="ignore"):
@@ -51,20 +52,18 @@ def report(options: argparse.Namespace) -> list[Path]:
             analyse(runs, keys, options.metric, levels, options.margin, options.out, tuned, views)
             for runs, keys, tuned in zip(found, _chosen(by, found), answers, strict=True)
         ]
-    names = [path.name for path in options.paths] if apart else [runs.task for runs in found]
-    return publish(
-        Report(
-            f"Ablation report: {', '.join(names)}",
-            f"{len(frame)} planned runs of {', '.join(map(str, options.paths))}.",
-            sections,
-            redacted(shlex.join(["python", "scripts/report.py", *sys.argv[1:]])),
-            reservations.of(frame),
-            not_reproduced(frame.attrs["differing"]),
-            scores(answers),
-            tidy(frame),
-        ),
-        options.out,
+    names = ", ".join([path.name for path in options.paths] if apart else [runs.task for runs in found])
+    content = Report(
+        f"Ablation report: {names}",
+        f"{len(frame)} planned runs of {', '.join(map(str, options.paths))}.",
+        sections,
+        redacted(shlex.join(["python", "scripts/report.py", *sys.argv[1:]])),
+        reservations.of(frame),
+        not_reproduced(frame.attrs["differing"]),
+        scores(answers),
+        tidy(frame),
     )
+    return publish(content, options.out)
 
 
 def _keys(text: str) -> list[str]:
@@ -75,7 +74,7 @@ def _by_task(frame: pd.DataFrame, apart: bool, random: Sequence[str]) -> list[Ru
     """The runs of each task, or of each study and task.
 
     Raises:
-        ReportError: no run has a config.
+        ReportError: No run has a config.
     """
     names = frame["study"].map(lambda study: Path(study).name if apart else "")
     parts = [(study, part) for (study, task), part in frame.groupby([names, "task"], sort=False) if task != UNSET]
@@ -93,5 +92,5 @@ def _runs(part: pd.DataFrame, name: str, random: Sequence[str]) -> Runs:
 
 
 def _chosen(by: Sequence[str], found: Sequence[Runs]) -> list[list[str]]:
-    """The factors that are reported, for each task: of several tasks, those that the task has."""
-    return [[key for key in by if len(found) == 1 or key in runs.keys] for runs in found]
+    """The factors to report for each task. If there are several tasks, a task reports those that it has."""
+    return [[key for key in by if len(found) == 1 or key in runs.settings.keys] for runs in found]

@@ -1,24 +1,25 @@
-"""The level that each factor's others are compared with."""
+"""The baseline of each factor: the level that its other levels are compared with."""
 
 import difflib
 from collections.abc import Sequence
 
 from rnnsweep.errors import ReportError, listed
-from rnnsweep.report.runs import Factor, Runs, refuse_constant
+from rnnsweep.report.factor import Factor
+from rnnsweep.report.runs import Runs, refuse_constant
 
 DEFAULTS = {"cell": "rnn", "pooling": "last", "optimizer": "adamw", "train.clip": "null"}
-"""What a factor's levels are compared with where the user names none and the grid has it; else its first level."""
+"""The baseline if the user names none. A factor that is not here, or lacks this level, takes its first level."""
 
 
 def read(options: Sequence[str], tasks: Sequence[Runs]) -> dict[str, str]:
     """The baselines that the user names, by key.
 
     Args:
-        options: As they were typed, `cell=gru`.
+        options: The options as typed, such as `cell=gru`.
         tasks: The runs of each task.
 
     Raises:
-        ReportError: an option is no `KEY=LEVEL`, a key has two levels, or no task has a factor or level of this name.
+        ReportError: An option is not of the form `KEY=LEVEL`, names a key twice, or names one that varies in no task.
     """
     found: dict[str, str] = {}
     for text in options:
@@ -37,23 +38,23 @@ def baselines(runs: Runs, factors: Sequence[Factor], asked: dict[str, str]) -> d
 
     Args:
         runs: The runs of a task.
-        factors: Those that are reported.
-        asked: What the user names, as `read` gives it; a key that does not vary in this task says nothing here.
+        factors: The factors that are reported.
+        asked: The baselines that the user names, from `read`. Keys that do not vary in this task are ignored.
 
     Raises:
-        ReportError: no run has such a level.
+        ReportError: No run has this level.
     """
     found = {f.key: DEFAULTS[f.key] if DEFAULTS.get(f.key) in f.levels else f.levels[0] for f in factors if f.levels}
-    mine = {runs.factor(key): level for key, level in asked.items() if runs.varies(key)}
+    mine = {runs.settings.factor(key): level for key, level in asked.items() if runs.settings.varies(key)}
     named = {factor.key: _level(runs, factor, level) for factor, level in mine.items()}
     return named | {key: level for key, level in found.items() if key not in named}
 
 
 def _level(runs: Runs, factor: Factor, typed: str) -> str:
-    """The level as it is shown: 1e-3 is 0.001."""
+    """The level that the user typed, as the report shows it: 1e-3 is 0.001."""
     if typed in factor.levels:
         return typed
-    if factor.numbers is not None and (number := _number(typed)) in factor.numbers:
+    if factor.numbers is not None and (number := _as_number(typed)) in factor.numbers:
         return factor.levels[factor.numbers.index(number)]
     close = difflib.get_close_matches(typed, factor.levels, n=1)
     meant = f"did you mean {close[0]}? " if close else ""
@@ -63,7 +64,7 @@ def _level(runs: Runs, factor: Factor, typed: str) -> str:
     )
 
 
-def _number(text: str) -> float:
+def _as_number(text: str) -> float:
     try:
         return float(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""From the command line to a report."""
+"""The command line of the report."""
 
 import argparse
 import math
@@ -15,7 +15,7 @@ from rnnsweep.terminal import Arguments, command, complain
 
 @command("report")
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Writes the report of some runs; exits with 2 and one clear sentence where that cannot be done."""
+    """Writes the report of some runs. If that is not possible, says why in one sentence and exits with 2."""
     options = parser().parse_args(arguments)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its own pool costs more than these small matrices gain
     lettering.quiet()  # before matplotlib is imported
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def parser() -> Arguments:
-    """The options; `--help` tells each with its default after the semicolon."""
+    """The parser of the options. In the help of an option, its default follows a semicolon."""
     described = "One report of any set of runs: report.html, report.md, tables/ (CSV, LaTeX), figures/ (SVG, PNG, PDF)."
     made = Arguments(prog="report", description=described)
     for name, settings in OPTIONS.items():
@@ -55,24 +55,24 @@ def _directory(text: str) -> Path:
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "paths": {"nargs": "+", "type": Path, "help": "directories with runs, such as multirun/default"},
-    "--by": {"default": "", "help": "factors to report, by commas, as in cell,cell.hidden_size; all that vary"},
-    "--metric": {"help": "what to compare by, as in val/accuracy; val/loss"},
+    "--by": {"default": "", "help": "the factors to report, as in cell,cell.hidden_size; all that vary"},
+    "--metric": {"help": "the metric to compare by, as in val/accuracy; val/loss"},
     "--baseline": {
         "action": "append",
         "default": [],
         "metavar": "KEY=LEVEL",
-        "help": "compare the levels of KEY with this one, as in cell=gru; may be repeated",
+        "help": "compare the other levels of KEY with this one, as in cell=gru; may be repeated",
     },
     "--compare": {"default": "", "metavar": "KEY,KEY", "help": "the factors whose levels are compared; cell"},
     "--tune": {
         "default": "",
         "metavar": "KEY,KEY",
-        "help": "the factors that are tuned for each of these; the optimizer's settings, clipping and the schedule",
+        "help": "the factors tuned for each compared level; the optimizer's settings, clipping and the schedule",
     },
     "--random": {
         "default": "",
         "metavar": "KEY",
-        "help": "a factor whose levels stand for others of their kind: intervals are over its levels, not over seeds",
+        "help": "a factor whose levels are a random sample: intervals are over its levels, not over seeds",
     },
     "--margin": {"type": _positive, "help": "a difference below it is small; 0.01 of a loss in nats or of a share"},
     "--add": {
@@ -80,7 +80,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "default": [],
         "type": Path,
         "metavar": "FILE",
-        "help": "results of another program: cell,seed,val/loss,… with a row a run; W&B, MLflow or event files",
+        "help": "results of another program: a CSV with a row for each run, or an export of W&B or MLflow, or a "
+        "folder of event files; may be repeated",
     },
     "--view": {
         "action": "append",

@@ -1,4 +1,4 @@
-"""From directories to one table of runs: every planned run is in it once, with how it stands."""
+"""From directories to one table of runs. Every planned run is in it once, with its state."""
 
 import itertools
 import math
@@ -12,32 +12,39 @@ import pandas as pd
 
 from rnnsweep import planned, retired
 from rnnsweep.errors import ReportError
-from rnnsweep.planned import FOLDER, STATES
+from rnnsweep.planned import STATES
 from rnnsweep.record import Json
 from rnnsweep.report import run_row
 from rnnsweep.report.run_row import UNSET as UNSET  # the table's readers look for it here
+from rnnsweep.study_folder import FOLDER
 
 OURS = ("run", "study", "path", "state", "problem", "command", "task", "setting")
 RECORDED = ("steps", "seconds", "parameters", "error", "summary", "metric", "declared", "step", "sweep")
 PLAIN = frozenset(OURS + RECORDED)
 """Columns that are neither a setting nor a metric."""
 
-TOLERANCE = 1e-6  # relative: metrics that are closer are equal
-DEPTH = 4  # folders below a given path in which runs are looked for
+TOLERANCE = 1e-6  # relative; metrics that differ by less count as equal
+DEPTH = 4  # how many folders deep below a given path runs are looked for
 
 
 def collect(paths: Sequence[Path], apart: bool = False, retiring: bool = True) -> pd.DataFrame:
-    """A row for each run below the paths, in the order of its plan; `apart`: for each run of each study.
+    """All runs below some directories as one table, in the order of the plans.
 
-    Runs of a level that was retired are left out, unless `retiring` is False; `attrs["retired"]` counts them, by level
-    and study.
+    Args:
+        paths: Directories with runs, such as `multirun/default`.
+        apart: Whether a run that lies in several studies has a row for each of them; else it has one row.
+        retiring: Whether to leave out the runs of retired levels.
 
-    Columns: `run study path state problem command sweep task seed steps seconds parameters error`; the settings by
-    their dotted keys and the groups by theirs (`cell`, `cell.hidden_size`); metrics of the best weights (`val/loss`),
-    and those of the last step with a leading `last:`; what of the environment the report needs, with a leading `env:`.
+    Returns:
+        A row for each run. The columns are `run study path state problem command sweep task seed steps seconds
+        parameters error`; the groups and settings by their keys (`cell`, `cell.hidden_size`); the metrics of the best
+        weights (`val/loss`) and of the last step (`last:val/loss`); and what the report needs to know of the
+        environment (`env:host`). `attrs["retired"]` counts the runs that were left out, by level and study.
+        `attrs["twice"]` counts the runs that lie in several directories, and `attrs["differing"]` has the rows of
+        those whose results differ there.
 
     Raises:
-        ReportError: a path does not exist, or holds no run.
+        ReportError: A path does not exist, or there is no run below it.
     """
     copies: dict[tuple[str, str], dict[str, Json]] = {}
     left_out: Counter[str] = Counter()
@@ -62,7 +69,7 @@ def collect(paths: Sequence[Path], apart: bool = False, retiring: bool = True) -
 
 
 def counted(rows: Iterable[Json], left_out: Counter[str]) -> Iterator[Json]:
-    """The rows without those of a retired level, which are counted in `left_out`."""
+    """The rows that are not of a retired level; the others are counted in `left_out`."""
     levels: dict[str, list[retired.Level]] = {}
     for row in rows:
         study = row["study"]
@@ -76,12 +83,16 @@ def counted(rows: Iterable[Json], left_out: Counter[str]) -> Iterator[Json]:
 
 
 def _standing_first(row: Json, sizes: Counter[str]) -> tuple[int, int, str]:
-    """Of copies of one run that with the best state counts, then that of the largest study: its partners are there."""
+    """The sort key of copies of one run; the first copy counts.
+
+    The copy with the best state comes first. Between equal states, the copy in the largest study comes first, because
+    the runs that it is compared with lie there.
+    """
     return STATES.index(row["state"]), -sizes[row["study"]], row["study"]
 
 
 def _differ(copies: Sequence[Json]) -> bool:
-    """Whether copies of a run that came to an end did so otherwise, or with other numbers beyond rounding."""
+    """Whether finished copies of one run have different states, or metrics that differ by more than rounding."""
     ended = [row for row in copies if row["state"] in ("complete", "diverged")] if len(copies) > 1 else []
     outcomes = [{name: row[name] for name in row if name.startswith(("val/", "test/"))} for row in ended]
     return any(a["state"] != b["state"] for a, b in itertools.pairwise(ended)) or any(
@@ -96,7 +107,7 @@ def _numbers(values: Json, names: Iterable[str]) -> list[float]:
 
 
 def is_setting(name: str) -> bool:
-    """Whether a column is a setting of the config, and neither a metric nor the program's own."""
+    """Whether a column is a setting of the config, not a metric and not one that the program adds."""
     return name not in PLAIN and "/" not in name and ":" not in name
 
 
@@ -117,7 +128,7 @@ def _no_runs(path: Path) -> str:
     if not names:
         return f"{path}: the directory is empty; give one with runs, such as multirun/default"
     shown = ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
-    return f"{path}: holds no run (a run's directory has a config.json and a record.json; here are {shown})"
+    return f"{path}: there is no run here (a run's directory has a config.json and a record.json; found: {shown})"
 
 
 def _rows(path: Path) -> Iterator[Json]:
@@ -143,7 +154,7 @@ def _runs_below(path: Path, depth: int) -> Iterator[Path]:
 
 
 def _folders(path: Path) -> list[str]:
-    """The names of the folders in a directory that are not hidden; none where it cannot be read."""
+    """The names of the visible folders in a directory; none if it cannot be read."""
     try:
         return sorted(entry.name for entry in os.scandir(path) if entry.is_dir() and not entry.name.startswith("."))
     except OSError:
@@ -159,7 +170,7 @@ def _studies_below(path: Path, depth: int) -> Iterator[Path]:
 
 
 def _unstarted(study: Path, begun: int) -> Iterator[Json]:
-    """Runs of a study's searches that were asked for and not begun: nobody knows their settings yet."""
+    """The trials that a study's searches have not begun yet. Their settings are not known."""
     asked = sum(search.n_trials * len(search.seeds) for search in planned.searched(study))
     for index in range(max(0, asked - begun)):
         yield run_row.standing(study, study / f"(trial not begun {index + 1})", "missing")

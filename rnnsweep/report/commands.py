@@ -1,4 +1,4 @@
-"""Commands that a report hands to its reader: more seeds for the best settings, a wider range for what is tuned."""
+"""Commands that a report suggests: more seeds for the best settings, and a wider range for a tuned setting."""
 
 import math
 import shlex
@@ -6,32 +6,43 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from rnnsweep.report.arms import TunedArm
-from rnnsweep.report.runs import Factor
+from rnnsweep.report.factor import Factor
+from rnnsweep.report.tuned_arm import TunedArm
 from rnnsweep.report.tuned_comparison import TunedComparison
 
 FRESH = 5
-"""Fresh seeds that a confirmation asks for."""
+"""How many fresh seeds a confirmation asks for."""
 
 
 def confirmation(of: TunedComparison, count: int = FRESH) -> str:
-    """Trains the best settings with seeds that took no part in the choice."""
+    """The commands that train the best settings with fresh seeds.
+
+    Args:
+        of: The tuned comparison.
+        count: How many fresh seeds.
+    """
     return _added(of, of.tuning.ranked, count)
 
 
 def more(of: TunedComparison, arms: Sequence[TunedArm], count: int) -> str:
-    """How these arms get the fresh seeds that they need: `count` of them."""
+    """A sentence with the command that gives some arms the fresh seeds that they need.
+
+    Args:
+        of: The tuned comparison.
+        arms: The arms that need seeds.
+        count: How many fresh seeds.
+    """
     plan = of.tuning.design.plan
     if plan is None or plan.tuning_seed is None:
         return f"The command for the smallest of these: {_added(of, arms, count)}"
     if plan.looks:
-        return f"The planned looks end at {plan.looks[-1]} seeds; more seeds are a new study, of another name."
+        return f"The planned looks end at {plan.looks[-1]} seeds; more seeds need a new study with another name."
     seed = f"seed={','.join(map(str, plan.fresh(count)))}"
     return f"The command for the smallest of these: `{_command(of, [seed], tunes=True)}`"
 
 
 def _added(of: TunedComparison, arms: Sequence[TunedArm], count: int) -> str:
-    """The commands that train the best settings of these arms with new seeds: one for arms of equal settings."""
+    """The commands that train the best settings of these arms with new seeds; arms with equal settings share one."""
     start = 1 + max(int(seed) for arm in of.tuning.arms for choice in arm.choices.values() for seed in choice.runs)
     groups: dict[tuple[str, ...], list[TunedArm]] = {}
     for arm in arms:
@@ -51,21 +62,21 @@ def _added(of: TunedComparison, arms: Sequence[TunedArm], count: int) -> str:
 
 
 def _words(of: TunedComparison, setting: int) -> tuple[str, ...]:
-    """What is tuned, and the conditions, of one setting."""
+    """The overrides of one setting: its tuned values and its conditions."""
     design = of.tuning.design
     keys = {*design.conditions, *(factor.key for factor in design.tuned)}
     first = of.runs.frame.iloc[int(np.argmax(of.runs.frame["setting"] == setting))]
-    shown = of.runs.setting_values(setting)
-    return tuple(f"{key}={_typed(first[key], text)}" for key, text in shown if key in keys)
+    shown = of.runs.settings.setting_values(setting)
+    return tuple(f"{key}={_all_digits(first[key], text)}" for key, text in shown if key in keys)
 
 
-def _typed(value: object, shown: str) -> str:
-    """A value as it is typed: a float with all its digits, for with fewer it would be another setting."""
+def _all_digits(value: object, shown: str) -> str:
+    """A value as a person types it. A float keeps all its digits: with fewer it would be another setting."""
     return shown if not isinstance(value, float) or float(shown) == value else repr(value)
 
 
 def _command(of: TunedComparison, overrides: Sequence[str], tunes: bool = False) -> str:
-    """The sweep's own command with other overrides; without what it tunes, unless it goes on tuning."""
+    """The command of the sweep with other overrides. The tuned ranges are left out, unless the command tunes again."""
     sweeps = of.runs.frame["sweep"].dropna()
     typed = shlex.split(sweeps.mode()[0]) if len(sweeps) else ["python", "-m", "rnnsweep", "-m"]
     keys = {override.split("=")[0] for override in overrides}
@@ -74,7 +85,7 @@ def _command(of: TunedComparison, overrides: Sequence[str], tunes: bool = False)
 
 
 def wider(of: TunedComparison) -> Iterator[tuple[str, str, str]]:
-    """For each setting that is best at an end of its range: its key, the end, and the command that extends it."""
+    """For each tuned setting whose best value is at an end of its range: its key, the end, and how to extend it."""
     for factor, end in {(f.key, end): (f, end) for arm in of.tuning.arms for f, end in arm.edges}.values():
         plan = of.tuning.design.plan
         if plan is not None and factor.key in plan.tune:
@@ -82,13 +93,21 @@ def wider(of: TunedComparison) -> Iterator[tuple[str, str, str]]:
             yield factor.key, end, f"Widen it at this end in {place}."
         else:
             value = beyond(factor, end)
-            known = [_typed(n, level) for n, level in zip(factor.numbers or (), factor.levels, strict=True)]
+            known = [_all_digits(n, level) for n, level in zip(factor.numbers or (), factor.levels, strict=True)]
             levels = [*known, value] if end == "high" else [value, *known]
             yield factor.key, end, f"Extend it: `{_command(of, [factor.key + '=' + ','.join(levels)])}`"
 
 
 def beyond(factor: Factor, end: str) -> str:
-    """The next value: as far from the last, as a ratio, as that from its neighbour; one digit of it."""
+    """The next value beyond one end of a range.
+
+    The ratio of the next value to the last is that of the last to the one before it. If a value is not positive,
+    the difference is kept instead of the ratio. The next value is rounded to one digit.
+
+    Args:
+        factor: A factor whose levels are numbers.
+        end: `low` or `high`.
+    """
     assert factor.numbers is not None
     last, before = factor.numbers[::-1][:2] if end == "high" else factor.numbers[:2]
     whole = all(float(n).is_integer() for n in factor.numbers)

@@ -1,4 +1,4 @@
-"""Which way each metric is better, and its unit, as the tasks declared it in the records."""
+"""The direction and the unit of each metric, as the tasks declared them in the records."""
 
 import dataclasses
 import re
@@ -10,7 +10,7 @@ from rnnsweep.errors import ReportError
 from rnnsweep.record import Declaration
 
 OWN = {name: Declaration("", "min") for name in ("parameters", "seconds", "gap", "overfit")}
-"""What the report derives itself, or finds in every record."""
+"""Metrics that the report computes itself, or finds in every record."""
 
 LOWER = ("loss", "free_loss", "exposure_bias", "ppl", "bpc", "mse", "one_step_mse", "free_mse")
 HIGHER = (
@@ -23,19 +23,19 @@ BEFORE = {
     **{name: Declaration("share", "max") for name in HIGHER},
     **{name: Declaration("", None) for name in REFERENCES},
 }
-"""The metrics that rnnsweep's own tasks had before records declared them. Nothing is added here: tasks declare."""
+"""The metrics of rnnsweep's own tasks before records declared them. A new metric is declared by its task, not here."""
 
 
 def older(frame: pd.DataFrame) -> "pd.Series[bool]":
-    """Which runs were recorded before metrics were declared: their records say what the task is judged by alone."""
+    """Which runs were recorded before tasks declared all metrics. Their records declare one metric only."""
     return frame["metric"].notna() & frame["declared"].isna()
 
 
 class DeclaredMetrics:
-    """What the records of some runs declare.
+    """The metrics that the records of some runs declare.
 
     Args:
-        frame: the runs, as they were collected.
+        frame: The runs, as `collect` returns them.
     """
 
     def __init__(self, frame: pd.DataFrame):
@@ -50,31 +50,31 @@ class DeclaredMetrics:
         self.loss = Declaration("" if any("predictions" in keys for keys in shown) else "nats", "min")
 
     def unit(self, name: str) -> str:
-        """The unit of a metric; empty where it is not known, or not the same in all runs."""
+        """The unit of a metric; empty if it is not known, or not the same in all runs."""
         plain = plain_name(name)
         units = {each.unit for each in self._found("loss" if plain in ("gap", "overfit") else plain)}
         return units.pop() if len(units) == 1 else ""
 
     def says(self, name: str) -> bool:
-        """Whether the records declare one direction of a metric."""
+        """Whether the records declare one direction for a metric."""
         return {each.direction for each in self._found(plain_name(name))} in ({"min"}, {"max"})
 
     def reference(self, name: str) -> bool:
-        """Whether the records declare a metric as a reference value, by which nothing is compared."""
+        """Whether the records declare a metric as a reference value. Runs are not compared by such a value."""
         return {each.direction for each in self._found(plain_name(name))} == {None}
 
     def lower(self, name: str) -> bool:
         """Whether a lower value is better.
 
         Raises:
-            ReportError: no record declares a direction, or they declare both.
+            ReportError: No record declares a direction, or the records declare different ones.
         """
         plain, directions = plain_name(name), {each.direction for each in self._found(plain_name(name))}
         if not directions:
             hint = f'a task declares it as `Metric("{plain}", unit, "min" or "max")` in its `metrics`'
             raise ReportError(f"{name}: no record says which way `{plain}` is better; {hint}")
         if directions == {None}:
-            raise ReportError(f"{name}: `{plain}` is a reference value, by which runs are not compared")
+            raise ReportError(f"{name}: `{plain}` is a reference value; runs are not compared by it")
         if len(directions) > 1:
             raise ReportError(f"{name}: some runs declare that a lower `{plain}` is better, others a higher one")
         return directions == {"min"}
@@ -91,5 +91,5 @@ class DeclaredMetrics:
 
 
 def plain_name(name: str) -> str:
-    """A metric's name without what the column says beside it: `last:val/loss` is a loss."""
+    """A metric's name without its split: `last:val/loss` is `loss`."""
     return name.split("/", 1)[-1]

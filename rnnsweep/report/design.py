@@ -1,4 +1,4 @@
-"""What a study compares, what it tunes for each of these, and what is a fixed condition."""
+"""Which factors a study compares, which it tunes for each compared level, and which are fixed conditions."""
 
 import dataclasses
 import fnmatch
@@ -6,59 +6,63 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rnnsweep import planned
-from rnnsweep.planned import Tuned
-from rnnsweep.report.runs import Factor, Runs
+from rnnsweep.report.factor import Factor
+from rnnsweep.report.runs import Runs
+from rnnsweep.tuned_plan import Tuned
 
 GUESSED = ("optimizer.*", "train.clip", "train.schedule", "train.warmup", "train.floor", "train.decay*")
-"""Settings that are taken as tuned where nobody says what is."""
+"""Settings that count as tuned if neither the study nor the user says which are."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Design:
-    """The factors of a study by their part in its question."""
+    """The factors of a study by their role."""
 
     compared: tuple[Factor, ...]
     tuned: tuple[Factor, ...]
     conditions: tuple[str, ...]
-    """Keys that vary and are neither: the comparison is made within each of their combinations."""
+    """Keys that vary and are neither compared nor tuned. Arms are compared within each combination of their values."""
     said: str
-    """Where this design comes from, in words: `as declared`, or what was guessed."""
+    """Where this design comes from: `as declared`, or a sentence about the guess."""
     plan: Tuned | None = None
-    """The tuned sweep that these runs are of."""
+    """The plan of the tuned sweep, if there was one."""
     random: tuple[str, ...] = ()
-    """Conditions that stand for others of their kind."""
+    """Conditions whose values are a random sample of more values, as the user says."""
     seen: frozenset[int] = frozenset()
-    """Fresh seeds of earlier plans that are none of this plan's: their results may have led to this plan."""
+    """Seeds of earlier plans that are not seeds of this one. They are not fresh: their results may have led to it."""
 
     @property
     def effort(self) -> str:
-        """What the configurations of an arm are, in the plural: `learning rates`."""
+        """A plural noun for the configurations of an arm: `learning rates`."""
         if [factor.key for factor in self.tuned] == ["optimizer.lr"]:
             return "learning rates"
         return f"settings of {' and '.join(factor.key for factor in self.tuned)}"
 
     @property
     def one(self) -> str:
-        """The best of them, as a sentence names it."""
+        """A singular noun for one of them: `rate`."""
         return "rate" if self.effort == "learning rates" else "setting"
 
 
 def design(runs: Runs, compare: Sequence[str] = (), tune: Sequence[str] = ()) -> Design | None:
-    """The design of one task's runs; None where nothing is compared, or nothing is tuned.
+    """The design of one task's runs.
 
     Args:
         runs: The runs of the task.
-        compare: The compared keys that the report's user names.
-        tune: The tuned keys that the user names.
+        compare: The compared keys, if the user names them.
+        tune: The tuned keys, if the user names them.
+
+    Returns:
+        The design; None if nothing is compared or nothing is tuned.
 
     Raises:
-        ReportError: a named key does not vary among these runs.
+        ReportError: A named key does not vary among these runs.
     """
     plans = [plan for study in runs.frame["study"].unique() for plan in planned.tuned(Path(study))]
     plan = plans[-1] if plans else None
     seen = _seen(runs, plan) if plan else frozenset()
-    compared = [runs.factor(key, "--compare") for key in compare] or _known(runs, plan.compare if plan else ())
-    tuned = [runs.factor(key, "--tune") for key in tune] or _known(runs, plan.tune if plan else ())
+    compared = [runs.settings.factor(key, "--compare") for key in compare] or _known(runs, plan.compare if plan else ())
+    tuned = [runs.settings.factor(key, "--tune") for key in tune] or _known(runs, plan.tune if plan else ())
     guessed = not tuned
     tuned = tuned or [f for f in runs.factors if f not in compared and _matches(f.key)]
     compared = compared or _guess(runs, tuned)
@@ -66,8 +70,8 @@ def design(runs: Runs, compare: Sequence[str] = (), tune: Sequence[str] = ()) ->
     if not compared or not tuned:
         return None
     conditions = _conditions(runs, compared, tuned)
-    names = f"{_joined(tuned)} {'is' if len(tuned) == 1 else 'are'} taken as tuned, {_joined(compared)} as compared"
-    told = f"{names}; nobody declared it (--tune and --compare do)" if guessed else "as declared"
+    names = f"{_joined(tuned)} {'counts' if len(tuned) == 1 else 'count'} as tuned, {_joined(compared)} as compared"
+    told = f"{names}: a guess (--tune and --compare declare it)" if guessed else "as declared"
     random = tuple(key for key in runs.sampled if key in conditions)
     return Design(tuple(compared), tuple(tuned), conditions, told, plan, random, seen)
 
@@ -86,7 +90,7 @@ def _matches(key: str) -> bool:
 
 
 def _guess(runs: Runs, tuned: Sequence[Factor]) -> list[Factor]:
-    """The first factor that a person would compare: cell, pooling, optimizer, then another."""
+    """The first factor that a person would compare: the cell, the pooling, the optimizer, or else another factor."""
     left = [factor for factor in runs.factors if factor not in tuned and len(factor.levels) > 1]
     groups = [factor for factor in left if "." not in factor.key]
     return (groups or left)[:1]
@@ -94,8 +98,8 @@ def _guess(runs: Runs, tuned: Sequence[Factor]) -> list[Factor]:
 
 def _conditions(runs: Runs, compared: Sequence[Factor], tuned: Sequence[Factor]) -> tuple[str, ...]:
     aside = {key for f in (*compared, *tuned) for key in (*f.keys, *f.derived)}
-    aside |= {key for f in (*compared, *tuned) for key in runs.own(f)}
-    return tuple(key for key in runs.varying if key not in aside)
+    aside |= {key for f in (*compared, *tuned) for key in runs.settings.own(f)}
+    return tuple(key for key in runs.settings.varying if key not in aside)
 
 
 def _joined(factors: Sequence[Factor]) -> str:

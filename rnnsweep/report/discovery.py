@@ -1,4 +1,4 @@
-"""Views, questions and answers are found as files: those of the report, and those of the packages that a user names."""
+"""Finds the files of views, questions and answers: the report's own, and those of the user's packages."""
 
 import functools
 import importlib
@@ -19,10 +19,10 @@ VIEW = {"data": "data(of)", "draw": "draw(frame, of)", "title": "title(of)", "ca
 
 @functools.cache
 def modules(kind: Kind, packages: tuple[str, ...] = ()) -> dict[str, ModuleType]:
-    """The files of one kind by their names; a user's file of the same name takes the report's place.
+    """The modules of one kind by name. A user's module replaces the report's module of the same name.
 
     Args:
-        kind: The folder: `rnnsweep/report/views`, or `mine/report/views` of the package `mine`.
+        kind: The name of the folder, such as `views`: in `rnnsweep/report/`, and in `mine/report/` of a package `mine`.
         packages: The user's packages, as the setting `packages` names them.
     """
     found = {}
@@ -77,11 +77,11 @@ def check_view(view: ModuleType) -> None:
 
 
 def _folder(package: str) -> list[str]:
-    """Where a package's files are; nowhere where there is no such package."""
+    """The directories of a package; empty if there is no such package."""
     try:
         spec = importlib.util.find_spec(package)
     except ModuleNotFoundError as error:
-        if not package.startswith(str(error.name)):  # what the user's package imports is missing, not the folder
+        if not package.startswith(str(error.name)):  # the folder exists, but imports something that is missing
             tell_once(f"the report leaves out {package}, which needs {error.name}")
         return []
     return list(spec.submodule_search_locations or ()) if spec else []

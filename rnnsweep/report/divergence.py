@@ -1,4 +1,4 @@
-"""Runs that diverged on either side of matched pairs."""
+"""How many runs diverged on each side of matched pairs."""
 
 import dataclasses
 
@@ -10,16 +10,16 @@ from rnnsweep.report.pairs import COLUMNS, Unit, counted_unit, ended_pairs
 
 @dataclasses.dataclass(frozen=True)
 class Divergence:
-    """Over pairs of which both have ended: how many runs diverged on each side, and where one side did more often.
+    """How many runs diverged on each side of matched pairs, over the pairs whose runs have both ended.
 
-    Seeds of one setting diverge alike, so settings are counted where there are enough of them, else seeds.
+    Seeds of one setting tend to diverge together. So the test counts settings if there are enough, else seeds.
     """
 
     pairs: int
     level: int
     baseline: int
     more: int
-    """Settings, or seeds, in which the level diverged more often than the baseline."""
+    """The number of settings, or seeds, in which the level diverged more often than the baseline."""
     less: int
     units: int
     unit: Unit
@@ -30,12 +30,16 @@ class Divergence:
 
     @property
     def p(self) -> float | None:
-        """Exact sign test over the units; None where so few could not reach alpha."""
+        """The p of an exact sign test over the units; None if so few could not reach ALPHA."""
         return stats.sign_test(self.less, self.more)
 
 
 def count_divergence(pairs: pd.DataFrame) -> Divergence:
-    """How many runs of either side diverged, and in how many units (settings or seeds) one side did more often."""
+    """How many runs diverged on each side, and in how many units one side diverged more often.
+
+    Args:
+        pairs: Matched pairs, with the columns that `pairs` describes.
+    """
     ended = ended_pairs(pairs)
     unit = counted_unit(ended)
     mine, theirs = ended["state"] == "diverged", ended["state_base"] == "diverged"

@@ -1,39 +1,21 @@
-"""How every figure looks, and how it is written: SVG for the page, SVG, PNG and PDF files, and its data as CSV."""
+"""How figures look: colours, panels, axes and legends."""
 
-import dataclasses
-import functools
-import io
-import multiprocessing
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
-from rnnsweep.cores import cores
-from rnnsweep.lettering import lettered
-from rnnsweep.report import write
 from rnnsweep.report.table import oneline
-from rnnsweep.report.typeface import NAME, families
-from rnnsweep.system import START
 
 INK, MUTED, GRID, PAPER = "#1f2329", "#6a717c", "#dfe3e8", "#fefefe"
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7b7f87", "#b3a100")
-"""Those of Okabe and Ito (2008), which all kinds of colour vision tell apart; grey for black, a darker yellow."""
-ROLES = {INK: "ink", MUTED: "muted", GRID: "grid", PAPER: "paper"} | {c: f"c{i}" for i, c in enumerate(COLORS)}
-"""The page gives each colour another shade in the dark."""
+"""The colours of Okabe and Ito (2008) for all kinds of colour vision, with grey for black and a darker yellow."""
 
-LONGEST = 24  # characters of a level's name
-WIDE = 50  # between the smallest and the largest value of an axis that is logarithmic
+LONGEST = 24  # most characters of a level's name beside an axis
+WIDE = 50  # an axis is logarithmic from this ratio of the largest to the smallest value on
 
 STYLE: Any = {
     "svg.fonttype": "none",
@@ -63,33 +45,6 @@ STYLE: Any = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class Picture:
-    """One figure and the numbers in it."""
-
-    name: str
-    title: str
-    caption: str
-    figure: Figure
-    data: pd.DataFrame
-
-    @property
-    def words(self) -> set[str]:
-        """All text that the figure may show."""
-        columns = [self.data[name] for name in self.data.select_dtypes(exclude="number")]
-        return {self.title, self.caption, *map(str, self.data), *(str(each) for c in columns for each in c.unique())}
-
-
-@dataclasses.dataclass(frozen=True)
-class RenderedFigure:
-    """A figure as the page shows it; its files lie in figures/."""
-
-    name: str
-    title: str
-    caption: str
-    svg: str
-
-
 def canvas(columns: int = 1, width: float = 4.3, height: float = 3.1) -> tuple[Figure, list[Axes]]:
     """A figure with a row of panels."""
     figure = Figure(figsize=(width * columns, height), layout="constrained")
@@ -97,13 +52,13 @@ def canvas(columns: int = 1, width: float = 4.3, height: float = 3.1) -> tuple[F
 
 
 def stacked(width: float, heights: tuple[float, float]) -> tuple[Figure, list[Axes]]:
-    """Two panels over one axis, of these heights."""
+    """Two panels of these heights, one above the other, with a shared x axis."""
     figure = Figure(figsize=(width, sum(heights)), layout="constrained")
     return figure, list(figure.subplots(2, 1, sharex=True, height_ratios=heights))
 
 
 def panels_of(count: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """So many panels of one scale, row by row."""
+    """`count` panels with shared axes, row by row."""
     rows = -(-count // columns)
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
     panels = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
@@ -114,15 +69,17 @@ def panels_of(count: int, columns: int, width: float, height: float) -> tuple[Fi
 
 
 def color(index: int) -> str:
+    """The colour of a line by its index; after the last colour they start again."""
     return COLORS[index % len(COLORS)]
 
 
 def marker(index: int) -> str:
+    """The marker of a line by its index; after the last marker they start again."""
     return "osD^vPXh"[index % 8]
 
 
 def numeric_axis(axes: Axes, numbers: tuple[float, ...], labels: tuple[str, ...]) -> bool:
-    """Ticks at the levels; a logarithmic axis where they span a factor of four. Returns whether it is logarithmic."""
+    """Puts ticks at the levels; the axis is logarithmic if they span a factor of four. Returns whether it is."""
     logarithmic = min(numbers) > 0 and max(numbers) / min(numbers) >= 4
     if logarithmic:
         axes.set_xscale("log")
@@ -141,7 +98,7 @@ def numeric_axis(axes: Axes, numbers: tuple[float, ...], labels: tuple[str, ...]
 
 
 def plain_log(axis: Any) -> None:
-    """Plain numbers on a logarithmic axis: at the decades, and at 2 and 5 where the axis is short."""
+    """Writes plain numbers at a logarithmic axis: at powers of ten, and on a short axis also at 2 and 5."""
     low, high = sorted(axis.get_view_interval())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     short = low > 0 and high / low < 100
@@ -150,7 +107,7 @@ def plain_log(axis: Any) -> None:
 
 
 def log_if_wide(axes: Axes, values: Any) -> bool:
-    """A logarithmic axis where positive values span a factor of fifty; whether it is one."""
+    """Makes the y axis logarithmic if positive values span a factor of WIDE. Returns whether it is."""
     known = np.asarray(values, float)
     known = known[np.isfinite(known)]
     wide = len(known) > 0 and known.min() > 0 and bool(known.max() / known.min() >= WIDE)
@@ -162,32 +119,32 @@ def log_if_wide(axes: Axes, values: Any) -> bool:
 
 
 def axis_label(name: str, unit: str = "") -> str:
-    """A metric as an axis names it."""
+    """The name of a metric beside an axis."""
     names = {"val/gap": "validation − training loss", "val/overfit": "rise after the best"}
     names |= {"last:train/grad_norm": "gradient norm at the end", "val/loss": "validation loss"}
     return names.get(name, name) + in_unit(unit)
 
 
 def in_unit(unit: str) -> str:
-    """A unit in brackets, as it follows a name; nothing where there is none."""
+    """A unit in brackets, to follow a name; empty if there is no unit."""
     return f" ({unit})" if unit else ""
 
 
 def shortened(level: str) -> str:
-    """A level that fits beside an axis; a choice's own setting without its group: `mlp_window (window=4)`."""
+    """A level's name, short enough for an axis; a setting in it is without its group: `mlp_window (window=4)`."""
     level = re.sub(r" \(\w+\.", " (", oneline(level))
     return level if len(level) <= LONGEST else f"{level[: LONGEST - 1]}…"
 
 
 def legend(figure: Figure, axes: Axes, title: str | None = None) -> None:
-    """Beside the panels, where it covers no line."""
+    """Draws the legend beside the panels, where it covers no line."""
     handles, labels = axes.get_legend_handles_labels()
     if handles:
         figure.legend(handles, labels, title=title, title_fontsize=8.5, loc="outside right upper", alignment="left")
 
 
 def legend_below(figure: Figure, axes: Axes) -> None:
-    """Below the panel, in as many columns as the names allow: a figure of a column's width keeps it for its lines."""
+    """Draws the legend below the panel, in as many columns as fit; the lines keep the whole width."""
     handles, labels = axes.get_legend_handles_labels()
     if handles:
         columns = max(1, min(len(labels), 44 // (4 + max(map(len, labels)))))
@@ -195,7 +152,7 @@ def legend_below(figure: Figure, axes: Axes) -> None:
 
 
 def rail(axes: Axes, x: list[float], counts: list[str], colors: list[str]) -> None:
-    """Diverged runs on the top rail: beyond every value, counted."""
+    """Marks diverged runs above the panel, with their counts."""
     if not x:
         return
     transform = axes.get_xaxis_transform()
@@ -205,65 +162,3 @@ def rail(axes: Axes, x: list[float], counts: list[str], colors: list[str]) -> No
         axes.annotate(
             count, (place, 1.04), (0, 4), xycoords=transform, textcoords="offset points", annotation_clip=False, **text
         )
-
-
-_pictures: list[Picture] = []
-"""What the processes of `drawing` draw: they are forked, and a figure need not be sent to them."""
-
-
-@contextmanager
-def drawing(pictures: list[Picture], folder: Path) -> Iterator[Callable[[], dict[str, RenderedFigure]]]:
-    """Writes all figures, where there are cores by other processes meanwhile; what it yields waits for them."""
-    count = cores()
-    if count < 2 or len(pictures) < 6 or START != "fork":
-        yield lambda: {picture.name: render(picture, folder) for picture in pictures}
-        return
-    _pictures[:] = pictures
-    with multiprocessing.get_context("fork").Pool(min(count, 4)) as pool:
-        found = pool.map_async(functools.partial(_render, folder), range(len(pictures)), chunksize=1)
-        yield lambda: {each.name: each for each in found.get()}
-
-
-def _render(folder: Path, index: int) -> RenderedFigure:
-    return render(_pictures[index], folder)
-
-
-def render(picture: Picture, folder: Path) -> RenderedFigure:
-    """Writes the files of one figure; returns the SVG for the page, whose colours follow the page's."""
-    folder.mkdir(parents=True, exist_ok=True)
-    FigureCanvasAgg(picture.figure)
-    with lettered(picture.words, families(), STYLE | {"svg.hashsalt": picture.name}):
-        for text in picture.figure.findobj(Text):
-            text.set_fontfamily(matplotlib.rcParams["font.family"])  # what it was made with lacks the fallbacks
-        drawn = io.StringIO()
-        picture.figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
-        picture.figure.set_layout_engine("none")  # the layout stands; the other formats need not find it again
-        picture.figure.savefig(folder / f"{picture.name}.pdf", metadata={"CreationDate": None}, facecolor="white")
-        picture.figure.savefig(folder / f"{picture.name}.png", dpi=130, facecolor="white")
-    svg = NO_XML.sub(" ", drawn.getvalue())
-    (folder / f"{picture.name}.svg").write_text(svg, encoding="utf-8", errors="replace")
-    write.csv(picture.data, folder / f"{picture.name}.csv")
-    return RenderedFigure(picture.name, picture.title, picture.caption, inline(svg, picture.name))
-
-
-NO_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Characters that a file of XML must not hold."""
-
-
-def inline(svg: str, name: str) -> str:
-    """The SVG as a part of the page: no prolog, ids of its own, the page's colours and its font."""
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(
-        r'id="((?:figure|axes|patch|text|line2d|xtick|ytick|matplotlib\.axis|legend|PathCollection|LineCollection|FillBetweenPolyCollection|QuadMesh)_[\w.]+)"',
-        "",
-        svg,
-    )
-    for code, role in ROLES.items():
-        svg = svg.replace(f"{code};", f"var(--{role});").replace(f'{code}"', f'var(--{role})"')
-    box = re.search(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', svg)
-    assert box is not None
-    width = float(box[1].split()[2]) * 4 / 3  # points as the page's pixels
-    head = f'<svg viewBox="{box[1]}" style="width:{width:.0f}px" role="img" aria-labelledby="fig-{name}">'
-    svg = svg.replace(box[0], head, 1)
-    return svg.replace(f"'{NAME}'", "var(--sans)")

@@ -1,4 +1,4 @@
-"""What a factor does: differences between runs that are identical but for it, paired by seed, and by nothing else."""
+"""The effect of a factor: differences between runs that are equal in all other settings, paired by seed."""
 
 import dataclasses
 import math
@@ -13,9 +13,13 @@ from rnnsweep.report.pairs import FEW, Unit
 Finding = Literal[
     "clear", "differs", "small", "undecided", "equivalent", "mixed", "constant", "same", "two", "single", "none"
 ]
-"""What the differences show. `clear`: a difference beyond the margin, `small`: one below it, `differs`: its interval
-reaches over the margin; `constant`: the same difference each time, `same`: none at all; `two` and `single`: how many
-there are, `none`: no pair of finished runs."""
+"""What the differences show.
+
+Shown by a test: `clear`, a difference above the margin; `small`, one below it; `differs`, one that may be either.
+Not shown: `undecided`; `equivalent`, if the difference is shown to be below the margin; `mixed`, if some settings are
+clearly better and others clearly worse. Not tested: `constant`, if all pairs have the same difference; `same`, if they
+have none; `two` and `single`, if there are so few differences; `none`, if no pair has finished.
+"""
 
 DIFFERENT = ("clear", "differs", "small")
 """The findings in which a test shows a difference."""
@@ -23,43 +27,48 @@ DIFFERENT = ("clear", "differs", "small")
 
 @dataclasses.dataclass(frozen=True)
 class Effect:
-    """One level of a factor against another."""
+    """The effect of one level of a factor against another."""
 
     factor: str
     level: str
     baseline: str
     values: tuple[float, ...]
-    """Level less baseline: one for each setting, the mean over its seeds; with fewer than FEW settings one a seed."""
+    """Level minus baseline, in the unit of the metric: one value for each seed or setting, as `unit` says."""
     unit: Unit
     interval: stats.Interval
     settings: int
     seeds: tuple[int, int]
     """The fewest and the most seeds of a setting."""
     better: int
-    """Settings, or seeds, in which the level is better."""
+    """The number of `values` in which the level is better."""
     worse: int
     mixed: bool
-    """Clearly better in some settings and clearly worse in others."""
+    """Whether the level is clearly better in some settings and clearly worse in others."""
     divergence: Divergence
     ranked: tuple[int, int]
-    """Settings in which the level is better and worse when a diverged run ranks last; seeds, where these are few."""
+    """The numbers of units in which the level is better, and worse, if a diverged run ranks last."""
     ranked_unit: Unit
     parameters: float
-    """The level's over the baseline's, as a geometric mean over pairs."""
+    """The parameters of the level over those of the baseline, as a geometric mean over pairs."""
     seconds: stats.Interval
-    """The log of the level's time over the baseline's, over pairs of one host with equal threads and kernels."""
+    """The log of the level's time over the baseline's, over pairs from one host with equal threads and kernels."""
     both: tuple[float, float] | None
-    """The level's value and the baseline's, where each is the same in all pairs."""
+    """The value of the level and that of the baseline, if each is the same in all pairs."""
     planned: int
-    """Pairs that there would be if every run had finished."""
+    """The number of planned pairs, finished or not."""
     pairs: pd.DataFrame = dataclasses.field(compare=False, repr=False)
-    """`block seed row base difference`: the runs behind all this, by their rows."""
+    """`block seed row base difference`: the finished pairs; `row` and `base` are the rows of their runs."""
     adjusted: float = math.nan
-    """p by Holm over the family."""
+    """Holm's p over the family."""
     family: int = 0
+    """The number of tests that were corrected together."""
 
     def finding(self, margin: float) -> Finding:
-        """What the differences show, by their interval; one within the margin is small, and may be equivalence."""
+        """What the differences show.
+
+        Args:
+            margin: The margin below which a difference is small, in the unit of the metric.
+        """
         if not self.values:
             return "none"
         if len(self.values) < FEW:
@@ -75,7 +84,14 @@ class Effect:
 
 
 def adjusted(effects: list[Effect]) -> list[Effect]:
-    """The effects with Holm's p over all of them that have a test."""
+    """The effects with Holm's p, corrected over all of them that have a test.
+
+    Args:
+        effects: One family of effects.
+
+    Returns:
+        The same effects in the same order, with `adjusted` and `family` set.
+    """
     corrected = stats.holm([effect.interval.p for effect in effects])
     family = sum(math.isfinite(p) for p in corrected)
     return [dataclasses.replace(e, adjusted=p, family=family) for e, p in zip(effects, corrected, strict=True)]

@@ -1,4 +1,4 @@
-"""Results of other programs beside ours: a CSV with a row for each run, an export of W&B or MLflow, event files."""
+"""Results of other programs: a CSV with a row for each run, an export of W&B or MLflow, or event files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ STATES = {"finished": "complete", "complete": "complete", "diverged": "diverged"
 STATES |= {"crashed": "failed", "killed": "interrupted", "running": "running"}
 
 NAMES = {"Name": "run", "tags.mlflow.runName": "run", "State": "state", "status": "state", "Runtime": "seconds"}
-"""What W&B and MLflow call a column."""
+"""Our names for columns of W&B and MLflow."""
 
 PREFIXES = ("metrics.", "params.")
 ASIDE = (
@@ -29,10 +29,14 @@ EXAMPLE = "expected a row for each run, with columns such as cell,seed,val/loss,
 
 
 def add(frame: pd.DataFrame, files: Sequence[Path]) -> pd.DataFrame:
-    """The collected runs and, below them, those of the files.
+    """The collected runs, followed by those in the files.
+
+    Args:
+        frame: The runs, as `collect` returns them.
+        files: The arguments of `--add`.
 
     Raises:
-        ReportError: a file cannot be read, or a row of it is no run; it is named with its line.
+        ReportError: A file cannot be read, or one of its rows is no run. The message names the file and the line.
     """
     if not files:
         return frame
@@ -74,7 +78,7 @@ def _csv(file: Path) -> pd.DataFrame:
 
 
 def _named(table: pd.DataFrame) -> pd.DataFrame:
-    """The columns by our names; what a tracker keeps for itself goes."""
+    """The columns under our names, without those that only matter to the tracker."""
     kept = table[[name for name in table if not str(name).startswith(ASIDE) or name in NAMES]]
     names = {name: next((name.removeprefix(p) for p in PREFIXES if name.startswith(p)), name) for name in kept}
     return kept.rename(columns={name: NAMES.get(name, short) for name, short in names.items()})
@@ -90,7 +94,7 @@ def _numbers(file: Path, column: pd.Series) -> pd.Series:
 
 
 def _seeds(file: Path, table: pd.DataFrame) -> pd.Series:
-    """The seeds; of a cell that names none the numbers from 0."""
+    """The seeds. The runs of a cell without seeds are numbered from 0."""
     given = table["seed"] if "seed" in table else pd.Series(float("nan"), table.index)
     none = given.isna().groupby(table["cell"]).transform("all")
     if (given.isna() & ~none).any():

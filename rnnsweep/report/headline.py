@@ -1,4 +1,4 @@
-"""The summary of a task in a few sentences: how its runs ended, the best setting, the clearest effects."""
+"""The summary of a task in a few sentences: how its runs ended, its best setting, and its clearest effects."""
 
 import math
 from collections import Counter
@@ -8,13 +8,15 @@ import numpy as np
 
 from rnnsweep.report import stats, tuned_sentences
 from rnnsweep.report.effects import Effect
-from rnnsweep.report.leaderboard import LeaderboardEntry, ranked_entries
+from rnnsweep.report.expected_best import expected_best
+from rnnsweep.report.metric_column import MetricColumn
 from rnnsweep.report.numbers import number, share, spread, with_unit
-from rnnsweep.report.runs import MetricColumn, Runs
+from rnnsweep.report.runs import Runs
 from rnnsweep.report.section import Section
 from rnnsweep.report.sentences import effect_sentence, strongest
+from rnnsweep.report.setting_ranks import LeaderboardEntry, ranked_entries
 
-EFFECTS = 5  # sentences about effects
+EFFECTS = 5  # most sentences about effects
 
 
 def headline(section: Section) -> list[str]:
@@ -27,8 +29,8 @@ def headline(section: Section) -> list[str]:
     ended = counts["complete"] + counts["diverged"]
     if counts["diverged"]:
         said.append(
-            f"{share(counts['diverged'], ended)} of the runs that ended diverged; a difference leaves "
-            "them out, and says what holds when they rank last."
+            f"{share(counts['diverged'], ended)} of the runs that ended have diverged. Differences leave them out, and "
+            "also say what holds if they rank last."
         )
     ranked = [s for s in ranked_entries(runs, metric) if s.values]
     if ranked:
@@ -39,7 +41,7 @@ def headline(section: Section) -> list[str]:
 
 
 def _first_of_each(effects: Sequence[Effect]) -> list[Effect]:
-    """The first of each factor, then the second of each, and so on: many levels of one leave room for the others."""
+    """The first effect of each factor, then the second of each, and so on: no factor takes all the room."""
     seen = Counter[str]()
     turns = []
     for effect in effects:
@@ -49,7 +51,7 @@ def _first_of_each(effects: Sequence[Effect]) -> list[Effect]:
 
 
 def _selected(section: Section, ranked: Sequence[LeaderboardEntry]) -> str:
-    """The best setting, with how many it is the best of."""
+    """The sentence about the best setting, with the number of configurations that it is the best of."""
     runs, metric, best = section.runs, section.metric, ranked[0]
     value = with_unit(spread(best.interval, best.values), metric)
     n = f"n = {len(best.values)}" + (f" of {best.planned}" if best.planned != len(best.values) else "")
@@ -57,15 +59,15 @@ def _selected(section: Section, ranked: Sequence[LeaderboardEntry]) -> str:
     ended = runs.frame["state"].isin(["complete", "diverged", "pruned"]) & (runs.frame["setting"] >= 0)
     tried = int(runs.frame.loc[ended, "setting"].nunique())
     said = (
-        f"Best of {tried} configurations {metric.where}: {runs.describe(best.setting)}, {metric.name} {value} "
+        f"Best of {tried} configurations {metric.where}: {runs.settings.describe(best.setting)}, {metric.name} {value} "
         f"({n}){_tested(runs, metric, best)}."
     )
     if metric.name.startswith("test/"):
-        said += " It was chosen on the test part, so its value there is too good."
+        said += " It was chosen on the test part, so its value there is biased: too good."
     if len(ranked) > 2:
         means, half = [s.interval.mean for s in ranked] + [math.nan] * (tried - len(ranked)), max(1, tried // 2)
-        one, some = stats.expected_best(means, [1, half], metric.lower)
-        said += f" One configuration at random gives {number(one)} in expectation, the best of {half} {number(some)}."
+        one, some = expected_best(means, [1, half], metric.lower)
+        said += f" A random configuration is expected to reach {number(one)}, the best of {half} {number(some)}."
     return said
 
 

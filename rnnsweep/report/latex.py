@@ -1,4 +1,4 @@
-"""Text as LaTeX: any name is shown as it is written, and compiles with pdflatex."""
+"""Text as LaTeX. Every name is printed as it is written, and compiles with pdflatex."""
 
 import re
 import unicodedata
@@ -19,7 +19,7 @@ SYMBOLS |= {
 }
 SYMBOLS |= {"→": r"$\to$", "∞": r"$\infty$", "√": r"$\surd$", "°": r"$^\circ$", "·": r"$\cdot$", "<": "$<$", ">": "$>$"}
 SYMBOLS |= {"—": "---", "–": "--", "…": r"\dots{}", "“": "``", "”": "''", "‘": "`", "’": "'"}
-"""What LaTeX reads as a command, and signs that a text font may lack."""
+"""Characters that LaTeX reads as commands, and signs that a text font may lack."""
 
 ACCENTS = {"\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0304": "=", "\u0306": "u", "\u0307": "."}
 ACCENTS |= {"\u0308": '"', "\u030a": "r", "\u030b": "H", "\u030c": "v", "\u0323": "d", "\u0327": "c", "\u0331": "b"}
@@ -32,10 +32,10 @@ NAMES = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu x
 GREEK = dict(zip("αβγδεζηθικλμνξοπρςστυφχψω", [*NAMES.split(), "phi", "chi", "psi", "omega"], strict=True))
 GREEK |= {letter.upper(): name.capitalize() for letter, name in GREEK.items() if letter != "ς"}
 GREEK |= dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEZHIKMNOPTYX", strict=True))
-"""Greek letters by their commands in mathematics, where some are Latin ones."""
+"""The names of Greek letters in LaTeX's mathematics; some are Latin letters there."""
 
 SCRIPTS = {"CYRILLIC": "T2A"}
-"""Scripts for which pdflatex has fonts in an encoding of their own."""
+"""Scripts for which pdflatex has fonts, by the encoding of these."""
 
 SCRIPT = r"""% Letters of another script need xelatex or lualatex and a font that has them, Cyrillic ones pdflatex with
 % \usepackage[T2A,T1]{fontenc}; elsewhere their code points are printed.
@@ -45,20 +45,20 @@ SCRIPT = r"""% Letters of another script need xelatex or lualatex and a font tha
 
 
 def escape(text: str) -> str:
-    """The text as LaTeX shows it, in letters of ASCII as far as there is a command."""
+    """The text as LaTeX source, in ASCII as far as there are commands."""
     parts = re.findall(r"([ -~]+|[^ -~]+)", unicodedata.normalize("NFC", oneline(text)))
     shown = "".join(_ascii(part) if part.isascii() else _other(part) for part in parts)
-    shown = re.sub(r"(?<!\\)\$\$", "", shown)  # two formulas that meet are one; two dollars would begin a display
-    return f"{{{shown[0]}}}{shown[1:]}" if shown[:1] in ("[", "*") else shown  # after \\ these would be its arguments
+    shown = re.sub(r"(?<!\\)\$\$", "", shown)  # joins adjacent formulas: $$ would start a display
+    return f"{{{shown[0]}}}{shown[1:]}" if shown[:1] in ("[", "*") else shown  # \\ would read these as its arguments
 
 
 def _ascii(text: str) -> str:
-    """ASCII, without the pairs that LaTeX would join: two hyphens, quotes or commas."""
+    """ASCII text. Pairs that LaTeX would join (two hyphens, quotes or commas) are kept apart."""
     return "".join(SYMBOLS.get(sign, sign) for sign in re.sub(r"([-`',])(?=\1)", "\\1\0", text)).replace("\0", "{}")
 
 
 def _other(text: str) -> str:
-    """Letters beyond ASCII; runs of what LaTeX has no command for stand in one `inscript`."""
+    """Letters beyond ASCII. Adjacent letters without a command share one `inscript`."""
     shown, left = "", ""
     for letter in text:
         command = _command(letter)
@@ -68,7 +68,7 @@ def _other(text: str) -> str:
 
 
 def _command(letter: str) -> str | None:
-    """LaTeX's command for one letter; None where there is none."""
+    """LaTeX's command for one letter; None if there is none."""
     if known := SYMBOLS.get(letter) or LETTERS.get(letter):
         return known
     base, *marks = list(unicodedata.normalize("NFD", letter))
@@ -82,7 +82,7 @@ def _command(letter: str) -> str | None:
 
 
 def _greek(name: str, marks: list[str]) -> str:
-    """A Greek letter of mathematics, with its accent."""
+    """A Greek letter as a formula, with its accents."""
     shown = f"\\{name}" if len(name) > 1 else f"\\mathrm{{{name}}}"
     shown = f"\\ddot{{{shown}}}" if "\u0308" in marks else shown
     return f"$\\acute{{{shown}}}$" if "\u0301" in marks else f"${shown}$"

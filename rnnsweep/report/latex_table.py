@@ -1,4 +1,4 @@
-"""A table as LaTeX: booktabs, numbers aligned by siunitx, notes below it, and no wider than a column of the paper."""
+"""A table as LaTeX, with booktabs, numbers aligned by siunitx, and notes below; no wider than a column of text."""
 
 import dataclasses
 import re
@@ -9,18 +9,18 @@ from rnnsweep.report.numbers import MINUS
 from rnnsweep.report.table import Cell, Table
 
 LONGEST = 100
-"""Rows of a LaTeX table; nobody prints more."""
+"""The most rows of a LaTeX table; nobody prints more."""
 
 NUMBER = re.compile(rf"([+{MINUS}-]?)((?:\d[\d,]*)?(?:\.\d+)?)(?<=\d)(?: (.*))?")
-"""A number, and what may stand behind it: `± 0.01`, `[0.1, 0.3], p .02`, `min`."""
+"""A number, and text that may follow it: `± 0.01`, `[0.1, 0.3], p .02`, `min`."""
 
 MARK = re.compile(r"\D*|<?[\d.]*(?:e[+-]?\d+)?")
-"""What may stand in a column of numbers: `—`, `leader`, `<.001`, `1.2e+06`."""
+"""Other text that a column of numbers may have: `—`, `leader`, `<.001`, `1.2e+06`."""
 
 PACKAGES = "% needs \\usepackage{booktabs,siunitx,threeparttable,adjustbox}\n"
 
 NUMBERS = "detect-weight, mode=text, group-digits=integer, group-minimum-digits=4, group-separator={,}"
-"""How siunitx prints: bold where it is asked for, with a comma in 1,234 as everywhere in the report."""
+"""Options of siunitx: bold numbers are allowed, and 1,234 has a comma as everywhere in the report."""
 
 TEMPLATE = r"""\begin{table}
 \centering\small
@@ -44,7 +44,7 @@ TEMPLATE = r"""\begin{table}
 
 
 def table(table: Table) -> str:
-    """The table, with a caption that says what its estimates are of."""
+    """The LaTeX source of a table, with a caption that names the metric of its estimates."""
     table = table.without(*table.elsewhere)
     rows = [row.cells for row in table.page_rows[:LONGEST]]
     columns = [_Column.of(name, cells) for name, cells in zip(table.columns, zip(*rows, strict=True), strict=False)]
@@ -63,18 +63,18 @@ def table(table: Table) -> str:
 
 
 def _notes(table: Table) -> str:
-    """What is counted, below the table; a command is for a terminal and not for a paper."""
+    """The notes below the table. Notes with a command are left out: a command has no place in a paper."""
     notes = "".join(f"\\item[] {escape(note)}\n" for note in table.notes if "`" not in note)
     return f"\\begin{{tablenotes}}[flushleft]\\footnotesize\n{notes}\\end{{tablenotes}}\n" if notes else ""
 
 
 @dataclasses.dataclass(frozen=True)
 class _Column:
-    """One column of the report: text, numbers, or numbers with something behind them, which are two columns here."""
+    """One column: text, numbers, or numbers followed by text. The last kind becomes two columns of LaTeX."""
 
     name: str
     numbers: str = ""
-    """How wide they are, for siunitx: `-1.4`. Empty: the column is text."""
+    """The width of the numbers for siunitx, such as `-1.4`; empty if the column is text."""
     split: bool = False
 
     @classmethod

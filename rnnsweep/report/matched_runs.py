@@ -1,4 +1,4 @@
-"""The runs of one factor, matched: each pair has the same other settings and the same seed."""
+"""Matches the runs of one factor: the two runs of a pair have the same other settings and the same seed."""
 
 import copy
 import math
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from rnnsweep.report import stats
 from rnnsweep.report.divergence import count_divergence
 from rnnsweep.report.effects import Effect, adjusted
+from rnnsweep.report.factor import Factor
+from rnnsweep.report.metric_column import MetricColumn
 from rnnsweep.report.pairs import (
     COLUMNS,
     FEW,
@@ -21,13 +23,19 @@ from rnnsweep.report.pairs import (
     is_mixed,
     seeds_per_setting,
 )
-from rnnsweep.report.runs import Factor, MetricColumn, Runs
+from rnnsweep.report.runs import Runs
 
 
 class MatchedRuns:
-    """The runs of one factor laid out for pairing; `blocks` are all other settings.
+    """The runs of one factor, ready to be matched.
 
-    `settings`: whether the settings are a random sample: with too few seeds the interval is taken over them.
+    Args:
+        runs: The runs of the task.
+        factor: The factor whose levels are compared.
+        metric: The metric that they are compared by.
+        rows: For each run whether to use it, of shape (runs,); None for all.
+        settings: Whether the other settings are a random sample. Then intervals are over settings if there are too few
+            seeds.
     """
 
     def __init__(self, runs: Runs, factor: Factor, metric: MetricColumn, rows: Any = None, settings: bool = False):
@@ -35,8 +43,8 @@ class MatchedRuns:
         self.runs, self.factor, self.metric = runs, factor, metric
         self.table = pd.DataFrame(
             {
-                "block": runs.blocks(factor),
-                "sampled": runs.codes([key for key in runs.sampled if key != factor.key]),
+                "block": runs.settings.blocks(factor),
+                "sampled": runs.settings.codes([key for key in runs.sampled if key != factor.key]),
                 "seed": runs.column("seed"),
                 "level": factor.column,
                 "value": runs.values(metric.name),
@@ -53,22 +61,48 @@ class MatchedRuns:
         self.by_level = dict(tuple(self.table.groupby("level")))
 
     def within(self, rows: NDArray[Any]) -> "MatchedRuns":
-        """The same, of some of the runs: `rows` says of each run of the task whether it is one of them."""
+        """The same comparison, of some of the runs only.
+
+        Args:
+            rows: For each run of the task whether to use it, of shape (runs,).
+        """
         part = copy.copy(self)
         part.table = self.table[rows[self.table["row"]]]
         part.by_level = dict(tuple(part.table.groupby("level")))
         return part
 
     def against(self, baseline: str) -> list[Effect]:
-        """Every other level against the baseline; one family of tests."""
+        """The effect of every other level against a baseline, corrected as one family of tests.
+
+        Args:
+            baseline: The level to compare with, as text.
+
+        Returns:
+            An effect for each other level, in the order of the levels.
+        """
         return adjusted(self.effects(baseline))
 
     def effects(self, baseline: str) -> list[Effect]:
-        """Every other level against the baseline, not adjusted."""
+        """The effect of every other level against a baseline, not corrected.
+
+        Args:
+            baseline: The level to compare with, as text.
+
+        Returns:
+            An effect for each other level, in the order of the levels.
+        """
         return [self.effect(level, baseline) for level in self.factor.levels if level != baseline]
 
     def effect(self, level: str, baseline: str) -> Effect:
-        """One level against another, not adjusted."""
+        """The effect of one level against another, not corrected.
+
+        Args:
+            level: A level of the factor, as text.
+            baseline: The level to compare it with.
+
+        Returns:
+            The effect, from all pairs of runs that differ in the factor only.
+        """
         codes = self.factor.levels.index(level), self.factor.levels.index(baseline)
         mine, theirs = (self.by_level.get(code, self.table.iloc[:0]) for code in codes)
         pairs = mine.merge(theirs, on=["block", "seed"], suffixes=("", "_base"))
@@ -101,7 +135,7 @@ class MatchedRuns:
         )
 
     def _units(self, done: pd.DataFrame) -> tuple[list[float], Unit]:
-        """What the interval is over: seeds, or the values of settings that stand for others as the user says."""
+        """The independent differences and what each is of: a seed, a setting, or a value that the user calls random."""
         if self.runs.sampled:
             return [float(value) for value in done.groupby("sampled")["difference"].mean()], "setting"
         values, unit = independent_means(done)
@@ -110,7 +144,7 @@ class MatchedRuns:
         return values, unit
 
     def _ranked(self, pairs: pd.DataFrame) -> tuple[int, int]:
-        """Settings (or seeds, where settings are few) won and lost when a diverged run ranks last."""
+        """The numbers of units (settings, or seeds if there are few) won and lost if a diverged run ranks last."""
         ended = ended_pairs(pairs)
         worst = math.inf * self.metric.sign
         mine, theirs = (
@@ -124,10 +158,13 @@ class MatchedRuns:
 
 
 def _times(done: pd.DataFrame) -> stats.Interval:
+    """The log of the ratio of the times, over pairs that were timed on equal terms."""
     alike = done[(done["timed"] == done["timed_base"]) & (done["seconds"] > 0) & (done["seconds_base"] > 0)]
     logs = np.log(alike["seconds"].to_numpy(float)) - np.log(alike["seconds_base"].to_numpy(float))
     by_setting = alike.assign(difference=logs).groupby("block")["difference"].mean().to_numpy()
-    return stats.t_interval(by_setting if len(by_setting) >= FEW else logs, least=FEW)  # seeds do not time alike
+    return stats.t_interval(
+        by_setting if len(by_setting) >= FEW else logs, least=FEW
+    )  # a seed does not make runs faster
 
 
 def _ratio(done: pd.DataFrame, name: str) -> float:

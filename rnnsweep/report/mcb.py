@@ -1,10 +1,11 @@
 """Which settings may be the best: Hsu's multiple comparisons with the best (MCB).
 
-The best of many settings is partly lucky. A test of each against it, as if it had not been picked, is wrong too often.
-MCB asks of each setting whether it may be the best: it is left out where it is worse than some other setting by more
-than d s sqrt(1/n + 1/m), with d Dunnett's one-sided quantile for as many comparisons. The settings that stay hold the
-best one with a probability of 95% (J. C. Hsu, Multiple Comparisons, 1996, chapter 4). s is that of a two-way layout,
-setting and seed, so settings are compared on the same seeds; it assumes one variance for all settings.
+The best of many settings is partly lucky. A test of each setting against it would ignore that it was picked, and would
+be wrong too often. MCB asks for each setting whether it may be the best. A setting may not if it is worse than some
+other setting by more than d s sqrt(1/n + 1/m). Here d is Dunnett's one-sided quantile for as many comparisons, n and m
+are the numbers of seeds, and s is the residual standard deviation of a two-way layout (setting and seed). The remaining
+settings contain the best one with a probability of 95% (J. C. Hsu, Multiple Comparisons, 1996, chapter 4). Settings are
+compared on the same seeds; the method assumes that all settings have the same variance.
 """
 
 import functools
@@ -17,18 +18,18 @@ from scipy import special  # scipy.stats would take a second to import
 from rnnsweep.report.stats import ALPHA, ROUNDING
 
 NODES = 96
-"""Of the two quadratures."""
+"""The number of nodes of both quadratures."""
 
 
 def may_be_best(values: NDArray[np.float64], lower: bool = True) -> NDArray[np.bool_] | None:
-    """Which rows may be the best.
+    """Which settings may be the best.
 
     Args:
-        values: A row for each setting, a column for each seed; NaN where a run did not finish.
+        values: The metric, of shape (settings, seeds); NaN for a run that did not finish.
         lower: Whether a lower value is better.
 
     Returns:
-        True for each row that may be. None where too few seeds are common to tell.
+        For each setting whether it may be the best, of shape (settings,). None if the settings share too few seeds.
     """
     signed = values if lower else -values
     whole = signed[:, np.isfinite(signed).sum(0) >= 0.8 * len(signed)]
@@ -49,7 +50,7 @@ def may_be_best(values: NDArray[np.float64], lower: bool = True) -> NDArray[np.b
 
 
 def _means(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The means of the settings, less the effects of the seeds that each has."""
+    """The means of the settings, corrected for the effects of the seeds that each has."""
     with np.errstate(all="ignore"):
         centred = values - np.nanmean(values, 1, keepdims=True)
         seed = np.nan_to_num(np.nanmean(centred, 0))
@@ -59,9 +60,13 @@ def _means(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @functools.cache
 def quantile(comparisons: int, df: int) -> float:
-    """Dunnett's one-sided quantile at 95%, for comparisons with one that are correlated by a half.
+    """Dunnett's one-sided quantile d at 95%, for comparisons with a common one (their correlation is a half).
 
     P(all T ≤ d) = E[Φ(Z + d S √2) ^ comparisons], with Z normal and S² a chi-square over its degrees of freedom.
+
+    Args:
+        comparisons: The number of comparisons.
+        df: The degrees of freedom of the variance.
     """
     nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
     weights = weights / weights.sum()

@@ -1,15 +1,15 @@
-"""Numbers as a reader expects them: as many digits as they deserve, a real minus sign, p without its zero."""
+"""Numbers as text: as many digits as they deserve, a real minus sign, p without its leading zero."""
 
 import math
 
-from rnnsweep.report.runs import MetricColumn
+from rnnsweep.report.metric_column import MetricColumn
 from rnnsweep.report.stats import Interval, wilson
 
 MINUS = "−"
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A value with `digits` decimals; more where it is small, powers of ten where it is huge."""
+    """A value with `digits` decimals; with more if it is small, as a power of ten if it is huge."""
     if not math.isfinite(value):
         return "—"
     size = abs(value)
@@ -25,11 +25,12 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def signed(value: float, digits: int = 3) -> str:
+    """A difference with its sign and `digits` decimals."""
     return plus(number(value, digits))
 
 
 def p_value(p: float) -> str:
-    """As in `.002`, `<.001`; a dash where there is none."""
+    """As in `.002`, `<.001`; a dash if there is no p."""
     if not math.isfinite(p):
         return "—"
     if p < 0.001:
@@ -44,12 +45,12 @@ def p_clause(p: float) -> str:
 
 
 def places(half: float) -> int:
-    """The decimals that show two digits of a half width; below zero they are digits before the point."""
+    """How many decimals show two digits of a half width; below zero, how many digits before the point to round."""
     return 1 - int(f"{half:.1e}".partition("e")[2])  # rounded first: 0.0996 is 0.10
 
 
 def aligned(half: float, *values: float) -> list[str]:
-    """Values with as many decimals as the half width of their interval deserves."""
+    """Values with as many decimals as two digits of their interval's half width need."""
     if not (math.isfinite(half) and half > 0):
         return [number(value) for value in values]
     return [_fixed(value, places(half)) for value in values]
@@ -71,12 +72,16 @@ def interval_of(interval: Interval) -> tuple[str, str]:
 
 
 def plus(text: str) -> str:
-    """A number of a difference: what is above zero has its sign."""
+    """A difference with its sign, also if it is above zero."""
     return text if text[:1] in (MINUS, "—") or not any(digit in text for digit in "123456789") else f"+{text}"
 
 
 def spread(interval: Interval, values: tuple[float, ...] = (), digits: int = 3) -> str:
-    """A mean with its interval's half width; of equal values one and their number; both of two; one bare."""
+    """A mean as text, by the number of its values.
+
+    One value stands alone, two values are both shown, three or more are a mean with its interval's half width. Of
+    values that are all equal, one is shown with their number.
+    """
     if interval.n == 0:
         return "—"
     if interval.known:
@@ -88,7 +93,7 @@ def spread(interval: Interval, values: tuple[float, ...] = (), digits: int = 3) 
 
 
 def share(count: int, n: int, independent: bool = False) -> str:
-    """A rate in percent: `60% (3 of 5)`; of independent cases with Wilson's interval: `60% [23, 88] (3 of 5)`."""
+    """A rate in percent, `60% (3 of 5)`; for independent cases with Wilson's interval, `60% [23, 88] (3 of 5)`."""
     if n == 0:
         return "—"
     low, high = wilson(count, n)
@@ -107,7 +112,7 @@ def ratio(value: float) -> str:
 
 
 def ratios(logs: Interval) -> str:
-    """A ratio with its interval, from that of its log: `× 2.7 [2.3, 3.1]`, `+36% [+20%, +54%]`."""
+    """A ratio with its interval, from the interval of its log: `× 2.7 [2.3, 3.1]`, `+36% [+20%, +54%]`."""
     shown = ratio(math.exp(logs.mean))
     if not logs.known:
         return shown
@@ -126,4 +131,5 @@ def size(value: float, unit: str = "") -> str:
 
 
 def with_unit(text: str, metric: MetricColumn) -> str:
+    """A number with the unit of its metric; a share has none."""
     return f"{text} {metric.unit}" if metric.unit and metric.unit != "share" else text

@@ -1,89 +1,57 @@
 """The report's files: report.html, report.md, tables/ and figures/."""
 
 import base64
-import dataclasses
-import functools
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import pandas as pd
 from markupsafe import Markup
 
 from rnnsweep import lettering
-from rnnsweep.report import draw, listings, write
-from rnnsweep.report.across import table as across
-from rnnsweep.report.across.pictures import pictures as pictures_across
-from rnnsweep.report.across.scores import Scores
-from rnnsweep.report.draw import RenderedFigure
+from rnnsweep.report import markdown, provenance_tables, write
+from rnnsweep.report.content import Report
+from rnnsweep.report.rendering import Picture, RenderedFigure, drawing
 from rnnsweep.report.section import Section
 from rnnsweep.report.table import Table, accounting, anchor
 
 HERE = Path(__file__).parent
-SAYS = 10  # sentences of the summary, at most
-
-
-@dataclasses.dataclass(frozen=True)
-class Report:
-    """What all files are written from."""
-
-    title: str
-    subtitle: str
-    sections: Sequence[Section]
-    command: str
-    warnings: Sequence[str]
-    differing: Table | None = None
-    """Runs that lie in several directories with different values."""
-    across: Scores | None = None
-    """The tuned arms over several tasks."""
-    runs: pd.DataFrame | None = None
-    """All runs, as `rnnsweep.results` gives them."""
-
-    @functools.cached_property
-    def over_tasks(self) -> list[Table]:
-        """The table of the tuned arms over several tasks; its bootstrap is drawn once for all files."""
-        return [across.table(self.across)] if self.across else []
-
-    @functools.cached_property
-    def over_tasks_pictures(self) -> list[draw.Picture]:
-        """The figures of the tuned arms over several tasks."""
-        return pictures_across(self.across) if self.across else []
-
-    @property
-    def headlines(self) -> list[tuple[str, list[str]]]:
-        """At most SAYS sentences in all, shared among the tasks."""
-        each = max(2, SAYS // max(1, len(self.sections)))
-        over_all = [("all tasks", [across.sentence(self.across)])] if self.across else []
-        return [*over_all, *((section.task, section.headline[:each]) for section in self.sections)]
 
 
 def publish(report: Report, out: Path) -> list[Path]:
-    """Writes everything; returns the two files that a person opens."""
+    """Writes all files of a report.
+
+    Args:
+        report: Its content.
+        out: The directory to write.
+
+    Returns:
+        The two files that a person opens: report.html and report.md.
+    """
     out.mkdir(parents=True, exist_ok=True)
     pictures = [picture for section in report.sections for a in section.answers for picture in a.pictures]
     pictures = [*report.over_tasks_pictures, *pictures]
     page, text = out / "report.html", out / "report.md"
     counted = accounting([section.runs for section in report.sections])
-    made, mixed = listings.reproducibility([section.runs for section in report.sections])
+    made, mixed = provenance_tables.reproducibility([section.runs for section in report.sections])
     whole = [counted, made, *report.over_tasks, *([report.differing] if report.differing else [])]
     warnings = [*report.warnings, *mixed, *_boxes(pictures)]
-    with draw.drawing(pictures, out / "figures") as drawn:
-        tables = [*whole, *(table for section in report.sections for table in _tables(section))]
+    with drawing(pictures, out / "figures") as drawn:
+        tables = [*whole, *(table for section in report.sections for table in section.tables)]
         for table in tables:
             write.write(table, out / "tables")
         if report.runs is not None:
             write.csv(report.runs, out / "tables" / "results.csv")
-        text.write_text(_markdown(report, counted, made, warnings), encoding="utf-8", errors="replace")
+        text.write_text(markdown.page(report, counted, made, warnings), encoding="utf-8", errors="replace")
         page.write_text(_html(report, drawn(), counted, made, warnings), encoding="utf-8", errors="replace")
     written = {f"figures/{picture.name}" for picture in pictures} | {f"tables/{table.name}" for table in tables}
     _clear(out, written | {"tables/results"})
     return [page, text]
 
 
-def _boxes(pictures: Sequence[draw.Picture]) -> list[str]:
-    """A warning that names the characters for which this machine has no font."""
+def _boxes(pictures: Sequence[Picture]) -> list[str]:
+    """A warning about characters for which this machine has no font; empty if there are none."""
     words = {word for picture in pictures for word in picture.words}
     left = sorted(lettering.lacking(words, lettering.fallbacks(words)))
     if not left:
@@ -93,27 +61,13 @@ def _boxes(pictures: Sequence[draw.Picture]) -> list[str]:
 
 
 def _clear(out: Path, written: set[str]) -> None:
-    """Removes the figures and tables of an earlier report that this one has not: they would be taken for its own."""
+    """Removes the figures and tables that only an earlier report had, so that nobody takes them for this one's."""
     known = out / ".written"
     before = known.read_text(encoding="utf-8").splitlines() if known.exists() else []
     for file in (*out.glob("figures/*"), *out.glob("tables/*")):
         if file.relative_to(out).with_suffix("").as_posix() in set(before) - written:
             file.unlink()
     known.write_text("\n".join(sorted(written)) + "\n", encoding="utf-8")
-
-
-def _tables(section: Section) -> list[Table]:
-    board = [section.leaderboard] if section.leaderboard else []
-    answers = [table for answer in section.answers for table in answer.tables]
-    return [*section.top_tables, *board, *answers, *section.listings, *section.appendix]
-
-
-def _top_tables(report: Report) -> list[Table]:
-    """The tables at the top: over all tasks, then of each task."""
-    return [*report.over_tasks, *(table for section in report.sections for table in section.top_tables)]
-
-
-# HTML ------------------------------------------------------------------------------------------------------------
 
 
 def _html(
@@ -136,17 +90,17 @@ def _html(
         reproducibility=made,
         differing=report.differing,
         headlines=report.headlines,
-        top_tables=_top_tables(report),
+        top_tables=report.top_tables,
         over_tasks_pictures=[drawn[picture.name] for picture in report.over_tasks_pictures],
         warnings=warnings,
-        anchors={row.anchor for section in report.sections for table in _tables(section) for row in table.page_rows}
+        anchors={row.anchor for section in report.sections for table in section.tables for row in table.page_rows}
         | {anchor("task", section.task) for section in report.sections},
         command=report.command,
     )
 
 
 def _view(section: Section, drawn: dict[str, RenderedFigure]) -> dict[str, Any]:
-    """A section with its figures as SVG and its images as data."""
+    """A section for the template, with its figures as SVG and its images as data."""
     answers = [
         {
             "slug": a.slug,
@@ -171,53 +125,3 @@ def _view(section: Section, drawn: dict[str, RenderedFigure]) -> dict[str, Any]:
         "samples": section.samples,
         "listings": section.listings,
     }
-
-
-# Markdown --------------------------------------------------------------------------------------------------------
-
-
-def _markdown(report: Report, counted: Table, made: Table, warnings: Sequence[str]) -> str:
-    lines = [
-        f"# {write.escape(report.title)}",
-        "",
-        write.escape(report.subtitle),
-        "",
-        "## Summary",
-        "",
-    ]
-    for task, said in report.headlines:
-        lines += [f"### {write.escape(task)}", "", *_says(said)]
-    lines += [write.markdown(table) for table in _top_tables(report)]
-    lines += map(_figure, report.over_tasks_pictures)
-    lines += [write.markdown(counted)]
-    lines += [f"> {write.escape(warning)}\n" for warning in warnings]
-    for section in report.sections:
-        lines += [f"## {write.escape(section.task)}", ""]
-        lines += [write.markdown(section.leaderboard)] if section.leaderboard else []
-        for answer in section.answers:
-            lines += [f"### {write.escape(answer.title)}", "", write.escape(answer.asks), "", *_says(answer.sentences)]
-            lines += [write.markdown(table) for table in answer.tables]
-            lines += map(_figure, answer.pictures)
-        for sample in section.samples:
-            lines += [f"#### After “{write.escape(sample.prompt)}” ({write.escape(sample.setting)})", ""]
-            lines += [f"{write.escape(who)}:\n\n{write.block(sample.prompt + text)}\n" for who, text in sample.texts]
-        lines += [write.markdown(table) for table in section.listings]
-    lines += [
-        "## Reproducibility",
-        "",
-        f"This report: `{report.command.replace('`', chr(39))}`",
-        "",
-        write.markdown(made),
-        *([write.markdown(report.differing)] if report.differing else []),
-    ]
-    lines += ["## Appendix: marginal means (biased in unbalanced grids)", ""]
-    lines += [write.markdown(table) for section in report.sections for table in section.appendix]
-    return "\n".join(lines) + "\n"
-
-
-def _says(sentences: Sequence[str]) -> list[str]:
-    return [*(f"- {write.escape(said)}" for said in sentences), ""]
-
-
-def _figure(picture: draw.Picture) -> str:
-    return f"![{write.escape(picture.title)}](figures/{picture.name}.png)\n\n{write.escape(picture.caption)}\n"

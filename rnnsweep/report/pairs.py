@@ -1,4 +1,9 @@
-"""Pairs of runs that differ in one factor: what counts once among them, and which part of them is balanced."""
+"""Pairs of runs that differ in one factor: which differences are independent, and which part is balanced.
+
+A frame of pairs has a row for each pair. `block` is a number for the other settings, and `seed` is the seed. `value`
+and `state` are those of the level's run, `value_base` and `state_base` those of the baseline's run. A frame of
+finished pairs also has `difference`, level minus baseline.
+"""
 
 from typing import Literal
 
@@ -8,22 +13,33 @@ import pandas as pd
 from rnnsweep.report import stats
 
 FEW = 3
-"""With fewer settings than this, the seeds are the sample, and a result holds for these settings only."""
+"""The fewest values that get an interval. With fewer settings than this, units are seeds, not settings."""
 
 Unit = Literal["setting", "seed"]
 COLUMNS: dict[Unit, str] = {"setting": "block", "seed": "seed"}
-"""The column of a frame of pairs that tells the units apart."""
+"""The column of a frame of pairs that says which unit a pair belongs to."""
 
 
 def counted_unit(pairs: pd.DataFrame) -> Unit:
-    """What counts once: a setting where there are enough of them, else a seed."""
+    """The unit that counts once in a sign test: a setting if there are FEW or more, else a seed.
+
+    Args:
+        pairs: A frame of pairs, with the column `block`.
+    """
     return "setting" if pairs["block"].nunique() >= FEW else "seed"
 
 
 def independent_means(done: pd.DataFrame) -> tuple[list[float], Unit]:
-    """What the interval is over: seeds, each with its mean over the settings; settings where they share no seed.
+    """The independent differences that an interval is computed from.
 
-    A seed has a similar effect in all settings, so settings of the same seeds are no independent repetitions.
+    A seed has a similar effect in all settings, so settings with the same seeds are not independent repetitions.
+
+    Args:
+        done: Finished pairs, with the columns `block seed difference`.
+
+    Returns:
+        The mean difference of each seed over the settings, and "seed". If no two settings share a seed, the mean
+        difference of each setting, and "setting".
     """
     if done["block"].nunique() > 1 and not _share_seeds(done):
         return [float(value) for value in done.groupby("block")["difference"].mean()], "setting"
@@ -35,9 +51,15 @@ def _share_seeds(pairs: pd.DataFrame) -> bool:
 
 
 def balanced(pairs: pd.DataFrame) -> pd.DataFrame:
-    """The largest part of these pairs in which each setting has each seed: with FEW seeds or more if there is one.
+    """The largest part of some pairs in which every setting has every seed.
 
-    A seed's mean over the settings can be compared with another seed's only if both have the same settings.
+    The means of two seeds over the settings can be compared only if both seeds have the same settings.
+
+    Args:
+        pairs: A frame of pairs, with the columns `block seed`.
+
+    Returns:
+        Some of the rows; they have FEW seeds or more, if such a part exists.
     """
     blocks, seeds = (pd.factorize(pairs[name], sort=True)[0] for name in ("block", "seed"))
     has = np.zeros((blocks.max(initial=-1) + 1, seeds.max(initial=-1) + 1), bool)
@@ -52,13 +74,26 @@ def balanced(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def seeds_per_setting(done: pd.DataFrame) -> tuple[int, int]:
-    """The fewest and the most seeds of a setting; (0, 0) without pairs."""
+    """The fewest and the most seeds of a setting.
+
+    Args:
+        done: Finished pairs, with the columns `block seed`.
+
+    Returns:
+        Both numbers; (0, 0) if there are no pairs.
+    """
     counts = done.groupby("block")["seed"].nunique()
     return (int(counts.min()), int(counts.max())) if len(counts) else (0, 0)
 
 
 def is_mixed(done: pd.DataFrame) -> bool:
-    """Whether some settings by themselves are clearly better and others clearly worse (Holm over the settings)."""
+    """Whether a level is clearly better in some settings and clearly worse in others.
+
+    Each setting is tested by itself, by a t test over its seeds with Holm's correction over the settings.
+
+    Args:
+        done: Finished pairs, with the columns `block difference value`.
+    """
     groups = done.groupby("block")["difference"].agg(["mean", "std", "count"])
     rounding = stats.ROUNDING * done["value"].abs().groupby(done["block"]).mean()
     groups = groups[(groups["count"] >= FEW) & (groups["std"] > rounding)]
@@ -71,7 +106,11 @@ def is_mixed(done: pd.DataFrame) -> bool:
 
 
 def ended_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Pairs of which each run is diverged, or complete with a value."""
+    """The pairs whose runs both ended: each run diverged, or has a value.
+
+    Args:
+        pairs: A frame of pairs, with the columns `state state_base value value_base`.
+    """
     known = [
         (pairs[f"state{side}"] == "diverged") | np.isfinite(pairs[f"value{side}"].astype(float))
         for side in ("", "_base")

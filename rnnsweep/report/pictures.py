@@ -1,4 +1,4 @@
-"""From a view's name to its picture."""
+"""Draws views by their names."""
 
 from collections.abc import Sequence
 from types import ModuleType
@@ -7,27 +7,39 @@ from rnnsweep.errors import ReportError
 from rnnsweep.lettering import lettered
 from rnnsweep.own import in_a_line
 from rnnsweep.report.discovery import check_view, modules
-from rnnsweep.report.draw import STYLE, Picture
+from rnnsweep.report.draw import STYLE
+from rnnsweep.report.rendering import Picture
 from rnnsweep.report.subject import Subject
 from rnnsweep.report.table import anchor
 from rnnsweep.report.typeface import families
 
 
 def picture(name: str, of: Subject) -> Picture | None:
-    """The picture of one view; None where these runs have no data for it.
+    """The picture of one view.
 
     Args:
-        name: Of the view: its file in `views/`.
-        of: What to draw.
+        name: The name of the view's file in `views/`.
+        of: The input of the view.
+
+    Returns:
+        The picture; None if these runs have no data for it.
     """
     return drawn(name, modules("views", of.runs.packages)[name], of)
 
 
 def drawn(name: str, view: ModuleType, of: Subject) -> Picture | None:
-    """The picture of a view; None where these runs have no data for it.
+    """The picture of a view, which may be the user's own.
+
+    Args:
+        name: The name of the view's file.
+        view: The module; `view.py` says which functions it has.
+        of: The input of the view.
+
+    Returns:
+        The picture; None if these runs have no data for it.
 
     Raises:
-        ReportError: the code of a user's view failed, and where.
+        ReportError: The code of a user's view failed; the message says where.
     """
     check_view(view)
     try:
@@ -50,5 +62,10 @@ def _drawn(name: str, view: ModuleType, of: Subject) -> Picture | None:
 
 
 def pictures(names: Sequence[str], of: Subject) -> list[Picture]:
-    """The pictures of those views that these runs have data for."""
+    """The pictures of some views, without those for which these runs have no data.
+
+    Args:
+        names: The names of the views' files in `views/`.
+        of: The input of the views.
+    """
     return [found for found in (picture(name, of) for name in names) if found]

@@ -1,4 +1,4 @@
-"""What the selected model writes after fixed prompts: its best, median and worst seed side by side."""
+"""Texts that the selected model writes after fixed prompts: its best, median and worst seed side by side."""
 
 import json
 
@@ -7,7 +7,7 @@ from rnnsweep.report.summaries import read_summary
 
 
 def samples(section: Section) -> list[PromptSamples]:
-    """For each prompt what was written, at the temperature that a reader expects."""
+    """The texts after each prompt, at temperature 0.8 without top-k; if there is no such text, at another setting."""
     seeds = section.seeds()
     if not seeds or not section.has_item("samples"):
         return []
@@ -26,7 +26,7 @@ def samples(section: Section) -> list[PromptSamples]:
 
 
 def _chosen(seeds: list[int]) -> dict[str, int]:
-    """The best, the median and the worst of three seeds or more; of fewer those that there are."""
+    """The best, the median and the worst seed; with fewer than three seeds, all of them."""
     if len(seeds) > 2:
         return {"best seed": seeds[0], "median seed": seeds[len(seeds) // 2], "worst seed": seeds[-1]}
     return dict(zip(("best seed", "worst seed"), seeds, strict=False))

@@ -1,4 +1,4 @@
-"""What a paper finds beside numbers: which ablations hurt and which do not, and what explains the variance."""
+"""Findings of a paper that are not single numbers: which ablations hurt, and which settings explain the variance."""
 
 import math
 from typing import Any
@@ -8,25 +8,38 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rnnsweep.report import fanova, stats
-from rnnsweep.report.effect_tables import difference
+from rnnsweep.report.effect_tables import effect_text
 from rnnsweep.report.effects import Effect
 from rnnsweep.report.matched_runs import MatchedRuns
+from rnnsweep.report.metric_column import MetricColumn
 from rnnsweep.report.numbers import number, p_value
 from rnnsweep.report.pairs import FEW
 from rnnsweep.report.published_values import OPEN, missing_setting
 from rnnsweep.report.run_counts import run_counts
-from rnnsweep.report.runs import MetricColumn, Runs
+from rnnsweep.report.runs import Runs
 from rnnsweep.report.table import Cell, Table, anchor, estimate, rows_of
 
 Claim = dict[str, Any]
-"""One entry of what a study publishes: an Ablation or a VarianceShare of sweep/published.py."""
+"""One published finding: an `Ablation` or a `VarianceShare` of sweep/published.py."""
 
 
 # Ablations -------------------------------------------------------------------------------------------------------
 
 
 def ablation_table(runs: Runs, metric: MetricColumn, spec: Claim, claim: Claim, name: str) -> Table | None:
-    """A row for each level that the paper speaks of: what it finds, our difference and p, and the verdict."""
+    """A published ablation beside ours.
+
+    Args:
+        runs: The runs of the task.
+        metric: The validation metric, which chooses the best settings.
+        spec: The published results of a study.
+        claim: The ablation.
+        name: The name of the table.
+
+    Returns:
+        A row for each level that the paper speaks of, with our difference, its p, and the verdict; None if the factor
+        or the baseline does not occur in these runs.
+    """
     factor = next((factor for factor in runs.factors if factor.key == claim["factor"]), None)
     if factor is None or claim["baseline"] not in factor.levels:
         return None
@@ -40,7 +53,7 @@ def ablation_table(runs: Runs, metric: MetricColumn, spec: Claim, claim: Claim, 
             if found is None or not found.values:
                 rows.append([level, kind, Cell("–", None), Cell("–", None), "no complete pair"])
                 continue
-            ours = Cell(difference(found), estimate(found.interval))
+            ours = Cell(effect_text(found), estimate(found.interval))
             tested = f"{p_value(found.adjusted)} (of {found.family})" if found.interval.known else "—"
             p = Cell(tested, found.adjusted)
             told = "not judged" if missing_setting(runs, spec) else _verdict(found, kind, judged, claim["margin"])
@@ -54,17 +67,17 @@ def ablation_table(runs: Runs, metric: MetricColumn, spec: Claim, claim: Claim, 
 
 def _how(claim: Claim) -> str:
     told = (
-        f"hurts: reproduced where the level is worse at Holm p < {stats.ALPHA:.2g} over all levels, not reproduced "
-        f"where the 95% interval excludes a harm of {number(claim['margin'], 2)}. harmless: reproduced where the "
-        "interval excludes that harm, not reproduced where all of it is a larger one. Else these pairs leave it open."
+        f"hurts: reproduced if the level is worse at Holm p < {stats.ALPHA:.2g} over all levels, not reproduced if the "
+        f"95% interval excludes a harm of {number(claim['margin'], 2)}. harmless: reproduced if the interval excludes "
+        "that harm, not reproduced if the whole interval lies above it. Otherwise undecided."
     )
     if claim["best"] < 1:
-        told += f" Judged in the {claim['best']:.0%} of settings that are best on validation by the mean of all levels."
+        told += f" Only the best {claim['best']:.0%} of settings count, by the mean of all levels on validation."
     return told
 
 
 def _best(runs: Runs, table: pd.DataFrame, metric: MetricColumn, share: float) -> NDArray[Any]:
-    """The runs of the share of settings that all levels together do best in; one where a level failed comes last."""
+    """Which runs are of the best settings, by the mean of all levels; each level of such a setting has a value."""
     means = table.groupby("block")["value"].agg(lambda values: values.mean(skipna=False)) * metric.sign
     kept = means.dropna().sort_values().index[: math.ceil(share * len(means))]
     inside = np.zeros(len(runs.frame), bool)
@@ -73,7 +86,7 @@ def _best(runs: Runs, table: pd.DataFrame, metric: MetricColumn, share: float) -
 
 
 def _verdict(effect: Effect, kind: str, metric: MetricColumn, margin: float) -> str:
-    """`reproduced`, `not reproduced`, or that these pairs leave it open."""
+    """`reproduced`, `not reproduced`, undecided, or not judged."""
     if len(effect.values) < FEW:
         return f"not judged: fewer than {FEW} pairs"
     low, high = sorted((effect.interval.ends[0] * metric.sign, effect.interval.ends[1] * metric.sign))
@@ -87,7 +100,7 @@ def _verdict(effect: Effect, kind: str, metric: MetricColumn, margin: float) -> 
 
 
 def shares_table(runs: Runs, spec: Claim, name: str) -> Table | None:
-    """A row for each published share: theirs, ours by the same method, and the verdict."""
+    """The published shares of the variance beside ours by the same method, with the verdict on each."""
     if not spec.get("shares"):
         return None
     metric = runs.metric(spec["metric"])
@@ -105,13 +118,13 @@ def shares_table(runs: Runs, spec: Claim, name: str) -> Table | None:
         shown = Cell("–", None) if ours is None else Cell(f"{ours:.1%}", ours)
         rows.append([claim["key"], Cell(wanted, value), shown, told])
     done = np.flatnonzero(np.isfinite(runs.values(metric.name)))
-    notes = (str(run_counts(runs, done, metric.name)), "fANOVA by a random forest (Optuna), all levels pooled.")
+    notes = (str(run_counts(runs, done, metric.name)), "fANOVA by a random forest (Optuna), over all levels together.")
     columns = ("setting", "published share", "ours", "verdict")
     return Table(name, f"{spec['source']}: shares of the variance of {metric.name}", columns, rows_of(*rows), notes)
 
 
 def tables(runs: Runs, metric: MetricColumn, spec: Claim, index: int) -> list[Table]:
-    """All that is no number of a setting; what these runs cannot have is left out."""
+    """The tables of a study's published findings, without those that need settings which these runs do not have."""
     stem = f"published-{anchor(runs.task)}-{index + 1}"
     claims = enumerate(spec.get("ablations", []), 1)
     found = [ablation_table(runs, metric, spec, claim, f"{stem}-ablation-{order}") for order, claim in claims]

@@ -1,82 +1,44 @@
-"""Published numbers beside ours: what a study names under `published`, and whether it was reproduced."""
+"""The published numbers that a study names under `published`, beside ours, and whether they were reproduced."""
 
 import dataclasses
 import itertools
 import math
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, Required
+from typing import Any
 
 import numpy as np
-from typing_extensions import TypedDict  # typing's own is known to pydantic from Python 3.12 on
 
-from rnnsweep import files
-from rnnsweep.planned import published_file
 from rnnsweep.report import stats
-from rnnsweep.report.leaderboard import LeaderboardEntry, ranked_entries
+from rnnsweep.report.metric_column import MetricColumn
 from rnnsweep.report.numbers import number, signed, spread
 from rnnsweep.report.pairs import FEW
-from rnnsweep.report.runs import MetricColumn, Runs
+from rnnsweep.report.published_file import Where
+from rnnsweep.report.runs import Runs
 from rnnsweep.report.setting_labels import exact, label
+from rnnsweep.report.setting_ranks import LeaderboardEntry, ranked_entries
 from rnnsweep.report.table import Cell, Table, anchor, estimate, rows_of
-
-Where = dict[str, Any]
-"""Settings by key: the runs that a published number is about."""
-
-
-class _Value(TypedDict, total=False):
-    where: Required[Where]
-    value: Required[float]
-    band: float | None
-    at_most: bool
-    at_least: bool
-
-
-class _Ablation(TypedDict):
-    factor: str
-    baseline: str
-    hurts: list[str]
-    harmless: list[str]
-    margin: float
-    best: float
-
-
-class _Share(TypedDict):
-    key: str
-    value: float
-    least: float | None
-
-
-class PublishedResults(TypedDict, total=False):
-    """What a study's file of published numbers holds; `sweep.published` says what each of it means."""
-
-    source: Required[str]
-    metric: Required[str]
-    values: Required[list[_Value]]
-    ablations: list[_Ablation]
-    shares: list[_Share]
-    orders: list[list[Where]]
-    differs: str
-    needs: list[str]
 
 
 @dataclasses.dataclass(frozen=True)
 class OurSeeds:
-    """The seeds of one setting, the best on validation among those that a published number is about."""
+    """Our results to set beside a published number: the seeds of the best setting among those that it is about."""
 
     values: tuple[float, ...]
     interval: stats.Interval
 
 
-def published_results(studies: list[str]) -> list[dict[str, Any]]:
-    """What these studies name, each once."""
-    found = [files.read(published_file(Path(study)), PublishedResults) for study in studies]
-    known = [dict(each) for each in found if each is not None]
-    return [each for index, each in enumerate(known) if each not in known[:index]]
-
-
 def our_seeds(runs: Runs, metric: MetricColumn, name: str, where: Where) -> OurSeeds | None:
-    """`name` over the seeds of the setting with the best `metric`, of those where all of `where` holds."""
+    """Our results to set beside a published number.
+
+    Args:
+        runs: The runs of the task.
+        metric: The validation metric, which chooses the best setting.
+        name: The column of the published metric.
+        where: The settings that the published number is about.
+
+    Returns:
+        The metric of the best setting's seeds; None if no such setting has finished.
+    """
     inside = np.ones(len(runs.frame), bool)
     for key, value in where.items():
         column = runs.frame[key].map(exact) if key in runs.frame else None
@@ -92,7 +54,7 @@ def our_seeds(runs: Runs, metric: MetricColumn, name: str, where: Where) -> OurS
 
 
 def verdict(value: dict[str, Any], interval: stats.Interval) -> str:
-    """Whether our interval lies where the study states, elsewhere, or partly in both."""
+    """Whether our interval lies in the range that the study states: `reproduced`, `not reproduced`, or undecided."""
     published, band = value["value"], float(value.get("band") or 0)
     allowed = {
         "at_most": (-math.inf, published),
@@ -114,12 +76,12 @@ OPEN = "undecided: the interval is too wide"
 
 
 def missing_setting(runs: Runs, spec: dict[str, Any]) -> str | None:
-    """The first setting that the numbers need and that is not there, or null, in some run: then nothing is judged."""
+    """The first setting under `needs` that is missing or null in some run; nothing is judged then. None if none is."""
     return next((key for key in spec.get("needs", []) if key not in runs.frame or runs.frame[key].isna().any()), None)
 
 
 def values_table(runs: Runs, metric: MetricColumn, spec: dict[str, Any], index: int) -> Table:
-    """A row for each published number: theirs, ours, the difference, and the verdict."""
+    """The published numbers beside ours, with the difference and the verdict on each."""
     rows: list[list[str | Cell]] = []
     lacks = missing_setting(runs, spec)
     for value in spec["values"]:
@@ -136,8 +98,8 @@ def values_table(runs: Runs, metric: MetricColumn, spec: dict[str, Any], index: 
         rows.append([setting, wanted, shown, Cell(signed(mean - theirs, digits), mean - theirs), told])
     name = spec["metric"].removeprefix("last:")
     when = " after the last step" if name != spec["metric"] else ""
-    notes = [f"Ours: {name}{when}, of the setting that is best on {metric.name}, mean over its seeds."]
-    notes += ["Judged by the 95% interval over seeds."] if any(map(_condition, spec["values"])) else []
+    notes = [f"Ours: {name}{when}, the mean over the seeds of the setting with the best {metric.name}."]
+    notes += ["The verdict is by the 95% interval over seeds."] if any(map(_condition, spec["values"])) else []
     notes += filter(None, [_differs(spec, "Settings differ: {}")])
     title = f"{spec['source']}: published and ours"
     columns = ("setting", "published", "ours", "difference", "verdict")
@@ -149,7 +111,7 @@ def _differs(spec: dict[str, Any], text: str) -> str:
 
 
 def _digits(value: float) -> int:
-    """Decimals that show three digits of a number; three decimals at least."""
+    """The number of decimals that show three digits of a number, but at least three."""
     return max(3, 2 - math.floor(math.log10(abs(value)))) if value else 3
 
 
@@ -160,10 +122,10 @@ def _condition(value: dict[str, Any]) -> str:
 
 
 def orders(runs: Runs, metric: MetricColumn, spec: dict[str, Any]) -> Iterator[str]:
-    """A sentence for each published order, the best first: whether our means keep it."""
+    """A sentence for each published order of settings: whether our means have the same order."""
     sign = 1 if runs.lower(spec["metric"]) else -1
     lacks = missing_setting(runs, spec)
-    if not spec["values"]:  # then there is no table to say it
+    if not spec["values"]:  # there is no table to name the source
         yield f"{spec['source']}, by {spec['metric']}." + _differs(spec, " Settings differ: {}.")
     for order in spec.get("orders", []):
         found = [our_seeds(runs, metric, spec["metric"], where) for where in order]
@@ -180,7 +142,12 @@ def _mean(found: OurSeeds | None) -> str:
 
 
 def order_verdict(order: list[OurSeeds], sign: int) -> str:
-    """Whether each is better than the next; below zero is better after multiplication with `sign`."""
+    """Whether each setting is better than the next.
+
+    Args:
+        order: The settings, the best first as published.
+        sign: 1 if a lower value is better, else -1.
+    """
     if min(len(each.values) for each in order) < FEW:
         return f"not judged, fewer than {FEW} seeds"
     gaps = [stats.welch(b.values, a.values) for a, b in itertools.pairwise(order)]

@@ -1,4 +1,4 @@
-"""How trained cells use their past: the diagnostics that runs with train.diagnostics=true keep in their records."""
+"""How trained cells use their past: the diagnostics in the records of runs with train.diagnostics=true."""
 
 from typing import Any
 
@@ -11,18 +11,18 @@ from rnnsweep.report.table import Cell, Table, anchor, rows_of
 ITEMS = {"gradient_by_lag", "spectral_radius"}
 
 Levels = list[tuple[str, list[dict[str, Any]]]]
-"""Each level with its runs' summaries."""
+"""Each level with the summaries of its runs."""
 
 
 def diagnosed(of: Subject) -> Levels:
-    """For each level what the runs of its best setting show, those without diagnostics left out."""
+    """The summaries of each level's best setting, without runs that have no diagnostics."""
     found = [(level, [read_summary(of.runs.frame["path"].iloc[row]) for row in best.rows]) for level, best in of.best()]
     found = [(level, [each for each in items if ITEMS & each.keys()]) for level, items in found]
     return [(level, items) for level, items in found if items]
 
 
 def gates(of: Subject) -> Table | None:
-    """Gates that are nearly shut or open, and the spectral radius of each recurrent matrix, mean over seeds."""
+    """How often gates are nearly closed or open, and the spectral radius of each recurrent matrix, as seed means."""
     assert of.factor is not None
     rows: list[list[str | Cell]] = []
     for level, items in diagnosed(of):
@@ -35,8 +35,9 @@ def gates(of: Subject) -> Table | None:
                         cell.setdefault(key, []).append(each[key])
         for (layer, gate), values in sorted(found.items()):
             means = {key: float(np.mean(values[key])) if key in values else None for key in ("radius", "low", "high")}
-            rows.append([of.label(level), str(layer), gate, *map(_number, means.items())])
-    note = "below .1, above .9: share of the gate's activations on validation data; radius: of the recurrent matrix."
+            rows.append([of.label(level), str(layer), gate, *map(_statistic, means.items())])
+    note = "below .1, above .9: share of the gate's activations on validation data. radius: the spectral radius of the "
+    note += "recurrent matrix."
     columns = (of.factor.key, "layer", "gate", "radius", "below .1", "above .9")
     return (
         Table(
@@ -51,6 +52,6 @@ def gates(of: Subject) -> Table | None:
     )
 
 
-def _number(item: tuple[str, float | None]) -> Cell:
+def _statistic(item: tuple[str, float | None]) -> Cell:
     key, value = item
     return Cell("–", None) if value is None else Cell(f"{value:.2f}" if key == "radius" else f"{value:.1%}", value)

@@ -1,4 +1,4 @@
-"""What a reader of a report has to know of its runs before the results."""
+"""Warnings about the runs of a report, which a reader should see before the results."""
 
 import pandas as pd
 
@@ -7,7 +7,11 @@ from rnnsweep.report.declared import older
 
 
 def of(frame: pd.DataFrame) -> list[str]:
-    """Sentences on retired levels, runs that lie in several directories, damaged files, old records, running runs."""
+    """Warnings about retired levels, runs in several directories, damaged files, old records, and running runs.
+
+    Args:
+        frame: The runs, as `collect` returns them.
+    """
     unknown = int((frame["task"] == UNSET).sum())
     said = []
     for level, count in frame.attrs.get("retired", {}).items():
@@ -21,16 +25,16 @@ def of(frame: pd.DataFrame) -> list[str]:
         counts = frame.loc[frame["task"] == UNSET, "state"].value_counts()
         told = ", ".join(f"{count} {state}" for state, count in counts.items())
         said.append(
-            f"{unknown} runs have no config that can be read and belong to no task ({told}); no table counts them."
+            f"{unknown} runs have no readable config, so their task is not known ({told}). No table counts them."
         )
     damaged = frame["problem"].dropna()
     said += [f"{frame['run'][index]}: {problem}." for index, problem in list(damaged.items())[:5]]
     if len(damaged) > 5:
         said.append(f"{len(damaged) - 5} more runs have damaged files; the run table names them.")
     if before := int(older(frame).sum()):
-        known = "which way is better is known for what a task is judged by, and for metrics of rnnsweep's own tasks"
-        said.append(f"{before} runs were recorded before tasks declared their metrics; {known}.")
+        known = "Which direction is better is known only for the main metric of a task and for rnnsweep's own metrics"
+        said.append(f"{before} runs were recorded before tasks declared their metrics. {known}.")
     running = int((frame["state"] == "running").sum())
     if running:
-        said.append(f"{running} runs are still training: this report is of what there is so far.")
+        said.append(f"{running} runs are still training; this report shows the results so far.")
     return said

@@ -1,4 +1,4 @@
-"""Runs as data frames: one row a run, and in long form what each logged on the way. Imports no torch."""
+"""Runs as data frames: one row for each run, or one row for each value that a run logged. Imports no torch."""
 
 import os
 from collections.abc import Sequence
@@ -15,19 +15,19 @@ CURVES = ("run", "step", "split", "metric", "value")
 
 
 class Results(pd.DataFrame):  # type: ignore[misc]  # pandas has no annotations
-    """One row a run. A DataFrame in all else: select, group and plot it as you would any other.
+    """A DataFrame with one row for each run. Select, group and plot it like any other.
 
     Columns:
-        run, study, path: Its name, its study's directory, and its own.
+        run, study, path: The run's name, its study's directory, and its own directory.
         task, cell, pooling, optimizer: The choice of each group.
-        seed, cell.hidden_size, …: The settings. NaN where one is null, and where the run's cell, task or optimizer has
-            no such setting.
+        seed, cell.hidden_size, …: The settings. NaN if a setting is null, or if the run's cell, task or optimizer does
+            not have it.
         status: complete, diverged, failed, pruned, interrupted, running or missing.
-        seconds: Its share of the time of its stack.
-        parameters, steps: Of the model; of the training.
+        seconds: The run's share of its stack's training time.
+        parameters, steps: The number of trained parameters, and of training steps.
         val/loss, test/loss, …: The metrics of the weights with the lowest validation loss.
         last:val/loss, …: The metrics of the last step.
-        error: Why it has no result.
+        error: Why the run has no result.
     """
 
     @property
@@ -35,11 +35,11 @@ class Results(pd.DataFrame):  # type: ignore[misc]  # pandas has no annotations
         return Results
 
     def curves(self, split: str | None = None, metric: str | None = None) -> pd.DataFrame:
-        """What these runs logged on the way, in long form: a row for each step, split and metric of each run.
+        """What these runs logged during training, in long form: a row for each step, split and metric of each run.
 
         Args:
-            split: `train`, `val` or `test`; all of them.
-            metric: As in `loss`; all of them.
+            split: `train`, `val` or `test`; None for all.
+            metric: Such as `loss`; None for all.
 
         Returns:
             A frame with the columns `run step split metric value`; `curves.merge(results, on="run")` adds the settings.
@@ -49,7 +49,7 @@ class Results(pd.DataFrame):  # type: ignore[misc]  # pandas has no annotations
 
 
 def results(*paths: str | os.PathLike[str]) -> Results:
-    """All planned runs of some studies: finished or not, each once.
+    """All planned runs of some studies, finished or not, each once.
 
     Args:
         paths: Directories with runs, such as `multirun/default`.
@@ -58,7 +58,7 @@ def results(*paths: str | os.PathLike[str]) -> Results:
         A DataFrame with a row for each run, in the order of the plan.
 
     Raises:
-        ReportError: A path does not exist, or holds no run.
+        ReportError: A path does not exist, or there is no run below it.
 
     Example:
         >>> runs = rnnsweep.results("multirun/cell")
@@ -69,23 +69,23 @@ def results(*paths: str | os.PathLike[str]) -> Results:
 
 
 def tidy(frame: pd.DataFrame) -> Results:
-    """What `collect` found, less what is the report's own."""
+    """The table that `collect` returns, without the columns that only the report needs."""
     named = frame.rename(columns={"state": "status"}).assign(error=frame["error"].fillna(frame["problem"]))
     settings = [name for name in frame if is_setting(name)]
     measured = [name for name in frame if "/" in name]
     names = ["run", "study", "path", "task", *settings, *OUTCOMES, *measured, "error"]
-    return Results({name: _typed(named[name]) for name in dict.fromkeys(names)})
+    return Results({name: _with_type(named[name]) for name in dict.fromkeys(names)})
 
 
-def _typed(column: pd.Series) -> pd.Series:
-    """A column with the type of its values, and NaN for what is not there."""
+def _with_type(column: pd.Series) -> pd.Series:
+    """A column with the type of its values; NaN stands for a missing value."""
     known = [np.nan if value is None or value == UNSET else value for value in column]
     numbers = {type(value) for value in known} <= {int, float}
     return pd.Series(known, dtype=float if numbers and np.nan in known else None)
 
 
 def curves(paths: Sequence[str], split: str | None = None, metric: str | None = None) -> pd.DataFrame:
-    """The rows of these directories' metrics in long form; `run` is the place of each in `paths`."""
+    """What the runs in these directories logged, in long form. The column `run` is the index in `paths`."""
     found = []
     for place, path in enumerate(paths):
         for row in RunStore(Path(path)).rows():

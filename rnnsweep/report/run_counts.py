@@ -1,4 +1,4 @@
-"""How many runs a table is about, and why the others are not in it."""
+"""How many runs a table uses, and why it leaves out the others."""
 
 import dataclasses
 from collections import Counter
@@ -12,7 +12,7 @@ from rnnsweep.report.runs import Runs
 
 @dataclasses.dataclass(frozen=True)
 class RunCounts:
-    """How many runs a table is about, and why each of the others is not in it."""
+    """How many runs a table uses, and how many it leaves out for which reason."""
 
     total: int
     used: int
@@ -31,7 +31,17 @@ class RunCounts:
 def run_counts(
     runs: Runs, used: Sequence[int] | Any, metric: str | None = None, other: str = "of other settings"
 ) -> RunCounts:
-    """Accounts for every run: used, or left out by its state, for want of the metric, or for the `other` reason."""
+    """Counts the runs that a table uses, and those that it leaves out.
+
+    Args:
+        runs: The runs of the task.
+        used: The rows of the runs that the table uses.
+        metric: The metric that a run needs to be in the table, if any.
+        other: The reason for complete runs that have the metric and are left out all the same.
+
+    Returns:
+        The counts. The reason for a run is its state if it is not complete, then the missing metric, then `other`.
+    """
     inside = np.zeros(len(runs.frame), bool)
     inside[np.asarray(used, int)] = True
     reasons = runs.frame["state"].to_numpy(object).copy()

@@ -8,24 +8,24 @@ from typing import Any
 from rnnsweep.errors import MachineError
 from rnnsweep.planned import Planned
 from rnnsweep.record import Json, RunRecord, RunStore
-from rnnsweep.report.retyped import spelled, sweep, typed
+from rnnsweep.report.retyped import full_command, single_command, sweep_command
 from rnnsweep.secrets import redacted
 
 UNSET = "—"
-"""A setting that a run's cell, task or optimizer does not have."""
+"""The value of a setting that a run's cell, task or optimizer does not have."""
 
 GENERAL = ("out", "rerun", "resume_changed", "size", "packages", "choices")
-"""Settings that change no result."""
+"""Top-level settings that change no result; the table leaves them out."""
 
 
 def row(study: Path, path: Path, plan: Planned | None, alive: bool) -> Json:
-    """The run's columns; see `collect.collect`.
+    """The columns of one run; `collect.collect` lists them.
 
     Args:
-        study: the directory of its study.
-        path: its own directory.
-        plan: what its plan says of it; None for a single run.
-        alive: whether a worker says that it trains the run.
+        study: The directory of the run's study.
+        path: The run's own directory.
+        plan: The run's entry in the plan; None for a run that no sweep planned.
+        alive: Whether a worker reports that it is training the run.
     """
     store = RunStore(path)
     waits = plan is not None and plan.generation > store.generation()  # to be trained anew, by rerun=true
@@ -39,13 +39,13 @@ def row(study: Path, path: Path, plan: Planned | None, alive: bool) -> Json:
         found = standing(study, path, state) | {"problem": problem, "steps": _steps(store)}
     else:
         found = standing(study, path, record.status) | {"problem": problem} | _outcome(record)
-        command = command or typed(record)
-    command = command or spelled(config, study)
+        command = command or single_command(record)
+    command = command or full_command(config, study)
     return found | (_settings(config) if config else {}) | {"command": redacted(command) if command else None}
 
 
 def _record(store: RunStore) -> tuple[RunRecord | None, str | None]:
-    """The record, or what is wrong with it."""
+    """The record, or None and the problem with it."""
     try:
         record = store.record()
     except MachineError as error:
@@ -64,7 +64,7 @@ def _steps(store: RunStore) -> int:
 
 
 def standing(study: Path, path: Path, state: str) -> Json:
-    """The columns of a run of which nothing but its state is known."""
+    """The columns of a run of which only the state is known."""
     return {"run": path.name, "study": str(study), "path": str(path), "state": state, "problem": None, "task": UNSET}
 
 
@@ -79,7 +79,7 @@ def _outcome(record: RunRecord) -> Json:
         "seconds": record.seconds / stack if record.share_seconds is None else record.share_seconds,
         "parameters": record.parameters,
         "error": redacted(record.error) if record.error else None,
-        "sweep": sweep(record),
+        "sweep": sweep_command(record),
         "summary": tuple(sorted(record.summary)),
         "metric": _judged(record.metric),
         "declared": record.declared or None,
@@ -102,12 +102,12 @@ def _outcome(record: RunRecord) -> Json:
 
 
 def _dict(value: Any) -> Json:
-    """What a record holds by name; nothing where it is no such thing, as in a damaged record."""
+    """The value if it is a dictionary, else an empty one: a damaged record may have anything here."""
     return value if isinstance(value, dict) else {}
 
 
 def _judged(metric: Json) -> tuple[str, ...] | None:
-    """Name, unit and direction of what the task is judged by; None where they are not told."""
+    """Name, unit and direction of the metric that the task is judged by; None if the record does not say."""
     told = tuple(metric.get(name) for name in ("name", "unit", "direction"))
     return tuple(map(str, told)) if all(isinstance(part, str) for part in told) else None
 
@@ -118,7 +118,7 @@ def _hardware(environment: Json) -> str:
 
 
 def _settings(config: Json) -> Json:
-    """The settings by their dotted keys; lists as text, so that every value can be compared."""
+    """The settings by their dotted keys. Lists become text, so that all values can be compared."""
     choices = config.get("choices", {})
     flat: Json = {group: str(name) for group, name in choices.items() if group in config}
     for key, value in config.items():

@@ -1,4 +1,4 @@
-"""What the report says of one task: its answers, its tables, and what they are measured by."""
+"""The section of a report about one task: its answers and tables, and the metric that they use."""
 
 import dataclasses
 import math
@@ -8,17 +8,19 @@ from types import ModuleType
 
 import numpy as np
 
-from rnnsweep.report.draw import Picture
 from rnnsweep.report.effects import Effect
-from rnnsweep.report.leaderboard import ranked_entries
-from rnnsweep.report.runs import Factor, MetricColumn, Runs
+from rnnsweep.report.factor import Factor
+from rnnsweep.report.metric_column import MetricColumn
+from rnnsweep.report.rendering import Picture
+from rnnsweep.report.runs import Runs
+from rnnsweep.report.setting_ranks import ranked_entries
 from rnnsweep.report.table import Table
 from rnnsweep.report.tuned_comparison import TunedComparison
 
 
 @dataclasses.dataclass
 class Answer:
-    """One question with what answers it."""
+    """One question with the sentences, tables and figures that answer it."""
 
     slug: str
     title: str
@@ -34,7 +36,7 @@ class Answer:
 
 @dataclasses.dataclass(frozen=True)
 class PromptSamples:
-    """What one prompt was answered with by the best, the median and the worst seed of the selected setting."""
+    """The texts that the best, the median and the worst seed of the selected setting wrote after one prompt."""
 
     prompt: str
     setting: str
@@ -44,16 +46,16 @@ class PromptSamples:
 
 @dataclasses.dataclass
 class Section:
-    """All that the report says of one task."""
+    """The section of a report about one task."""
 
     runs: Runs
     metric: MetricColumn
     margin: float
     baselines: dict[str, str]
     factors: list[Factor] = dataclasses.field(default_factory=list)
-    """Those that are reported."""
+    """The factors that are reported."""
     tuned: TunedComparison | None = None
-    """The tuned comparison; None where nothing is compared or nothing tuned."""
+    """The tuned comparison; None if nothing is compared or nothing is tuned."""
     top_tables: list[Table] = dataclasses.field(default_factory=list)
     """The tables at the top of the report."""
     headline: list[str] = dataclasses.field(default_factory=list)
@@ -76,23 +78,33 @@ class Section:
         return next((factor for factor in self.runs.factors if factor.key in keys), None)
 
     def averaged(self, key: str) -> str:
-        """What the effect of a compared factor is an average over: the tuned settings; empty for other factors."""
+        """The names of the tuned settings, over which the effect of a compared factor is an average.
+
+        Empty for a factor that is not compared.
+        """
         if self.tuned is None or key not in {factor.key for factor in self.tuned.tuning.design.compared}:
             return ""
         return ", ".join(factor.key for factor in self.tuned.tuning.design.tuned)
 
     @property
+    def tables(self) -> list[Table]:
+        """All tables of the section."""
+        board = [self.leaderboard] if self.leaderboard else []
+        answers = [table for answer in self.answers for table in answer.tables]
+        return [*self.top_tables, *board, *answers, *self.listings, *self.appendix]
+
+    @property
     def beside(self) -> list[Effect]:
-        """The effects of factors about which the tuned comparison says nothing."""
+        """The effects of the factors that the tuned comparison does not cover."""
         return [effect for effect in self.effects if not self.averaged(effect.factor)]
 
     def has_item(self, name: str) -> bool:
-        """Whether the summary of some run has an item of this name."""
+        """Whether the summary of any run has an item of this name."""
         summaries = self.runs.frame["summary"].dropna() if "summary" in self.runs.frame else []
         return any(name in summary for summary in summaries)
 
     def seeds(self) -> list[int]:
-        """The complete runs of the selected setting, the best seed first."""
+        """The rows of the selected setting's complete runs, the best seed first."""
         ranked = ranked_entries(self.runs, self.metric)
         if not ranked or not ranked[0].values:
             return []
@@ -102,7 +114,11 @@ class Section:
 
 
 def default_margin(runs: Runs, metric: MetricColumn) -> float:
-    """Below this a difference is small: 0.01 nats (one percent of the perplexity), a point of a share; else 1%."""
+    """The margin below which a difference is small, if the user and the plan name none.
+
+    It is 0.01 for a loss in nats (one percent of the perplexity) and for a share (one percentage point). For other
+    metrics it is 1% of the mean value.
+    """
     if metric.unit in ("nats", "share"):
         return 0.01
     values = runs.values(metric.name)

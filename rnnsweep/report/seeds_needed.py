@@ -1,4 +1,4 @@
-"""How many seeds a comparison still needs: as a range, because a few seeds know their own spread badly."""
+"""How many seeds a comparison still needs. It is a range, because a few seeds estimate their own spread badly."""
 
 import math
 from collections.abc import Sequence
@@ -14,14 +14,23 @@ from rnnsweep.report.table import Cell, Table, anchor, rows_of
 from rnnsweep.report.tuned_comparison import ArmComparison, TunedComparison
 
 POWER = 0.8
+"""The probability with which the test should find a difference as large as the margin."""
 SURE = 0.8
-"""How sure the range is of the spread."""
+"""The level of the interval of the spread, from which the range comes."""
 MOST = 1000
-"""A larger number of seeds is not counted out."""
+"""A larger number of seeds is shown as `over 1000`."""
 
 
 def table(of: TunedComparison, margin: float) -> Table | None:
-    """A row for each comparison whose interval is wider than the margin allows; None where there are none."""
+    """The seeds that the undecided comparisons need.
+
+    Args:
+        of: The tuned comparison.
+        margin: The margin below which a difference is small, in the unit of the metric.
+
+    Returns:
+        A row for each comparison that shows neither a difference nor its absence; None if there is none.
+    """
     found = [c for c in of.comparisons if undecided(c, margin)]
     if not found:
         return None
@@ -41,9 +50,10 @@ def table(of: TunedComparison, margin: float) -> Table | None:
     first = max(min(low for low, _ in widths), FEW)
     arms = list(dict.fromkeys(arm for comparison in found for arm in (comparison.arm, comparison.other)))
     notes = [
-        f"For the margin of {number(margin)}. The ranges are from the spread's own chi-square interval of {SURE:.0%}. "
-        "Power is that of a paired t test at 5% for a difference as large as the margin.",
-        "To stop at will: an interval that holds whenever one looks (e-process of the t test, effect variance 4).",
+        f"For a margin of {number(margin)}. The ranges come from the {SURE:.0%} chi-square interval of the spread. "
+        "Power is that of a paired t test at 5%, for a difference as large as the margin.",
+        "at any time: an interval that stays valid however often one looks at it (e-process of the t test, effect "
+        "variance 4).",
     ]
     if first <= MOST:
         notes.append(more(of, arms, first))
@@ -52,7 +62,7 @@ def table(of: TunedComparison, margin: float) -> Table | None:
 
 
 def undecided(comparison: ArmComparison, margin: float) -> bool:
-    """Whether neither a difference nor its absence is shown."""
+    """Whether a comparison shows neither a difference nor its absence."""
     if not comparison.interval.known or comparison.unit != "seed" or comparison.clear:
         return False
     if comparison.look:
@@ -61,7 +71,12 @@ def undecided(comparison: ArmComparison, margin: float) -> bool:
 
 
 def for_power(spread: float, difference: float) -> int:
-    """The smallest number of pairs with which a t test finds a difference with a probability of POWER."""
+    """The smallest number of pairs with which a t test at ALPHA finds a difference with a probability of POWER.
+
+    Args:
+        spread: The standard deviation of the differences.
+        difference: The difference to find, in the same unit.
+    """
     n = 2
     while n <= MOST:
         limit = float(special.stdtrit(n - 1, 1 - ALPHA / 2))

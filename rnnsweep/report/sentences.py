@@ -1,9 +1,10 @@
-"""Sentences from numbers, by the state that the numbers are in; they never say more than these."""
+"""Sentences about effects. They never say more than the numbers show."""
 
 from rnnsweep.report import stats
 from rnnsweep.report.effects import DIFFERENT, Effect
+from rnnsweep.report.factor import Factor
+from rnnsweep.report.metric_column import MetricColumn
 from rnnsweep.report.numbers import interval_of, number, p_clause, plus, share, signed, with_unit
-from rnnsweep.report.runs import Factor, MetricColumn
 
 NAMES = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM", "slstm": "sLSTM", "mlstm": "mLSTM", "mlp_window": "windowed MLP"}
 WORDS = {"cell": "", "pooling": " pooling", "optimizer": ""}
@@ -18,13 +19,24 @@ def level_name(key: str, level: str) -> str:
 
 
 def effect_sentence(effect: Effect, metric: MetricColumn, margin: float) -> str:
-    """What one level does against another; what diverged is said first, since the difference leaves it out."""
+    """The sentences about one effect.
+
+    Diverged runs come first, because the difference leaves them out.
+
+    Args:
+        effect: The effect of one level against another.
+        metric: The metric that it is measured by.
+        margin: The margin below which a difference is small.
+    """
     level, baseline = level_name(effect.factor, effect.level), level_name(effect.factor, effect.baseline)
-    said = [_diverged(effect, level, baseline), _difference(effect, level, baseline, metric, margin)]
+    said = [
+        _divergence_sentence(effect, level, baseline),
+        _difference_sentence(effect, level, baseline, metric, margin),
+    ]
     return " ".join(part for part in said if part)
 
 
-def _diverged(effect: Effect, level: str, baseline: str) -> str:
+def _divergence_sentence(effect: Effect, level: str, baseline: str) -> str:
     found = effect.divergence
     if found.level == found.baseline == 0:
         return ""
@@ -34,7 +46,7 @@ def _diverged(effect: Effect, level: str, baseline: str) -> str:
         rates += f", {baseline} in {share(found.baseline, found.pairs, alone)}"
         rates += f"; {level} more often in {found.more} and less often in {found.less} of {found.units} {found.unit}s"
     else:
-        rates = f"Of {found.pairs} matched pairs {found.level} diverged on both sides"
+        rates = f"{found.level} of {found.pairs} matched runs diverged on each side"
     if found.differs and found.p is not None:
         rates += f" (sign test {p_clause(found.p)})"
     better, worse = effect.ranked
@@ -44,15 +56,15 @@ def _diverged(effect: Effect, level: str, baseline: str) -> str:
     tested = stats.sign_test(better, worse)
     p = f" (sign test {p_clause(tested)})" if tested is not None else ""
     decided = f"{better + worse} decided {effect.ranked_unit}{'s' * (better + worse > 1)}"
-    return f"{rates}; with a diverged run ranked last {ahead} is better in {won} of {decided}{p}."
+    return f"{rates}; if a diverged run ranks last, {ahead} is better in {won} of {decided}{p}."
 
 
-def _difference(effect: Effect, level: str, baseline: str, metric: MetricColumn, margin: float) -> str:
+def _difference_sentence(effect: Effect, level: str, baseline: str, metric: MetricColumn, margin: float) -> str:
     state, mean = effect.finding(margin), effect.interval.mean
     among = "Where both finished: " if effect.divergence.level or effect.divergence.baseline else ""
     if state == "none":
         pairs = f"None of the {effect.planned} matched pairs" if effect.planned else "No matched pair"
-        return f"{pairs} of {level} and {baseline} has finished: nothing can be said of the difference."
+        return f"{pairs} of {level} and {baseline} has finished: nothing is known of the difference."
     if state == "single":
         value = with_unit(signed(mean), metric)
         return f"{among}{level} against {baseline}: Δ = {value}; single run: no evidence of a difference."
@@ -68,8 +80,8 @@ def _difference(effect: Effect, level: str, baseline: str, metric: MetricColumn,
         first, second = (level, baseline) if ahead else (baseline, level)
         won = effect.better if ahead else effect.worse
         size, ends = interval_of(effect.interval.upward)
-        how = f", by a margin below {number(margin)}:" if state == "small" else ""
-        by = f"{first} beats {second}{how} by {with_unit(size, metric)} {ends}"
+        how = f" by less than {number(margin)}:" if state == "small" else " by"
+        by = f"{first} beats {second}{how} {with_unit(size, metric)} {ends}"
         open_ = f"; may be below {number(margin)}" if state == "differs" else ""
         told = f"{basis(effect)}; better in {won} of {len(effect.values)}; Holm {p_clause(effect.adjusted)}{open_}"
         return f"{among}{by} ({told})."
@@ -90,18 +102,18 @@ def _difference(effect: Effect, level: str, baseline: str, metric: MetricColumn,
 
 
 def _each_time(effect: Effect, level: str, baseline: str, metric: MetricColumn) -> str:
-    """Differences without a spread: they carry no interval, however many there are."""
+    """The sentence about differences that are all equal: they have no interval, however many there are."""
     each, mean = f"all {len(effect.values)} {effect.unit}s", effect.interval.mean
     if mean == 0:
         return f"{level} and {baseline}: identical in {each}"
     first, second = (level, baseline) if mean * metric.sign < 0 else (baseline, level)
     by = f"{first} beats {second} by {with_unit(number(abs(mean)), metric)} in {each}"
     sides = f" ({level} {number(effect.both[0])}, {baseline} {number(effect.both[1])} each time)" if effect.both else ""
-    return f"{by}{sides}; without a spread there is no interval"
+    return f"{by}{sides}; equal differences have no interval"
 
 
 def basis(effect: Effect) -> str:
-    """What the interval stands on: `95%, t over 12 matched settings, 5 seeds each`."""
+    """How the interval was computed: `95%, t over 12 matched settings, 5 seeds each`."""
     few, many = effect.seeds
     seeds = f"{few} seed{'s' * (few > 1)} each" if few == many else f"{few} to {many} seeds each"
     if effect.unit == "setting":
@@ -111,7 +123,10 @@ def basis(effect: Effect) -> str:
 
 
 def strongest(effects: list[Effect], margin: float) -> list[Effect]:
-    """Clear differences first and the largest of them; then divergence; then the others."""
+    """The effects, the strongest first.
+
+    Clear differences and tested differences in divergence come first, the largest of them in front; then the others.
+    """
     order = (
         "clear",
         "constant",
@@ -135,7 +150,7 @@ def strongest(effects: list[Effect], margin: float) -> list[Effect]:
 
 
 def confounded(factor: Factor) -> str:
-    """A factor that moves with another setting is said to."""
+    """The sentence about a factor that always changes together with another setting; else empty."""
     if not factor.together:
         return ""
-    return f"{factor.key} moves together with {', '.join(factor.together)}: these runs cannot tell them apart."
+    return f"{factor.key} always changes together with {', '.join(factor.together)}: these runs cannot tell them apart."

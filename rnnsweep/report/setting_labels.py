@@ -1,4 +1,4 @@
-"""Values of settings: which are one level, how each is shown, and in which order a reader expects them."""
+"""Values of settings: which values are one level, how a level is shown, and the order of levels."""
 
 import json
 import re
@@ -11,11 +11,11 @@ FAMILIES = ("rnn", "gru", "lstm", "last", "mean", "max", "attention", "adamw", "
 """The order in which a reader expects names; others come after these, by the alphabet."""
 
 DIGITS = range(6, 18)
-"""Significant digits of a number; as many as tell it from the other values of its setting."""
+"""The fewest and the most significant digits of a number; the fewest that keep different values different."""
 
 
 def exact(value: Any) -> str:
-    """A text that two values share where they are one level: 1 and 1.0, but neither `null` and null nor 1 and true."""
+    """A text that is equal for values of one level: for 1 and 1.0, but not for "null" and null, nor for 1 and true."""
     if value is None:
         return "null"
     if isinstance(value, bool | np.bool_):
@@ -24,14 +24,14 @@ def exact(value: Any) -> str:
 
 
 def label(value: Any, digits: int = DIGITS[0]) -> str:
-    """A value as it is shown: the YAML word for it."""
+    """A value as YAML writes it."""
     if isinstance(value, float):
         return format(value, f".{digits}g")
     return exact(value) if value is None or isinstance(value, bool | np.bool_) else str(value)
 
 
 def labels(column: pd.Series) -> pd.Series:
-    """The values of one setting as they are shown: values that differ are shown differently."""
+    """The values of one setting as text. Different values get different texts."""
     keys = column.map(exact)
     seen = dict(zip(keys, column, strict=True))
     numbers = [value for value in seen.values() if isinstance(value, float)]
@@ -47,7 +47,7 @@ def labels(column: pd.Series) -> pd.Series:
 
 
 def order(value: Any, shown: str) -> tuple[int, float, str, list[tuple[str, float]]]:
-    """What a level is sorted by: null, then numbers, then names; numbers within a name count as numbers."""
+    """The sort key of a level: null, then numbers, then names. A number within a name counts as a number."""
     if value is None:
         return 0, 0.0, "", []
     if isinstance(value, int | float):
@@ -57,6 +57,6 @@ def order(value: Any, shown: str) -> tuple[int, float, str, list[tuple[str, floa
 
 
 def _by_number(text: str) -> list[tuple[str, float]]:
-    """The text with its numbers as numbers, so that `window=4` comes before `window=16`."""
+    """A sort key in which `window=4` comes before `window=16`."""
     parts = re.split(r"(\d+(?:\.\d+)?)", text)
     return [(text, float(digits)) for text, digits in zip(parts[::2], [*parts[1::2], "0"], strict=True)]

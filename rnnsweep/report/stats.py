@@ -1,4 +1,4 @@
-"""The statistics of the report: intervals, tests, variance shares, expected best. Plain numbers in and out."""
+"""The statistics of the report: intervals, tests, and the expected best. They take and return plain numbers."""
 
 import dataclasses
 import math
@@ -12,19 +12,20 @@ from scipy import special  # scipy.stats would take a second to import
 from rnnsweep.looks import two_sided as two_sided  # one of what this module offers
 
 LEVEL = 0.95
-"""Of every interval; a test is called by one minus it."""
+"""The level of every interval."""
 
 ALPHA = 1 - LEVEL
+"""The level of every test."""
 
 ROUNDING = 1e-6
-"""Relative to the values: a spread below it is that of rounding, and no evidence of anything."""
+"""Relative to the values. A smaller spread comes from rounding and is no evidence of anything."""
 
 Array = NDArray[Any]
 
 
 @dataclasses.dataclass(frozen=True)
 class Interval:
-    """A mean with its Student-t interval; `low`, `high` and `p` (of mean = 0) only from three values on."""
+    """A mean with its Student-t interval; `p` is that of mean = 0. Too few values have neither interval nor p."""
 
     mean: float
     low: float = math.nan
@@ -34,7 +35,7 @@ class Interval:
     df: int = 0
     t: float = math.nan
     flat: bool = False
-    """Whether the values are equal but for rounding: then there is neither an interval nor a test."""
+    """Whether the values differ by rounding only. Then there is no interval and no test."""
 
     @property
     def known(self) -> bool:
@@ -43,12 +44,12 @@ class Interval:
 
     @property
     def ends(self) -> tuple[float, float]:
-        """The ends of the interval; of equal values the value twice."""
+        """The ends of the interval; for equal values, the value twice."""
         return (self.mean, self.mean) if self.flat else (self.low, self.high)
 
     @property
     def upward(self) -> "Interval":
-        """The interval of a mean above zero: this one, or that of the opposite difference."""
+        """This interval with its mean above zero: if need be, the interval of the opposite difference."""
         return self if self.mean >= 0 else dataclasses.replace(self, mean=-self.mean, low=-self.high, high=-self.low)
 
     @property
@@ -58,16 +59,16 @@ class Interval:
 
 
 def t_interval(values: Sequence[float] | Array, level: float = LEVEL, least: int = 3, scale: float = 0.0) -> Interval:
-    """Student's t over independent values; fewer than `least` of them carry no interval, nor do equal ones.
+    """The mean of independent values, with Student's t interval.
 
     Args:
-        values: One for each unit, such as a seed.
-        level: Of the interval.
-        least: Values below which there is no interval.
-        scale: The size of what the values are differences of, against which rounding is judged.
+        values: One value for each unit, such as a seed.
+        level: The level of the interval.
+        least: The fewest values that get an interval.
+        scale: For differences, the size of the numbers that were subtracted: rounding is relative to it.
 
     Returns:
-        The mean with its interval and the two-sided p of mean = 0.
+        The mean with its interval and the two-sided p of mean = 0. Equal values and too few values have neither.
     """
     values = np.asarray(values, float)
     n = len(values)
@@ -85,12 +86,12 @@ def t_interval(values: Sequence[float] | Array, level: float = LEVEL, least: int
 
 
 def welch(first: Sequence[float], second: Sequence[float], level: float = LEVEL) -> tuple[float, float]:
-    """The interval of a difference of means, of two samples with variances of their own (Welch 1947).
+    """The interval of the difference between two means, from samples with unequal variances (Welch 1947).
 
     Args:
         first: Independent values, two or more.
         second: Independent values, two or more.
-        level: Of the interval.
+        level: The level of the interval.
 
     Returns:
         The ends of the interval of mean(first) - mean(second).
@@ -105,15 +106,15 @@ def welch(first: Sequence[float], second: Sequence[float], level: float = LEVEL)
 
 
 def wilson(successes: int, n: int, level: float = LEVEL) -> tuple[float, float]:
-    """Wilson's (1927) score interval of a share; (0, 1) where nothing was counted.
+    """Wilson's (1927) score interval of a share.
 
     Args:
-        successes: How many of the n.
-        n: Independent trials.
-        level: Of the interval.
+        successes: How many of the n trials succeeded.
+        n: The number of independent trials.
+        level: The level of the interval.
 
     Returns:
-        The ends of the interval, from 0 to 1.
+        The ends of the interval, from 0 to 1; (0, 1) if there were no trials.
     """
     if n == 0:
         return 0.0, 1.0
@@ -127,7 +128,7 @@ def holm(p: Sequence[float]) -> list[float]:
     """Holm's (1979) step-down adjustment of the p-values of one family.
 
     Args:
-        p: One for each test; NaN stands for a comparison without a test and does not count.
+        p: The p of each test; NaN for a comparison without a test, which does not count.
 
     Returns:
         The adjusted p-values in the same order, NaN where `p` is NaN.
@@ -145,11 +146,11 @@ def sign_test(better: int, worse: int) -> float | None:
     """Exact two-sided sign test.
 
     Args:
-        better: Pairs in which the first is better.
-        worse: Pairs in which it is worse; ties count in neither.
+        better: The number of pairs in which the first is better.
+        worse: The number of pairs in which the first is worse. Ties are in neither number.
 
     Returns:
-        p, or None where no outcome of so few pairs could reach alpha.
+        p; None if no outcome of so few pairs could reach ALPHA.
     """
     n = better + worse
     if n == 0 or 2 * 0.5**n > ALPHA:
@@ -158,64 +159,14 @@ def sign_test(better: int, worse: int) -> float | None:
 
 
 def equivalent(values: Sequence[float] | Array, margin: float) -> bool:
-    """Two one-sided tests at alpha (Schuirmann 1987): whether the mean lies within the margin on either side.
+    """Whether the mean is shown to lie between -margin and margin, by two one-sided tests (Schuirmann 1987).
 
     Args:
         values: Independent differences, one for each unit, such as a seed.
         margin: The largest difference that does not matter, in the unit of the values.
 
     Returns:
-        True where both tests reject; False where they do not, or where there is no interval.
+        True if both tests reject at ALPHA; False if not, or if there is no interval.
     """
     found = t_interval(values, 1 - 2 * ALPHA)
     return found.known and -margin < found.low and found.high < margin
-
-
-def expected_best(values: Sequence[float] | Array, draws: Sequence[int] | Array, lower: bool = True) -> Array:
-    """The expected best of n of these configurations, without replacement: unbiased (cf. Dodge et al. 2019).
-
-    Those without a value rank last; the expectation is over draws that hold at least one value.
-
-    Args:
-        values: One for each configuration; NaN where it has none.
-        draws: The numbers n.
-        lower: Whether a lower value is better.
-
-    Returns:
-        The expectation for each n; NaN where n exceeds the number of configurations.
-    """
-    return expected_choice(values, values, draws, lower)
-
-
-def expected_choice(
-    chosen_by: Sequence[float] | Array,
-    values: Sequence[float] | Array,
-    draws: Sequence[int] | Array,
-    lower: bool = True,
-) -> Array:
-    """The expected value of the one of n configurations that another value calls the best, as test by validation.
-
-    Args:
-        chosen_by: Of each configuration what it is judged by; one that has none ranks last.
-        values: Of each configuration what is reported.
-        draws: The numbers n.
-        lower: Whether a lower value of `chosen_by` is better.
-
-    Returns:
-        The expectation for each n; NaN where n exceeds the number of configurations.
-    """
-    judged, values = np.asarray(chosen_by, float), np.asarray(values, float)
-    total, order = len(judged), np.flatnonzero(np.isfinite(judged))
-    order = order[np.argsort(-judged[order] if lower else judged[order], kind="stable")]  # the last is the best
-    below = total - len(order) + np.arange(len(order))  # how many rank below each
-    found = []
-    for n in draws:
-        weights = np.exp(_log_choose(below, int(n) - 1) - _log_choose(np.array(total), int(n)))
-        found.append(float(weights @ values[order] / weights.sum()) if weights.sum() > 0 else math.nan)
-    return np.array(found)
-
-
-def _log_choose(n: Array, k: int) -> Array:
-    with np.errstate(invalid="ignore"):
-        found = special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1)
-    return np.where(n >= k, found, -np.inf)

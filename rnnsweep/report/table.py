@@ -1,4 +1,4 @@
-"""Tables as data: one model that the page, Markdown, LaTeX and CSV are written from."""
+"""Tables as data. The page, Markdown, LaTeX and CSV are all written from them."""
 
 import dataclasses
 import functools
@@ -13,30 +13,33 @@ import pandas as pd
 from rnnsweep.planned import STATES
 from rnnsweep.report import stats
 from rnnsweep.report.effects import Effect
-from rnnsweep.report.runs import MetricColumn, Runs
+from rnnsweep.report.metric_column import MetricColumn
+from rnnsweep.report.runs import Runs
 
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """One cell: text for people; `data` for the CSV and for sorting."""
+    """One cell: text for people, and `data` for the CSV and for sorting."""
 
     text: str
     data: Any = None
-    """A plain value, or several by name, which become columns of the CSV."""
+    """A plain value, or several values by name, each of which becomes a column of the CSV."""
     link: str = ""
     bold: bool = False
     links: tuple[tuple[str, str], ...] = ()
-    """(text, address) of several links; the page shows these in place of the text."""
+    """(text, address) of several links; the page shows these instead of the text."""
 
     @property
     def sort(self) -> Any:
-        """What the page sorts by."""
+        """The value that the page sorts by."""
         first = next(iter(self.data.values()), None) if isinstance(self.data, dict) else self.data
         return self.text if first is None or first != first else first
 
 
 @dataclasses.dataclass(frozen=True)
 class TableRow:
+    """One row of a table. `anchor` is its address inside the page; `only_csv` hides it everywhere but in the CSV."""
+
     cells: tuple[Cell, ...]
     anchor: str = ""
     only_csv: bool = False
@@ -44,7 +47,7 @@ class TableRow:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """Rows under headings. `notes` say what is counted and what is left out."""
+    """Rows under headings. The `notes` say what is counted and what is left out."""
 
     name: str
     title: str
@@ -52,15 +55,15 @@ class Table:
     rows: tuple[TableRow, ...]
     notes: tuple[str, ...] = ()
     shown: int = 200
-    """Rows on the page and in Markdown; the CSV has all."""
+    """How many rows the page and Markdown have; the CSV has all."""
     measured: str = ""
-    """What its estimates are of, and what their intervals are: `test/loss in nats, 95% Student t interval`."""
+    """The metric of its estimates, and the kind of their intervals: `test/loss in nats, 95% Student t interval`."""
     elsewhere: tuple[str, ...] = ()
-    """Columns that LaTeX leaves out, for a paper's column is narrow; the CSV has them."""
+    """Columns that LaTeX leaves out, because a paper's column is narrow; the CSV has them."""
 
     @property
     def caption(self) -> str:
-        """The title with what is measured and over how many values: what a reader needs who sees the table alone."""
+        """The title with the metric and the number of values, for a reader who sees the table by itself."""
         sizes = {int(n) for row in self.page_rows for cell in row.cells if (n := _size(cell)) == n and n > 1}
         ends = sorted({min(sizes), max(sizes)}) if sizes else []
         counted = f"; n = {' to '.join(map(str, ends))}" if ends else ""
@@ -75,7 +78,7 @@ class Table:
         return len(self.rows) - len(self.page_rows)
 
     def without(self, *names: str) -> "Table":
-        """The table less some columns."""
+        """The table without some columns."""
         kept = [index for index, name in enumerate(self.columns) if name not in names]
         rows = [dataclasses.replace(row, cells=tuple(row.cells[i] for i in kept)) for row in self.rows]
         return dataclasses.replace(self, columns=tuple(self.columns[i] for i in kept), rows=tuple(rows))
@@ -86,7 +89,7 @@ class Table:
 
 
 def _size(cell: Cell) -> float:
-    """Over how many values an estimate is."""
+    """The number of values that an estimate is the mean of; NaN if the cell is no estimate."""
     return float(cell.data.get("n", math.nan)) if isinstance(cell.data, dict) else math.nan
 
 
@@ -101,33 +104,35 @@ def _plain(columns: Sequence[str], row: TableRow) -> dict[str, Any]:
 
 
 def rows_of(*lines: Sequence[str | Cell]) -> tuple[TableRow, ...]:
+    """Rows from lists of cells; a plain text becomes a cell."""
     return tuple(
         TableRow(tuple(cell if isinstance(cell, Cell) else Cell(str(cell)) for cell in line)) for line in lines
     )
 
 
 def measured(metric: MetricColumn, interval: str = "95% Student t interval") -> str:
-    """What the estimates of a table are of, for its caption."""
+    """The metric of a table's estimates and the kind of their intervals, for its caption."""
     unit = f" in {metric.unit}" if metric.unit and metric.unit != "share" else ""
     return f"{metric.name}{unit}, {'lower' if metric.lower else 'higher'} is better; mean and {interval}"
 
 
 def estimate(interval: stats.Interval) -> dict[str, float]:
+    """The data of a cell with a mean and its interval."""
     return {"mean": interval.mean, "low": interval.low, "high": interval.high, "n": interval.n}
 
 
 def oneline(text: str) -> str:
-    """The text with single spaces for all that is not printed."""
+    """The text on one line: a single space stands for each run of spaces and characters that do not print."""
     printed = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
     return " ".join(printed.split())
 
 
 @functools.cache
 def anchor(*parts: Any) -> str:
-    """A name for a file, and an address inside the page, of ASCII letters and digits.
+    """A name of ASCII letters and digits, for a file or for an address inside the page.
 
-    A part that is no key (`cell.hidden_size`), name or section (`capacity: charlm`) gets a digest, so that different
-    parts stay different.
+    Other characters become `_`. A part with such characters also gets a digest, so that different parts stay
+    different; keys (`cell.hidden_size`) and sections (`capacity: charlm`) need none.
     """
     return "-".join(_addressed(str(part)) for part in parts)
 
@@ -142,10 +147,12 @@ def _digest(text: str) -> str:
 
 
 def setting_link(runs: Runs, setting: int) -> str:
+    """The link to a setting's row in the table of settings and their runs."""
     return f"#{anchor('setting', runs.task, setting)}"
 
 
 def pairs_anchor(runs: Runs, effect: Effect) -> str:
+    """The address of an effect's first row in the table of pairs."""
     levels = _digest(f"{effect.level}\0{effect.baseline}")  # 0.5 and 0_5 differ, too
     return anchor("pairs", runs.task, effect.factor, effect.level, effect.baseline, levels)
 
@@ -154,7 +161,7 @@ def pairs_anchor(runs: Runs, effect: Effect) -> str:
 
 
 def accounting(tasks: Sequence[Runs]) -> Table:
-    """Every planned run by task and state; the last row sums them."""
+    """The number of planned runs by task and state, with a row of sums at the end."""
     rows = []
     for runs in tasks:
         counts = runs.counts()

@@ -1,4 +1,4 @@
-"""Results of another program from TensorBoard's event files: a row for each folder that has some."""
+"""Results of another program from TensorBoard's event files: a row for each folder with event files."""
 
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,15 @@ Series = dict[int, float]
 def runs(folder: Path) -> pd.DataFrame:
     """The runs below a folder.
 
-    A run's `cell`, `seed` and other settings are what it logged by `add_hparams`; without these its cell is the name of
-    the folder below `folder` in which it lies. Values of the validation are those where `val/loss` is lowest, or the
-    last; those of the test part are of the same step where they were logged there, else the last.
+    The `cell`, `seed` and other settings of a run are those that it logged by `add_hparams`. A run without them has the
+    name of its folder directly below `folder` as its cell. Values are those of the step with the lowest `val/loss`, or
+    of the last step if a value was not logged there.
 
     Args:
-        folder: What was given to `--add`.
+        folder: The argument of `--add`.
 
     Raises:
-        ReportError: tensorboard is not installed, there is no event file, or none has a metric of the validation part.
+        ReportError: tensorboard is not installed, there is no event file, or no run has a validation or test metric.
     """
     parts = sorted({file.parent for file in folder.rglob("*.tfevents.*")})
     if not parts:
@@ -34,9 +34,8 @@ def runs(folder: Path) -> pd.DataFrame:
     tags: set[str] = set()
     for part in parts:
         settings, scalars = _logged(folder, part)
-        run = (
-            part.parent if settings and part.parent in parts else part
-        )  # torch writes hparams into a folder of their own
+        own = settings and part.parent in parts  # torch writes hparams into a folder inside the run's
+        run = part.parent if own else part
         tags |= scalars.keys()
         at_best = {_metric(tag): series for tag, series in scalars.items()}
         rows[run] = _row(folder, run) | rows.get(run, {}) | settings | _values(at_best)
@@ -55,13 +54,13 @@ def _row(folder: Path, run: Path) -> dict[str, Any]:
 
 
 def _metric(tag: str) -> str:
-    """A tag by our name: Lightning's val_loss is val/loss."""
+    """Our name for a tag: Lightning's val_loss is val/loss."""
     split, _, name = tag.partition("_")
     return f"{split}/{name}" if split in SPLITS and name else tag
 
 
 def _values(scalars: dict[str, Series]) -> dict[str, float]:
-    """One value of each metric of the validation and the test part."""
+    """The value of each validation and test metric."""
     losses = scalars.get("val/loss", {})
     best = min(losses, key=lambda step: losses[step], default=-1)
     kept = {name: series for name, series in scalars.items() if name.startswith(("val/", "test/")) and series}
@@ -78,7 +77,7 @@ def _logged(folder: Path, part: Path) -> tuple[dict[str, Any], dict[str, Series]
         raise ReportError(f"--add {folder}: needs {error.name}; pip install 'rnnsweep[tensorboard]'") from error
     events = EventAccumulator(str(part), size_guidance={"scalars": 0, "tensors": 0}).Reload()
     scalars = {tag: {e.step: float(e.value) for e in events.Scalars(tag)} for tag in events.Tags()["scalars"]}
-    for tag in events.Tags()["tensors"]:  # TensorFlow 2 writes scalars so
+    for tag in events.Tags()["tensors"]:  # TensorFlow 2 writes scalars as tensors
         each = {e.step: make_ndarray(e.tensor_proto) for e in events.Tensors(tag)}
         if each and all(value.size == 1 and value.dtype.kind in "fiu" for value in each.values()):
             scalars[tag] = {step: float(value.reshape(())) for step, value in each.items()}

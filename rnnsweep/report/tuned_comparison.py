@@ -1,4 +1,4 @@
-"""Differences between tuned arms, paired by seed: with the baseline and with the leader, under one correction."""
+"""Differences of tuned arms from the baseline and from the leader, paired by seed, with one correction for all."""
 
 import dataclasses
 import math
@@ -11,46 +11,49 @@ from numpy.typing import NDArray
 
 from rnnsweep import looks
 from rnnsweep.report import stats
-from rnnsweep.report.arms import Choice, TunedArm, Tuning
+from rnnsweep.report.arms import Tuning
+from rnnsweep.report.metric_column import MetricColumn
 from rnnsweep.report.pairs import FEW, balanced
-from rnnsweep.report.runs import MetricColumn, Runs
+from rnnsweep.report.runs import Runs
+from rnnsweep.report.tuned_arm import Choice, TunedArm
 
 
 @dataclasses.dataclass(frozen=True)
 class ArmComparison:
-    """One arm against another, on the test part where there is one."""
+    """One arm against another; on the test part, if the runs have its metrics."""
 
     arm: TunedArm
     other: TunedArm
     values: tuple[float, ...]
-    """Arm less other: the mean over conditions for each paired seed, or for each level of a random condition."""
+    """Arm minus other: for each paired seed the mean over conditions; or the mean for each level of a random one."""
     unit: str
     """`seed`, or the key of a random condition."""
     seeds: tuple[float, ...]
     interval: stats.Interval
     confirmed: bool
-    """Whether FEW or more fresh seeds are compared, and no seed that chose a setting."""
+    """Whether all compared seeds are fresh, and there are FEW or more of them."""
     by_condition: dict[int, float]
-    """The mean difference under each condition: how it varies is an interaction, and no error."""
+    """The mean difference under each condition. How it varies is an interaction, not an error."""
     look: looks.Look | None = None
-    """What the planned look says, where the study planned looks."""
+    """The result of the planned look, if the study planned looks."""
     adjusted: float = math.nan
-    """Holm's p, over all tuned comparisons of the report."""
+    """Holm's p over all tuned comparisons of the report."""
     family: int = 0
+    """The number of tests that were corrected together."""
 
     @property
     def p(self) -> float:
-        """That of the planned look; else Holm's."""
+        """The p of the planned look, if there was one; else Holm's."""
         return self.look.p if self.look else self.adjusted
 
     @property
     def clear(self) -> bool:
-        """Whether the test tells the two apart: by Holm, or by the level of a planned look."""
+        """Whether the test shows a difference: by Holm's p, or at the level of the planned look."""
         return self.look.verdict == "differs" if self.look else self.adjusted < stats.ALPHA
 
     @property
     def holds_zero(self) -> bool:
-        """Whether its interval leaves open which of the two is better; also where there is none."""
+        """Whether the interval contains zero, or there is no interval: which arm is better is then open."""
         return not self.interval.flat and not (self.interval.low > 0 or self.interval.high < 0)
 
     @property
@@ -67,11 +70,11 @@ class TunedComparison:
     runs: Runs
     tuning: Tuning
     metric: MetricColumn
-    """By which the arms are compared: that of the selection, on the test part."""
+    """The metric that arms are compared by: the one that chose the settings, but on the test part."""
     leader: TunedArm
-    """The best on validation."""
+    """The best arm on validation."""
     baseline: TunedArm | None
-    """None where looks were planned: these compare with the leader alone."""
+    """The baseline arm; None if looks were planned, because these compare with the leader only."""
     comparisons: tuple[ArmComparison, ...]
 
     def find(self, arm: TunedArm, other: TunedArm) -> ArmComparison | None:
@@ -79,7 +82,16 @@ class TunedComparison:
 
 
 def compare_arms(runs: Runs, tuning: Tuning, baselines: dict[str, str]) -> TunedComparison | None:
-    """The tuned comparison of one task, not corrected yet; None where fewer than two arms have a best setting."""
+    """The tuned comparison of one task, not corrected yet.
+
+    Args:
+        runs: The runs of the task.
+        tuning: Its arms at their best settings.
+        baselines: The baseline level of each factor, by key.
+
+    Returns:
+        The comparison; None if fewer than two arms have a best setting.
+    """
     ranked = tuning.ranked
     if len(ranked) < 2:
         return None
@@ -89,7 +101,7 @@ def compare_arms(runs: Runs, tuning: Tuning, baselines: dict[str, str]) -> Tuned
     wanted = tuple(baselines.get(factor.key, "") for factor in tuning.design.compared)
     baseline = next((arm for arm in ranked if arm.levels == wanted), None)
     if tuning.design.plan is not None and tuning.design.plan.looks:
-        baseline = None  # the error rate was divided among the comparisons with the leader, and no others
+        baseline = None  # the plan divides the error rate among the comparisons with the leader only
     pairs = [(arm, baseline) for arm in ranked if baseline and arm is not baseline]
     pairs += [(arm, leader) for arm in ranked if leader not in (arm, baseline) and arm is not baseline]
     found = [_compare(runs, tuning, metric, arm, other) for arm, other in pairs]
@@ -104,7 +116,7 @@ def _compare(runs: Runs, tuning: Tuning, metric: MetricColumn, arm: TunedArm, ot
     kept, unit = balanced(pairs), "seed"
     values = kept.groupby("seed")["difference"].mean()
     if random:
-        level = runs.codes(random)[kept["row"].to_numpy(int)] if len(kept) else []
+        level = runs.settings.codes(random)[kept["row"].to_numpy(int)] if len(kept) else []
         values, unit = kept.groupby(np.asarray(level))["difference"].mean(), random[0]
     scale = float(np.abs(runs.values(metric.name)[pairs["row"].to_numpy(int)]).mean()) if len(pairs) else 0.0
     interval = stats.t_interval(values.to_numpy(), least=FEW, scale=scale)
@@ -117,7 +129,7 @@ def _compare(runs: Runs, tuning: Tuning, metric: MetricColumn, arm: TunedArm, ot
 
 
 def _pairs(runs: Runs, metric: MetricColumn, arm: TunedArm, other: TunedArm, fresh: bool) -> pd.DataFrame:
-    """`block seed row difference`: the choices of both arms under each condition that both have."""
+    """`block seed row difference`: the paired runs of both arms, under each condition that both arms have."""
     values = runs.values(metric.name)
 
     def seeds(choice: Choice) -> dict[float, int]:
@@ -134,7 +146,7 @@ def _pairs(runs: Runs, metric: MetricColumn, arm: TunedArm, other: TunedArm, fre
 
 
 def _look(tuning: Tuning, values: NDArray[Any]) -> looks.Look | None:
-    """The planned look that these seeds are of; None where no look is planned at so many."""
+    """The result of the planned look at this number of seeds; None if no look is planned there."""
     plan = tuning.design.plan
     if plan is None or len(values) not in plan.looks:
         return None
@@ -143,7 +155,11 @@ def _look(tuning: Tuning, values: NDArray[Any]) -> looks.Look | None:
 
 
 def adjusted(tasks: Sequence[TunedComparison | None]) -> list[TunedComparison | None]:
-    """The comparisons of a report with Holm's p over all of them that no planned look judges."""
+    """The tuned comparisons of a report with Holm's p, corrected over all that have no planned look.
+
+    Args:
+        tasks: The tuned comparison of each task, or None.
+    """
     every = [c for each in tasks if each for c in each.comparisons]
     corrected = stats.holm([math.nan if c.look else c.interval.p for c in every])
     family = sum(math.isfinite(p) for p in corrected)

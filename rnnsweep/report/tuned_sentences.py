@@ -1,15 +1,15 @@
-"""The sentences of the tuned comparison: what two arms reach, how sure that is, and what chose their settings."""
+"""The sentences of the tuned comparison: the difference of two arms, how sure it is, and how they were tuned."""
 
 from collections.abc import Iterator, Sequence
 
-from rnnsweep.report.arms import TunedArm
 from rnnsweep.report.declared import plain_name
 from rnnsweep.report.numbers import aligned, number, p_clause, plus, signed, with_unit
+from rnnsweep.report.tuned_arm import TunedArm
 from rnnsweep.report.tuned_comparison import ArmComparison, TunedComparison
 
 
 def sentences(of: TunedComparison) -> list[str]:
-    """One for each comparison; those of the leader come first. The first one says how the settings were chosen."""
+    """A sentence for each comparison, the leader's first. The first sentence says how the settings were chosen."""
     leading = [comparison for comparison in of.comparisons if of.leader in (comparison.arm, comparison.other)]
     leading.sort(key=lambda comparison: comparison.arm is not of.leader)
     ordered = [*leading, *(comparison for comparison in of.comparisons if comparison not in leading)]
@@ -23,7 +23,7 @@ def sentence(of: TunedComparison, comparison: ArmComparison) -> str:
 
 
 def brief(of: TunedComparison, comparison: ArmComparison) -> str:
-    """The same, shorter: another sentence has already said how the settings were chosen."""
+    """A shorter sentence, after another one that says how the settings were chosen."""
     status = f"confirmed on fresh {numbered('seed', comparison.seeds)}" if comparison.confirmed else "exploratory"
     return f"{_result(of, comparison)}; {status}."
 
@@ -45,30 +45,30 @@ def _chosen_on(of: TunedComparison, comparison: ArmComparison) -> str:
 def _result(of: TunedComparison, comparison: ArmComparison) -> str:
     arm, other, interval, metric = comparison.arm.name, comparison.other.name, comparison.interval, of.metric
     if interval.mean * metric.sign > 0 and not comparison.holds_zero:
-        arm, other = other, arm  # the better one is what the sentence is about
+        arm, other = other, arm  # the better arm is the subject of the sentence
     name = metric_name(metric.name)
     if not comparison.values:
-        return f"{arm} and {other} have no seed in common that finished: nothing can be said of their {name}"
+        return f"{arm} and {other} have no finished seed in common: nothing is known of the difference in {name}"
     if not interval.known and not interval.flat:
         shown = with_unit(" and ".join(signed(value) for value in comparison.values), metric)
-        return f"{arm} less {other} is {shown} in {name}: too few seeds for an interval"
+        return f"{arm} minus {other} is {shown} in {name}: too few seeds for an interval"
     way = "lower" if metric.lower else "higher"
     pairs = f"{len(comparison.values)} {_units(comparison)}"
     if interval.flat and interval.mean == 0:
         return f"{arm} and {other} have identical {name} in all {pairs}"
     if interval.flat:
         by = with_unit(number(abs(interval.mean)), metric)
-        return f"{arm} has {by} {way} {name} than {other} in all {pairs}, without a spread"
+        return f"{arm} has {by} {way} {name} than {other} in all {pairs}; equal differences have no interval"
     told = _judged(comparison)
     if comparison.holds_zero:
         mean, low, high = map(plus, aligned(interval.half, interval.mean, interval.low, interval.high))
         what = (
             "is equivalent to"
             if comparison.look and comparison.look.verdict == "equivalent"
-            else "is not told apart from"
+            else "is not shown to differ from"
         )
-        difference = f"{_level(comparison)} of the difference {low} to {high} around {with_unit(mean, metric)}"
-        return f"{arm} {what} {other} by {name}: {difference}, {pairs}{told}"
+        difference = f"difference {with_unit(mean, metric)}, {_level(comparison)} {low} to {high}"
+        return f"{arm} {what} {other} in {name}: {difference}, {pairs}{told}"
     flipped = interval.upward
     mean, low, high = aligned(flipped.half, flipped.mean, flipped.low, flipped.high)
     by = f"{with_unit(mean, metric)} {way} {name}"
@@ -92,7 +92,7 @@ def _judged(comparison: ArmComparison) -> str:
 
 
 def _limits(of: TunedComparison, comparison: ArmComparison) -> str:
-    """What a reader must know beside the numbers."""
+    """The limits of the result, as the end of the sentence."""
     said = list(_mind(of, comparison))
     return "; " + "; ".join(said) if said else ""
 
@@ -105,16 +105,16 @@ def _mind(of: TunedComparison, comparison: ArmComparison) -> Iterator[str]:
         yield f"exploratory: these seeds chose the {one}s"
     if comparison.spread:
         low, high = map(signed, comparison.spread)
-        yield f"mean over {len(comparison.by_condition)} conditions, in which the difference goes from {low} to {high}"
+        yield f"mean over {len(comparison.by_condition)} conditions; their differences range from {low} to {high}"
     at_edge = [arm.name for arm in (comparison.arm, comparison.other) if arm.edges]
     if at_edge:
         whose = "both" if len(at_edge) == 2 else at_edge[0]
         yield f"the best {one} is at the edge of the grid for {whose}"
     for arm in (comparison.arm, comparison.other):
         if of.tuning.external[arm.rows].any():
-            yield f"how {arm.name} was tuned is not known"
+            yield f"the tuning of {arm.name} is not known"
     if not of.tuning.equal and not comparison.confirmed:
-        yield "the arms had unequal numbers of configurations, so nothing is clear without fresh seeds"
+        yield "the arms had unequal numbers of configurations, so only fresh seeds can confirm a difference"
 
 
 def metric_name(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The figures' typeface: DejaVu Sans less what a label never needs, made once, so that each PDF embeds it quickly."""
+"""The typeface of the figures: a small part of DejaVu Sans, made once, so that each PDF embeds it quickly."""
 
 import atexit
 import functools
@@ -12,12 +12,12 @@ from rnnsweep.lettering import BASE
 
 NAME = "Report Sans"
 KEPT = ((0x20, 0x250), (0x370, 0x400), (0x2000, 0x2070), (0x2190, 0x2300))
-"""Latin, Greek, punctuation, arrows and signs; other characters are set in DejaVu Sans itself."""
+"""Latin, Greek, punctuation, arrows and signs. Other characters are printed in DejaVu Sans itself."""
 
 
 @functools.cache
 def families() -> tuple[str, ...]:
-    """The families in order. Embedding the whole face costs a third of a figure's time: its tables of ligatures."""
+    """The font families in order of preference. Embedding all of DejaVu Sans takes a third of a figure's time."""
     from fontTools import subset
 
     options = subset.Options(layout_features=[], name_IDs=["*"], hinting=False, notdef_outline=True)

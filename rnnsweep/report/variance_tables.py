@@ -7,14 +7,15 @@ import numpy as np
 
 from rnnsweep.report import stats
 from rnnsweep.report.anova import Anova
+from rnnsweep.report.metric_column import MetricColumn
 from rnnsweep.report.numbers import number, p_value
 from rnnsweep.report.run_counts import run_counts
-from rnnsweep.report.runs import MetricColumn, Runs
+from rnnsweep.report.runs import Runs
 from rnnsweep.report.table import Cell, Table, TableRow, anchor
 
 
 def variance_table(runs: Runs, found: Anova, metric: MetricColumn, used: Any) -> Table:
-    """Where the variance comes from."""
+    """The analysis of variance as a table, the largest share first."""
     adjusted = stats.holm([source.p for source in found.sources])
     rows = [
         TableRow(
@@ -35,14 +36,14 @@ def variance_table(runs: Runs, found: Anova, metric: MetricColumn, used: Any) ->
     if found.kind != "exact":
         note += " Shares of type II need not sum to one."
     if not all(source.known for source in found.sources):
-        note += " Not estimable: these runs cannot tell the factor from the others."
+        note += " Not estimable: these runs cannot tell the effect from others."
     columns = ("source", f"share of the variance of {metric.name}", "sum of squares", "df", "Holm p")
     notes = (str(run_counts(runs, used, metric.name)), note)
     return Table(f"variance-{anchor(runs.task)}", "Where the variance comes from", columns, tuple(rows), notes)
 
 
 def marginals_table(runs: Runs, metric: MetricColumn) -> Table:
-    """Means over whatever runs there are at each level: biased where the grid is unbalanced, hence the appendix."""
+    """The mean of all runs at each level. It is biased if the grid is unbalanced, so it stands in the appendix."""
     rows, values = [], runs.values(metric.name)
     for factor in runs.factors:
         for code, level in enumerate(factor.levels):
@@ -52,9 +53,7 @@ def marginals_table(runs: Runs, metric: MetricColumn) -> Table:
             mean = float(found.mean()) if len(found) else math.nan
             cells = (Cell(factor.key), Cell(level), Cell(number(mean), mean), Cell(str(len(found)), len(found)))
             rows.append(TableRow((*cells, Cell(str(diverged), diverged))))
-    note = (
-        "Not evidence: levels may differ in everything else as well. No interval is given, and no sentence uses these."
-    )
+    note = "Not evidence: levels may also differ in other settings. No interval is given, and no sentence uses these."
     columns = ("factor", "level", f"marginal mean of {metric.name}", "runs", "diverged")
     notes = (note, f"Each factor: {run_counts(runs, np.flatnonzero(np.isfinite(values)), metric.name)}")
     return Table(f"marginals-{anchor(runs.task)}", "Marginal means (biased)", columns, tuple(rows), notes)

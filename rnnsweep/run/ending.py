@@ -4,7 +4,7 @@ from typing import Any
 
 from rnnsweep import checkpoint, interpolation, provenance
 from rnnsweep.config import Config
-from rnnsweep.errors import MachineError, tell_once
+from rnnsweep.errors import MachineError, last_line, tell_once
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.run.environment import surroundings
 from rnnsweep.run.execution import Claimed, sharing
@@ -38,8 +38,7 @@ def fail(name: str, store: RunStore, config: Config, error: str) -> RunRecord:
     try:
         store.finish(record)
     except MachineError:
-        last_line = (error.strip().splitlines() or [""])[-1]
-        tell_once(f"{name} failed, and that cannot be recorded: {last_line}")
+        tell_once(f"{name} failed, and that cannot be recorded: {last_line(error)}")
         raise
     return record
 

@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from rnnsweep import interpolation
-from rnnsweep.config import Config, fingerprint, names, signature
+from rnnsweep.config import Config
 from rnnsweep.errors import ConfigError
+from rnnsweep.fingerprint import fingerprint, names, signature
 from rnnsweep.places import directory
 from rnnsweep.run.devices import device
 from rnnsweep.run.objects import make_model, make_optimizer, make_task

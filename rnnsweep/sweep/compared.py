@@ -11,9 +11,10 @@ from typing import Any
 from rnnsweep import files, planned
 from rnnsweep.config import Config, near
 from rnnsweep.errors import ConfigError
-from rnnsweep.planned import FOLDER, Tuned
+from rnnsweep.study_folder import FOLDER
 from rnnsweep.sweep.objective import Objective
 from rnnsweep.sweep.settings import KEY, Sweep
+from rnnsweep.tuned_plan import Tuned
 
 
 def check(sweep: Sweep) -> None:

@@ -5,12 +5,13 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from rnnsweep.planned import Planned, Tuned, of_the_test
+from rnnsweep.planned import Planned
 from rnnsweep.record import RunStore
 from rnnsweep.sweep.contest import Contest
 from rnnsweep.sweep.plan import Plan
 from rnnsweep.sweep.tuned_runs import Trial, TunedRuns
 from rnnsweep.sweep.view import Progress
+from rnnsweep.tuned_plan import Tuned, of_the_test
 
 Train = Callable[[Plan], Progress]
 """Works on a plan until it is over or the work stops."""

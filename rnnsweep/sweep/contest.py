@@ -6,7 +6,7 @@ from typing import Literal
 
 from rnnsweep import looks
 from rnnsweep.looks import Verdict
-from rnnsweep.planned import Tuned
+from rnnsweep.tuned_plan import Tuned
 
 Tests = Mapping[int, Sequence[float]]
 """For each arm the test values by fresh seed; NaN where the run diverged."""

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rnnsweep import files, locks
-from rnnsweep.planned import drawn_file
+from rnnsweep.study_folder import FOLDER, drawn_file
 from rnnsweep.sweep import published, tuned_table
 from rnnsweep.sweep.changes import OF_A_SEARCH, OF_STAGES, refuse_interrupted, retry_failed, tell_finished
 from rnnsweep.sweep.compared import Declared
 from rnnsweep.sweep.composer import Composer
 from rnnsweep.sweep.failures import failure_lines
-from rnnsweep.sweep.plan import FOLDER, Plan
+from rnnsweep.sweep.plan import Plan
 from rnnsweep.sweep.search import Search, counted
 from rnnsweep.sweep.settings import Sweep
 from rnnsweep.sweep.task import WorkTask

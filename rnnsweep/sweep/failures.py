@@ -2,18 +2,18 @@
 
 from collections.abc import Callable, Iterable
 
+from rnnsweep.errors import last_line
 from rnnsweep.record import RunRecord
 
 
-def last_line(error: str | None) -> str:
+def message(error: str | None) -> str:
     """The line of a traceback that says what happened."""
-    lines = [line for line in (error or "").strip().splitlines() if line.strip()]
-    return lines[-1].strip() if lines else "no error was kept"
+    return last_line(error) or "no error was kept"
 
 
 def cause(record: RunRecord) -> str:
     """What is equal for runs that failed alike: the error's last line without the run's own name."""
-    return last_line(record.error).replace(record.run, "…")
+    return message(record.error).replace(record.run, "…")
 
 
 def alike(failures: Iterable[RunRecord]) -> list[list[RunRecord]]:
@@ -35,5 +35,5 @@ def failure_lines(failures: Iterable[RunRecord], rerun: Callable[[str], str]) ->
     for records in alike(failures):
         first = records[0]
         which = first.run if len(records) == 1 else f"{len(records)} runs such as {first.run}"
-        lines += ["", f"failed: {which}: {last_line(first.error)}", f"  rerun: {rerun(first.run)}"]
+        lines += ["", f"failed: {which}: {message(first.error)}", f"  rerun: {rerun(first.run)}"]
     return lines

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from rnnsweep.errors import ConfigError, tell_once
 from rnnsweep.naming import names_in
-from rnnsweep.planned import Tuned
 from rnnsweep.run import PreparedRun, identify
 from rnnsweep.sweep import compared
 from rnnsweep.sweep.composer import Composer
@@ -16,6 +15,7 @@ from rnnsweep.sweep.precheck import precheck
 from rnnsweep.sweep.settings import Sweep, of_each_run
 from rnnsweep.sweep.skip import Skip
 from rnnsweep.sweep.unrelated import refuse_unrelated
+from rnnsweep.tuned_plan import Tuned
 
 
 class GridPlanner:

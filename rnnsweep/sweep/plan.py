@@ -11,13 +11,13 @@ from typing import Any
 from rnnsweep import checkpoint, files, planned, retired
 from rnnsweep.config import Config
 from rnnsweep.errors import ConfigError
-from rnnsweep.planned import FOLDER as FOLDER  # who works on a plan finds all of it here
-from rnnsweep.planned import Planned as Planned
-from rnnsweep.planned import Tuned
+from rnnsweep.planned import Planned as Planned  # who works on a plan finds its runs here
 from rnnsweep.provenance import changed_since_checkpoint, changed_since_start
 from rnnsweep.ranking import flat
 from rnnsweep.record import RunRecord, RunStore
+from rnnsweep.study_folder import FOLDER
 from rnnsweep.sweep.grid import PointOverride
+from rnnsweep.tuned_plan import Tuned
 
 Compose = Callable[[list[str]], Config]
 """From overrides to the plain config of a run, with its interpolations as texts."""

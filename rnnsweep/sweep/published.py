@@ -7,7 +7,7 @@ from pathlib import Path
 from rnnsweep import files
 from rnnsweep.config import Config, checked
 from rnnsweep.errors import ConfigError
-from rnnsweep.planned import published_file
+from rnnsweep.study_folder import published_file
 from rnnsweep.types import Share
 
 KEY = "hydra.sweeper.published"

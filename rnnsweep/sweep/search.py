@@ -16,10 +16,11 @@ from rnnsweep.config import Config
 from rnnsweep.errors import ConfigError
 from rnnsweep.naming import named
 from rnnsweep.record import RunStore
+from rnnsweep.study_folder import FOLDER
 from rnnsweep.sweep import optuna_study
 from rnnsweep.sweep.changes import retry_failed
 from rnnsweep.sweep.objective import Objective
-from rnnsweep.sweep.plan import FOLDER, Plan, Planned, with_values
+from rnnsweep.sweep.plan import Plan, Planned, with_values
 from rnnsweep.sweep.samplers import Pruner, Sampler, Space, at_corner, pruner, stored, suggest, values
 
 if TYPE_CHECKING:

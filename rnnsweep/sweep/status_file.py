@@ -12,7 +12,7 @@ from typing import Any
 
 from rnnsweep import files
 from rnnsweep.errors import MachineError
-from rnnsweep.planned import worker_file
+from rnnsweep.study_folder import worker_file
 from rnnsweep.train import Member, Observer
 from rnnsweep.types import Split
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from rnnsweep import files
 from rnnsweep.errors import MachineError
-from rnnsweep.planned import FOLDER, WorkerStatus, worker_file
+from rnnsweep.planned import WorkerStatus
 from rnnsweep.record import RunStore
 from rnnsweep.secrets import redacted
+from rnnsweep.study_folder import FOLDER, worker_file
 
 if TYPE_CHECKING:
     from rnnsweep.sweep.view import Standing, View

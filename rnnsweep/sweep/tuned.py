@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rnnsweep.planned import ChosenTrial, Tuned
 from rnnsweep.run import identify, prune
 from rnnsweep.sweep import halving
 from rnnsweep.sweep.compared import Declared
@@ -22,6 +21,7 @@ from rnnsweep.sweep.confirmation import Confirmation, Train
 from rnnsweep.sweep.plan import Plan
 from rnnsweep.sweep.tuned_runs import Arm, Trial, TunedRuns
 from rnnsweep.sweep.tuned_table import named
+from rnnsweep.tuned_plan import ChosenTrial, Tuned
 
 
 class TunedSweep:

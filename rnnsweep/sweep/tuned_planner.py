@@ -7,7 +7,6 @@ from pathlib import Path
 from rnnsweep import looks
 from rnnsweep.config import General, marked, schema
 from rnnsweep.errors import ConfigError, listed
-from rnnsweep.planned import Tuned, of_the_test
 from rnnsweep.run import PreparedRun
 from rnnsweep.sweep import compared, tuned_space
 from rnnsweep.sweep.compared import Declared
@@ -19,6 +18,7 @@ from rnnsweep.sweep.settings import KEY, Sweep
 from rnnsweep.sweep.tuned import TunedSweep
 from rnnsweep.sweep.tuned_arms import TUNING_SEED, TunedArms
 from rnnsweep.sweep.tuned_runs import Arm
+from rnnsweep.tuned_plan import Tuned, of_the_test
 from rnnsweep.types import EXECUTION
 
 FRESH = "seed=range(3)"

@@ -6,7 +6,6 @@ from typing import Any
 
 from rnnsweep.config import Config
 from rnnsweep.naming import names_in
-from rnnsweep.planned import ChosenTrial, Tuned
 from rnnsweep.record import RunStore
 from rnnsweep.run import identify
 from rnnsweep.sweep import halving
@@ -14,6 +13,7 @@ from rnnsweep.sweep.compared import Declared
 from rnnsweep.sweep.grid_planner import of_a_run
 from rnnsweep.sweep.objective import Objective
 from rnnsweep.sweep.plan import Plan, Planned, with_values
+from rnnsweep.tuned_plan import ChosenTrial, Tuned
 
 Values = dict[str, Any]
 

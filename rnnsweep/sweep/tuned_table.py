@@ -9,10 +9,12 @@ from typing import Any
 
 from rnnsweep import looks, planned
 from rnnsweep.config import Config
-from rnnsweep.planned import FOLDER, ChosenTrial, Planned, Tuned, of_the_test
+from rnnsweep.planned import Planned
 from rnnsweep.progress import number
 from rnnsweep.record import RunStore
+from rnnsweep.study_folder import FOLDER
 from rnnsweep.sweep.compared import value
+from rnnsweep.tuned_plan import ChosenTrial, Tuned, of_the_test
 
 Values = dict[int, float]
 """Test values by fresh seed, those of runs that have one."""

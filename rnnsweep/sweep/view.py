@@ -12,7 +12,7 @@ from rnnsweep.planned import WorkerStatus
 from rnnsweep.progress import number
 from rnnsweep.ranking import ranked
 from rnnsweep.record import RunRecord, RunStore
-from rnnsweep.sweep.failures import cause, failure_lines, last_line
+from rnnsweep.sweep.failures import cause, failure_lines, message
 from rnnsweep.sweep.plan import Plan
 from rnnsweep.sweep.sparkline import sparkline
 from rnnsweep.sweep.time_left import seconds_left
@@ -167,7 +167,7 @@ class View:
         for record in self.progress.failures():
             if cause(record) not in self.told:  # others that fail alike are counted in the summary
                 self.told.add(cause(record))
-                self._print(f"failed: {record.run}: {last_line(record.error)}")
+                self._print(f"failed: {record.run}: {message(record.error)}")
         self._tell_slow()
         if self.live:
             from rich.text import Text

@@ -15,8 +15,9 @@ from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.kernels import threads
 from rnnsweep.record import RunStore
 from rnnsweep.run import PreparedRun
+from rnnsweep.study_folder import FOLDER
 from rnnsweep.sweep.claimed import identified, make_ready
-from rnnsweep.sweep.plan import FOLDER, Plan, Planned
+from rnnsweep.sweep.plan import Plan, Planned
 from rnnsweep.sweep.probe import probed
 from rnnsweep.sweep.status_file import StatusFile
 from rnnsweep.sweep.work_options import WorkOptions

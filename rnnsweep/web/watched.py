@@ -8,7 +8,7 @@ from typing import Any
 from rnnsweep import planned
 from rnnsweep.errors import ConfigError
 from rnnsweep.record import RunRecord, RunStore
-from rnnsweep.sweep.failures import alike, last_line
+from rnnsweep.sweep.failures import alike, message
 from rnnsweep.sweep.plan import Planned, plans
 from rnnsweep.sweep.search import searches
 from rnnsweep.sweep.trials import Trials
@@ -100,7 +100,7 @@ class Watched:
             {
                 "runs": len(records),
                 "run": records[0].run,
-                "error": last_line(records[0].error),
+                "error": message(records[0].error),
                 "rerun": commands.get(records[0].run, "the sweep's command tries such trials again"),
             }
             for records in alike(records.values())

@@ -1,1 +1,1 @@
-"""The tuned arms over several tasks: scores, tests over tasks, a table and figures."""
+"""The tuned arms compared over several tasks: scores, tests over tasks, a table and figures."""

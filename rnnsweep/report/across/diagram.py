@@ -1,4 +1,4 @@
-"""A critical-difference diagram (Demšar 2006): the mean ranks, with bars over arms that are not told apart."""
+"""A critical-difference diagram (Demšar 2006): mean ranks, with bars that join arms without a shown difference."""
 
 import math
 
@@ -14,9 +14,9 @@ from rnnsweep.report.draw import INK, MUTED, canvas, color, marker, shortened
 from rnnsweep.report.numbers import number, p_clause
 
 RULER = -2.2
-"""Where the length of the critical difference stands: above the axis and its numbers."""
+"""The height of the line that shows the critical difference, above the axis and its numbers."""
 BARS = 0.16
-"""Between two bars of groups; a name's row is one."""
+"""The distance between two bars, where the distance between two names is one."""
 
 
 def data(of: Scores) -> pd.DataFrame:
@@ -33,16 +33,16 @@ def title(of: Scores) -> str:
 
 def caption(frame: pd.DataFrame, of: Scores) -> str:
     p = ranks.friedman(frame["mean rank"].to_numpy(), len(of.tasks))
-    told = f"Friedman's test: {p_clause(p)}" + ("" if p < stats.ALPHA else ", so no two arms are to be told apart")
+    told = f"Friedman's test: {p_clause(p)}" + ("" if p < stats.ALPHA else ", so no difference between arms is shown")
     return (
-        f"Mean rank of each arm over {len(of.tasks)} tasks; 1 is the best. A bar joins arms that are not told apart: "
-        f"less than the critical difference apart, CD = {frame['critical difference'].iloc[0]:.2f} (Nemenyi, 5%; "
-        f"Demšar 2006). {told}."
+        f"Mean rank of each arm over {len(of.tasks)} tasks; 1 is the best. A bar joins arms whose ranks differ by less "
+        f"than the critical difference, CD = {frame['critical difference'].iloc[0]:.2f} (Nemenyi, 5%; Demšar 2006): no "
+        f"difference between them is shown. {told}."
     )
 
 
 def draw(frame: pd.DataFrame, of: Scores) -> Figure:
-    """The axis of ranks at the top, names of the better half on the left, of the others on the right."""
+    """The axis of ranks is at the top; names of the better half are on the left, those of the others on the right."""
     arms, found = len(frame), frame["mean rank"].to_numpy()
     left = math.ceil(arms / 2)
     groups = ranks.alike(found, frame["critical difference"].iloc[0])
@@ -67,14 +67,14 @@ def draw(frame: pd.DataFrame, of: Scores) -> Figure:
 
 
 def _ruler(axes: Axes, difference: float, arms: int) -> None:
-    """The critical difference as a length, over the axis."""
+    """Draws the critical difference as a line above the axis."""
     end = min(1 + difference, arms)
     axes.plot([1, end], [RULER] * 2, color=MUTED, linewidth=1.4, marker="|", clip_on=False)
     axes.annotate(f"CD = {number(difference, 2)}", (end, RULER), (6, 0), textcoords="offset points", va="center")
 
 
 def _name(axes: Axes, arm: str, rank: float, row: float, left: bool, arms: int, code: int) -> None:
-    """A line from an arm's rank to its name beside the axis."""
+    """Draws a line from an arm's rank to its name beside the axis."""
     side = 1 - 0.02 * arms if left else arms + 0.02 * arms
     axes.plot([rank, rank, side], [0, row, row], color=MUTED, linewidth=0.8, clip_on=False, zorder=1)
     axes.scatter([rank], [0], s=26, color=color(code), marker=marker(code), clip_on=False, zorder=3)

@@ -1,4 +1,4 @@
-"""A forest plot: what each arm scores less than the leader, on each of a few tasks."""
+"""A forest plot: the difference of each arm's score from the leader's, on each of a few tasks."""
 
 import numpy as np
 import pandas as pd
@@ -10,12 +10,12 @@ from rnnsweep.report.draw import MUTED, canvas, color, legend_below, marker, sho
 from rnnsweep.report.pairs import FEW
 
 LARGEST = 8
-"""Arms of one figure."""
+"""The most arms of one figure."""
 MEAN = "mean"
 
 
 def data(of: Scores) -> pd.DataFrame:
-    """A row for each arm but the leader and each task: the mean difference of the scores, with its interval."""
+    """The mean difference from the leader with its interval, a row for each other arm and each task."""
     rows = []
     for arm in of.order[1:LARGEST]:
         found = {task: _difference(of, of.arms[arm], task) for task in of.tasks}
@@ -29,14 +29,14 @@ def data(of: Scores) -> pd.DataFrame:
 
 
 def _difference(of: Scores, arm: str, task: str) -> stats.Interval:
-    """Paired by seed; without a common seed the difference of the means, which has no interval."""
+    """The difference paired by seed; without common seeds the difference of the means, which has no interval."""
     mine, theirs = of.seeds[arm, task], of.seeds[of.leader, task]
     gaps = (mine - theirs).dropna().to_numpy(float)
     return stats.t_interval(gaps, least=FEW) if len(gaps) else stats.Interval(float(mine.mean() - theirs.mean()))
 
 
 def title(of: Scores) -> str:
-    return f"Scores less those of {of.leader}, by task"
+    return f"Scores minus those of {of.leader}, by task"
 
 
 def caption(frame: pd.DataFrame, of: Scores) -> str:
@@ -46,14 +46,14 @@ def caption(frame: pd.DataFrame, of: Scores) -> str:
     return (
         f"{of.leader} has the best mean score and is the line at zero; it is best on {of.wins[of.order[0]]} of "
         f"{len(of.tasks)} tasks. Bars: 95% t intervals over {counts} paired seeds, not corrected. The mean over tasks "
-        "has no interval: so few tasks are no sample."
+        "has no interval, because there are too few tasks."
         + ("" if of.fresh else " Exploratory: the seeds of some task chose the settings.")
         + (f" The {left} arms with the lowest mean are left out." if left > 0 else "")
     )
 
 
 def draw(frame: pd.DataFrame, of: Scores) -> Figure:
-    """A block of rows for each task, a row for each arm."""
+    """A group of rows for each task, with a row for each arm."""
     arms, places = list(dict.fromkeys(frame["arm"])), [*of.tasks, MEAN]
     step = 1 / (len(arms) + 1)
     figure, (axes,) = canvas(1, 3.4, 1.3 + 0.13 * len(places) * max(2.5, len(arms)))
@@ -67,7 +67,7 @@ def draw(frame: pd.DataFrame, of: Scores) -> Figure:
     axes.set_yticks(range(len(places)), [shortened(place) for place in places])
     axes.set_ylim(len(places) - 0.5, -0.5)
     axes.axhline(len(places) - 1.5, color=MUTED, linewidth=0.6, linestyle=":")
-    axes.set_xlabel(f"score less that of {shortened(of.leader)}")
+    axes.set_xlabel(f"score minus that of {shortened(of.leader)}")
     axes.grid(axis="y", visible=False)
     legend_below(figure, axes)
     return figure

@@ -13,11 +13,11 @@ from rnnsweep.report.draw import canvas, color, legend_below
 
 LINES = ("-", "--", "-.", ":")
 MOST = 200
-"""Scores at which a profile is computed."""
+"""The most scores at which a profile is computed."""
 
 
 def data(of: Scores) -> pd.DataFrame:
-    """A row for each arm and score: the share of runs above it, the mean over tasks, with its bootstrap interval."""
+    """The share of runs above each score with its bootstrap interval, as the mean over tasks; a row for each arm."""
     every = np.unique(np.concatenate([each for arm in of.arms for each in of.of(arm)]))
     at = every if len(every) <= MOST else np.linspace(every[0], every[-1], MOST)
     tables = []
@@ -31,7 +31,7 @@ def data(of: Scores) -> pd.DataFrame:
 
 
 def _band(of: Scores, arm: str, at: NDArray[Any]) -> NDArray[Any]:
-    """The 95% bootstrap interval of the share above each value, over the seeds within each task."""
+    """The 95% bootstrap interval of the share above each value. The bootstrap draws seeds within each task."""
     drawn = of.drawn(arm)
     shares = [np.mean([(task > value).mean(1) for task in drawn], 0) for value in at]
     found: NDArray[Any] = np.quantile(shares, [0.025, 0.975], axis=1)
@@ -45,11 +45,11 @@ def title(of: Scores) -> str:
 def caption(frame: pd.DataFrame, of: Scores) -> str:
     left = len(of.arms) - LARGEST
     return (
-        f"The share of runs with a score above each value, the mean over {len(of.tasks)} tasks (Agarwal et al. 2021). "
-        "A line above another is better; a score is 0 at chance and 1 for the best arm of a task."
+        f"The share of runs with a score above each value, as the mean over {len(of.tasks)} tasks (Agarwal et al. "
+        "2021). A higher line is better; a score is 0 at chance and 1 for the best arm of a task."
         + (
-            " Bands: pointwise 95% bootstrap intervals over the seeds of each task; too narrow where all seeds of a "
-            "task lie on one side."
+            " Bands: pointwise 95% bootstrap intervals over the seeds of each task; they are too narrow where all "
+            "seeds of a task lie on one side."
             if of.enough
             else ""
         )

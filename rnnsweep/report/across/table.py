@@ -1,4 +1,4 @@
-"""The table of the tuned arms over several tasks, and the sentence that sums it up."""
+"""The table of the tuned arms over several tasks, and the sentence that summarises it."""
 
 import math
 from typing import Any
@@ -16,7 +16,7 @@ SAID = "scores between chance (0) and the task's best arm (1); interquartile mea
 
 
 def table(of: Scores) -> Table:
-    """A row for each arm, the best mean first."""
+    """The scores as a table: a row for each arm, the best mean first."""
     means, order, count = of.means, of.order, len(of.tasks)
     columns = ["arm", *of.tasks, "mean", "interquartile mean", "best on", f"better than {of.leader}"]
     p = ranks.wilcoxon(means, order[0]) if count >= WILCOXON else None
@@ -39,7 +39,7 @@ def _row(of: Scores, arm: int, means: NDArray[Any], p: list[float] | None) -> li
 
 
 def sentence(of: Scores) -> str:
-    """As in `GRU is best on 3 of 4 tasks`."""
+    """The sentence about the leader, as in `Over 4 tasks GRU has the best mean score`."""
     leader = of.order[0]
     mean = number(of.means[leader].mean(), 2)
     told = "" if of.fresh else "; exploratory: the seeds of some task chose the settings"
@@ -50,34 +50,32 @@ def sentence(of: Scores) -> str:
 
 
 def _notes(of: Scores) -> list[str]:
-    said = [
-        "A score is (x − chance) / (best − chance): 0 is what the best constant answer reaches, 1 the task's best arm."
-    ]
+    said = ["A score is (x − chance) / (best − chance): 0 is the best constant answer, 1 is the best arm of the task."]
     said += [
-        "Better than: the share of pairs of seeds in which the arm is better, the mean over tasks; a tie is a half."
+        "Better than: the share of pairs of seeds in which the arm is better, averaged over tasks; a tie counts half."
     ]
     if of.enough:
         said.append(
-            "Interquartile mean with its 95% interval: bootstrap over the seeds of each task. "
-            "Chance and best are taken as known."
+            "Interquartile mean with its 95% interval: a bootstrap over the seeds of each task, which treats chance "
+            "and best as known."
         )
     said += _tests(of)
-    said += [f"Left out, for their chance level is not known: {', '.join(of.left_out)}."] if of.left_out else []
+    said += [f"Left out, because the chance level is not known: {', '.join(of.left_out)}."] if of.left_out else []
     return said
 
 
 def _tests(of: Scores) -> list[str]:
-    """What the tests over tasks are, and what they find."""
+    """The notes about the tests over tasks, and their results."""
     arms, tasks = len(of.arms), len(of.tasks)
     if tasks < WILCOXON:
-        return [f"Tasks are the unit: with fewer than {WILCOXON} there is no test over tasks."]
+        return [f"Tasks are the units; a test over tasks needs {WILCOXON} or more."]
     said = [f"Wilcoxon's signed-rank test over tasks against {of.leader}; Holm over all pairs of arms."]
     if tasks >= RANKS:
         p = ranks.friedman(ranks.mean_ranks(of.means), tasks)
         difference = ranks.critical_difference(arms, tasks)
         said.append(
-            f"Friedman's test of the ranks (Iman and Davenport): {p_clause(p)}. Mean ranks that are less than the "
-            f"critical difference apart, {difference:.2f}, are not told apart (Nemenyi, 5%; Demšar 2006)."
+            f"Friedman's test of the ranks (Iman and Davenport): {p_clause(p)}. Two arms are shown to differ if their "
+            f"mean ranks differ by more than {difference:.2f} (Nemenyi's critical difference, 5%; Demšar 2006)."
         )
     return said
 

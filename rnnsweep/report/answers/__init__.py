@@ -1,5 +1,5 @@
-"""The chapters of a section, one a file.
+"""The chapters of a section, one in each file.
 
-A file has `RANK`, its place among the others, and `answers(section) -> Iterator[Answer]`; it yields nothing where the
+A file has `RANK`, its place among the chapters, and `answers(section) -> Iterator[Answer]`, which yields nothing if the
 runs do not allow an answer.
 """

@@ -1,4 +1,4 @@
-"""The questions about single factors: for each factor sentences, tables and figures from matched pairs."""
+"""The questions about single factors. Sentences, tables and figures of each factor come from matched pairs."""
 
 import dataclasses
 import math
@@ -6,10 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from rnnsweep.report import effect_tables, stats
 from rnnsweep.report.effects import Effect, adjusted
+from rnnsweep.report.equal_cost_table import equal_cost_table
+from rnnsweep.report.factor import Factor
 from rnnsweep.report.matched_runs import MatchedRuns
+from rnnsweep.report.metric_column import MetricColumn
 from rnnsweep.report.pictures import pictures
 from rnnsweep.report.question import Question, other_factors, questions
-from rnnsweep.report.runs import Factor, MetricColumn, Runs
+from rnnsweep.report.runs import Runs
 from rnnsweep.report.section import Answer, Section, default_margin
 from rnnsweep.report.sentences import confounded, effect_sentence, level_name, strongest
 from rnnsweep.report.subject import Subject
@@ -17,18 +20,18 @@ from rnnsweep.report.table import Table, anchor
 
 RANK = 10
 
-SAID = 10  # sentences about the levels of one factor
-PAIRWISE = (3, 8)  # levels between which a pairwise matrix is worth reading
-WHERE = 12  # a factor with more levels is not asked where an effect holds
+SAID = 10  # most sentences about the levels of one factor
+PAIRWISE = (3, 8)  # fewest and most levels for a pairwise matrix
+WHERE = 12  # most levels of another factor by which an effect is examined
 AVERAGED = (
-    "The answer is the tuned comparison at the top of this report. The differences here are averages over {}, also "
-    "over its bad values; they are exploratory."
+    "The tuned comparison at the top of this report answers this question. The differences here are averages over all "
+    "values of {}, also over bad ones; they are exploratory."
 )
-ARMS = 6  # a group with more choices is not told apart by colour
+ARMS = 6  # most choices of a group that colours tell apart
 
 
 def answers(section: Section) -> Iterator[Answer]:
-    """An answer for each question that some factor answers."""
+    """An answer for each question about a factor that varies."""
     answer = None
     for question, factor, metric, effects in answered_factors(section):
         if answer is None or answer.title != question.title:
@@ -42,7 +45,10 @@ def answers(section: Section) -> Iterator[Answer]:
 
 
 def answered_factors(section: Section) -> Iterator[tuple[Question, Factor, MetricColumn, list[Effect]]]:
-    """Each factor with the one question that it answers, and its effects: those of all factors are one family."""
+    """Each factor with its question, its metric and its effects.
+
+    A factor belongs to the first question about it. The effects of all factors are corrected as one family.
+    """
     runs, asked = section.runs, list[tuple[Question, Factor, MetricColumn]]()
     for question in (*questions(runs.packages), other_factors(runs)):
         answered = {factor.key for _, factor, _ in asked}
@@ -55,7 +61,7 @@ def answered_factors(section: Section) -> Iterator[tuple[Question, Factor, Metri
 
 
 def _metric(section: Section, question: Question) -> MetricColumn:
-    """What a question is answered by: the report's metric, or the question's own."""
+    """The metric of a question: its own, if the runs have it, else the report's."""
     runs = section.runs
     own = question.judged in runs.metrics and runs.declared.says(question.judged)
     return runs.metric(question.judged) if own else section.metric
@@ -64,13 +70,13 @@ def _metric(section: Section, question: Question) -> MetricColumn:
 def _answer(
     section: Section, answer: Answer, question: Question, factor: Factor, metric: MetricColumn, effects: list[Effect]
 ) -> None:
-    """What one factor adds to the answer of its question."""
+    """Adds the sentences, tables and figures of one factor to the answer of its question."""
     runs, own = section.runs, metric.name != section.metric.name
     margin = default_margin(runs, metric) if own else section.margin
     answer.sentences += [said for said in [confounded(factor)] if said]
     subject = Subject(runs, metric, factor, arms=_arms(runs, factor), effects=tuple(effects), margin=margin)
     if not any(effect.planned for effect in effects):
-        said = f"{factor.key} varies, but no two runs are identical but for it: its effect cannot be told."
+        said = f"{factor.key} varies, but no two runs differ in it alone, so its effect is not known."
         answer.sentences.append(said)
         answer.pictures += pictures(["levels"], dataclasses.replace(subject, metrics=(metric.name,)))
         return
@@ -86,13 +92,13 @@ def _answer(
 
 
 def _averaged(table: Table, over: str) -> Table:
-    """A table whose differences are averages over tuned settings: it judges nothing."""
+    """A table whose differences are averages over tuned settings; its title says so, and it has no findings."""
     told = f"{table.title}, averaged over {over}"
     return dataclasses.replace(table.without("finding"), title=told)
 
 
 def _told(factor: Factor, effects: list[Effect], metric: MetricColumn, margin: float) -> Iterator[str]:
-    """A sentence for each of the strongest effects."""
+    """A sentence for each of the strongest effects, at most SAID."""
     ordered = strongest(effects, margin)
     yield from (effect_sentence(effect, metric, margin) for effect in ordered[:SAID])
     if len(ordered) > SAID:
@@ -109,7 +115,7 @@ def _tables(
 
 
 def _arms(runs: Runs, factor: Factor) -> Factor | None:
-    """What the lines of a figure tell apart: the cell, else clipping or another small group."""
+    """The factor that the lines of a figure stand for: the cell, else clipping or another small group."""
     for key in ("cell", "train.clip", "optimizer", "pooling"):
         found = next((f for f in runs.factors if f.key == key and f.key != factor.key), None)
         if found is not None and len(found.levels) <= ARMS:
@@ -118,7 +124,7 @@ def _arms(runs: Runs, factor: Factor) -> Factor | None:
 
 
 def _where(section: Section, factor: Factor, effects: Sequence[Effect]) -> Iterator[str]:
-    """Where an effect holds: by the levels of each other factor, Holm over all of these."""
+    """Sentences about the levels of other factors at which an effect holds, with Holm's correction over all of them."""
     runs, metric = section.runs, section.metric
     if factor.key != "cell":
         return
@@ -140,24 +146,24 @@ def _where(section: Section, factor: Factor, effects: Sequence[Effect]) -> Itera
             ahead = [level for level, e, p in mine if p < stats.ALPHA and e.interval.mean * metric.sign < 0]
             behind = [level for level, e, p in mine if p < stats.ALPHA and e.interval.mean * metric.sign > 0]
             if ahead or behind:
-                yield _outperforms(effect, other, ahead, behind, len(found))
+                yield _holds_sentence(effect, other, ahead, behind, len(found))
 
 
-def _outperforms(effect: Effect, other: Factor, ahead: list[str], behind: list[str], family: int) -> str:
+def _holds_sentence(effect: Effect, other: Factor, ahead: list[str], behind: list[str], family: int) -> str:
     level, baseline = level_name(effect.factor, effect.level), level_name(effect.factor, effect.baseline)
-    parts = [f"outperforms {baseline} at {other.key} = {', '.join(ahead)}"] if ahead else []
-    parts += [f"falls behind {baseline} at {other.key} = {', '.join(behind)}"] if behind else []
+    parts = [f"is better than {baseline} at {other.key} = {', '.join(ahead)}"] if ahead else []
+    parts += [f"is worse than {baseline} at {other.key} = {', '.join(behind)}"] if behind else []
     rest = [level_ for level_ in other.levels if level_ not in ahead + behind]
     shown = f"; not shown at {', '.join(rest)}" if rest else ""
     return f"In this grid {level} {' and '.join(parts)}{shown} (Holm over {family} tests)."
 
 
 def _at_equal_cost(section: Section, factor: Factor, effects: list[Effect]) -> list[Table]:
-    """The equal-parameters and equal-time views, where the levels differ in parameters and a size varies."""
+    """The table at equal parameters and equal time, if the levels differ in parameters and a size varies."""
     sizes = ("cell.hidden_size", "cell.num_layers")
     varying = (f for f in section.runs.factors if f.key in sizes and f.numbers and f.key != factor.key)
     along = next(varying, None)
     differs = any(abs(math.log(e.parameters)) > 0.05 for e in effects if math.isfinite(e.parameters))
     if along is None or not differs or factor.numbers is not None:
         return []
-    return [effect_tables.equal_cost_table(section.runs, factor, along, effects, section.metric)]
+    return [equal_cost_table(section.runs, factor, along, effects, section.metric)]

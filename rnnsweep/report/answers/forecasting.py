@@ -1,4 +1,4 @@
-"""How the forecasts of the selected model are: at each step ahead, and an example over the dates."""
+"""The forecasts of the selected model: the error at each step ahead, and an example."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ ASKS = "How far ahead are the forecasts good?"
 
 
 def answers(section: Section) -> Iterator[Answer]:
-    """The pictures of the selected setting's best seed."""
+    """The figures of the selected setting's best seed."""
     seeds = section.seeds()
     if not seeds or not section.has_item("horizon"):
         return

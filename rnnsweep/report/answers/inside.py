@@ -1,4 +1,4 @@
-"""How the trained cells use their past, where the runs were diagnosed."""
+"""How the trained cells use their past, if the runs recorded diagnostics."""
 
 from collections.abc import Iterator
 
@@ -9,11 +9,11 @@ from rnnsweep.report.subject import Subject
 from rnnsweep.report.table import anchor
 
 RANK = 30
-ASKS = "How far back do gradients and useful context reach, and what do the gates do?"
+ASKS = "How far back do gradients and useful context reach, and how open are the gates?"
 
 
 def answers(section: Section) -> Iterator[Answer]:
-    """The diagnostics by cell, or by the first factor there is."""
+    """The diagnostics by cell, or by the first factor if the cell does not vary."""
     factors = section.factors
     if not factors or not (section.has_item("gradient_by_lag") or section.has_item("spectral_radius")):
         return

@@ -10,12 +10,12 @@ from rnnsweep.report.table import anchor
 
 RANK = 50
 
-LEVELS = 12  # a factor with more levels has no heat map
-FACTORS, PAIRS = 5, 6  # at most
+LEVELS = 12  # most levels of a factor in a heat map
+FACTORS, PAIRS = 5, 6  # most factors, and most heat maps
 
 
 def answers(section: Section) -> Iterator[Answer]:
-    """A heat map for each two of the first factors."""
+    """A heat map for each pair of the first factors."""
     small = [factor for factor in section.factors if 2 <= len(factor.levels) <= LEVELS][:FACTORS]
     slug, asks = anchor(section.task, "interactions"), "Does the effect of one setting depend on another?"
     answer = Answer(slug, "Interactions", asks)

@@ -1,4 +1,4 @@
-"""The user's views that no question names: those of `--view`, and those of the packages."""
+"""The user's views that no question names: from `--view`, and from the user's packages."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -14,7 +14,7 @@ RANK = 75
 
 
 def answers(section: Section) -> Iterator[Answer]:
-    """Each view once: of all runs, the first factor and all effects."""
+    """Each view once, with all runs, the first factor and all effects as its input."""
     factor = next(iter(section.factors), None)
     of = Subject(section.runs, section.metric, factor, effects=tuple(section.effects), margin=section.margin)
     answer = Answer(anchor(section.task, "own views"), "Views of your own", "What do your own views show?")

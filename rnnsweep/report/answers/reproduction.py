@@ -1,8 +1,9 @@
-"""What the studies were made to reproduce."""
+"""The published results that the studies were made to reproduce."""
 
 from collections.abc import Iterator
 
 from rnnsweep.report import published_findings, published_values
+from rnnsweep.report.published_file import published_results
 from rnnsweep.report.section import Answer, Section
 from rnnsweep.report.table import anchor
 
@@ -10,13 +11,9 @@ RANK = 0
 
 
 def answers(section: Section) -> Iterator[Answer]:
-    """Published numbers beside ours; those are chosen on validation, whatever is compared by."""
+    """Published results beside ours. The validation loss chooses our settings, whatever the report's metric is."""
     runs, metric = section.runs, section.runs.metric(None)
-    specs = [
-        spec
-        for spec in published_values.published_results(list(runs.frame["study"].unique()))
-        if spec["metric"] in runs.frame
-    ]
+    specs = [spec for spec in published_results(list(runs.frame["study"].unique())) if spec["metric"] in runs.frame]
     if not specs:
         return
     answer = Answer(anchor(runs.task, "published"), "Published and ours", "Are the published numbers reproduced?")

@@ -1,4 +1,4 @@
-"""What a language model's sampling temperature buys."""
+"""The effect of a language model's sampling temperature."""
 
 from collections.abc import Iterator
 
@@ -11,9 +11,9 @@ RANK = 20
 
 
 def answers(section: Section) -> Iterator[Answer]:
-    """Diversity against coherence, by cell where the cell varies."""
+    """Diversity against coherence, by cell if the cell varies."""
     if section.has_item("measures"):
         slug, title = anchor(section.task, "sampling"), "Sampling temperature and top-k"
-        answer = Answer(slug, title, "What does diversity cost in coherence?")
+        answer = Answer(slug, title, "How much coherence does more diversity cost?")
         answer.pictures = pictures(["diversity"], Subject(section.runs, section.metric, arms=section.factor("cell")))
         yield answer

@@ -1,4 +1,4 @@
-"""What the selected model shows: confusions, predictions and pictures of its best seed."""
+"""The outputs of the selected model's best seed: confusions, predictions and pictures."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +11,12 @@ from rnnsweep.report.table import anchor
 
 RANK = 40
 
-DRAWN = ("predictions", "forecasts")  # series that have a figure of their own
-LARGEST = 2_000_000  # bytes of an image that the page holds
+DRAWN = ("predictions", "forecasts")  # series with their own figure
+LARGEST = 2_000_000  # most bytes of an image on the page
 
 
 def answers(section: Section) -> Iterator[Answer]:
-    """What the record has, then the images in the run's directory."""
+    """The items of the record's summary, then the images in the run's directory."""
     seeds = section.seeds()
     if not seeds:
         return
@@ -37,7 +37,7 @@ def answers(section: Section) -> Iterator[Answer]:
 
 
 def _images(path: Path, drawn: set[str]) -> list[tuple[str, Path]]:
-    """The PNG files of a run that the figures here do not show anyway."""
+    """The PNG files of a run, without those that the report draws itself."""
     return [
         (file.stem, file)
         for file in sorted(path.glob("*.png"))

@@ -1,4 +1,4 @@
-"""Where the variance comes from: exact or type II on grids; on what a random search drew a forest, named as such."""
+"""Where the variance comes from: an analysis of variance on grids, Optuna's fANOVA on random searches."""
 
 from collections.abc import Iterator
 
@@ -15,15 +15,12 @@ from rnnsweep.report.table import Table, anchor
 
 RANK = 60
 
-LEVELS = 12  # a factor with more levels has no share
-MIXED = (
-    "These runs mix a search with a grid: neither exact shares nor a forest would be of one design. "
-    "Report the studies apart."
-)
+LEVELS = 12  # most levels of a factor that has a share
+MIXED = "These runs mix a search with a grid, so no shares are computed. Write a report for each study."
 
 
 def answers(section: Section) -> Iterator[Answer]:
-    """One answer, by the design of the runs."""
+    """One answer; its method depends on whether the runs are a grid or a search."""
     asks = "Which settings matter most over this grid?"
     answer = Answer(anchor(section.task, "variance"), "Where the variance comes from", asks)
     if section.runs.mixed:
@@ -50,7 +47,7 @@ def _grid(section: Section, answer: Answer) -> None:
         answer.sentences.append(f"The shares of the variance are not estimable: {told}.")
         return
     if lost := runs.counts()["diverged"]:
-        said = "diverged runs have no value and no part in these shares: they say nothing of what diverges."
+        said = "diverged runs have no value, so these shares leave them out and say nothing about divergence."
         answer.sentences.append(f"{lost} {said}")
     answer.tables.append(variance_tables.variance_table(runs, found, metric, np.flatnonzero(inside)))
     answer.pictures += pictures(["variance"], Subject(runs, metric, anova=found))
@@ -64,5 +61,5 @@ def _forest(section: Section, answer: Answer) -> None:
         rows = table.rows_of(*[(key, table.Cell(f"{value:.1%}", value)) for key, value in shares.items()])
         done = np.flatnonzero(np.isfinite(section.runs.values(section.metric.name)))
         note = str(run_counts(section.runs, done, section.metric.name))
-        title = "fANOVA by a random forest (Optuna), over what a random search drew"
+        title = "fANOVA by a random forest (Optuna), over the settings that a random search drew"
         answer.tables.append(Table(f"fanova-{anchor(section.task)}", title, ("setting", "share"), rows, (note,)))

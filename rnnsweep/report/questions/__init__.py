@@ -1,4 +1,4 @@
-"""The questions that a report answers where the runs allow, one a file.
+"""The questions that a report answers if the runs allow it, one in each file.
 
-A file has `RANK`, its place among the others, and `QUESTION`. A factor answers the first question that asks for it.
+A file has `RANK`, its place among the questions, and `QUESTION`. A factor belongs to the first question about it.
 """

@@ -7,7 +7,7 @@ RANK = 120
 QUESTION = Question(
     name="condition",
     title="Conditioning on the first step or on every step",
-    asks="Must the condition be given at every step?",
+    asks="Does the model need the condition at every step?",
     keys=("task.condition*",),
     metrics=("val/control*", "val/distinct*"),
 )

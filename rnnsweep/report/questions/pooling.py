@@ -7,7 +7,7 @@ RANK = 90
 QUESTION = Question(
     name="pooling",
     title="Pooling, truncation, direction",
-    asks="How is a sequence best made into one vector?",
+    asks="What is the best way to turn a sequence into one vector?",
     keys=("pooling", "pooling.*", "task.truncat*", "*.bidirectional"),
     metrics=("val/accuracy", "val/macro_f1"),
 )

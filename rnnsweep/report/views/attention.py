@@ -1,4 +1,4 @@
-"""Where a decoder looks: a row for each symbol that it writes, a column for each symbol of the source."""
+"""The attention weights of a decoder: a row for each symbol that it writes, a column for each symbol of the source."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from rnnsweep.report.subject import Subject
 
 
 def data(of: Subject) -> pd.DataFrame:
-    """The weights; a column for each place of the source, and the symbol that was written."""
+    """The weights: a row for each written symbol, which `written` names, and a column for each place of the source."""
     found = of.summary.get("attention")
     if found is None:
         return pd.DataFrame()
@@ -22,11 +22,11 @@ def title(of: Subject) -> str:
 
 
 def caption(frame: pd.DataFrame, of: Subject) -> str:
-    return f"Weights over the longest test source; the selected setting's best seed ({of.run})."
+    return f"Attention weights over the longest test source, from the selected setting's best seed ({of.run})."
 
 
 def draw(frame: pd.DataFrame, of: Subject) -> Figure:
-    """Weights by colour."""
+    """A coloured matrix."""
     weights = frame.iloc[:, :-1].to_numpy(float)
     figure, (axes,) = canvas(1, 1.6 + 0.24 * weights.shape[1], 1.2 + 0.22 * weights.shape[0])
     axes.imshow(weights, cmap="YlGnBu", vmin=0, vmax=1, aspect="auto")

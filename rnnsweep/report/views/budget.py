@@ -1,4 +1,4 @@
-"""The expected best result against how many configurations were tried."""
+"""The expected best result against the number of configurations that are tried."""
 
 import math
 from typing import Any
@@ -7,21 +7,21 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from rnnsweep.report import stats
 from rnnsweep.report.draw import canvas, color, legend, log_if_wide, marker, plain_log
-from rnnsweep.report.leaderboard import ranked_entries
+from rnnsweep.report.expected_best import expected_best
 from rnnsweep.report.sentences import level_name
+from rnnsweep.report.setting_ranks import ranked_entries
 from rnnsweep.report.subject import Subject
 
-MOST = 40  # points of one line
+MOST = 40  # most points of one line
 
 
 def data(of: Subject) -> pd.DataFrame:
-    """A row for each arm and number of configurations; arms with a single one that finished are left out."""
+    """A row for each arm and number of configurations. Arms with fewer than two finished ones are left out."""
     rows = []
     for level, values in _tried(of).items():
         draws = np.unique(np.geomspace(1, len(values), min(len(values), MOST)).round().astype(int))
-        best = stats.expected_best(values, draws, of.metric.lower)
+        best = expected_best(values, draws, of.metric.lower)
         rows += [
             {"arm": level, "configurations": int(n), "expected best": value}
             for n, value in zip(draws, best, strict=True)
@@ -30,7 +30,7 @@ def data(of: Subject) -> pd.DataFrame:
 
 
 def _tried(of: Subject) -> dict[str, list[float]]:
-    """For each arm the means of its configurations, if two of them at least finished."""
+    """The means of each arm's configurations, for arms with two finished ones or more."""
     arms, ranked = of.arms, ranked_entries(of.runs, of.metric)
     found = {}
     for code, level in enumerate(arms.levels if arms else ["all"]):
@@ -46,9 +46,9 @@ def title(of: Subject) -> str:
 
 def caption(frame: pd.DataFrame, of: Subject) -> str:
     return (
-        "Expected best of n of the configurations, drawn without replacement (unbiased; cf. Dodge et al. "
-        "2019); a configuration is its mean over seeds, one that never finished ranks last. In brackets: "
-        "configurations tried."
+        "The expected best of n configurations, drawn without replacement (unbiased; cf. Dodge et al. 2019). The value "
+        "of a configuration is its mean over seeds; a configuration that never finished ranks last. In brackets: the "
+        "number of configurations tried."
     )
 
 

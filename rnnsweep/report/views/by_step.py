@@ -1,4 +1,4 @@
-"""The test's mean squared error at each step ahead: the model's, and those of simple forecasts."""
+"""The mean squared error on the test part at each step ahead: of the model, and of simple forecasts."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -10,7 +10,7 @@ STYLES = (":", "-.", "--")
 
 
 def data(of: Subject) -> pd.DataFrame:
-    """A row for each step of the horizon; empty where there is one step alone."""
+    """A row for each step of the horizon; empty if there is only one step."""
     return of.listed("by_step")
 
 
@@ -19,11 +19,11 @@ def title(of: Subject) -> str:
 
 
 def caption(frame: pd.DataFrame, of: Subject) -> str:
-    return f"Mean over all origins of the test, of scaled numbers; the selected setting's best seed ({of.run})."
+    return f"Mean over all test origins, of scaled numbers, from the selected setting's best seed ({of.run})."
 
 
 def draw(frame: pd.DataFrame, of: Subject) -> Figure:
-    """A line for the model, thinner ones for the simple forecasts."""
+    """A line for the model, and thinner lines for the simple forecasts."""
     figure, (axes,) = canvas(1, 5.2, 3.0)
     simple = [name for name in frame if name not in ("step", "model")]
     for index, name in enumerate(simple):

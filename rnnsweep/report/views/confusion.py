@@ -1,4 +1,4 @@
-"""A confusion matrix: true classes in rows, each row's shares."""
+"""A confusion matrix, with true classes in rows, as shares of each row."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from rnnsweep.report.draw import canvas
 from rnnsweep.report.subject import Subject
 from rnnsweep.report.table import oneline
 
-WRITTEN = 20  # classes up to which the shares are written into the cells
+WRITTEN = 20  # most classes for which the shares are written into the cells
 
 
 def data(of: Subject) -> pd.DataFrame:
-    """The counts: a row for each true class, a column for each that was answered, and the true one's name."""
+    """The counts: a row for each true class, a column for each predicted class, and the true class in `true`."""
     found = of.summary.get("confusion")
     if found is None:
         return pd.DataFrame()
@@ -29,11 +29,11 @@ def title(of: Subject) -> str:
 
 
 def caption(frame: pd.DataFrame, of: Subject) -> str:
-    return f"Percent of each true class; the selected setting's best seed ({of.run})."
+    return f"Percent of each true class, from the selected setting's best seed ({of.run})."
 
 
 def draw(frame: pd.DataFrame, of: Subject) -> Figure:
-    """Shares by colour, and as numbers where there is room."""
+    """A coloured matrix, with numbers if there is room."""
     labels, counts = list(frame["true"]), frame.iloc[:, :-1].to_numpy(float)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     side = 1.4 + 0.32 * len(labels)

@@ -1,4 +1,4 @@
-"""The loss on the same final tokens against how many came before, and by position after the initial state."""
+"""The loss on the same final tokens against the length of the context, and the loss by position."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ ITEMS = {"by_context": "length", "by_position": "to"}
 
 
 def data(of: Subject) -> pd.DataFrame:
-    """A row for each level, view and place: the mean loss over the seeds of the level's best setting."""
+    """A row for each level, panel and place: the mean loss over the seeds of the level's best setting."""
     rows: list[dict[str, Any]] = []
     for level, entry in of.best():
         shown = [read_summary(of.runs.frame["path"].iloc[row]).get("context", {}) for row in entry.rows]
@@ -35,14 +35,14 @@ def title(of: Subject) -> str:
 def caption(frame: pd.DataFrame, of: Subject) -> str:
     assert of.factor is not None
     return (
-        f"For each level of {of.factor.key} the setting that is best {of.metric.where}, mean over its seeds. Left: "
-        "every point predicts the same tokens. Right: averages between powers of two. Where a line is flat, "
-        "more context no longer helps."
+        f"For each level of {of.factor.key}: the setting that is best {of.metric.where}, as the mean over its seeds. "
+        "Left: all points predict the same tokens. Right: averages between powers of two. Where a line is flat, more "
+        "context does not help."
     )
 
 
 def draw(frame: pd.DataFrame, of: Subject) -> Figure:
-    """By context on the left, by position on the right."""
+    """The loss by context on the left, by position on the right."""
     figure, (left, right) = canvas(2)
     for index, (level, _) in enumerate(of.best()):
         for axes, view in ((left, "by_context"), (right, "by_position")):

@@ -1,4 +1,4 @@
-"""Validation over the steps for the best setting of each level: mean, band over seeds, and n(t) below."""
+"""Learning curves of each level's best setting: mean and band over seeds, with the number of runs below."""
 
 import math
 from typing import Any
@@ -18,7 +18,7 @@ def data(of: Subject) -> pd.DataFrame:
     rows = []
     for level, entry in of.best():
         logged = of.rows(entry.rows, "val", of.metric.name.removeprefix("val/"))
-        setting = of.runs.describe(entry.setting)
+        setting = of.runs.settings.describe(entry.setting)
         for step, values in logged.groupby("step")["value"]:
             found = stats.t_interval(values.to_numpy(), least=FEW)
             interval = {"mean": found.mean, "low": found.low, "high": found.high, "n": found.n}
@@ -33,13 +33,14 @@ def title(of: Subject) -> str:
 def caption(frame: pd.DataFrame, of: Subject) -> str:
     assert of.factor is not None
     return (
-        f"For each level of {of.factor.key} the setting that is best {of.metric.where}: mean over seeds, 95% t band "
-        "from three seeds on. Below: how many runs each point is the mean of; a run that diverges leaves."
+        f"For each level of {of.factor.key}: the setting that is best {of.metric.where}, as the mean over its seeds, "
+        "with a 95% t band from three seeds on. Below: the number of runs behind each point; a diverged run counts "
+        "until it diverges."
     )
 
 
 def draw(frame: pd.DataFrame, of: Subject) -> Figure:
-    """The metric above, the number of runs below."""
+    """The metric at the top, the number of runs at the bottom."""
     figure, (top, bottom) = stacked(5.8, (3.0, 0.9))
     for index, (level, _) in enumerate(of.best()):
         part = frame[frame["level"] == level]

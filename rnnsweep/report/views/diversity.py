@@ -1,4 +1,4 @@
-"""Distinct bigrams against words that the training text knows, over temperature and top-k."""
+"""Diversity (distinct bigrams) against coherence (known words), over temperature and top-k."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rnnsweep.report.draw import MUTED, canvas, color, legend, marker
-from rnnsweep.report.leaderboard import LeaderboardEntry, ranked_entries
+from rnnsweep.report.setting_ranks import LeaderboardEntry, ranked_entries
 from rnnsweep.report.subject import Subject, best_of_levels
 from rnnsweep.report.summaries import read_summary
 
@@ -16,7 +16,7 @@ SETTINGS = ["temperature", "top_k"]
 
 
 def data(of: Subject) -> pd.DataFrame:
-    """A row for each arm, temperature and top-k: means over the prompts and seeds of the arm's best setting."""
+    """A row for each arm, temperature and top-k: the means over the prompts and seeds of the arm's best setting."""
     tables = []
     for level, entry in _arms(of):
         measures = [m for row in entry.rows for m in read_summary(of.runs.frame["path"].iloc[row]).get("measures", [])]
@@ -37,8 +37,8 @@ def title(of: Subject) -> str:
 
 def caption(frame: pd.DataFrame, of: Subject) -> str:
     return (
-        "Each point is a temperature (hollow: with top-k), averaged over prompts and seeds of the best "
-        "setting; up and right is better."
+        "Each point is a temperature (hollow: with top-k), as the mean over prompts and seeds of the best setting. "
+        "Points further up and to the right are better."
     )
 
 

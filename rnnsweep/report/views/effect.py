@@ -1,4 +1,4 @@
-"""The matched differences from the baseline: a dot a setting (or seed), and their mean with its interval."""
+"""The matched differences from the baseline: a dot for each setting or seed, and their mean with its interval."""
 
 import numpy as np
 import pandas as pd
@@ -34,14 +34,14 @@ def title(of: Subject) -> str:
 
 def caption(frame: pd.DataFrame, of: Subject) -> str:
     return (
-        "Small dots: matched settings (seeds where settings are fewer than three). Large: their mean with "
+        "Small dots: matched settings, or seeds if there are fewer than three settings. Large dots: their mean with "
         f"its 95% t interval. Shaded: differences below the margin of {of.margin:g}. Pairs with a diverged run have "
         "no difference; the table counts them."
     )
 
 
 def draw(frame: pd.DataFrame, of: Subject) -> Figure:
-    """A line for each level, the margin shaded."""
+    """A row for each level; the margin is shaded."""
     figure, (axes,) = canvas(1, 6.2, 1.1 + 0.42 * len(frame))
     axes.axvspan(-of.margin, of.margin, color=GRID, alpha=0.6, linewidth=0)
     axes.axvline(0, color=MUTED, linewidth=1)

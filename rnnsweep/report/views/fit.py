@@ -1,4 +1,4 @@
-"""The loss over the steps, and beside it what each level's best setting answers: numbers, or a forecast."""
+"""The loss over the steps, and beside it the answers of each level's best setting: numbers, or a forecast."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -10,28 +10,28 @@ from matplotlib.figure import Figure
 
 from rnnsweep.record import Json
 from rnnsweep.report.draw import GRID, MUTED, canvas, color, legend, plain_log
-from rnnsweep.report.leaderboard import LeaderboardEntry, ranked_entries
+from rnnsweep.report.setting_ranks import LeaderboardEntry, ranked_entries
 from rnnsweep.report.subject import Subject
 from rnnsweep.report.summaries import read_summary
 
-SHOWN = 4  # models whose answers stand side by side
-POINTS = 100  # of a forecast: more of them are a band
-STYLES = ("-", "--", "-.", ":")  # so that of two equal lines both are seen
+SHOWN = 4  # most models side by side
+POINTS = 100  # most points of a forecast
+STYLES = ("-", "--", "-.", ":")  # so that both of two equal lines are visible
 
 
 @dataclasses.dataclass(frozen=True)
 class ModelOutputs:
-    """What one model said, before it was trained where that is known and after."""
+    """The answers of one model after training, and before training if the record has them."""
 
     truth: Sequence[float]
     before: Sequence[float]
     after: Sequence[float]
     forecast: bool
-    """Whether they are steps of one series; else examples, each by itself."""
+    """Whether the answers are the steps of one series; else they are separate examples."""
 
     @classmethod
     def of(cls, shown: Json) -> "ModelOutputs | None":
-        """From what a record holds; None where there is neither."""
+        """The answers in a run's summary; None if it has neither predictions nor a forecast."""
         if "predictions" in shown:
             found = shown["predictions"]
             return cls(found["truth"], found.get("before", []), found["answer"], False)
@@ -60,7 +60,7 @@ class ModelOutputs:
 
 
 def data(of: Subject) -> pd.DataFrame:
-    """The losses of each model's seeds (`row step value level split`), then what its best seed answers."""
+    """The losses of each model's seeds (`row step value level split`), followed by the answers of its best seed."""
     models, tables = _models(of), []
     for level, entry, _ in models:
         for split in _splits(of):
@@ -78,16 +78,16 @@ def caption(frame: pd.DataFrame, of: Subject) -> str:
     key = of.factor.key if of.factor else ""
     (_, _, first), *_ = _models(of)
     return (
-        (f"For each level of {key} the setting that is best {of.metric.where}. " if key else "The selected setting. ")
-        + "Left: the loss of its seeds, thin, and their geometric mean, thick"
+        (f"For each level of {key}: the setting that is best {of.metric.where}. " if key else "The selected setting. ")
+        + "Left: the loss of its seeds (thin) and their geometric mean (thick)"
         + ("" if key else "; dashed: on the training batches")
-        + ". Beside it: what its best seed says "
-        + ("of the horizon, free-running." if first.forecast else "of test examples; right answers lie on the line.")
+        + ". Beside it: the answers of its best seed "
+        + ("over the horizon, free-running." if first.forecast else "to test examples; right answers lie on the line.")
     )
 
 
 def draw(frame: pd.DataFrame, of: Subject) -> Figure:
-    """The losses on the left, a panel for each model beside them."""
+    """The losses on the left, and a panel for each model beside them."""
     models = _models(of)
     figure, (left, *rights) = canvas(1 + len(models), 3.5 if len(models) > 1 else 4.3)
     losses = frame[frame["split"].notna()] if "split" in frame else frame.iloc[:0].assign(split="")
@@ -104,7 +104,7 @@ def _splits(of: Subject) -> tuple[str, ...]:
 
 
 def _models(of: Subject) -> list[tuple[str, LeaderboardEntry, ModelOutputs]]:
-    """The best setting of each level, or the selected one, with what it answers; those that answer with numbers."""
+    """The best setting of each level, or the selected one, with its answers; without those that have no answers."""
     arms = of.best() if of.factor else [("the selected setting", s) for s in ranked_entries(of.runs, of.metric)[:1]]
     found = [(level, entry, _answers(of, entry)) for level, entry in arms if entry.values]
     return [(level, entry, answers) for level, entry, answers in found if answers][:SHOWN]

@@ -1,4 +1,4 @@
-"""A panel for each free-running forecast that was made on the way, over the truth."""
+"""The free-running forecasts that a run made during training, each in a panel with the truth."""
 
 import math
 
@@ -10,7 +10,7 @@ from rnnsweep.report.subject import Subject
 
 
 def data(of: Subject) -> pd.DataFrame:
-    """A column for the truth, then one for each forecast; empty where there is one forecast alone."""
+    """A column for the truth, and one for each forecast; empty if there is only one forecast."""
     found = of.summary.get("forecasts", {})
     if len(found) < 3:
         return pd.DataFrame()
@@ -18,15 +18,18 @@ def data(of: Subject) -> pd.DataFrame:
 
 
 def title(of: Subject) -> str:
-    return "Forecasts on the way"
+    return "Forecasts during training"
 
 
 def caption(frame: pd.DataFrame, of: Subject) -> str:
-    return f"Free-running, of the selected setting's best seed at some of its validations, over the truth ({of.run})."
+    return (
+        f"Free-running forecasts at some of the validations, from the selected setting's best seed ({of.run}). Grey: "
+        "the truth."
+    )
 
 
 def draw(frame: pd.DataFrame, of: Subject) -> Figure:
-    """Panels of one scale."""
+    """Panels with shared axes."""
     truth, *names = frame.columns
     figure, panels = panels_of(len(names), min(4, math.ceil(len(names) ** 0.5)), 2.6, 1.7)
     known = frame[truth].dropna()

@@ -1,4 +1,4 @@
-"""The gradient norm before clipping over the steps: a line a level, a panel for each clipping."""
+"""The gradient norm before clipping over the steps: a line for each level, a panel for each clipping norm."""
 
 from typing import Any
 
@@ -7,16 +7,16 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from rnnsweep.report.draw import MUTED, canvas, color, legend, plain_log
-from rnnsweep.report.runs import Factor
+from rnnsweep.report.factor import Factor
 from rnnsweep.report.sentences import level_name
 from rnnsweep.report.subject import ARMS, Subject
 
-MOST = 24  # runs that one line is made of
+MOST = 24  # most runs behind one line
 CLIP = "train.clip"
 
 
 def data(of: Subject) -> pd.DataFrame:
-    """A row for each clipping, level and step: the deciles over the runs."""
+    """A row for each clipping norm, level and step: the median and the deciles over the runs."""
     clip, lines, tables = _clip(of), _lines(of), []
     for code, label in enumerate(_clips(of)):
         for index, level in enumerate(_levels(of)[:ARMS]):
@@ -37,13 +37,13 @@ def title(of: Subject) -> str:
 
 def caption(frame: pd.DataFrame, of: Subject) -> str:
     return (
-        f"Median and deciles over all runs of a level ({MOST} spread evenly where there are more), diverged ones "
-        "as far as they came. Dashed: the clipping norm."
+        f"Median and deciles over the runs of a level ({MOST} of them if there are more). A diverged run counts until "
+        "it diverges. Dashed: the clipping norm."
     )
 
 
 def draw(frame: pd.DataFrame, of: Subject) -> Figure:
-    """A panel for each clipping."""
+    """A panel for each clipping norm."""
     clip, lines = _clip(of), _lines(of)
     figure, panels = canvas(len(_clips(of)))
     for axes, label in zip(panels, _clips(of), strict=True):
@@ -77,7 +77,7 @@ def _clips(of: Subject) -> list[str]:
 
 
 def _lines(of: Subject) -> Factor | None:
-    """What the lines tell apart: the factor, and where that is the clipping, the cell or the learning rate."""
+    """The factor that the lines stand for; if that is the clipping, the cell or the learning rate instead."""
     if of.factor is not None and of.factor.key != CLIP:
         return of.factor
     return next((factor for factor in of.runs.factors if factor.key in ("cell", "optimizer.lr")), None)

@@ -1,4 +1,4 @@
-"""Two factors at once: means over settings that have every combination, diverged runs counted in the cells."""
+"""A heat map of two factors: means over the settings that have every combination, and counts of diverged runs."""
 
 import math
 from typing import Any
@@ -9,13 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rnnsweep.report.draw import INK, canvas, shortened
+from rnnsweep.report.factor import Factor
 from rnnsweep.report.numbers import number
-from rnnsweep.report.runs import Factor
 from rnnsweep.report.subject import Subject
 
 
 def data(of: Subject) -> pd.DataFrame:
-    """A row for each combination: the mean, NaN where no setting has it, and how many runs diverged."""
+    """A row for each combination: the mean (NaN if no setting has it) and the number of diverged runs."""
     first, second = _factors(of)
     frame = _runs(of)
     whole = _whole(frame)
@@ -44,13 +44,13 @@ def title(of: Subject) -> str:
 
 def caption(frame: pd.DataFrame, of: Subject) -> str:
     return (
-        f"Mean {of.metric.name} over the {len(_whole(_runs(of)))} settings (means over seeds) that have every "
-        "combination shown; div.: diverged runs."
+        f"Mean {of.metric.name} over the {len(_whole(_runs(of)))} settings that have every combination shown; the "
+        "value of a setting is its mean over seeds. div.: diverged runs."
     )
 
 
 def draw(frame: pd.DataFrame, of: Subject) -> Figure:
-    """A cell for each combination, dark where it is good."""
+    """A cell for each combination; darker cells are better."""
     first, second = _factors(of)
     shape = len(first.levels), len(second.levels)
     grid, lost = (frame[name].to_numpy().reshape(shape) for name in (of.metric.name, "diverged"))
@@ -84,7 +84,7 @@ def _runs(of: Subject) -> pd.DataFrame:
     first, second = _factors(of)
     frame = pd.DataFrame(
         {
-            "block": of.runs.blocks(first, *second.keys, *second.derived),
+            "block": of.runs.settings.blocks(first, *second.keys, *second.derived),
             "a": first.column,
             "b": second.column,
             "value": of.runs.values(of.metric.name),
@@ -95,6 +95,6 @@ def _runs(of: Subject) -> pd.DataFrame:
 
 
 def _whole(frame: pd.DataFrame) -> pd.DataFrame:
-    """The settings that have every combination which occurs."""
+    """The settings that have a value for every combination that occurs."""
     table = frame.pivot_table(index="block", columns=["a", "b"], values="value", aggfunc="mean")
     return table[[pair for pair in table.columns if table[pair].notna().any()]].dropna()

@@ -1,4 +1,4 @@
-"""The last forecast of the test over its dates, after some of the past."""
+"""The last forecast of the test part over its dates, with some of the past before it."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ STYLES = (":", "-.", "--")
 
 
 def data(of: Subject) -> pd.DataFrame:
-    """A row for each time: the truth, and from the origin on what each forecast says."""
+    """A row for each time: the truth, and the value of each forecast from the origin on."""
     found = of.summary.get("horizon", {})
     if not found:
         return pd.DataFrame()
@@ -27,11 +27,11 @@ def title(of: Subject) -> str:
 
 def caption(frame: pd.DataFrame, of: Subject) -> str:
     origin = frame["time"][frame["model"].notna()].iloc[0]
-    return f"Made before {origin}, in the column's own unit; the selected setting's best seed ({of.run})."
+    return f"Made before {origin}, in the unit of the column, from the selected setting's best seed ({of.run})."
 
 
 def _axis(times: "pd.Series[str]") -> "pd.Series[Any]":
-    """Dates where all times are dates; else the numbers of the rows."""
+    """The times as numbers or dates, if all of them are; else the numbers of the rows."""
     if times.str.isdigit().all():
         return times.astype(float)
     dates = pd.to_datetime(times, format="ISO8601", errors="coerce")
@@ -39,7 +39,7 @@ def _axis(times: "pd.Series[str]") -> "pd.Series[Any]":
 
 
 def draw(frame: pd.DataFrame, of: Subject) -> Figure:
-    """The truth broad and pale, the model's forecast, and thin ones beside it."""
+    """A broad, pale line for the truth, a line for the model, and thin lines for the simple forecasts."""
     figure, (axes,) = canvas(1, 6.2, 3.0)
     times = _axis(frame["time"])
     axes.plot(times, frame["truth"], color=GRID, linewidth=3, label="truth")

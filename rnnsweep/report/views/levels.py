@@ -1,4 +1,4 @@
-"""A metric over the levels of a factor: each setting a thin line, the mean of those with every level a thick one."""
+"""A metric over the levels of a factor: thin lines for settings, a thick line for their mean."""
 
 import math
 from typing import Any
@@ -22,18 +22,18 @@ from rnnsweep.report.draw import (
     rail,
     shortened,
 )
+from rnnsweep.report.factor import Factor
 from rnnsweep.report.pairs import FEW
-from rnnsweep.report.runs import Factor
 from rnnsweep.report.sentences import level_name
 from rnnsweep.report.subject import Subject
 
-ROW = 36  # characters of all names that stand in a row below a panel
-THREADS = 60  # single settings that are drawn as thin lines
+ROW = 36  # most characters of all names in a row below a panel
+THREADS = 60  # most settings that are drawn as thin lines
 COLUMNS = ["metric", "setting", "seed", "hue", "level", "value", "diverged"]
 
 
 def data(of: Subject) -> pd.DataFrame:
-    """The value of each run by level; diverged runs once, without a value."""
+    """A row for each metric and run that has a value, and a row without a value for each diverged run."""
     tables = []
     for index, metric in enumerate(of.metrics):
         frame = _runs(of, metric)
@@ -53,10 +53,10 @@ def title(of: Subject) -> str:
 def caption(frame: pd.DataFrame, of: Subject) -> str:
     most = f" (at most {THREADS} drawn)" if frame["setting"].nunique() > THREADS else ""
     return (
-        f"Thin (small dots between names): one setting each, its mean over seeds{most}. "
-        "Thick (large dots): the mean over settings that have every level shown, with a 95% t interval over the seeds "
-        "where they are fewer than three (more settings differ by what they are; the differences below have "
-        "intervals). Crosses on the top rail: diverged runs, of all that ended."
+        f"Thin lines (small dots): settings, each as its mean over seeds{most}. Thick lines (large dots): the mean "
+        "over the settings that have every level shown. If there are fewer than three settings, it has a 95% t "
+        "interval over seeds; with more settings, see the intervals of the differences below. Crosses above the "
+        "panel: diverged runs, of all runs that ended."
     )
 
 
@@ -85,11 +85,11 @@ def _factor(of: Subject) -> Factor:
 
 
 def _runs(of: Subject, metric: str) -> pd.DataFrame:
-    """The runs that have a level, by the codes of these."""
+    """The runs that have a level, with the indices of their levels."""
     runs = of.runs
     frame = pd.DataFrame(
         {
-            "setting": runs.blocks(_factor(of)),
+            "setting": runs.settings.blocks(_factor(of)),
             "seed": runs.column("seed"),
             "level": _factor(of).column,
             "hue": of.arms.column if of.arms else 0,
@@ -116,12 +116,12 @@ def _ticks(axes: Axes, factor: Factor, place: Any) -> None:
 
 
 def _crowded(factor: Factor) -> bool:
-    """Whether the names of the levels do not fit beside each other below a panel."""
+    """Whether the names of the levels are too long for one row below a panel."""
     return not factor.numbers and sum(len(shortened(level)) for level in factor.levels) > ROW
 
 
 def _threads(axes: Axes, part: pd.DataFrame, place: Any, code: int, hue: Factor | None, ordered: bool) -> None:
-    """The settings of one colour, thin, and their mean, thick: lines over numbers, dots over names."""
+    """Draws the settings of one colour (thin) and their mean (thick): lines for numbers, dots for names."""
     table = part.pivot_table(index="setting", columns="level", values="value", aggfunc="mean")
     shade = color(code) if hue else COLORS[0]
     threads = [line.dropna() for _, line in table.iloc[:THREADS].iterrows()]
@@ -148,7 +148,7 @@ def _threads(axes: Axes, part: pd.DataFrame, place: Any, code: int, hue: Factor 
 
 
 def _intervals(part: pd.DataFrame, whole: pd.DataFrame) -> list[stats.Interval]:
-    """The mean at each level; of few settings with the interval over seeds, for then the seeds are what is sampled."""
+    """The mean at each level; if there are fewer than FEW settings, with its interval over seeds."""
     if len(whole) < FEW:
         inside = part[part["setting"].isin(whole.index)]
         seeds = inside.pivot_table(index="seed", columns="level", values="value", aggfunc="mean").dropna()

@@ -1,4 +1,4 @@
-"""The metric against time and parameters, with the front of what nothing beats in both."""
+"""The metric against time and parameters, with the Pareto front."""
 
 import math
 from typing import Any
@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rnnsweep.report.draw import INK, canvas, color, legend, log_if_wide, marker, plain_log
-from rnnsweep.report.effect_tables import UNLIKE
-from rnnsweep.report.leaderboard import LeaderboardEntry, ranked_entries
-from rnnsweep.report.runs import MetricColumn
+from rnnsweep.report.equal_cost_table import UNLIKE
+from rnnsweep.report.metric_column import MetricColumn
 from rnnsweep.report.sentences import level_name
+from rnnsweep.report.setting_ranks import LeaderboardEntry, ranked_entries
 from rnnsweep.report.subject import Subject
 
 LABELS = {"seconds": "seconds (share of the stack)", "parameters": "parameters"}
@@ -20,7 +20,7 @@ SAID = {"seconds": "time", "parameters": "parameters"}
 
 
 def data(of: Subject) -> pd.DataFrame:
-    """A row for each setting and cost; empty where a cost is not known of all."""
+    """A row for each setting and cost; empty if a cost is not known for all settings."""
     rows: list[dict[str, Any]] = []
     for cost in _costs(of):
         points = _points(of, cost)
@@ -28,7 +28,13 @@ def data(of: Subject) -> pd.DataFrame:
             return pd.DataFrame()
         front = _front(points, of.metric)
         rows += [
-            {"setting": of.runs.describe(s.setting), "cost": cost, "amount": x, of.metric.name: y, "front": i in front}
+            {
+                "setting": of.runs.settings.describe(s.setting),
+                "cost": cost,
+                "amount": x,
+                of.metric.name: y,
+                "front": i in front,
+            }
             for i, (s, (x, y)) in enumerate(zip(_finished(of), points, strict=True))
         ]
     return pd.DataFrame(rows)
@@ -39,8 +45,8 @@ def title(of: Subject) -> str:
 
 
 def caption(frame: pd.DataFrame, of: Subject) -> str:
-    said = "Each dot is a setting's mean over seeds; the line joins those that no other beats in both."
-    return said if of.runs.timed_alike else f"{said} No time: {UNLIKE}."
+    said = "Each dot is a setting's mean over seeds. The line joins the settings that no other setting beats in both."
+    return said if of.runs.timed_alike else f"{said} Time is left out: {UNLIKE}."
 
 
 def draw(frame: pd.DataFrame, of: Subject) -> Figure:
@@ -85,12 +91,12 @@ def _points(of: Subject, cost: str) -> Any:
 
 
 def _mean(values: Any) -> float:
-    """The mean of what is known; results of another program may lack it."""
+    """The mean of the known values. Results of another program may lack them."""
     return float(np.nanmean(values)) if np.isfinite(values).any() else math.nan
 
 
 def _front(points: Any, metric: MetricColumn) -> list[int]:
-    """Indices of the points that none beats in cost and metric, by rising cost."""
+    """The indices of the points that no other point beats in both cost and metric, by increasing cost."""
     found, best = [], math.inf
     for index in np.lexsort((points[:, 1] * metric.sign, points[:, 0])):
         if points[index, 1] * metric.sign < best:

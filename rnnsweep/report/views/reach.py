@@ -1,4 +1,4 @@
-"""How far back gradients reach, and what the loss is where the context is cut."""
+"""How far back gradients reach, and the loss with a shortened context."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from rnnsweep.report.subject import Subject
 
 
 def data(of: Subject) -> pd.DataFrame:
-    """A row for each level, view and lag or length: the mean over the seeds of the level's best setting."""
+    """A row for each level, panel, and lag or length: the mean over the seeds of the level's best setting."""
     rows: list[dict[str, Any]] = []
     for level, views in diagnosed(of):
         lags = [pd.Series(each["gradient_by_lag"]) for each in views if "gradient_by_lag" in each]
@@ -37,10 +37,9 @@ def title(of: Subject) -> str:
 def caption(frame: pd.DataFrame, of: Subject) -> str:
     assert of.factor is not None
     return (
-        f"For each level of {of.factor.key} the setting that is best {of.metric.where}, mean over its seeds. Left: "
-        "how far back the loss reaches through the cell's last output: the norm of its gradient at the input so many "
-        "steps before, over the norm at the last input. Right: the loss where each output is computed from so many "
-        "inputs."
+        f"For each level of {of.factor.key}: the setting that is best {of.metric.where}, as the mean over its seeds. "
+        "Left: the norm of the gradient of the loss through the last output, at earlier inputs, divided by the norm at "
+        "the last input. Right: the loss if each output is computed from only this many inputs."
     )
 
 

@@ -1,4 +1,4 @@
-"""Series of numbers that a record holds under a name of its own, such as a prediction and its target."""
+"""Series of numbers that a record has under any name, such as a prediction and its target."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from rnnsweep.report.subject import Subject
 
 
 def data(of: Subject) -> pd.DataFrame:
-    """A column for each series; empty where the view is no set of series."""
+    """A column for each series; empty if the item is not a set of series."""
     series = of.summary.get(of.name)
     if not isinstance(series, dict) or len(series) < 2 or not all(map(_numbers, series.values())):
         return pd.DataFrame()
@@ -26,11 +26,11 @@ def title(of: Subject) -> str:
 
 
 def caption(frame: pd.DataFrame, of: Subject) -> str:
-    return "From the record of the selected setting's best seed."
+    return "The series in the record of the selected setting's best seed."
 
 
 def draw(frame: pd.DataFrame, of: Subject) -> Figure:
-    """All series over each other, the first broad and pale."""
+    """All series in one panel; the first is broad and pale."""
     figure, (axes,) = canvas(1, 6.2, 2.8)
     for index, label in enumerate(frame):
         shade, width = (COLORS[index % len(COLORS)], 1.3) if index else (GRID, 3)

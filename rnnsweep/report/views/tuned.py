@@ -1,4 +1,4 @@
-"""The tuned arms at their best settings: a dot for each seed, joined between arms where it is the same seed."""
+"""The tuned arms at their best settings: a dot for each seed, with lines that join dots of one seed."""
 
 from typing import Any
 
@@ -12,13 +12,13 @@ from rnnsweep.report.draw import GRID, INK, axis_label, canvas, color, log_if_wi
 from rnnsweep.report.subject import Subject
 
 LARGEST = 12
-"""Arms of one figure."""
+"""The most arms of one figure."""
 WIDEST = 28
-"""Characters below the axis, if all names were as long as the longest."""
+"""The most characters of all names in a row below the axis, each as long as the longest."""
 
 
 def data(of: Subject) -> pd.DataFrame:
-    """`arm seed value fresh`: the mean over the conditions, the best arm on validation first."""
+    """`arm seed value fresh`: a row for each arm and seed, with the mean over conditions; the best arm comes first."""
     tuned = of.tuned
     if tuned is None or len(tuned.tuning.ranked) > LARGEST:
         return pd.DataFrame()
@@ -38,15 +38,15 @@ def title(of: Subject) -> str:
 def caption(frame: pd.DataFrame, of: Subject) -> str:
     n = frame.groupby("arm")["seed"].nunique()
     counts = str(n.min()) if n.min() == n.max() else f"{n.min()} to {n.max()}"
-    chosen = "fresh seeds" if frame["fresh"].all() else "the seeds that chose the settings (exploratory)"
+    chosen = "fresh" if frame["fresh"].all() else "those that chose the settings (exploratory)"
     return (
-        f"Dots: each arm at its best setting, {counts} seeds; grey lines join runs of one seed. Beside them the mean "
-        f"with its 95% t interval over seeds. On {chosen}."
+        f"Dots: each arm at its best setting, {counts} seeds. Grey lines join dots of one seed. Beside the dots: their "
+        f"mean with its 95% t interval over seeds. The seeds are {chosen}."
     )
 
 
 def draw(frame: pd.DataFrame, of: Subject) -> Figure:
-    """A column for each arm, legible at the width of a paper's column."""
+    """A column of dots for each arm. The figure is readable at the width of a paper's column."""
     assert of.tuned is not None
     names = list(dict.fromkeys(frame["arm"]))
     figure, (axes,) = canvas(1, 3.4, 2.7)

@@ -1,4 +1,4 @@
-"""What an arm reaches on the test part against how many of its configurations are tried; validation chooses."""
+"""The expected test result of an arm against the number of configurations that are tried; validation chooses."""
 
 from typing import Any
 
@@ -7,32 +7,34 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from rnnsweep.report import stats
-from rnnsweep.report.arms import TunedArm
 from rnnsweep.report.draw import axis_label, canvas, color, legend, log_if_wide, marker, plain_log
+from rnnsweep.report.expected_best import expected_choice
 from rnnsweep.report.subject import ARMS, Subject
+from rnnsweep.report.tuned_arm import TunedArm
 from rnnsweep.report.tuned_comparison import TunedComparison
 
-MOST = 40  # points of one line
-ORDERS = 2000  # random orders of the configurations, from which the band is
+MOST = 40  # most points of one line
+ORDERS = 2000  # most random orders of the configurations, from which the band is computed
 
 
 def data(of: Subject) -> pd.DataFrame:
-    """`arm configurations expected low high`, the best arm on validation first; none of an arm that is one point."""
+    """`arm configurations expected low high`: a row for each arm and number; no rows for an arm with one point only."""
     if of.tuned is None:
         return pd.DataFrame()
     return pd.DataFrame([row for arm in of.tuned.tuning.ranked[:ARMS] for row in _line(of.tuned, arm)])
 
 
 def _line(tuned: TunedComparison, arm: TunedArm) -> list[dict[str, Any]]:
-    """The mean over the conditions of what n configurations of each are expected to reach."""
+    """The rows of one arm: the expected result of n configurations, as the mean over the conditions."""
     conditions = [_values(tuned, runs) for runs in tuned.tuning.configurations(arm)]
     most, lower = min(len(judged) for judged, _ in conditions), tuned.tuning.metric.lower
-    first = 1 + max(int((~np.isfinite(judged)).sum()) for judged, _ in conditions)  # then each draw holds a value
+    first = 1 + max(
+        int((~np.isfinite(judged)).sum()) for judged, _ in conditions
+    )  # from here on, each draw contains a value
     if most <= first:
         return []
     draws = np.unique(np.geomspace(first, most, min(most, MOST)).round().astype(int))
-    expected = np.mean([stats.expected_choice(judged, test, draws, lower) for judged, test in conditions], 0)
+    expected = np.mean([expected_choice(judged, test, draws, lower) for judged, test in conditions], 0)
     reached = np.mean([orders(judged, test, lower)[:, :most] for judged, test in conditions], 0)
     low, high = np.quantile(reached[:, draws - 1], [0.1, 0.9], axis=0)
     columns = zip(draws, expected, low, high, strict=True)
@@ -40,14 +42,23 @@ def _line(tuned: TunedComparison, arm: TunedArm) -> list[dict[str, Any]]:
 
 
 def _values(tuned: TunedComparison, settings: list[list[int]]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Of each setting what it is judged by and what is reported of it: means over the same seeds."""
+    """The validation value and the test value of each setting, as means over the same seeds."""
     judged, reported = tuned.tuning.values, tuned.runs.values(tuned.metric.name)
     means = [[float(each[rows].mean()) if rows else np.nan for rows in settings] for each in (judged, reported)]
     return np.array(means[0]), np.array(means[1])
 
 
 def orders(judged: NDArray[Any], values: NDArray[Any], lower: bool) -> NDArray[Any]:
-    """(order, n): the value of the best of the first n configurations, in random orders that are always the same."""
+    """The value of the best of the first n configurations in random orders, which are the same each time.
+
+    Args:
+        judged: The value that chooses, of shape (configurations,).
+        values: The value that is reported, of shape (configurations,).
+        lower: Whether a lower value of `judged` is better.
+
+    Returns:
+        An array of shape (orders, configurations).
+    """
     count = len(judged)
     rows = int(np.clip(2e6 / count, 100, ORDERS))
     order = np.random.default_rng(0).permuted(np.tile(np.arange(count), (rows, 1)), axis=1)
@@ -66,14 +77,14 @@ def caption(frame: pd.DataFrame, of: Subject) -> str:
     assert of.tuned is not None
     chosen, shown = of.tuned.tuning.metric.name, of.tuned.metric.name
     return (
-        f"Of n configurations of an arm, drawn without replacement, the best by {chosen} is taken: lines are the "
-        f"expected {shown} of it (Dodge et al. 2019), bands hold eight of ten draws, and are no intervals of the mean. "
-        "A line begins where every draw holds a configuration that finished. In brackets: configurations tried."
+        f"n configurations of an arm are drawn without replacement, and {chosen} chooses the best. Lines: its expected "
+        f"{shown} (Dodge et al. 2019). Bands: eight of ten draws; they are not intervals of the mean. A line begins "
+        "where every draw contains a configuration that finished. In brackets: the number of configurations tried."
     )
 
 
 def draw(frame: pd.DataFrame, of: Subject) -> Figure:
-    """A line with a band for each arm, legible at the width of a paper's column."""
+    """A line with a band for each arm. The figure is readable at the width of a paper's column."""
     assert of.tuned is not None
     figure, (axes,) = canvas(1, 3.4, 2.7)
     codes = {arm.name: code for code, arm in enumerate(of.tuned.tuning.arms)}

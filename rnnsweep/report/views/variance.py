@@ -8,7 +8,7 @@ from rnnsweep.report.subject import Subject
 
 
 def data(of: Subject) -> pd.DataFrame:
-    """A row for each source whose share is known, the smallest first."""
+    """A row for each source of variance whose share is known, the smallest first."""
     assert of.anova is not None
     sources = sorted((source for source in of.anova.sources if source.known), key=lambda source: source.share)
     return pd.DataFrame(
@@ -27,7 +27,7 @@ def caption(frame: pd.DataFrame, of: Subject) -> str:
 
 
 def draw(frame: pd.DataFrame, of: Subject) -> Figure:
-    """A bar for each source; what is left to the seeds is grey."""
+    """A bar for each source; the residual is grey."""
     assert of.anova is not None
     figure, (axes,) = canvas(1, 6.2, 0.9 + 0.27 * len(frame))
     shades = [MUTED if source == of.anova.rest else COLORS[0] for source in frame["source"]]

@@ -1,0 +1,26 @@
+"""Where the files of a study are that the program keeps beside the runs."""
+
+from pathlib import Path
+
+FOLDER = ".study"
+"""The folder in a study's directory: plans, the states of the workers, and measurements of stacks."""
+
+
+def worker_file(study: Path, host: str, pid: int) -> Path:
+    """The file in which a worker says what it does."""
+    return study / FOLDER / "workers" / f"{host}-{pid}.json"
+
+
+def published_file(study: Path) -> Path:
+    """The file with the published numbers that the study is compared with, if it names any."""
+    return study / FOLDER / "published.json"
+
+
+def drawn_file(study: Path) -> Path:
+    """The file with the settings that the study's grid drew at random, if there are any."""
+    return study / FOLDER / "drawn.json"
+
+
+def retired_file(study: Path) -> Path:
+    """The file with the levels that the study no longer counts, if there are any."""
+    return study / FOLDER / "retired.json"
