@@ -218,6 +218,21 @@ def test_a_stack_is_measured_once_for_all_studies(plan: Plan, measured: list[int
     assert measured == [1, 4, 1, 4, 9]  # more runs ask for larger stacks
 
 
+def test_the_longest_runs_begin_first(composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A short shape of many steps, a slow one of few, and one that nobody has measured."""
+    shapes = ("cell=rnn train.steps=20", "cell=gru train.steps=500", "cell=lstm train.steps=30")
+    runs = [run.identify(composed(*SHORT, *shape.split(), f"seed={seed}")) for seed in (0, 1) for shape in shapes]
+    seconds = {"rnn": 2.0, "gru": 1.0}
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(probe, "seconds_per_step", lambda like, *_: seconds[like.config["choices"]["cell"]])
+    for like in runs[:2]:
+        probe.stack_size(like, 1, tmp_path)
+    plan = Plan(tmp_path / "study", [Planned(r.id, r.signature, r.config, []) for r in runs])
+    left = Worker(plan, WorkOptions(), StopRequest()).left
+    begun = [planned.config["choices"]["cell"] + str(planned.config["seed"]) for planned in left]
+    assert begun == ["lstm0", "lstm1", "gru0", "gru1", "rnn0", "rnn1"]
+
+
 def test_a_stack_is_measured_anew_for_other_code(
     plan: Plan, measured: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

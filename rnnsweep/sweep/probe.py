@@ -3,17 +3,20 @@
 import dataclasses
 import hashlib
 import json
+import math
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
 
 from rnnsweep import run
+from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.kernels import threads
 from rnnsweep.kernels.cache import keep, known, locked, machine
+from rnnsweep.planned import Planned
 from rnnsweep.provenance import code
 from rnnsweep.record import RunStore
 from rnnsweep.run import PreparedRun
@@ -40,6 +43,8 @@ class Probed:
     """Whether the best size is the largest one that there were runs for."""
     share: float
     """Seconds of a step at the best size, divided by the size."""
+    steps: int = 0
+    """The steps of a run."""
 
     def size(self, available: int) -> int:
         """How many runs to train as one program, at most `available`."""
@@ -49,6 +54,28 @@ class Probed:
     def step(self) -> float:
         """Seconds of a step at the best size; a smaller stack takes no longer."""
         return self.share * self.best
+
+
+def longest_first(runs: Sequence[Planned]) -> list[Planned]:
+    """The runs in the order in which workers begin them, so that no long one is left to the end.
+
+    Those of one shape keep their order. Shapes that nobody has measured here come first: they may be long.
+    """
+    table = known(FILE, dict[str, Probed])
+    first = {planned.signature: planned for planned in reversed(runs)}
+    seconds = (
+        {shape: _expected(first[shape], table) for shape in first} if len(first) > 1 else dict.fromkeys(first, 0.0)
+    )
+    return sorted(runs, key=lambda planned: -seconds[planned.signature])
+
+
+def _expected(planned: Planned, table: Mapping[str, Probed]) -> float:
+    """Seconds that a run adds to its stack's time; infinite where that was not measured."""
+    try:
+        found = table.get(_key(run.identify(planned.config)))
+    except ConfigError:  # told when it is the run's turn
+        return math.inf
+    return found.share * found.steps if found and found.steps else math.inf
 
 
 def stack_size(like: PreparedRun, available: int, study: Path) -> int:
@@ -101,7 +128,8 @@ def _measure(like: PreparedRun, available: int, study: Path) -> tuple[Probed, bo
             break
         best, shortest = size, share
     shortest = shortest if shortest < float("inf") else 0.0
-    return Probed(best, tried, best == tried and tried == available, shortest), whole
+    steps = like.train.total_steps(like.task.steps_per_epoch) if whole else 0
+    return Probed(best, tried, best == tried and tried == available, shortest, steps), whole
 
 
 def _clock(like: PreparedRun) -> Clock:

@@ -18,7 +18,7 @@ from rnnsweep.run import PreparedRun
 from rnnsweep.study_folder import FOLDER
 from rnnsweep.sweep.claimed import identified, make_ready
 from rnnsweep.sweep.plan import Plan, Planned
-from rnnsweep.sweep.probe import probed
+from rnnsweep.sweep.probe import longest_first, probed
 from rnnsweep.sweep.status_file import StatusFile
 from rnnsweep.sweep.work_options import WorkOptions
 from rnnsweep.trackers import tracked
@@ -36,7 +36,7 @@ class Worker:
         self.plan, self.options, self.stop = plan, options, stop
         self.status = StatusFile(plan.study)
         self.should_prune: ShouldPrune = never
-        self.left = list(plan.runs)
+        self.left = longest_first(plan.runs)
         self._stops = {planned.id: planned.until for planned in plan.runs}
         self.stop_file = plan.study / FOLDER / "stop"  # made when a run fails under on_error=stop
 
