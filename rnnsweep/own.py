@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import re
+import sysconfig
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from pydantic_core import PydanticCustomError
 
 from rnnsweep.errors import ConfigError, ToldError
 
+NOT_THEIRS = (str(Path(__file__).parent), sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"))
+"""Where the code is that is not the user's."""
 PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 
 
@@ -116,10 +119,11 @@ def telling(key: str, name: str) -> Iterator[None]:
 
 
 def in_a_line(error: Exception) -> str:
-    """An error with its place in the code, as in `NameError: name 'x' is not defined (mine.py, line 7)`."""
+    """An error with its place in the user's code, as in `NameError: name 'x' is not defined (mine.py, line 7)`."""
     said = (str(error).strip().splitlines() or [""])[0]
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__}: {said}"
     frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    theirs = [frame for frame in frames if not frame.filename.startswith(NOT_THEIRS)]
+    place = "".join(f" ({Path(frame.filename).name}, line {frame.lineno})" for frame in (theirs or frames)[-1:])
     return f"{type(error).__name__}: {said}{place}"

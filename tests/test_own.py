@@ -14,7 +14,7 @@ from rnnsweep.cli import CONF
 from rnnsweep.errors import ConfigError
 from rnnsweep.provenance import code
 from rnnsweep.record import RunStore
-from rnnsweep.run import identify
+from rnnsweep.run import identify, prepare
 
 MINE = """
 import dataclasses
@@ -212,6 +212,43 @@ def test_the_help_shows_the_settings_of_a_yaml_without_comments(own: Path) -> No
     page = helping.page(CONF, ["--help", "train/schedule=halves", LISTED, "--config-dir", str(own / "conf")])
     assert "train/schedule=halves, from the constructor of Halves\n  train.schedule.every=9 " in page
     assert "train.schedule.unit=step " in page
+
+
+POOLINGS = """
+import torch
+from rnnsweep.pooling import AbstractPooling
+
+class Typo(AbstractPooling):
+    def forward(self, h, lengths):
+        return hh.sum(1)
+
+class Shape(AbstractPooling):
+    def forward(self, h, lengths):
+        return h.sum(2)
+
+class Built(AbstractPooling):
+    def __init__(self, hidden_size, /, *, name: str = "x"):
+        super().__init__(hidden_size)
+        self.layer = torch.nn.Linear(hidden_size, name)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Typo", r"`own_classes.Typo` failed: NameError: name 'hh' is not defined.* .own_classes.py, line 7"),
+        ("Shape", r"`own_classes.Shape` failed: RuntimeError: mat1 and mat2 shapes cannot be multiplied"),
+        ("Built", r"`own_classes.Built` failed: TypeError: .* .own_classes.py, line 16"),
+    ],
+)
+def test_a_pooling_that_fails_is_told_before_the_training(name: str, said: str, own: Path) -> None:
+    (own / "own_classes.py").write_text(POOLINGS)
+    config = described("task=seqmean", "task.examples=64", "task.held_out=32", LISTED, f"out={own}/outputs")
+    config["pooling"] = {"_target_": f"own_classes.{name}"}
+    with pytest.raises(ConfigError, match=said) as error:
+        prepare(config)
+    assert str(error.value).startswith("pooling: ")
+    assert "\n" not in str(error.value)
 
 
 def test_a_file_with_an_error_is_named_with_its_line(own: Path) -> None:

@@ -2,14 +2,17 @@
 
 import dataclasses
 import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import nn
 
 from rnnsweep import interpolation
-from rnnsweep.config import Config
+from rnnsweep.config import GROUPS, Config
 from rnnsweep.errors import ConfigError
 from rnnsweep.fingerprint import fingerprint, names, signature
+from rnnsweep.own import telling
 from rnnsweep.places import directory
 from rnnsweep.run.devices import device
 from rnnsweep.run.objects import make_model, make_optimizer, make_task
@@ -83,18 +86,28 @@ def prepare(config: Config) -> PreparedRun:
         ConfigError: the first thing that is wrong.
     """
     run = identify(config)
-    run.task.steps_per_epoch  # noqa: B018  raises where the data do not fill a batch
+    with _blaming(run.config) as theirs:
+        run.task.steps_per_epoch  # noqa: B018  raises where the data do not fill a batch
+        model = make_model(run.config, run.classes, run.task)
+        if theirs or run.train.own_metrics:
+            _try_batch(run, model.eval())
     device(run.train)
-    model = make_model(run.config, run.classes, run.task)
     refuse_unlike_parent(run, model)
-    if run.train.own_metrics:
-        _try_metrics(run, model.eval())
     return run
 
 
+@contextmanager
+def _blaming(config: Config) -> Iterator[list[str]]:
+    """Within the block an error is told in one line, where the run has classes of the user's; gives their groups."""
+    theirs = [group for group in GROUPS if not config[group]["_target_"].startswith("rnnsweep.")]
+    names = "`, `".join(config[group]["_target_"] for group in theirs)
+    with telling(theirs[0], names) if theirs else nullcontext():
+        yield theirs
+
+
 @torch.no_grad()
-def _try_metrics(run: PreparedRun, model: nn.Module) -> None:
-    """Computes the user's metrics for one batch, so that what is wrong with them is told before the training."""
+def _try_batch(run: PreparedRun, model: nn.Module) -> None:
+    """Computes the loss and the user's metrics of one batch, so that what is wrong is told before the training."""
     for batch in itertools.islice(run.task.evaluation("val"), 1):
         with_own(run.task.loss, run.train.own_metrics)(model, batch, ())
 
