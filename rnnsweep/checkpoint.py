@@ -14,7 +14,7 @@ from rnnsweep.record import RunStore
 
 Content = dict[str, Any]
 
-OPTIONAL = ("kernel", "code")
+OPTIONAL = ("kernel", "code", "parameters")
 """What checkpoints of earlier versions lack."""
 
 ROWS_REMEDY = "bring the file back; or delete last.pt, and the same command starts this run over"
@@ -128,7 +128,8 @@ def standing(store: RunStore) -> tuple[Content, int]:
     content = _glance(store)
     if not all(isinstance(content.get(name), dict) for name in ("standing", "weights")):
         return {}, 0
-    return content["standing"], sum(weight.numel() for weight in content["weights"].values())
+    count = content.get("parameters", sum(weight.numel() for weight in content["weights"].values()))
+    return content["standing"], count
 
 
 def _glance(store: RunStore) -> Content:
@@ -142,7 +143,7 @@ def _glance(store: RunStore) -> Content:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception:  # torch.load raises whatever the bytes lead it to
         return {}
-    return content if shapes.holds(content, {"step": int, "code": shapes.CODE}) else {}
+    return content if shapes.holds(content, {"step": int, "code": shapes.CODE, "parameters": int}) else {}
 
 
 def _read(path: Path, like: Content) -> tuple[Content | None, str]:

@@ -1,5 +1,6 @@
-"""Where each parameter of a model lies in one row of numbers."""
+"""Where each parameter of a model lies in one row of numbers, and what else a model keeps."""
 
+import dataclasses
 import math
 
 import torch
@@ -9,6 +10,35 @@ from torch import Tensor, nn
 from rnnsweep.errors import ConfigError
 
 ALIGNMENT = 16  # floats: each parameter starts on a cache line, in a stack of one as in a stack of many
+
+
+def buffers(model: nn.Module) -> dict[str, Tensor]:
+    """The buffers that belong to a trained model, by name, such as the running statistics of a BatchNorm."""
+    saved = model.state_dict().keys()  # without those that were registered with persistent=False
+    return {name: buffer for name, buffer in model.named_buffers() if name in saved}
+
+
+def kept(model: nn.Module) -> dict[str, Tensor]:
+    """What a checkpoint holds of a model, by name: its parameters and its buffers."""
+    return {name: parameter.detach() for name, parameter in model.named_parameters()} | buffers(model)
+
+
+@dataclasses.dataclass(frozen=True)
+class Weights:
+    """What training changes in the models of a stack. All of it leads with the member axis."""
+
+    parameters: Float[Tensor, "member parameter"]
+    buffers: dict[str, Tensor]
+
+    def clone(self) -> "Weights":
+        """A copy of its own."""
+        return Weights(self.parameters.clone(), {name: rows.clone() for name, rows in self.buffers.items()})
+
+    def copy_(self, other: "Weights", row: int | slice = slice(None)) -> None:
+        """Takes the numbers of other weights, for one member or for all."""
+        self.parameters[row] = other.parameters[row]
+        for name, rows in self.buffers.items():
+            rows[row] = other.buffers[name][row]
 
 
 class Layout:

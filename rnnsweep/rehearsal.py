@@ -34,6 +34,7 @@ class Rehearsal:
 
     def numbers(self, kernel: Execution, members: int) -> Tensor:
         """What must be the same in every stack: a member's gradient, and its loss on a validation batch."""
+        self.stacks.pop(members, None)  # running statistics count the steps
         self.step(kernel, members)
         stack = self._stack(kernel, members)
         parts = [stack.gradients[-1].clone()]

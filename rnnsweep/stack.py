@@ -20,7 +20,7 @@ from rnnsweep.cells.base import AbstractCell
 from rnnsweep.dropout import RandomMask
 from rnnsweep.kernels import fused
 from rnnsweep.kernels.members import counts_from_the_end, leading
-from rnnsweep.layout import Layout
+from rnnsweep.layout import Layout, Weights, buffers, kept
 from rnnsweep.types import Batch, Metrics, State
 
 # A member's weights are not contiguous with the next member's. torch warns about it once; the gradients are right.
@@ -62,8 +62,9 @@ class Stack:
     """M models of one shape that differ only in numbers.
 
     `parameters` and `gradients` are (member, parameter) matrices; every weight of every model is a view into
-    them. The members run `together`, as one program of the first model with its weights exchanged for all members', or
-    in turn, each model as it is. In turn, a member's numbers are the same in every stack. Together they are, too, where
+    them, and every buffer that training may change is one into the rows of `learned.buffers`. The members run
+    `together`, as one program of the first model with its weights and buffers exchanged for all members', or in turn,
+    each model as it is. In turn, a member's numbers are the same in every stack. Together they are, too, where
     no operation sums in an order that depends on the number of members; the compiled ones do not.
     Members never meet: the losses are summed only to call backward once.
     """
@@ -86,17 +87,23 @@ class Stack:
         dtype = next(self.model.parameters()).dtype
         self.parameters = torch.zeros(self.size, self.layout.width, device=device, dtype=dtype)
         self.gradients = torch.zeros_like(self.parameters)
-        for row, model in enumerate(models):
-            self.load(row, {name: p.detach() for name, p in model.named_parameters()})
         self._buffers = {
             name: torch.stack([dict(model.named_buffers())[name].to(device) for model in models])
             for name, _ in self.model.named_buffers()
         }
+        self.learned = Weights(self.parameters, {name: self._buffers[name] for name in buffers(self.model)})
         for row, model in enumerate(models):
+            self.load(row, kept(model))
             for name, parameter in model.named_parameters():
                 leaf = self._leaf(name, row)
                 parameter.data, parameter.grad = leaf.data, leaf.grad
         self._homes = [_home(self.model, name) for name in (*self.layout.places, *self._buffers)]
+        self._own = [
+            [(*_home(model, name), rows[row]) for name, rows in self.learned.buffers.items()]
+            for row, model in enumerate(models)
+        ]
+        for row in range(self.size):
+            self._take(row)
         self._masks = [
             {name: m for name, m in model.named_modules() if isinstance(m, RandomMask) and m.active} for model in models
         ]
@@ -123,17 +130,23 @@ class Stack:
         """The weights and buffers of all members, in the order of `_homes`."""
         return {name: self._leaf(name) for name in self.layout.places} | self._buffers
 
-    def weights(self, row: int, rows: Float[Tensor, "member parameter"] | None = None) -> dict[str, Tensor]:
-        """Copies of one member's weights by name, from `parameters` or from another matrix of that layout."""
-        return self.layout.copied((self.parameters if rows is None else rows)[row])
+    def weights(self, row: int, of: Weights | None = None) -> dict[str, Tensor]:
+        """Copies of one member's parameters and buffers by name, as they are now or from other weights."""
+        of = of or self.learned
+        return self.layout.copied(of.parameters[row]) | {name: rows[row].clone() for name, rows in of.buffers.items()}
 
     def load(self, row: int, weights: dict[str, Tensor]) -> None:
-        """Sets one member's weights.
+        """Sets one member's parameters and buffers.
 
         Raises:
-            ValueError: the weights' names or shapes are not those of the model.
+            ValueError: their names or shapes are not those of the model.
         """
-        self.layout.fill(self.parameters[row], weights)
+        own = {name: rows[row] for name, rows in self.learned.buffers.items()}
+        self.layout.fill(self.parameters[row], {name: w for name, w in weights.items() if name not in own})
+        if any(name not in weights or weights[name].shape != buffer.shape for name, buffer in own.items()):
+            raise ValueError("the weights are those of another model")
+        for name, buffer in own.items():
+            buffer.copy_(weights[name])
 
     def module(self, row: int) -> nn.Module:
         """One member as a model of its own; its weights are those of the stack at any time."""
@@ -169,14 +182,14 @@ class Stack:
         }
 
     @contextmanager
-    def holding(self, parameters: Float[Tensor, "member parameter"]) -> Iterator[None]:
+    def holding(self, weights: Weights) -> Iterator[None]:
         """Within the block the models have other weights, such as their best ones."""
-        own = self.parameters.clone()
-        self.parameters.copy_(parameters)
+        own = self.learned.clone()
+        self.learned.copy_(weights)
         try:
             yield
         finally:
-            self.parameters.copy_(own)
+            self.learned.copy_(own)
 
     def call(
         self, function: Loss, batch: Batch, state: State, keys: Keys | None = None
@@ -198,18 +211,23 @@ class Stack:
         def one(leaves: list[Tensor], batch: Batch, state: State) -> Any:
             for (home, name), leaf in zip(self._homes, leaves, strict=True):
                 home[name] = leaf
-            return self._run(0, function, batch, state)
+            return self._run(0, function, batch, state), [home[name] for home, name, _ in self._own[0]]
 
-        leaves = [keys.get(name, leaf) for name, leaf in self._leaves.items()]
+        own = {name: rows.clone() for name, rows in self.learned.buffers.items()}  # the graph may hold them
+        leaves = [(own | keys).get(name, leaf) for name, leaf in self._leaves.items()]
         before = [home[name] for home, name in self._homes]
         try:
             if self.leads(function):
                 with leading():
-                    return one(leaves, batch, state)  # type: ignore[no-any-return]
-            return vmap(one)(leaves, batch, state)  # type: ignore[no-any-return]
+                    results, after = one(leaves, batch, state)
+            else:
+                results, after = vmap(one)(leaves, batch, state)
         finally:
-            for (home, name), own in zip(self._homes, before, strict=True):
-                home[name] = own
+            for (home, name), value in zip(self._homes, before, strict=True):
+                home[name] = value
+        for rows, values in zip(self.learned.buffers.values(), after, strict=True):
+            rows.copy_(values.detach())
+        return results  # type: ignore[no-any-return]
 
     def leads(self, function: Loss) -> bool:
         """Whether `function` takes the members' tensors as they are, with a leading member axis; else torch.vmap does.
@@ -236,13 +254,24 @@ class Stack:
             if f"{name}.key" in keys:
                 mask.start(keys[f"{name}.key"][row])
         batch, state = pytree.tree_map(lambda leaf: leaf[row], (batch, state))
-        return self._run(row, function, batch, state)
+        for home, name, buffer in self._own[row]:
+            home[name] = buffer.clone()  # the graph may hold it
+        try:
+            return self._run(row, function, batch, state)
+        finally:
+            self._take(row)
 
     def _run(self, row: int, function: Loss, batch: Batch, state: State) -> tuple[Tensor, Metrics, State]:
         for mask in self._masks[row].values():
             mask.drawn = 0  # a step that is called again, to be recorded, draws the same masks
         with kernels.executing(self.kernel), self._precision():
             return function(self.models[row], batch, state)
+
+    def _take(self, row: int) -> None:
+        """Writes the buffers that a model now has into the stack, and makes them views into it."""
+        for home, name, buffer in self._own[row]:
+            buffer.copy_(home[name].detach())
+            home[name] = buffer
 
     def differentiate(
         self, function: Loss, batch: Batch, state: State, keys: Keys | None = None

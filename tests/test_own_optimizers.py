@@ -125,7 +125,6 @@ def test_settings_have_the_types_of_their_defaults() -> None:
 OWN = """
 import torch
 from rnnsweep.optim import AbstractOptimizer
-from rnnsweep.pooling import Mean
 
 class Lacking(AbstractOptimizer):
     def init(self, parameters):
@@ -136,11 +135,6 @@ class Nothing:
 
 class Mine(torch.optim.SGD):
     pass
-
-class Normed(Mean):
-    def __init__(self, hidden_size, /, *, running: bool = True):
-        super().__init__(hidden_size)
-        self.norm = torch.nn.BatchNorm1d(hidden_size, track_running_stats=running)
 
 class Untyped(torch.nn.Module):
     def __init__(self, hidden_size, *, share=0.5):
@@ -191,17 +185,3 @@ def test_settings_without_annotations_are_taken_as_they_are() -> None:
     import own_classes  # type: ignore[import-not-found]
 
     assert checked(own_classes.Untyped, {"share": "half"}, "pooling") == {"share": "half"}
-
-
-@pytest.mark.usefixtures("own")
-def test_statistics_that_no_checkpoint_holds_are_refused() -> None:
-    """Else a run that was continued or loaded had those of its first step."""
-    from rnnsweep.api.compose import described
-    from rnnsweep.run import prepare
-
-    config = described("task=seqmean", "task.examples=64", "task.held_out=32", "packages=[own_classes]")
-    config["pooling"] = {"_target_": "own_classes.Normed"}
-    with pytest.raises(ConfigError, match="BatchNorm1d of the model: no checkpoint holds its running statistics"):
-        prepare(config)
-    config["pooling"]["running"] = False
-    assert prepare(config).config["pooling"]["running"] is False

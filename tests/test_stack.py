@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from rnnsweep import kernels
 from rnnsweep.cells.gru import GRU
 from rnnsweep.dropout import Dropout
-from rnnsweep.layout import ALIGNMENT
+from rnnsweep.layout import ALIGNMENT, Weights
 from rnnsweep.rng import key
 from rnnsweep.stack import Stack, source
 from rnnsweep.types import Batch, Metrics, State
@@ -58,9 +58,9 @@ def test_a_member_is_a_row_and_its_weights_are_views_into_it() -> None:
     assert 4 * ALIGNMENT == 64
     assert stack.parameter_count == 3 * 5 + 5 + 5
     for row, model in enumerate(models):
-        own = dict(model.named_parameters())
+        own = dict(model.named_parameters()) | {"offset": torch.tensor(float(row))}
         weights = stack.weights(row)
-        assert weights.keys() == own.keys()
+        assert weights.keys() == own.keys()  # with the buffer, without the masks' rates and keys
         assert all(torch.equal(weights[name], own[name]) for name in own)
         for parameter in stack.module(row).parameters():
             parameter.data.fill_(row + 1)
@@ -68,6 +68,7 @@ def test_a_member_is_a_row_and_its_weights_are_views_into_it() -> None:
             parameter.grad.fill_(-row - 1)
         assert {*stack.parameters[row].tolist()} == {0, row + 1}  # padding is zero
         assert {*stack.gradients[row].tolist()} == {0, -row - 1}
+        stack.module(row).offset.fill_(row + 1)
         assert all((weight == row + 1).all() for weight in stack.weights(row).values())
         weights["scale"].fill_(9)  # a copy
         assert not (stack.parameters == 9).any()
@@ -87,11 +88,13 @@ def test_what_is_loaded_is_what_is_there() -> None:
     stack.load(0, other)
     assert all(torch.equal(stack.weights(0)[name], other[name]) for name in other)
     assert torch.equal(stack.parameters[0], stack.parameters[1])
-    for wrong in ({}, before | {"more": torch.zeros(1)}, before | {"scale": torch.zeros(1, 5)}):
+    assert stack.module(0).offset == 1
+    lacking = {name: weight for name, weight in before.items() if name != "offset"}
+    for wrong in ({}, lacking, *(before | {name: torch.zeros(1, 5)} for name in ("more", "scale", "offset"))):
         with pytest.raises(ValueError, match=r"^the weights are those of another model"):
             stack.load(0, wrong)
-    rows = torch.arange(2.0)[:, None].expand_as(stack.parameters)
-    assert all((weight == 1).all() for weight in stack.weights(1, rows).values())
+    of = Weights(torch.arange(2.0)[:, None].expand_as(stack.parameters), {"offset": torch.arange(2.0)})
+    assert all((weight == 1).all() for weight in stack.weights(1, of).values())
 
 
 @pytest.mark.parametrize("together", [False, True])
@@ -160,12 +163,14 @@ def test_the_keys_decide_the_masks(together: bool) -> None:
 
 def test_the_models_hold_other_weights_for_a_while_only() -> None:
     stack = stack_of(0, 1)
-    own, best = stack.parameters.clone(), torch.full_like(stack.parameters, 3.0)
+    own, best = stack.parameters.clone(), Weights(torch.full_like(stack.parameters, 3.0), {"offset": torch.ones(2) * 3})
     with stack.holding(best):
         assert (stack.module(1).scale == 3).all()
-        best.fill_(0)  # a copy was made
+        assert stack.module(1).offset == 3
+        best.parameters.fill_(0)  # a copy was made
         assert (stack.module(1).scale == 3).all()
     assert torch.equal(stack.parameters, own)
+    assert [model.offset.item() for model in stack.models] == [0, 1]
     with pytest.raises(KeyError), stack.holding(best):
         raise KeyError
     assert torch.equal(stack.parameters, own)

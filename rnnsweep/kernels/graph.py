@@ -5,7 +5,7 @@ launches the next one. A graph launches them all at once (torch's notes on CUDA 
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -32,11 +32,12 @@ class Graphed:
     Its arguments and results are trees of tensors, and it must be the same work at each call: no number that Python
     computes anew, no synchronisation. A result is overwritten by the next call. The first replay of a recording is
     compared with the function's own result; where that is something else, or where the function cannot be recorded,
-    a warning says so and it runs as it is.
+    a warning says so and it runs as it is. Other tensors that it changes, such as running statistics, are named in
+    `changed`: the calls that make a recording leave them as they were.
     """
 
-    def __init__(self, function: Callable[..., Any], gradients: Tensor):
-        self.function, self.gradients = function, gradients
+    def __init__(self, function: Callable[..., Any], gradients: Tensor, changed: Sequence[Tensor] = ()):
+        self.function, self.gradients, self.changed = function, gradients, changed
         self.recordings: dict[Any, tuple[list[Tensor], Recorded]] = {}
         self.left = MOST
 
@@ -44,7 +45,10 @@ class Graphed:
         given, structure = pytree.tree_flatten(arguments)
         shapes = str(structure), *((leaf.shape, leaf.dtype) for leaf in given)
         if shapes not in self.recordings and self.left:
+            before = [tensor.clone() for tensor in self.changed]
             self._record(shapes, given, structure)
+            for tensor, value in zip(self.changed, before, strict=True):
+                tensor.copy_(value)
         if shapes not in self.recordings:
             return self.function(*arguments)
         inputs, (replay, outputs) = self.recordings[shapes]

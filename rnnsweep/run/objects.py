@@ -49,21 +49,7 @@ def _build(config: Config, classes: Classes, task: AbstractTask, sizes: dict[str
     cell = functools.partial(classes["cell"], **settings(config, "cell") | sizes)
     pooling = functools.partial(classes["pooling"], **settings(config, "pooling"))
     with rng.seeded(config["seed"], "init"):
-        model = task.build(cell, pooling)
-    _refuse_running_statistics(model)
-    return model
-
-
-def _refuse_running_statistics(model: nn.Module) -> None:
-    """Refuses a BatchNorm whose statistics training changes: no checkpoint holds them, so later numbers were wrong.
-
-    Raises:
-        ConfigError: there is one.
-    """
-    for name, module in model.named_modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.track_running_stats:
-            problem = "no checkpoint holds its running statistics; give it track_running_stats=False, or use LayerNorm"
-            raise ConfigError(name, f"the {type(module).__name__} of the model: {problem}")
+        return task.build(cell, pooling)
 
 
 _sizes: dict[str, int] = {}  # by what decides the shape

@@ -8,6 +8,7 @@ from torch import nn
 from rnnsweep import checkpoint
 from rnnsweep.config import PRIVATE, Config
 from rnnsweep.errors import ConfigError, listed
+from rnnsweep.layout import kept
 from rnnsweep.record import RunStore
 from rnnsweep.tasks.base import AbstractTask
 
@@ -72,7 +73,7 @@ def refuse_unlike(parent: Parent, config: Config, task: AbstractTask, model: nn.
         raise ConfigError("optimizer", problem)
     best = checkpoint.best(RunStore(parent.path))
     shapes = {name: tuple(weight.shape) for name, weight in best["weights"].items()}
-    if {name: tuple(weight.shape) for name, weight in model.named_parameters()} != shapes:
+    if {name: tuple(weight.shape) for name, weight in kept(model).items()} != shapes:
         differing = listed(_differing(config, parent.config), 5, str)
         raise ConfigError("from", f"{parent.path} has another model; what differs: {differing or 'the data'}")
     if best["assets"] != task.assets():

@@ -6,6 +6,7 @@ from torch import nn
 
 from rnnsweep import checkpoint, interpolation
 from rnnsweep.errors import ConfigError
+from rnnsweep.layout import buffers, kept
 from rnnsweep.record import RunStore
 from rnnsweep.run.identity import PreparedRun
 from rnnsweep.run.objects import make_model, make_task
@@ -29,11 +30,12 @@ def saved(path: Path) -> tuple[PreparedRun, nn.Module]:
     try:
         task.adopt(best["assets"])
         model = make_model(config, classes, task)
-        shapes = {name: weight.shape for name, weight in best["weights"].items()}
+        whole = buffers(model) | best["weights"]  # earlier versions kept no buffers
+        shapes = {name: weight.shape for name, weight in whole.items()}
     except (KeyError, TypeError, AttributeError, ValueError, RuntimeError):
         raise ConfigError(str(path), f"best.pt holds what this version cannot use; {checkpoint.REMEDY}") from None
-    if {name: parameter.shape for name, parameter in model.named_parameters()} != shapes:
+    if {name: weight.shape for name, weight in kept(model).items()} != shapes:
         problem = "the weights in best.pt are not those of the model in config.json and of the vocabulary beside them"
         raise ConfigError(str(path), f"{problem}; {checkpoint.REMEDY}")
-    model.load_state_dict(best["weights"], strict=False)  # buffers are what the constructor makes them
+    model.load_state_dict(whole, strict=False)  # a weight that two modules share has one name here
     return PreparedRun(best["run"], "", "", config, classes, task, TrainConfig(**config["train"])), model.eval()

@@ -8,7 +8,8 @@ import torch
 
 from rnnsweep import checkpoint
 from rnnsweep.kernels import Execution
-from rnnsweep.optim import Rows, Slots
+from rnnsweep.layout import Weights
+from rnnsweep.optim import Slots
 from rnnsweep.stack import Stack
 from rnnsweep.train.log import MetricsLog
 from rnnsweep.train.member import SAVED, Member
@@ -21,14 +22,14 @@ class Checkpoints:
     Args:
         members: the runs of the stack.
         stack: their models.
-        best: the weights of their best validations, a row for each member.
+        best: the weights of their best validations.
         slots: the state of their optimizers.
         log: their rows.
         seconds: how long training may go on without a checkpoint.
     """
 
     def __init__(
-        self, members: Sequence[Member], stack: Stack, best: Rows, slots: Slots, log: MetricsLog, seconds: float
+        self, members: Sequence[Member], stack: Stack, best: Weights, slots: Slots, log: MetricsLog, seconds: float
     ):
         self.members, self.stack, self.best, self.slots, self.log = members, stack, best, slots, log
         self.seconds = seconds
@@ -74,6 +75,7 @@ class Checkpoints:
             "code": member.code,
             "step": step,
             "kernel": self.stack.kernel,
+            "parameters": self.stack.parameter_count,
             "logged_at": self.log.logged_at,
             "row_seconds": self.log.row_seconds,
             "weights": self.stack.weights(row),
@@ -126,7 +128,7 @@ class Checkpoints:
     def _restore(self, row: int, last: dict[str, Any]) -> None:
         member = self.members[row]
         self.stack.load(row, last["best_weights"])
-        self.best[row] = self.stack.parameters[row]
+        self.best.copy_(self.stack.learned, row)
         self.stack.load(row, last["weights"])
         for name, slot in self.slots.items():
             slot[row] = last["slots"][name]

@@ -1,5 +1,6 @@
 """The training loop: M runs that differ only in numbers, trained as one program."""
 
+import dataclasses
 import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -61,7 +62,7 @@ class Trainer:
         self.steps = self.config.total_steps(self.steps_per_epoch)
         self.eval_every = self.config.steps_between(self.steps_per_epoch)
         self.stack = Stack([member.model for member in members], device, mixed=self.config.precision == "bfloat16")
-        self.best = self.stack.parameters.clone()
+        self.best = self.stack.learned.clone()
         self.optimizer = first.optimizer.laid_out(self.stack.layout)
         self.hyperparameters = Hyperparameters.of([member.optimizer for member in members], device)
         self.slots = self.optimizer.init(self.stack.parameters) | self.config.state(len(members), device)
@@ -76,7 +77,8 @@ class Trainer:
         self.differentiate: Callable[[Batch, State, Keys], tuple[Metrics, State]]
         self.differentiate = functools.partial(self.stack.differentiate, self.task.loss)
         if graph.serves(device) and self.stack.written_out:  # many small kernels, which a CUDA graph launches at once
-            self.differentiate = graph.Graphed(self.differentiate, self.stack.gradients)
+            changed = list(self.stack.learned.buffers.values())
+            self.differentiate = graph.Graphed(self.differentiate, self.stack.gradients, changed)
 
     def run(self) -> None:
         """Trains until the last step, until the step to wait at, or until half of the members have ended.
@@ -120,7 +122,8 @@ class Trainer:
 
     def validate(self) -> None:
         """Validates all members, keeps the weights of the best, and ends those that are done or pruned."""
-        with self.stack.holding(self.optimizer.validated(self.stack.parameters, self.slots)):
+        validated = self.optimizer.validated(self.stack.parameters, self.slots)
+        with self.stack.holding(dataclasses.replace(self.stack.learned, parameters=validated)):
             losses = [self.validate_member(row, means) for row, means in enumerate(self.evaluate("val"))]
             # asked at the last step, too: the pruner compares later trials with this one, which is then complete
             if self.should_prune(self.members, self.step) and self.step < self.steps:
@@ -135,7 +138,7 @@ class Trainer:
         if member.status == "running":
             self.log.write(member, self.step, "val", metrics)
             if judge_validation(member, self.step, metrics):
-                self.best[row] = self.stack.parameters[row]
+                self.best.copy_(self.stack.learned, row)
             elif self.config.decays(member.stale):
                 self.slots["rate"][row] *= self.config.decay
         return metrics["loss"]
