@@ -28,6 +28,8 @@ ORDER = [
     {"sweep"},
     {"web"},
     {"single"},
+    {"command_words"},
+    {"hydra_mistakes"},
     {"mistakes", "plugins"},
     {"cli", "status"},
     {"api"},
@@ -75,7 +77,7 @@ LEAVES = {
     }
     | {"own", "secrets", "study_folder", "system", "tuned_plan"},
 }  # what they may import
-HYDRA = {"api", "cli", "interpolation", "mistakes", "plugins", "sweep"}
+HYDRA = {"api", "cli", "hydra_mistakes", "interpolation", "mistakes", "plugins", "sweep"}
 FILES = sorted((ROOT / "rnnsweep").rglob("*.py"))
 
 

@@ -20,9 +20,9 @@ from test_seqmnist import grey, idx
 from rnnsweep import errors
 from rnnsweep.api.writing import Options, written
 from rnnsweep.cells.gru import GRU
+from rnnsweep.command_words import override_of_texts
 from rnnsweep.data import corpora, digits, labelled, music, series
 from rnnsweep.errors import ConfigError
-from rnnsweep.mistakes import override_of_texts
 from rnnsweep.report.markdown import block
 from rnnsweep.tasks.music import Music
 from rnnsweep.tasks.names_gen import NamesGen
