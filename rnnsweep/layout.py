@@ -24,17 +24,17 @@ def kept(model: nn.Module) -> dict[str, Tensor]:
 
 
 @dataclasses.dataclass(frozen=True)
-class Weights:
+class Learned:
     """What training changes in the models of a stack. All of it leads with the member axis."""
 
     parameters: Float[Tensor, "member parameter"]
     buffers: dict[str, Tensor]
 
-    def clone(self) -> "Weights":
+    def clone(self) -> "Learned":
         """A copy of its own."""
-        return Weights(self.parameters.clone(), {name: rows.clone() for name, rows in self.buffers.items()})
+        return Learned(self.parameters.clone(), {name: rows.clone() for name, rows in self.buffers.items()})
 
-    def copy_(self, other: "Weights", row: int | slice = slice(None)) -> None:
+    def copy_(self, other: "Learned", row: int | slice = slice(None)) -> None:
         """Takes the numbers of other weights, for one member or for all."""
         self.parameters[row] = other.parameters[row]
         for name, rows in self.buffers.items():

@@ -20,7 +20,7 @@ from rnnsweep.cells.base import AbstractCell
 from rnnsweep.dropout import RandomMask
 from rnnsweep.kernels import fused
 from rnnsweep.kernels.members import counts_from_the_end, leading
-from rnnsweep.layout import Layout, Weights, buffers, kept
+from rnnsweep.layout import Layout, Learned, buffers, kept
 from rnnsweep.types import Batch, Metrics, State
 
 # A member's weights are not contiguous with the next member's. torch warns about it once; the gradients are right.
@@ -91,7 +91,7 @@ class Stack:
             name: torch.stack([dict(model.named_buffers())[name].to(device) for model in models])
             for name, _ in self.model.named_buffers()
         }
-        self.learned = Weights(self.parameters, {name: self._buffers[name] for name in buffers(self.model)})
+        self.learned = Learned(self.parameters, {name: self._buffers[name] for name in buffers(self.model)})
         for row, model in enumerate(models):
             self.load(row, kept(model))
             for name, parameter in model.named_parameters():
@@ -130,7 +130,7 @@ class Stack:
         """The weights and buffers of all members, in the order of `_homes`."""
         return {name: self._leaf(name) for name in self.layout.places} | self._buffers
 
-    def weights(self, row: int, of: Weights | None = None) -> dict[str, Tensor]:
+    def weights(self, row: int, of: Learned | None = None) -> dict[str, Tensor]:
         """Copies of one member's parameters and buffers by name, as they are now or from other weights."""
         of = of or self.learned
         return self.layout.copied(of.parameters[row]) | {name: rows[row].clone() for name, rows in of.buffers.items()}
@@ -182,7 +182,7 @@ class Stack:
         }
 
     @contextmanager
-    def holding(self, weights: Weights) -> Iterator[None]:
+    def holding(self, weights: Learned) -> Iterator[None]:
         """Within the block the models have other weights, such as their best ones."""
         own = self.learned.clone()
         self.learned.copy_(weights)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from rnnsweep import kernels
 from rnnsweep.cells.gru import GRU
 from rnnsweep.dropout import Dropout
-from rnnsweep.layout import ALIGNMENT, Weights
+from rnnsweep.layout import ALIGNMENT, Learned
 from rnnsweep.rng import key
 from rnnsweep.stack import Stack, source
 from rnnsweep.types import Batch, Metrics, State
@@ -93,7 +93,7 @@ def test_what_is_loaded_is_what_is_there() -> None:
     for wrong in ({}, lacking, *(before | {name: torch.zeros(1, 5)} for name in ("more", "scale", "offset"))):
         with pytest.raises(ValueError, match=r"^the weights are those of another model"):
             stack.load(0, wrong)
-    of = Weights(torch.arange(2.0)[:, None].expand_as(stack.parameters), {"offset": torch.arange(2.0)})
+    of = Learned(torch.arange(2.0)[:, None].expand_as(stack.parameters), {"offset": torch.arange(2.0)})
     assert all((weight == 1).all() for weight in stack.weights(1, of).values())
 
 
@@ -163,7 +163,7 @@ def test_the_keys_decide_the_masks(together: bool) -> None:
 
 def test_the_models_hold_other_weights_for_a_while_only() -> None:
     stack = stack_of(0, 1)
-    own, best = stack.parameters.clone(), Weights(torch.full_like(stack.parameters, 3.0), {"offset": torch.ones(2) * 3})
+    own, best = stack.parameters.clone(), Learned(torch.full_like(stack.parameters, 3.0), {"offset": torch.ones(2) * 3})
     with stack.holding(best):
         assert (stack.module(1).scale == 3).all()
         assert stack.module(1).offset == 3

@@ -8,7 +8,7 @@ import torch
 
 from rnnsweep import checkpoint
 from rnnsweep.kernels import Execution
-from rnnsweep.layout import Weights
+from rnnsweep.layout import Learned
 from rnnsweep.optim import Slots
 from rnnsweep.stack import Stack
 from rnnsweep.train.log import MetricsLog
@@ -29,7 +29,7 @@ class Checkpoints:
     """
 
     def __init__(
-        self, members: Sequence[Member], stack: Stack, best: Weights, slots: Slots, log: MetricsLog, seconds: float
+        self, members: Sequence[Member], stack: Stack, best: Learned, slots: Slots, log: MetricsLog, seconds: float
     ):
         self.members, self.stack, self.best, self.slots, self.log = members, stack, best, slots, log
         self.seconds = seconds
