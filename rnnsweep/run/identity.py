@@ -91,6 +91,8 @@ def prepare(config: Config) -> PreparedRun:
         model = make_model(run.config, run.classes, run.task)
         if theirs or run.train.own_metrics:
             _try_batch(run, model.eval())
+    if run.task.check:
+        run.task.refuse_repeats()
     device(run.train)
     refuse_unlike_parent(run, model)
     return run

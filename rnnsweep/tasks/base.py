@@ -4,15 +4,18 @@ import abc
 import dataclasses
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from rnnsweep.cells.base import CellFactory
 from rnnsweep.errors import ConfigError
 from rnnsweep.pooling import PoolingFactory
-from rnnsweep.types import GENERAL, Batch, Metric, Metrics, Split, State, Summary
+from rnnsweep.tasks import repeats
+from rnnsweep.tasks.repeats import Digests
+from rnnsweep.types import EXECUTION, GENERAL, LATER, Batch, Metric, Metrics, Split, State, Summary
 
 DIVERGED = 1e6
 """A loss this many times the first one is a divergence, like a loss that is not finite: tanh cells overflow slowly."""
@@ -33,6 +36,10 @@ class AbstractTask(abc.ABC):
     """Of all its randomness."""
     batch_size: int = dataclasses.field(kw_only=False)
     """Examples, or streams, of a training batch."""
+    checked_unit: ClassVar[str] = "examples"
+    """What `check` compares."""
+    check: Annotated[bool, EXECUTION, LATER] = False
+    """Refuse data in which an example of the validation or of the test occurs in the training part, too."""
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -88,6 +95,21 @@ class AbstractTask(abc.ABC):
         Yields:
             Batches as `batch` makes them, of any size; none where the split is empty.
         """
+
+    def digests(self, split: Split) -> Digests:
+        """A number for each example of a split, by which `check` compares them. Equal examples have equal numbers."""
+        return np.concatenate([np.empty(0, np.uint64), *map(repeats.of_batch, self.evaluation(split))])
+
+    def refuse_repeats(self) -> None:
+        """Refuses data in which an example of the validation or of the test occurs in the training part, too.
+
+        Raises:
+            ConfigError: it says how many, and names one.
+        """
+        train = self.digests("train")
+        held_out: tuple[Split, ...] = ("val", "test")
+        for split in held_out:
+            repeats.refuse(train, self.digests(split), split, self.checked_unit)
 
     @abc.abstractmethod
     def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, ""], Metrics, State]:

@@ -16,8 +16,9 @@ from rnnsweep.data import corpora
 from rnnsweep.errors import ConfigError
 from rnnsweep.kernels.dense import mean_cross_entropy
 from rnnsweep.models.many_to_many import ManyToMany
-from rnnsweep.tasks import chance, context, new_data, samples
+from rnnsweep.tasks import chance, context, new_data, repeats, samples
 from rnnsweep.tasks.base import AbstractTask
+from rnnsweep.tasks.repeats import Digests
 from rnnsweep.types import (
     EXECUTION,
     LATER,
@@ -35,6 +36,7 @@ from rnnsweep.types import (
 from rnnsweep.vocab import Vocabulary
 
 EVALUATION_TOKENS = 8192  # tokens of one evaluation batch: a matter of memory, not of the result
+REPEATED = 50  # symbols of the passages that `task.check` compares
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
@@ -46,6 +48,7 @@ class LanguageModel(AbstractTask):
     """
 
     metric: ClassVar[Metric] = Metric("loss", "nats", "min")
+    checked_unit: ClassVar[str] = f"passages of {REPEATED} symbols"
     opening: ClassVar[str] = "The "
     """What `rnnsweep.sample` begins with where nothing is asked for."""
 
@@ -176,6 +179,10 @@ class LanguageModel(AbstractTask):
         for start in range(0, sections.shape[1] - 1, chunk):
             window = sections[:, start : start + chunk + 1].long()
             yield {"inputs": window[:, :-1], "targets": window[:, 1:]}
+
+    def digests(self, split: Split) -> Digests:
+        """Of windows of REPEATED symbols: in training at every place, else one after the other."""
+        return repeats.of_windows(self.data.tokens[split], REPEATED, 1 if split == "train" else REPEATED)
 
     # The model -----------------------------------------------------------------------------------------------
 

@@ -18,8 +18,9 @@ from rnnsweep.kernels.members import total
 from rnnsweep.models.embedding import Features
 from rnnsweep.models.many_to_many import ManyToMany
 from rnnsweep.pooling import PoolingFactory, mask
-from rnnsweep.tasks import new_data
+from rnnsweep.tasks import new_data, repeats
 from rnnsweep.tasks.examples import ExampleTask
+from rnnsweep.tasks.repeats import Digests
 from rnnsweep.types import EXECUTION, Batch, Count, Deviation, DropoutRate, Metric, Metrics, Split, State, Summary
 
 EVALUATION_PIECES = 64  # of one evaluation batch, of like length
@@ -102,6 +103,10 @@ class Music(ExampleTask):
 
     def adopt(self, assets: dict[str, Any]) -> None:
         self.shares = assets["shares"]
+
+    def digests(self, split: Split) -> Digests:
+        """Of whole pieces."""
+        return repeats.of_rows(torch.from_numpy(piece) for piece in self.pieces[split])
 
     def _cuts(self, piece: Roll) -> Iterator[Roll]:
         """Pieces of `seq_len` predictions; the last step of one is the first step of the next."""
