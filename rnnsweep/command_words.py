@@ -21,7 +21,7 @@ def key_of(word: str) -> str:
 
 def word_of(key: str, words: Sequence[str]) -> str | None:
     """The word that set `key`, else one that set something in it."""
-    exact = [word for word in words if key_of(word) == key]
+    exact = [word for word in reversed(words) if key_of(word) == key]  # the last one counts
     return next(iter(exact + [word for word in words if key_of(word).startswith(f"{key}.")]), None)
 
 

@@ -70,7 +70,7 @@ def admit(error: ConfigCompositionException, words: Sequence[str]) -> list[str] 
         hint = suggestion(str(missing.key), [str(name) for name in missing.parent_node or ()])
         raise ConfigError(str(missing.full_key), f"there is no such setting.{hint}") from None
     unknown = re.match(r"Could not override '([^']+)'", str(error))
-    word = word_of(unknown.group(1), words) if unknown else None
+    word = word_of(unknown.group(1), words[::-1]) if unknown else None  # Hydra stops at the first
     return None if word is None or word.startswith("+") else [f"+{text}" if text == word else text for text in words]
 
 

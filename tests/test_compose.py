@@ -305,6 +305,24 @@ def test_an_error_of_the_data_is_told_by_the_plan(words: tuple[str, ...], refuse
     assert "skip" not in line
 
 
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        ("task=parity task.seq_len=8", "lower `task.examples` or raise `task.seq_len`"),
+        ("task=addition task.digits=1", "lower `task.examples` or raise `task.digits`"),
+        ("task=arithmetic task.digits=1", "lower `task.examples` or raise `task.digits`"),
+        ("task=names_gen task.max_len=2", "lower `task.examples` or raise `task.max_len`"),
+        ("task=selective_copy task.remembered=2 task.seq_len=4", "lower `task.examples` or raise `task.seq_len`"),
+        ("task=selective_copy task.seq_len=3", "lower `task.remembered` or raise `task.seq_len`"),
+        ("task=dates task.held_out=99999", "lower `task.examples` or `task.held_out`"),
+        ("task=parity task.min_len=4 task.seq_len=3", "lower `task.min_len` or raise `task.seq_len`"),
+        ("task=reverse task.min_len=3 task.seq_len=2", "lower `task.min_len` or raise `task.seq_len`"),
+    ],
+)
+def test_too_small_a_space_names_what_to_lower(words: str, advice: str, refused: Told) -> None:
+    assert refused(*words.split()).endswith(advice)
+
+
 def test_each_shape_is_checked_and_skip_is_the_way_out(refused: Told, prepared: Prepared) -> None:
     grid = ("-m", "task=parity", "train.batch_size=16,100000", "seed=0,1")
     assert "(in parity-gru-s0-" in (line := refused(*grid))

@@ -38,6 +38,10 @@ TYPED = [
     (("-m", "cell={a: 1}"), "`cell={a: 1}`, `cell.a`: GRU has no parameter `a`."),
     (("-m", "seed=range(0)"), "`seed=range(0)`: gives no value"),
     (("-m", "hydra.sweeper.search=random", "optimizer.lr=1,2", "seed=a,b"), "`seed=a,b`: expected integers, got 'a'"),
+    (
+        ("cell.hidden_size=8", "cell.hidden_size=${task.nope}"),
+        "`cell.hidden_size=${task.nope}`: there is no setting `task.nope`",
+    ),
     (("seed=range(3)",), "`seed=range(3)`: several values are a sweep; add -m"),
     (("cell=glob(*)",), "`cell=glob(*)`: several values are a sweep; add -m"),
     (("cell=null",), "`cell=null`: a group takes the name of one of its choices"),

@@ -62,7 +62,9 @@ def names(count: int, max_len: int, seed: int) -> list[tuple[str, str]]:
                 made[word] = None
             if vain == PATIENCE:
                 problem = f"{name} has not {wanted} different names of at most {max_len} characters"
-                raise ConfigError("task.examples", f"{problem}; lower it or raise `task.max_len`", ("task.max_len",))
+                raise ConfigError(
+                    "task.examples", f"{problem}; lower `task.examples` or raise `task.max_len`", ("task.max_len",)
+                )
         found += [(word, name) for word in made]
     order = torch.randperm(len(found), generator=rng.generator(seed, "data", "order")).tolist()
     return [found[index] for index in order]

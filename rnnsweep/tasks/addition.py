@@ -42,7 +42,7 @@ class Addition(DrawnTask, TransductionTask):
                 f"there are {bound * (bound + 1) // 2} different questions of {self.digits} digits and {total} are"
             )
             raise ConfigError(
-                "task.examples", f"{problem} asked for; lower it or raise `task.digits`", ("task.digits",)
+                "task.examples", f"{problem} asked for; lower `task.examples` or raise `task.digits`", ("task.digits",)
             )
         draws, found = rng.uniform(self.seed, "data"), dict[tuple[int, int], tuple[int, int]]()
         while len(found) < total:

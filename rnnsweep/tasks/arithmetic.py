@@ -48,7 +48,9 @@ class Arithmetic(AnswerTask):
         there = 2 * (2 * 10**self.digits - 1) ** 2
         if self.total > there / 4:
             problem = f"there are {there:,} equations of {self.digits} digits and {self.total:,} are asked for"
-            raise ConfigError("task.examples", f"{problem}; lower it or raise `task.digits`", ("task.digits",))
+            raise ConfigError(
+                "task.examples", f"{problem}; lower `task.examples` or raise `task.digits`", ("task.digits",)
+            )
         draws, found = rng.uniform(self.seed, "data"), dict[str, str]()
         while len(found) < self.total:
             a, b = self._number(draws), self._number(draws)

@@ -45,7 +45,8 @@ class BitsTask(DrawnTask):
     def data(self) -> dict[Split, Batch]:
         shortest = self.min_len or self.seq_len
         if shortest > self.seq_len:
-            raise ConfigError("task.min_len", f"is above `task.seq_len` = {self.seq_len}; lower it", ("task.seq_len",))
+            problem = "the shortest length is above the longest; lower `task.min_len` or raise `task.seq_len`"
+            raise ConfigError("task.min_len", problem, ("task.seq_len",))
         if self.curriculum and shortest < self.seq_len:
             problem = "cuts training sequences short, into what validation and test may hold where lengths differ"
             raise ConfigError("task.curriculum", f"{problem}; leave `task.min_len` at null", ("task.min_len",))

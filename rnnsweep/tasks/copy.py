@@ -35,7 +35,8 @@ class Copy(DrawnTask, TransductionTask):
     @functools.cached_property
     def pairs(self) -> dict[Split, Pairs]:
         if self.min_len > self.seq_len:
-            raise ConfigError("task.min_len", f"is above `task.seq_len` = {self.seq_len}; lower it", ("task.seq_len",))
+            problem = "the shortest length is above the longest; lower `task.min_len` or raise `task.seq_len`"
+            raise ConfigError("task.min_len", problem, ("task.seq_len",))
         rows, lengths = distinct(self.total, self.min_len, self.seq_len, self.alphabet, self.seed)
         letters = self.alphabets[0]
         every = [

@@ -89,8 +89,10 @@ class Dates(DrawnTask, TransductionTask):
         if not self.sources:
             raise ConfigError("task.sources", "expected at least one format, got none")
         if self.total > days:
-            problem = f"there are {days} days from 1900 to 2099 and {self.total} are asked for; lower it"
-            raise ConfigError("task.examples", problem, ("task.held_out",))
+            problem = f"there are {days} days from 1900 to 2099 and {self.total} are asked for"
+            raise ConfigError(
+                "task.examples", f"{problem}; lower `task.examples` or `task.held_out`", ("task.held_out",)
+            )
         chosen = torch.randperm(days, generator=rng.generator(self.seed, "data"))[: self.total].tolist()
         draws = rng.uniform(self.seed, "data", "formats")
         return self.split([self.pair(FIRST + datetime.timedelta(day), next(draws)) for day in chosen])

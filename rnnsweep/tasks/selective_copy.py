@@ -32,11 +32,14 @@ class SelectiveCopy(AnswerTask):
     @functools.cached_property
     def data(self) -> dict[Split, Batch]:
         if self.remembered > self.seq_len:
-            problem = f"{self.remembered} symbols do not fit into {self.seq_len} steps; lower it"
-            raise ConfigError("task.remembered", problem, ("task.seq_len",))
+            problem = f"{self.remembered} symbols do not fit into {self.seq_len} steps"
+            advice = "lower `task.remembered` or raise `task.seq_len`"
+            raise ConfigError("task.remembered", f"{problem}; {advice}", ("task.seq_len",))
         there = math.comb(self.seq_len, self.remembered) * self.symbols**self.remembered
         if self.total**2 > there:  # then two of them would be alike
-            problem = f"there are only {there:,} sequences of these settings; lower it or raise `task.seq_len`"
+            problem = (
+                f"there are only {there:,} sequences of these settings; lower `task.examples` or raise `task.seq_len`"
+            )
             raise ConfigError("task.examples", problem, ("task.seq_len", "task.symbols"))
         return {split: self._draw(split, count) for split, count in self.sizes.items()}
 
