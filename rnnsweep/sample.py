@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from rnnsweep.errors import ConfigError
 from rnnsweep.terminal import Arguments, between, command
 
 
@@ -11,7 +12,12 @@ def main() -> None:
     options = vars(_options())
     from rnnsweep.api.trained import load
 
-    print(load(options.pop("run")).generate(**options))
+    trained = load(options.pop("run"))
+    try:
+        print(trained.generate(**options))
+    except ConfigError as error:  # the library names its argument, the command line its option
+        key = error.keys[0]
+        raise ConfigError(f"--{key}" if key in options else key, error.problem) from None
 
 
 def _options() -> argparse.Namespace:

@@ -186,6 +186,10 @@ class Words:
     def __len__(self) -> int:
         return len(self.words) + 1
 
+    def unknown(self, text: list[str]) -> set[str]:
+        """The words of a text that are not in it."""
+        return {*text} - self._numbers.keys()
+
     def padded(self, texts: list[list[str]], width: int) -> tuple[Int[Tensor, "text {width}"], Int[Tensor, "text"]]:
         """The texts as rows of numbers, padded with 0 to `width`, and their lengths."""
         rows = [[self._numbers.get(word, UNKNOWN) for word in text] + [0] * (width - len(text)) for text in texts]

@@ -228,6 +228,24 @@ def test_of_a_text_the_loss_is_told_that_torch_computes(text: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "known", "strange", "shown"),
+    [
+        ("charlm", "The cat", "The \N{CAT FACE}", "'\N{CAT FACE}'"),
+        ("names_class", "Abel", "Ab\N{CAT FACE}l", "'\N{CAT FACE}'"),
+        ("sentiment_class", "good film", "good zzz", "'zzz'"),
+    ],
+)
+def test_what_the_model_does_not_know_of_a_text_is_told(
+    name: str, known: str, strange: str, shown: str, text: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    task, model = made(name, *([f"task.text={text}"] if name == "charlm" else ["task.examples=200"]))
+    task.predict(model, [known])
+    assert "does not know" not in capfd.readouterr().err
+    task.predict(model, [known, strange])
+    assert f"the new data: example 1 holds {shown}, which the model does not know" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("task", "examples", "said"),
     [
         ("parity", [[0, 1], [0, 2]], r"example 1 is \[0, 2\]; expected a sequence of whole numbers from 0 to 1"),

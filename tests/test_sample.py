@@ -22,7 +22,7 @@ def test_a_text_begins_with_what_its_vocabulary_knows(prompts: list[str] | None,
 
 def test_a_label_where_there_are_no_classes_is_refused(composed: Compose, text: Path) -> None:
     task = run.identify(composed("task=charlm", f"task.text={text}")).task
-    with pytest.raises(ConfigError, match="--label: the task of a-run has no classes"):
+    with pytest.raises(ConfigError, match=r"^label: the task of a-run has no classes"):
         written(task, torch.nn.Identity(), Options(label="Fynnur"), "a-run")
 
 

@@ -189,7 +189,7 @@ def test_one_source_is_answered_or_refused(composed: Compose) -> None:
     found, _ = beam(model, part["source"], part["source_lengths"], 4, 6, 1, 0.0)
     assert task.answer(model, source) == task.vocabs[1].ended(found[0].tolist())
     for bad in ("", "abcabc", "axb"):
-        with pytest.raises(ConfigError, match=r"--prompt: expected 1 to 5 symbols of `abc`"):
+        with pytest.raises(ConfigError, match=r"^prompt: expected 1 to 5 symbols of `abc`"):
             task.answer(model, bad)
 
 

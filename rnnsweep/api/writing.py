@@ -48,7 +48,7 @@ def written(task: AbstractTask, model: nn.Module, options: Options, name: str) -
         ConfigError: the task writes nothing, or the vocabulary lacks a symbol of the prompt.
     """
     if options.label is not None and not isinstance(task, NamesGen):
-        raise ConfigError("--label", f"the task of {name} has no classes; names_gen has")
+        raise ConfigError("label", f"the task of {name} has no classes; names_gen has")
     if isinstance(task, LanguageModel):
         return _text_after(task, model, options)
     if isinstance(task, NamesGen):
@@ -61,7 +61,7 @@ def written(task: AbstractTask, model: nn.Module, options: Options, name: str) -
 def _text_after(task: LanguageModel, model: nn.Module, options: Options) -> str:
     prompt = opening(task.prompts, task.opening, task.vocab) if options.prompt is None else options.prompt
     if missing := task.vocab.missing(prompt):
-        raise ConfigError("--prompt", missing)
+        raise ConfigError("prompt", missing)
     text = generate(
         model,
         task.vocab.encode(prompt).long()[None],
@@ -84,9 +84,9 @@ def _names(task: NamesGen, model: nn.Module, options: Options) -> str:
     composed = {unicodedata.normalize("NFC", name): index for index, name in enumerate(task.classes)}
     label = None if options.label is None else unicodedata.normalize("NFC", options.label)
     if label is not None and label not in composed:
-        raise ConfigError("--label", f"there is no class `{label}`.{suggestion(label, list(composed))}")
+        raise ConfigError("label", f"there is no class `{label}`.{suggestion(label, list(composed))}")
     if missing := task.vocab.missing(options.prompt or ""):
-        raise ConfigError("--prompt", missing)
+        raise ConfigError("prompt", missing)
     chosen = list(range(len(task.classes))) if label is None else [composed[label]] * 10
     task.temperature, task.seed, prompt = options.temperature, options.seed, options.prompt or ""
     ends = task.write(model, [prompt] * len(chosen), torch.tensor(chosen))

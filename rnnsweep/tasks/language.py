@@ -208,6 +208,7 @@ class LanguageModel(AbstractTask):
         """The mean loss of each text in nats a symbol, from its second symbol on; read from the initial state."""
         losses = []
         for number, text in enumerate(new_data.texts(examples)):
+            new_data.tell_unknown(number, self.vocab.unknown(text))
             tokens = self.vocab.encode(text).long()[None]
             if tokens.shape[1] < 2:
                 raise ConfigError(new_data.KEY, f"example {number} has fewer than two {self.vocab.unit}")

@@ -25,7 +25,10 @@ class NamesClass(NamesTask, SymbolClassification):
         return len(self.vocab)
 
     def encoded(self, examples: list[Any]) -> Batch:
-        rows, lengths = self.vocab.padded([self.cut(text) for text in new_data.texts(examples)], self.max_len)
+        names = [self.cut(text) for text in new_data.texts(examples)]
+        for number, name in enumerate(names):
+            new_data.tell_unknown(number, self.vocab.unknown(name))
+        rows, lengths = self.vocab.padded(names, self.max_len)
         return {"inputs": rows, "lengths": lengths}
 
     def numbers(self, split: Split) -> tuple[Int[Tensor, "example time"], Int[Tensor, "example"]]:

@@ -8,13 +8,20 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from rnnsweep.errors import ConfigError
+from rnnsweep.errors import ConfigError, listed, tell_once
 from rnnsweep.types import Batch
 
 KEY = "the new data"
 
 Scale = tuple[float | np.ndarray, float | np.ndarray]
 """A mean and a standard deviation: numbers, or one of each for each feature."""
+
+
+def tell_unknown(number: int, unknown: Iterable[str]) -> None:
+    """Says which symbols of an example the model does not know."""
+    if names := sorted(unknown):
+        problem = f"example {number} holds {listed(names, 5)}, which the model does not know"
+        tell_once(f"{KEY}: {problem}; they count as one, the unknown symbol")
 
 
 def texts(examples: Iterable[Any]) -> list[str]:

@@ -211,7 +211,7 @@ class TransductionTask(ExampleTask):
         """
         assert isinstance(model, EncoderDecoder)
         if expected := self.expected(source):
-            raise ConfigError("--prompt", f"expected {expected}" + (f", got {source!r}" if source else ""))
+            raise ConfigError("prompt", f"expected {expected}" + (f", got {source!r}" if source else ""))
         rows, lengths = self.vocabs[0].padded([self.read(source)], max(len(source), model.shortest))
         return self._decoded(model, rows, lengths)[0]
 
