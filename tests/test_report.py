@@ -37,7 +37,7 @@ from rnnsweep.report.equal_cost_table import equal_cost_table
 from rnnsweep.report.fanova import importance
 from rnnsweep.report.leaderboard import leaderboard
 from rnnsweep.report.matched_runs import MatchedRuns
-from rnnsweep.report.numbers import spread
+from rnnsweep.report.numbers import ratios, spread
 from rnnsweep.report.pairs import is_mixed
 from rnnsweep.report.pictures import picture
 from rnnsweep.report.run_counts import run_counts
@@ -49,6 +49,7 @@ from rnnsweep.report.stats import Interval
 from rnnsweep.report.subject import Subject
 from rnnsweep.report.summaries import read_summary
 from rnnsweep.report.table import anchor
+from rnnsweep.report.views import effect
 from rnnsweep.secrets import redacted
 
 
@@ -209,6 +210,27 @@ def test_an_effect_is_that_of_scipys_paired_t(misleading: Path) -> None:
     assert effect.interval.p == pytest.approx(theirs.pvalue)
     assert effect.interval.low == pytest.approx(theirs.confidence_interval().low)
     assert effect.settings == 4
+
+
+def test_a_ratio_and_the_ends_of_its_interval_have_one_form() -> None:
+    def shown(*values: float) -> str:
+        mean, low, high = map(math.log, values)
+        return ratios(Interval(mean, low, high, 3, 0.5))
+
+    assert shown(0.174, 0.0269, 1.12) == "× 0.174 [0.0269, 1.12]"  # not [0.0269, +12%]
+    assert shown(0.61, 0.105, 3.59) == "× 0.61 [0.105, 3.59]"  # not −39% [× 0.105, × 3.59]
+    assert shown(1.36, 1.2, 1.54) == "+36% [+20%, +54%]"
+
+
+def test_the_captions_say_what_is_drawn(misleading: Path) -> None:
+    runs = runs_of(misleading)
+    factor, metric = runs.settings.factor("cell"), runs.metric(None)
+    found = tuple(MatchedRuns(runs, factor, metric).against("gru"))
+    subject = Subject(runs, metric, factor, margin=0.01, effects=found)
+    frame = effect.data(subject)
+    assert set(frame["unit"]) == {"seed"}  # four settings, and the dots are the seeds all the same
+    caption = effect.caption(frame, subject)
+    assert "the difference of a seed, as its mean over the settings" in caption, caption
 
 
 def test_a_diverged_arm_does_not_make_clipping_irrelevant(tmp_path: Path) -> None:

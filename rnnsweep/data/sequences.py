@@ -21,12 +21,9 @@ def distinct(
     """
     space = sum(float(symbols) ** length for length in range(min_len, max_len + 1))
     if count > space / 2:
-        problem = f"there are only {space:.0f} different sequences of these lengths and {count} are asked for"
-        raise ConfigError(
-            "task.examples",
-            f"{problem}; lower `task.examples` or raise `task.seq_len`",
-            ("task.seq_len", "task.held_out"),
-        )
+        room = f"there are only {space:.0f} different sequences of these lengths, and at most half of them can be drawn"
+        problem = f"{room}; {count} are asked for; lower `task.examples` or raise `task.seq_len`"
+        raise ConfigError("task.examples", problem, ("task.seq_len", "task.held_out"))
     generator = rng.generator(seed, "data")
     kept, kept_lengths = np.empty((0, max_len), np.uint8), np.empty(0, np.int64)
     while len(kept) < count:

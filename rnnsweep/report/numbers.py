@@ -112,12 +112,18 @@ def ratio(value: float) -> str:
 
 
 def ratios(logs: Interval) -> str:
-    """A ratio with its interval, from the interval of its log: `× 2.7 [2.3, 3.1]`, `+36% [+20%, +54%]`."""
-    shown = ratio(math.exp(logs.mean))
+    """A ratio with its interval, from the interval of its log: `× 2.7 [2.3, 3.1]`, `+36% [+20%, +54%]`.
+
+    All three are percents, or all are factors: `× 0.61 [0.105, 3.59]`.
+    """
     if not logs.known:
-        return shown
-    ends = [ratio(math.exp(end)) for end in (logs.low, logs.high)]
-    return f"{shown} [{', '.join(end.removeprefix('× ') if shown.startswith('×') else end for end in ends)}]"
+        return ratio(math.exp(logs.mean))
+    values = [math.exp(log) for log in (logs.mean, logs.low, logs.high)]
+    shown, low, high = [ratio(value) for value in values]
+    if any(text.startswith("×") for text in (shown, low, high)):
+        shown, low, high = [f"{value:.3g}" for value in values]
+        shown = f"× {shown}"
+    return f"{shown} [{low}, {high}]"
 
 
 def size(value: float, unit: str = "") -> str:

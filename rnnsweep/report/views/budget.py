@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from rnnsweep.report.draw import canvas, color, legend, log_if_wide, marker, plain_log
+from rnnsweep.report.draw import canvas, color, in_unit, legend, log_if_wide, marker, plain_log
 from rnnsweep.report.expected_best import expected_best
 from rnnsweep.report.sentences import level_name
 from rnnsweep.report.setting_ranks import ranked_entries
@@ -62,9 +63,10 @@ def draw(frame: pd.DataFrame, of: Subject) -> Figure:
         style: Any = {"color": color(code), "marker": marker(code), "markersize": 4, "label": label}
         axes.plot(part["configurations"], part["expected best"], **style)
     log_if_wide(axes, frame["expected best"])
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if frame["configurations"].max() > 8:
         axes.set_xscale("log")
         plain_log(axes.xaxis)
-    axes.set(xlabel="configurations tried", ylabel=f"expected best {of.metric.name}")
+    axes.set(xlabel="configurations tried", ylabel=f"expected best {of.metric.name}{in_unit(of.metric.unit)}")
     legend(figure, axes, of.arms.key if of.arms else None)
     return figure

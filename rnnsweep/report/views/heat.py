@@ -43,10 +43,9 @@ def title(of: Subject) -> str:
 
 
 def caption(frame: pd.DataFrame, of: Subject) -> str:
-    return (
-        f"Mean {of.metric.name} over the {len(_whole(_runs(of)))} settings that have every combination shown; the "
-        "value of a setting is its mean over seeds. div.: diverged runs."
-    )
+    whole = len(_whole(_runs(of)))
+    settings = f"the {whole} settings that have every combination shown; the value of a setting is its mean over seeds"
+    return f"Mean {of.metric.name} over {'seeds' if whole == 1 else settings}. div.: diverged runs."
 
 
 def draw(frame: pd.DataFrame, of: Subject) -> Figure:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from rnnsweep.report.draw import axis_label, canvas, color, legend, log_if_wide, marker, plain_log
@@ -94,6 +95,7 @@ def draw(frame: pd.DataFrame, of: Subject) -> Figure:
         axes.plot(n, part["expected"], **style)
         axes.fill_between(n, part["low"], part["high"], color=color(code), alpha=0.15, linewidth=0)
     log_if_wide(axes, frame["expected"])
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if frame["configurations"].max() > 8:
         axes.set_xscale("log")
         plain_log(axes.xaxis)
