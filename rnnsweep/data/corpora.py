@@ -152,8 +152,9 @@ def _cut(
     cut = [text[i * size : (i + 1) * size] for i in range(sections)]
     train, val = round(size * (1 - test_fraction - val_fraction)), round(size * (1 - test_fraction))
     if train < 1 or val - train < 2 * validates:
-        problem = f"sections of {size} characters leave too little to train on or validate with"
-        problem = f"{problem}; use a longer text, or other fractions"
+        what = f"a text of {len(text):,} characters" + (f", in {sections} sections," if sections > 1 else "")
+        problem = f"{what} leaves too little to train on or validate with; use a longer text, or change"
+        problem = f"{problem} `task.val_fraction` or `task.test_fraction`"
         raise ConfigError("task.val_fraction", problem, ("task.test_fraction", "task.sections", "task.text"))
     return {
         "train": [section[:train] for section in cut],
