@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 
 from rnnsweep import curves, figures, lettering
 from rnnsweep.record import RunStore
-from rnnsweep.report import cli, draw, latex, latex_table, page, rendering, write
+from rnnsweep.report import cli, draw, latex, latex_table, markdown, page, rendering, write
 from rnnsweep.report.table import Cell, Table, rows_of
 from rnnsweep.report.typeface import families
 
@@ -231,3 +231,19 @@ def test_page_markdown_and_latex_show_class_names_and_levels(tmp_path: Path) -> 
     assert r"plain\_\$x\textasciicircum{}2\textasciitilde{}.txt" in tables
     assert list(pd.read_csv(out / "tables" / "ablation-charlm-task_text.csv")["level"]) == texts
     assert list(pd.read_csv(out / "figures" / "confusion-charlm.csv").columns) == [*classes, "true"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            "run `python -m rnnsweep 'seed=range(3,8)'` next_time",
+            r"run `python -m rnnsweep 'seed=range(3,8)'` next\_time",
+        ),
+        ("a*b", r"a\*b"),
+        ("one ` alone_", r"one \` alone\_"),
+        ("`<b>` <b>", "`<b>` &lt;b&gt;"),
+    ],
+)
+def test_a_command_in_the_report_can_be_copied(text: str, shown: str) -> None:
+    assert markdown.prose(text) == shown

@@ -24,7 +24,7 @@ def page(report: Report, counted: Table, made: Table, warnings: Sequence[str]) -
     lines += [table(each) for each in report.top_tables]
     lines += map(_figure, report.over_tasks_pictures)
     lines += [table(counted)]
-    lines += [f"> {escape(warning)}\n" for warning in warnings]
+    lines += [f"> {prose(warning)}\n" for warning in warnings]
     for section in report.sections:
         lines += _section(section)
     lines += [
@@ -54,11 +54,19 @@ def _section(section: Section) -> Iterator[str]:
 
 
 def _says(sentences: Sequence[str]) -> list[str]:
-    return [*(f"- {escape(said)}" for said in sentences), ""]
+    return [*(f"- {prose(said)}" for said in sentences), ""]
 
 
 def _figure(picture: Picture) -> str:
     return f"![{escape(picture.title)}](figures/{picture.name}.png)\n\n{escape(picture.caption)}\n"
+
+
+def prose(text: str) -> str:
+    """A sentence on one line. What stands between backticks, such as a command, can be copied as it is."""
+    parts = oneline(text).split("`")
+    if len(parts) % 2 == 0 or not all(parts[1::2]):  # a backtick without a partner
+        return escape(text)
+    return "".join(f"`{part}`" if place % 2 else escape(part) for place, part in enumerate(parts))
 
 
 def escape(text: str) -> str:
@@ -78,7 +86,7 @@ def table(of: Table) -> str:
         )
     if of.more:
         lines += ["", f"{of.more} more rows are in `tables/{of.name}.csv`."]
-    return "\n".join([*lines, "", *(f"{escape(note)}\n" for note in of.notes)])
+    return "\n".join([*lines, "", *(f"{prose(note)}\n" for note in of.notes)])
 
 
 def _line(names: Sequence[str]) -> str:
