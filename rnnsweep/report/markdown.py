@@ -66,12 +66,15 @@ def prose(text: str) -> str:
     parts = oneline(text).split("`")
     if len(parts) % 2 == 0 or not all(parts[1::2]):  # a backtick without a partner
         return escape(text)
-    return "".join(f"`{part}`" if place % 2 else escape(part) for place, part in enumerate(parts))
+    return "".join(f"`{part}`" if place % 2 else _escaped(part) for place, part in enumerate(parts))
 
 
 def escape(text: str) -> str:
     """The text on one line, escaped so that Markdown shows it as it is."""
-    text = oneline(text)
+    return _escaped(oneline(text))
+
+
+def _escaped(text: str) -> str:
     text = re.sub(r"([\\`*_{}\[\]()#|~$!])", r"\\\1", text)
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
