@@ -207,7 +207,7 @@ def test_a_forecast_is_in_the_units_of_the_file(tmp_path: Path) -> None:
 
     class Last(torch.nn.Module):
         def forward(self, steps: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-            return steps[:, -1:].repeat(1, 2, 1)
+            return steps[:, -1:].repeat(1, 2, 1).flatten(1)
 
     (found,) = task.predict(Last(), [values[:5]])
     assert found.shape == (2, 2)
