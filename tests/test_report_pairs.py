@@ -12,6 +12,7 @@ import records
 
 from rnnsweep.report import stats
 from rnnsweep.report.collect import collect
+from rnnsweep.report.effect_tables import effect_table
 from rnnsweep.report.effects import Effect
 from rnnsweep.report.equal_cost import at_equal
 from rnnsweep.report.matched_runs import MatchedRuns, _ratio, _times
@@ -132,6 +133,29 @@ def test_fewer_than_three_differences_are_shown_and_not_tested(tmp_path: Path) -
     found = effect(tmp_path, [0.1, 0.2, 0.4])
     assert [dataclasses.replace(found, values=(0.1,) * n).finding(0.01) for n in range(3)] == ["none", "single", "two"]
     assert found.finding(0.01) not in ("none", "single", "two")
+
+
+def notes(folder: Path) -> str:
+    runs = Runs(collect([folder]))
+    metric, cell = runs.metric(None), runs.settings.factor("cell")
+    return " ".join(effect_table(runs, cell, MatchedRuns(runs, cell, metric).against("gru"), metric, 0.01).notes)
+
+
+def test_a_table_without_pairs_says_nothing_of_them(tmp_path: Path) -> None:
+    for seed in range(3):
+        records.run(tmp_path, 2.0, cell="gru", seed=seed)
+        records.run(tmp_path, 2.0, "diverged", cell="lstm", seed=3 + seed)
+    assert "No run of a matched pair diverged" not in notes(tmp_path)
+    assert "the intervals hold" not in notes(tmp_path)
+
+
+@pytest.mark.parametrize(("seeds", "intervals"), [(2, False), (3, True)])
+def test_intervals_are_spoken_of_where_there_are_some(seeds: int, intervals: bool, tmp_path: Path) -> None:
+    for seed in range(seeds):
+        records.run(tmp_path, 2.0, cell="gru", seed=seed)
+        records.run(tmp_path, 2.1 + seed / 99, cell="lstm", seed=seed)
+    assert "No run of a matched pair diverged" in notes(tmp_path)
+    assert ("the intervals hold" in notes(tmp_path)) == intervals
 
 
 # Time and size ---------------------------------------------------------------------------------------------------

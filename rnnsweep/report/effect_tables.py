@@ -78,9 +78,9 @@ def _effect_notes(
         yield f"Depend on {factor.key} and are not held equal: {', '.join(factor.derived)}."
     if factor.together:
         yield f"Always changes together with {', '.join(factor.together)}: these runs cannot tell them apart."
-    if max(effect.settings for effect in effects) < FEW:
+    if max(effect.settings for effect in effects) < FEW and any(effect.interval.known for effect in effects):
         yield "Fewer than three settings: the intervals hold for these settings only."
-    if quiet:
+    if quiet and any(effect.divergence.pairs for effect in effects):
         yield "No run of a matched pair diverged."
     if not runs.timed_alike:
         yield "Δ time: only from pairs that ran on one host with equal threads and kernels."

@@ -113,7 +113,8 @@ def _judged(metric: Json) -> tuple[str, ...] | None:
 
 
 def _hardware(environment: Json) -> str:
-    parts = (environment.get("device"), environment.get("platform"), f"{environment.get('threads')} threads")
+    threads = environment.get("threads")
+    parts = (environment.get("device"), environment.get("platform"), f"{threads} thread{'s' * (threads != 1)}")
     return ", ".join(str(part) for part in parts)
 
 
