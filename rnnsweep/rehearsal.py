@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from rnnsweep.kernels import Execution
+from rnnsweep.layout import buffers
 from rnnsweep.stack import Stack
 from rnnsweep.tasks.base import AbstractTask
 from rnnsweep.types import Batch
@@ -34,7 +35,8 @@ class Rehearsal:
 
     def numbers(self, kernel: Execution, members: int) -> Tensor:
         """What must be the same in every stack: a member's gradient, and its loss on a validation batch."""
-        self.stacks.pop(members, None)  # running statistics count the steps
+        if buffers(self.model):
+            self.stacks.pop(members, None)  # running statistics count the steps
         self.step(kernel, members)
         stack = self._stack(kernel, members)
         parts = [stack.gradients[-1].clone()]

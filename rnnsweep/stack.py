@@ -213,8 +213,8 @@ class Stack:
                 home[name] = leaf
             return self._run(0, function, batch, state), [home[name] for home, name, _ in self._own[0]]
 
-        own = {name: rows.clone() for name, rows in self.learned.buffers.items()}  # the graph may hold them
-        leaves = [(own | keys).get(name, leaf) for name, leaf in self._leaves.items()]
+        copies = {name: rows.clone() for name, rows in self.learned.buffers.items()}  # the graph may hold them
+        leaves = list((self._leaves | copies | keys).values())
         before = [home[name] for home, name in self._homes]
         try:
             if self.leads(function):
@@ -230,9 +230,9 @@ class Stack:
         return results  # type: ignore[no-any-return]
 
     def leads(self, function: Loss) -> bool:
-        """Whether `function` takes the members' tensors as they are, with a leading member axis; else torch.vmap does.
+        """Whether `function` reads the members' tensors as they are. If not, torch.vmap hides the member axis from it.
 
-        It does where it belongs to a task of this package, all modules do, and the cells run compiled.
+        It does where the task and all modules are of this package, and the cells run compiled.
         """
         task = getattr(function, "__self__", None)
         return self.kernel == "fused" and self._takes_members and counts_from_the_end(task)

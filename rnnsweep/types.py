@@ -35,6 +35,9 @@ BOOKKEEPING = ("lr", "grad_norm", "clipped", "tokens_per_second", "seconds_per_e
 
 Split = Literal["train", "val", "test"]
 
+HELD_OUT: tuple[Split, ...] = ("val", "test")
+"""The splits that are not trained on."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Metric:

@@ -25,6 +25,7 @@ NEEDS_FILES = {"seqmnist"}
 OTHERWISE: list[tuple[str, ...]] = [
     ("task=parity", "cell.dropout=.3", "cell.num_layers=2", "cell.layer_norm=true", "task.output_dropout=.2"),
     *(("task=parity", "task.output=last", "task.min_len=3", f"pooling={name}") for name in choices("pooling")),
+    ("task=parity", "task.output=last", "pooling._target_=rnnsweep.templates.pooling.NewPooling"),
     ("task=adding", "cell.variational=true", "cell.dropout=.3", "cell.num_layers=2", "cell.residual=true"),
     ("task=copy", "task.attention=bahdanau", "task.teacher_forcing=.5"),
     ("task=copy", "task.attention=luong_concat", "cell=lstm"),

@@ -48,13 +48,9 @@ class LayerNorm(nn.LayerNorm):
     def forward(self, x: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch features"]:
         if self.weight.dim() == 1:
             return super().forward(x)
-        gain, shift = (per_member(tensor, x) for tensor in (self.weight, self.bias))
+        between = [1] * (x.dim() - 2)  # the axes of x between member and features
+        gain, shift = (tensor.view(len(tensor), *between, -1) for tensor in (self.weight, self.bias))
         return F.layer_norm(x, self.normalized_shape, eps=self.eps) * gain + shift
-
-
-def per_member(values: Float[Tensor, "*features"], x: Tensor) -> Tensor:
-    """A parameter (features,) as it multiplies x (batch, ..., features), with the member axis or without it."""
-    return values if values.dim() == 1 else values.view(len(values), *[1] * (x.dim() - 2), -1)
 
 
 def embedding(tokens: Int[Tensor, "*batch"], weight: Float[Tensor, "*member vocab in"]) -> Float[Tensor, "*batch in"]:

@@ -15,9 +15,8 @@ from rnnsweep.run import PreparedRun
 from rnnsweep.tasks.base import declared
 from rnnsweep.tasks.metric import declarations, with_own
 from rnnsweep.train import Member
-from rnnsweep.types import Split
+from rnnsweep.types import HELD_OUT
 
-HELD_OUT: tuple[Split, ...] = ("val", "test")
 OF_RUNS = ("parameters", "seconds")
 """What a record has beside the metrics of its task."""
 

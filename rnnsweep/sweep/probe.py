@@ -61,11 +61,11 @@ def longest_first(runs: Sequence[Planned]) -> list[Planned]:
 
     Those of one shape keep their order. Shapes that nobody has measured here come first: they may be long.
     """
-    table = known(FILE, dict[str, Probed])
     first = {planned.signature: planned for planned in reversed(runs)}
-    seconds = (
-        {shape: _expected(first[shape], table) for shape in first} if len(first) > 1 else dict.fromkeys(first, 0.0)
-    )
+    if len(first) < 2:
+        return list(runs)
+    table = known(FILE, dict[str, Probed])
+    seconds = {shape: _expected(planned, table) for shape, planned in first.items()}
     return sorted(runs, key=lambda planned: -seconds[planned.signature])
 
 

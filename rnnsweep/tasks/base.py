@@ -15,7 +15,7 @@ from rnnsweep.errors import ConfigError
 from rnnsweep.pooling import PoolingFactory
 from rnnsweep.tasks import repeats
 from rnnsweep.tasks.repeats import Digests
-from rnnsweep.types import EXECUTION, GENERAL, LATER, Batch, Metric, Metrics, Split, State, Summary
+from rnnsweep.types import EXECUTION, GENERAL, HELD_OUT, LATER, Batch, Metric, Metrics, Split, State, Summary
 
 DIVERGED = 1e6
 """A loss this many times the first one is a divergence, like a loss that is not finite: tanh cells overflow slowly."""
@@ -107,8 +107,7 @@ class AbstractTask(abc.ABC):
             ConfigError: it says how many, and names one.
         """
         train = self.digests("train")
-        held_out: tuple[Split, ...] = ("val", "test")
-        for split in held_out:
+        for split in HELD_OUT:
             repeats.refuse(train, self.digests(split), split, self.checked_unit)
 
     @abc.abstractmethod

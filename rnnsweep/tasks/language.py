@@ -206,9 +206,9 @@ class LanguageModel(AbstractTask):
     @torch.no_grad()
     def predict(self, model: nn.Module, examples: list[Any]) -> list[float]:
         """The mean loss of each text in nats a symbol, from its second symbol on; read from the initial state."""
-        losses = []
-        for number, text in enumerate(new_data.texts(examples)):
-            new_data.tell_unknown(number, self.vocab.unknown(text))
+        losses, texts = [], new_data.texts(examples)
+        new_data.tell_unknown(map(self.vocab.unknown, texts))
+        for number, text in enumerate(texts):
             tokens = self.vocab.encode(text).long()[None]
             if tokens.shape[1] < 2:
                 raise ConfigError(new_data.KEY, f"example {number} has fewer than two {self.vocab.unit}")

@@ -21,10 +21,21 @@ from rnnsweep.pooling import PoolingFactory, mask
 from rnnsweep.tasks import new_data, repeats
 from rnnsweep.tasks.examples import ExampleTask
 from rnnsweep.tasks.repeats import Digests
-from rnnsweep.types import EXECUTION, Batch, Count, Deviation, DropoutRate, Metric, Metrics, Split, State, Summary
+from rnnsweep.types import (
+    EXECUTION,
+    HELD_OUT,
+    Batch,
+    Count,
+    Deviation,
+    DropoutRate,
+    Metric,
+    Metrics,
+    Split,
+    State,
+    Summary,
+)
 
 EVALUATION_PIECES = 64  # of one evaluation batch, of like length
-HELD: tuple[Split, ...] = ("val", "test")
 LONGEST = 64  # steps of a made-up chorale
 SHOWN = 48  # steps of the piece in the record
 
@@ -87,7 +98,7 @@ class Music(ExampleTask):
         width = self._longest if self.path is None else None  # made-up pieces have one width for every seed
         train = [cut for piece in self.pieces["train"] for cut in self._cuts(piece)]
         made: dict[Split, Batch] = {"train": _padded(train, 1 + (width or self.seq_len))}
-        for split in HELD:
+        for split in HELD_OUT:
             whole = sorted(self.pieces[split], key=len, reverse=True)
             made[split] = _padded(whole, width and width + 1)
         return made

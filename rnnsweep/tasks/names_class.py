@@ -26,8 +26,7 @@ class NamesClass(NamesTask, SymbolClassification):
 
     def encoded(self, examples: list[Any]) -> Batch:
         names = [self.cut(text) for text in new_data.texts(examples)]
-        for number, name in enumerate(names):
-            new_data.tell_unknown(number, self.vocab.unknown(name))
+        new_data.tell_unknown(map(self.vocab.unknown, names))
         rows, lengths = self.vocab.padded(names, self.max_len)
         return {"inputs": rows, "lengths": lengths}
 

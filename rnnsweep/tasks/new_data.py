@@ -17,11 +17,12 @@ Scale = tuple[float | np.ndarray, float | np.ndarray]
 """A mean and a standard deviation: numbers, or one of each for each feature."""
 
 
-def tell_unknown(number: int, unknown: Iterable[str]) -> None:
-    """Says which symbols of an example the model does not know."""
-    if names := sorted(unknown):
-        problem = f"example {number} holds {listed(names, 5)}, which the model does not know"
-        tell_once(f"{KEY}: {problem}; they count as one, the unknown symbol")
+def tell_unknown(unknown: Iterable[Iterable[str]]) -> None:
+    """Says which symbols the model does not know; `unknown` gives those of each example."""
+    for number, names in enumerate(map(sorted, unknown)):
+        if names:
+            problem = f"example {number} holds {listed(names, 5)}, which the model does not know"
+            tell_once(f"{KEY}: {problem}; they count as one, the unknown symbol")
 
 
 def texts(examples: Iterable[Any]) -> list[str]:

@@ -39,7 +39,7 @@ def of_windows(tokens: Int[Tensor, "section time"], width: int, every: int) -> U
     count = max(0, symbols.shape[1] - width + 1)
     values = np.zeros((len(symbols), count), np.uint64)
     for place in range(width if count else 0):
-        values = values * FACTOR + symbols[:, place : place + count] + np.uint64(1)
+        values = values * FACTOR + symbols[:, place : place + count]
     return values[:, ::every].ravel()
 
 

@@ -54,8 +54,7 @@ class SentimentClass(LabelledTask, SymbolClassification):
 
     def encoded(self, examples: list[Any]) -> Batch:
         words = [self.cut(text).split() for text in new_data.texts(examples)]
-        for number, text in enumerate(words):
-            new_data.tell_unknown(number, self.vocab.unknown(text))
+        new_data.tell_unknown(map(self.vocab.unknown, words))
         rows, lengths = self.vocab.padded(words, self.max_len)
         return {"inputs": rows, "lengths": lengths}
 

@@ -16,8 +16,8 @@ class NewPooling(AbstractPooling):
         self.scale = scale
 
     def forward(
-        self, h: Float[Tensor, "batch time hidden"], lengths: Int[Tensor, "batch"]
-    ) -> Float[Tensor, "batch hidden"]:
-        exists = mask(lengths, h.shape[1])[:, :, None]
-        total = torch.where(exists, h, 0.0).sum(1)
-        return total / lengths.clamp(min=1)[:, None] / self.scale
+        self, h: Float[Tensor, "*batch time hidden"], lengths: Int[Tensor, "*batch"]
+    ) -> Float[Tensor, "*batch hidden"]:
+        exists = mask(lengths, h.shape[-2])[..., None]
+        total = torch.where(exists, h, 0.0).sum(-2)
+        return total / lengths.clamp(min=1)[..., None] / self.scale
