@@ -36,8 +36,9 @@ def caption(frame: pd.DataFrame, of: Subject) -> str:
     units = sorted(set(frame["unit"]))
     dots = " or ".join("a seed, as its mean over the settings" if unit == "seed" else f"a {unit}" for unit in units)
     return (
-        f"A small dot: the difference of {dots}. Large dots: their mean with its 95% t interval. Shaded: differences "
-        f"below the margin of {of.margin:g}. Pairs with a diverged run have no difference; the table counts them."
+        f"A small dot: the difference of {dots}. Large dots: their mean, with its 95% t interval from three dots on. "
+        f"Shaded: differences below the margin of {of.margin:g}. Pairs with a diverged run have no difference; the "
+        "table counts them."
     )
 
 

@@ -41,7 +41,7 @@ def caption(frame: pd.DataFrame, of: Subject) -> str:
     chosen = "fresh" if frame["fresh"].all() else "those that chose the settings (exploratory)"
     return (
         f"Dots: each arm at its best setting, {counts} seeds. Grey lines join dots of one seed. Beside the dots: their "
-        f"mean with its 95% t interval over seeds. The seeds are {chosen}."
+        f"mean with its 95% t interval over seeds from three seeds on. The seeds are {chosen}."
     )
 
 
