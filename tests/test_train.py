@@ -231,6 +231,51 @@ def test_patience_stops_and_keeps_the_best(composed: Compose, tmp_path: Path) ->
     assert torch.load(store.path / "best.pt", weights_only=True)["step"] == best[0]
 
 
+def validations(store: RunStore) -> list[int]:
+    return [row["step"] for row in store.rows() if row["split"] == "val"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "steps"),
+    [
+        ("train.steps=19 train.eval_every=10", [10, 19]),
+        ("train.steps=60 train.eval_every=250", [20, 39, 58, 60]),  # ten would cost more than the training
+        ("train.steps=50 train.eval_every=50", [25, 50]),
+        ("train.steps=200 train.eval_every=90", [18, 36, 54, 72, 90, 108, 126, 144, 162, 180, 198, 200]),
+        ("train.steps=200 train.eval_every=1000000", [*range(20, 201, 20)]),
+        ("train.steps=50 train.eval_every=5", [*range(5, 51, 5)]),
+        ("train.steps=200 train.eval_every=90 train.curve_points=0", [90, 180, 200]),
+    ],
+)
+def test_a_learning_curve_has_ten_points(settings: str, steps: list[int], composed: Compose, tmp_path: Path) -> None:
+    config = composed(*PARITY, *settings.split(), "train.batch_size=4", "task.examples=20")
+    assert validations(train(config, tmp_path)) == steps
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "ntasgd"])
+def test_the_points_between_decide_nothing(optimizer: str, composed: Compose, tmp_path: Path) -> None:
+    settings = [f"optimizer={optimizer}", "optimizer.lr=3", "train.schedule=plateau", "train.patience=4"]
+    chosen = [*PARITY, *settings, "train.steps=600", "train.eval_every=60", "train.epochs=null", "train.clip=null"]
+    few, many = (
+        train(composed(*chosen, f"train.curve_points={points}"), tmp_path / str(points)) for points in (0, 30)
+    )
+    assert numbers(few.record()) == numbers(many.record())
+    assert len(validations(many)) > 2 * len(validations(few))
+    between = set(validations(many)) - set(validations(few))
+    assert [row for row in rows(many) if not (row["split"] == "val" and row["step"] in between)] == rows(few)
+    losses = {row["step"]: row["loss"] for row in many.rows() if row["split"] == "val"}
+    assert min(losses.values()) < min(losses[step] for step in validations(few))  # a better one between was not taken
+
+
+def test_the_points_between_are_resumed(composed: Compose, tmp_path: Path) -> None:
+    config = composed(*PARITY, "train.steps=100", "train.eval_every=50", "train.epochs=null")
+    whole = train(config, tmp_path / "whole")
+    with pytest.raises(MemoryError):
+        train(config, tmp_path / "cut", stop_at=80, kill=True)
+    assert rows(train(config, tmp_path / "cut")) == rows(whole)
+    assert validations(whole) == [17, 34, 50, 67, 84, 100]
+
+
 def test_the_test_metrics_are_those_of_the_best_weights(composed: Compose, tmp_path: Path) -> None:
     config = composed(*PARITY, "optimizer=sgd", "optimizer.lr=30.0", "train.patience=3", "train.steps=200")
     store = train(config, tmp_path)

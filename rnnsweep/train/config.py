@@ -2,12 +2,16 @@
 
 import dataclasses
 import functools
+import math
 from typing import Annotated, Literal
 
 from rnnsweep.own import Own, made
 from rnnsweep.schedules import Schedule
 from rnnsweep.tasks.metric import AbstractMetric
 from rnnsweep.types import EXECUTION, LATER, PER_MEMBER, Count, Natural, NonNegative, Positive
+
+CURVE_STEPS = 20
+"""The learning curve of a short run has one point for so many steps: a validation costs as much as some of them."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -23,6 +27,10 @@ class TrainConfig(Schedule):
     """The largest norm of the gradient over all parameters. None: the gradient is not clipped."""
     eval_every: Count | None = 250
     """Steps between two validations. None: one validation an epoch. The last step is always validated."""
+    curve_points: Annotated[Natural, EXECUTION, LATER] = 10
+    """Validations of a run, at least, so that its learning curve has a shape: one for each 20 steps in a run of fewer than
+    200 steps. Where `eval_every` gives fewer, others come between. They are rows of metrics.jsonl and nothing else: the best weights, `patience`,
+    a plateau and a pruner look at those of `eval_every` alone. 0: none come between."""
     patience: Count | None = None
     """Stop after this many validations without a lower loss. None: never."""
     log_every: Count = 50
@@ -67,3 +75,9 @@ class TrainConfig(Schedule):
     def steps_between(self, steps_per_epoch: int) -> int:
         """Optimizer steps from one validation to the next."""
         return self.eval_every or steps_per_epoch
+
+    def points_between(self, steps_per_epoch: int) -> int:
+        """Parts into which the steps from one validation to the next are cut; the curve has a point after each part."""
+        every, total = self.steps_between(steps_per_epoch), self.total_steps(steps_per_epoch)
+        points = min(self.curve_points, total // CURVE_STEPS)
+        return max(1, math.ceil(points * every / total))

@@ -61,6 +61,7 @@ class Trainer:
         self.steps_per_epoch = self.task.steps_per_epoch
         self.steps = self.config.total_steps(self.steps_per_epoch)
         self.eval_every = self.config.steps_between(self.steps_per_epoch)
+        self.points = self.config.points_between(self.steps_per_epoch)
         self.stack = Stack([member.model for member in members], device, mixed=self.config.precision == "bfloat16")
         self.best = self.stack.learned.clone()
         self.optimizer = first.optimizer.laid_out(self.stack.layout)
@@ -97,6 +98,8 @@ class Trainer:
                 self.log.train_rows(self.step, self.scaled(self.step - 1).lr)
             if validates:
                 self.validate()
+            elif self.step * self.points % self.eval_every < self.points:
+                self.draw_curve()
             if validates or stop or self.waits or self.checkpoints.are_due():
                 self.checkpoints.save(self.step, self.state)
             if stop:
@@ -122,14 +125,21 @@ class Trainer:
 
     def validate(self) -> None:
         """Validates all members, keeps the weights of the best, and ends those that are done or pruned."""
-        validated = self.optimizer.validated(self.stack.parameters, self.slots)
-        with self.stack.holding(dataclasses.replace(self.stack.learned, parameters=validated)):
+        with self.validated_weights():
             losses = [self.validate_member(row, means) for row, means in enumerate(self.evaluate("val"))]
             # asked at the last step, too: the pruner compares later trials with this one, which is then complete
             if self.should_prune(self.members, self.step) and self.step < self.steps:
                 prune(self.members)
             take_snapshots(self.members, self.stack, self.step, self.steps_per_epoch)
         self.optimizer.heard(self.slots, torch.tensor(losses, dtype=torch.float64, device=self.device)[:, None])
+        self.log.leave_out_time()
+
+    def draw_curve(self) -> None:
+        """Records a validation that only the learning curves need: nothing is decided by it."""
+        with self.validated_weights():
+            for member, means in zip(self.members, self.evaluate("val"), strict=True):
+                if member.status == "running":
+                    self.log.write(member, self.step, "val", member.task.derive(means))
         self.log.leave_out_time()
 
     def validate_member(self, row: int, means: Means) -> float:
@@ -170,6 +180,13 @@ class Trainer:
         """The optimizers' settings with the learning rates of step `step`, from 0."""
         factor = self.config.multiplier(step, self.steps, self.steps_per_epoch)
         return self.hyperparameters.scaled(factor * self.slots.get("rate", 1.0))
+
+    @contextmanager
+    def validated_weights(self) -> Iterator[None]:
+        """Within the block the models have the weights that are validated: those now trained, or an average of them."""
+        validated = self.optimizer.validated(self.stack.parameters, self.slots)
+        with self.stack.holding(dataclasses.replace(self.stack.learned, parameters=validated)):
+            yield
 
     @contextmanager
     def best_weights(self) -> Iterator[None]:
