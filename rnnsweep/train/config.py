@@ -28,9 +28,9 @@ class TrainConfig(Schedule):
     eval_every: Count | None = 250
     """Steps between two validations. None: one validation an epoch. The last step is always validated."""
     curve_points: Annotated[Natural, EXECUTION, LATER] = 10
-    """Validations of a run, at least, so that its learning curve has a shape: one for each 20 steps in a run of fewer than
-    200 steps. Where `eval_every` gives fewer, others come between. They are rows of metrics.jsonl and nothing else: the best weights, `patience`,
-    a plateau and a pruner look at those of `eval_every` alone. 0: none come between."""
+    """Validations of a run, at least, so that its learning curve has a shape; in a run of fewer than 200 steps, one for
+    each 20. Where `eval_every` gives fewer, others come between. They are rows of metrics.jsonl and nothing else: the
+    best weights, `patience`, a plateau and a pruner look at those of `eval_every` alone. 0: none come between."""
     patience: Count | None = None
     """Stop after this many validations without a lower loss. None: never."""
     log_every: Count = 50
