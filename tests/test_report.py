@@ -258,7 +258,7 @@ def test_one_seed_is_no_evidence_and_two_are_both_shown(tmp_path: Path) -> None:
     for cell, loss in (("gru", 2.1), ("lstm", 1.4)):
         records.run(study, loss, cell=cell, seed=1)
     runs = runs_of(study)
-    assert "Δ = −0.500 and −0.700 nats (both values" in said(runs, "cell", "lstm", "gru")
+    assert "Δ = −0.500 and −0.700 nats (both seeds; two" in said(runs, "cell", "lstm", "gru")
     board = leaderboard(runs, runs.metric(None), {})
     assert not any(cell.bold for row in board.rows for cell in row.cells)
     assert board.rows[0].cells[3].text == "1.500 and 1.400"
@@ -328,7 +328,7 @@ def test_settings_without_a_common_seed_have_finished_all_the_same(tmp_path: Pat
             for cell, gain in (("gru", 0.0), ("lstm", size / 100)):
                 records.run(tmp_path, 2.0 - gain + seed / 9, cell=cell, seed=seed, cell__hidden_size=size)
     sentence = said(runs_of(tmp_path), "cell", "lstm", "gru")
-    assert "Δ = −0.160 and −0.320 nats (both values" in sentence
+    assert "Δ = −0.160 and −0.320 nats (both settings; two" in sentence
 
 
 def test_better_here_and_worse_there_is_mixed(tmp_path: Path) -> None:
@@ -589,7 +589,7 @@ def test_a_setting_of_which_one_seed_finished_is_not_the_best(tmp_path: Path) ->
         "cell=lstm",
     ]
     board = leaderboard(runs, runs.metric(None), {})
-    assert board.rows[2].cells[3].text == "1 of 5, 4 diverged"
+    assert board.rows[2].cells[3].text == "1 of 5: 4 diverged"
     assert "fewer than 80%" in board.notes[-1]
 
 

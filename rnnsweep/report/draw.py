@@ -16,6 +16,7 @@ COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7b
 
 LONGEST = 24  # most characters of a level's name beside an axis
 WIDE = 50  # an axis is logarithmic from this ratio of the largest to the smallest value on
+DEEP = 10  # a logarithmic axis is cut at this part of the smallest value; an interval may reach down to zero
 
 STYLE: Any = {
     "svg.fonttype": "none",
@@ -106,16 +107,41 @@ def plain_log(axis: Any) -> None:
     axis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
-def log_if_wide(axes: Axes, values: Any) -> bool:
-    """Makes the y axis logarithmic if positive values span a factor of WIDE. Returns whether it is."""
-    known = np.asarray(values, float)
-    known = known[np.isfinite(known)]
-    wide = len(known) > 0 and known.min() > 0 and bool(known.max() / known.min() >= WIDE)
-    if wide:
+def log_if_wide(axes: Axes, values: Any, ends: Any = ()) -> None:
+    """Makes the y axis logarithmic if positive values span a factor of WIDE.
+
+    Args:
+        axes: The panel.
+        values: The values that are drawn.
+        ends: The ends of their intervals or bands, which the axis contains as far as `cut` does not say otherwise.
+    """
+    limits = _log_limits(values, ends)
+    if limits is not None:
         axes.set_yscale("log", nonpositive="clip")  # an interval's lower end may lie below zero
-        axes.set_ylim(known.min() / 2, known.max() * 2)
+        axes.set_ylim(*limits)
         plain_log(axes.yaxis)
-    return wide
+
+
+def cut(values: Any, ends: Any) -> str:
+    """The end of a caption if the axis of `log_if_wide` cuts some intervals; empty if it contains them all."""
+    limits = _log_limits(values, ends)
+    if limits is None or not (_finite(ends) < limits[0]).any():
+        return ""
+    return " The axis is logarithmic; it cuts what reaches down to zero or far below the means."
+
+
+def _log_limits(values: Any, ends: Any) -> tuple[float, float] | None:
+    """The limits of a logarithmic axis; None if the values fit a linear one, which contains everything drawn."""
+    known, reach = _finite(values), _finite(ends)
+    if not len(known) or known.min() <= 0 or known.max() / known.min() < WIDE:
+        return None
+    shown = [*known, *reach[reach >= known.min() / DEEP]]
+    return min(shown) / 2, max(shown) * 2
+
+
+def _finite(values: Any) -> Any:
+    found = np.asarray(values, float).ravel()
+    return found[np.isfinite(found)]
 
 
 def axis_label(name: str, unit: str = "") -> str:

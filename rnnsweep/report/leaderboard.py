@@ -45,7 +45,7 @@ def leaderboard(runs: Runs, metric: MetricColumn, baselines: dict[str, str], tun
             "rank": Cell(str(rank) if entry.values else "—", rank),
             "diverged last": Cell(str(last[entry.setting]) if entry.values else "—", last[entry.setting]),
             "setting": Cell(runs.settings.describe(entry.setting), link=link, bold=is_bold),
-            "n": Cell(_n(entry), len(entry.values), link),
+            "n": Cell(_n(runs, entry), len(entry.values), link),
             metric.name: Cell(spread(entry.interval, entry.values), estimate(entry.interval), link, is_bold),
             "ppl": _ppl(entry, link),
         }
@@ -70,6 +70,13 @@ def _exceptions(
     every: list[LeaderboardEntry], ranked: list[LeaderboardEntry], tuning_seed: int | None
 ) -> Iterator[str]:
     """Notes about settings that come last, settings that are not listed, and the tuning seed."""
+    if any(len(entry.values) < entry.planned for entry in ranked):
+        yield "n: the runs (seeds) of the setting that finished, of those that were planned."
+    if any(entry.diverged for entry in ranked):
+        yield (
+            "diverged last: the rank that a setting has if settings with diverged runs come last, in the order of the "
+            "share of their runs that diverged."
+        )
     if any(entry.values and not entry.enough for entry in ranked):
         yield f"Settings with fewer than {ENOUGH:.0%} of their seeds finished come last."
     if tuning_seed is not None:
@@ -78,11 +85,16 @@ def _exceptions(
         yield f"Not listed: {len(every) - len(ranked)} settings whose runs were all pruned."
 
 
-def _n(entry: LeaderboardEntry) -> str:
-    done, diverged = len(entry.values), entry.diverged
+def _n(runs: Runs, entry: LeaderboardEntry) -> str:
+    """As in `3`, `1 of 3: 1 diverged, 1 missing`."""
+    done = len(entry.values)
     if done == entry.planned:
         return str(done)
-    return f"{done} of {entry.planned}" + (f", {diverged} diverged" if diverged else "")
+    states = runs.counts(entry.rows)
+    others = [f"{count} {state}" for state, count in states.items() if state != "complete"]
+    if blank := states["complete"] - done:
+        others.append(f"{blank} without a value")
+    return f"{done} of {entry.planned}: {', '.join(others)}"
 
 
 def _ppl(entry: LeaderboardEntry, link: str) -> Cell:

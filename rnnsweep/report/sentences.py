@@ -69,10 +69,8 @@ def _difference_sentence(effect: Effect, level: str, baseline: str, metric: Metr
         value = with_unit(signed(mean), metric)
         return f"{among}{level} against {baseline}: Δ = {value}; single run: no evidence of a difference."
     if state == "two":
-        both = " and ".join(signed(value) for value in effect.values)
-        return (
-            f"{among}{level} against {baseline}: Δ = {with_unit(both, metric)} (both values; too few for an interval)."
-        )
+        both = with_unit(" and ".join(signed(value) for value in effect.values), metric)
+        return f"{among}{level} against {baseline}: Δ = {both} (both {effect.unit}s; two are too few for an interval)."
     if state in ("same", "constant"):
         return f"{among}{_each_time(effect, level, baseline, metric)}."
     ahead = mean * metric.sign < 0

@@ -51,7 +51,7 @@ def _result(of: TunedComparison, comparison: ArmComparison) -> str:
         return f"{arm} and {other} have no finished seed in common: nothing is known of the difference in {name}"
     if not interval.known and not interval.flat:
         shown = with_unit(" and ".join(signed(value) for value in comparison.values), metric)
-        return f"{arm} minus {other} is {shown} in {name}: too few seeds for an interval"
+        return f"{arm} minus {other} is {shown} in {name} ({_few(comparison)} for an interval)"
     way = "lower" if metric.lower else "higher"
     pairs = f"{len(comparison.values)} {_units(comparison)}"
     if interval.flat and interval.mean == 0:
@@ -73,6 +73,12 @@ def _result(of: TunedComparison, comparison: ArmComparison) -> str:
     mean, low, high = aligned(flipped.half, flipped.mean, flipped.low, flipped.high)
     by = f"{with_unit(mean, metric)} {way} {name}"
     return f"{arm} reaches {by} than {other}, {_level(comparison)} {low} to {high}, {pairs}{told}"
+
+
+def _few(comparison: ArmComparison) -> str:
+    """As in `seeds 0, 1; two are too few`."""
+    which = numbered("seed", comparison.seeds) if comparison.unit == "seed" else _units(comparison)
+    return f"{which}; {'one is' if len(comparison.values) == 1 else 'two are'} too few"
 
 
 def _units(comparison: ArmComparison) -> str:

@@ -29,7 +29,8 @@ def draw(frame: pd.DataFrame, of: Subject) -> Figure:
     """A coloured matrix."""
     weights = frame.iloc[:, :-1].to_numpy(float)
     figure, (axes,) = canvas(1, 1.6 + 0.24 * weights.shape[1], 1.2 + 0.22 * weights.shape[0])
-    axes.imshow(weights, cmap="YlGnBu", vmin=0, vmax=1, aspect="auto")
+    image = axes.imshow(weights, cmap="YlGnBu", vmin=0, vmax=1, aspect="auto")
+    figure.colorbar(image, label="attention weight")
     axes.set_xticks(range(weights.shape[1]), [name.partition(":")[2] for name in frame.columns[:-1]])
     axes.set_yticks(range(len(frame)), list(frame["written"]))
     axes.set(xlabel="source", ylabel="written")

@@ -38,7 +38,8 @@ def draw(frame: pd.DataFrame, of: Subject) -> Figure:
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     side = 1.4 + 0.32 * len(labels)
     figure, (axes,) = canvas(1, side + 0.6, side)
-    axes.imshow(shares, cmap="YlGnBu", vmin=0, vmax=1)
+    image = axes.imshow(shares, cmap="YlGnBu", vmin=0, vmax=1)
+    figure.colorbar(image, label="share of the true class", fraction=0.046)
     for a, b in np.ndindex(shares.shape if len(labels) <= WRITTEN else (0, 0)):
         if shares[a, b] >= 0.005:
             shade = "#ffffff" if shares[a, b] > 0.55 else "#111111"

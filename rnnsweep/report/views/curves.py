@@ -1,6 +1,5 @@
 """Learning curves of each level's best setting: mean and band over seeds, with the number of runs below."""
 
-import math
 from typing import Any
 
 import pandas as pd
@@ -8,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from rnnsweep.report import stats
-from rnnsweep.report.draw import color, in_unit, legend, log_if_wide, marker, stacked
+from rnnsweep.report.draw import color, cut, in_unit, legend, log_if_wide, marker, stacked
 from rnnsweep.report.pairs import FEW
 from rnnsweep.report.subject import Subject
 
@@ -35,7 +34,7 @@ def caption(frame: pd.DataFrame, of: Subject) -> str:
     return (
         f"For each level of {of.factor.key}: the setting that is best {of.metric.where}, as the mean over its seeds, "
         "with a 95% t band from three seeds on. Below: the number of runs behind each point; a diverged run counts "
-        "until it diverges."
+        f"until it diverges.{cut(frame['mean'], frame[['low', 'high']])}"
     )
 
 
@@ -52,9 +51,7 @@ def draw(frame: pd.DataFrame, of: Subject) -> Figure:
         if len(known):
             top.fill_between(known["step"], known["low"], known["high"], color=color(index), alpha=0.18, linewidth=0)
         bottom.step(part["step"], part["n"], where="post", color=color(index))
-    low, high = frame["mean"].min(), frame["mean"].quantile(0.98)
-    if not log_if_wide(top, frame["mean"]) and math.isfinite(high) and high > low:
-        top.set_ylim(low - 0.08 * (high - low), high + 0.15 * (high - low))
+    log_if_wide(top, frame["mean"], frame[["low", "high"]])
     top.set(ylabel=f"{of.metric.name}{in_unit(of.metric.unit)}")
     legend(figure, top)
     bottom.set(xlabel="step", ylabel="runs n(t)", ylim=(0, None))

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rnnsweep.report.draw import INK, canvas, shortened
+from rnnsweep.report.draw import INK, axis_label, canvas, shortened
 from rnnsweep.report.factor import Factor
 from rnnsweep.report.numbers import number
 from rnnsweep.report.subject import Subject
@@ -54,7 +54,8 @@ def draw(frame: pd.DataFrame, of: Subject) -> Figure:
     shape = len(first.levels), len(second.levels)
     grid, lost = (frame[name].to_numpy().reshape(shape) for name in (of.metric.name, "diverged"))
     figure, (axes,) = canvas(1, 1.9 + 0.85 * shape[1], 1.3 + 0.5 * shape[0])
-    axes.imshow(grid, cmap="YlGnBu_r" if of.metric.lower else "YlGnBu", aspect="auto", alpha=0.85)
+    image = axes.imshow(grid, cmap="YlGnBu_r" if of.metric.lower else "YlGnBu", aspect="auto", alpha=0.85)
+    figure.colorbar(image, label=axis_label(of.metric.name, of.metric.unit))
     low, high = np.nanmin(grid), np.nanmax(grid)
     for a, b in np.ndindex(shape):
         dark = ((grid[a, b] - low) / (high - low + 1e-12) < 0.4) == of.metric.lower

@@ -1,4 +1,4 @@
-"""A metric over the levels of a factor: thin lines for settings, a thick line for their mean."""
+"""A metric over the levels of a factor: thin lines or small dots for settings, thick or large for their mean."""
 
 import math
 from typing import Any
@@ -15,6 +15,7 @@ from rnnsweep.report.draw import (
     axis_label,
     canvas,
     color,
+    cut,
     legend,
     log_if_wide,
     marker,
@@ -52,12 +53,16 @@ def title(of: Subject) -> str:
 
 def caption(frame: pd.DataFrame, of: Subject) -> str:
     most = f" (at most {THREADS} drawn)" if frame["setting"].nunique() > THREADS else ""
-    return (
-        f"Thin lines (small dots): settings, each as its mean over seeds{most}. Thick lines (large dots): the mean "
-        "over the settings that have every level shown. If there are fewer than three settings, it has a 95% t "
-        "interval over seeds; with more settings, see the intervals of the differences below. Crosses above the "
-        "panel: diverged runs, of all runs that ended."
-    )
+    thin, thick = ("Thin lines", "Thick lines") if _factor(of).numbers else ("Small dots", "Large dots")
+    parts = [part for _, part in frame[frame["value"].notna()].groupby(["metric", "hue"], sort=False)]
+    intervals = [interval for part in parts for interval in _intervals(part, _whole(part))]
+    said = f"{thin}: settings, each as its mean over seeds{most}. {thick}: the mean over the settings that have every "
+    said += "level shown" + (", with its 95% t interval over seeds." if any(i.known for i in intervals) else ".")
+    if any(len(_whole(part)) >= FEW for part in parts):
+        said += " For intervals, see the differences below."
+    if frame["diverged"].any():
+        said += " Crosses above the panel: diverged runs, of all runs that ended."
+    return said + next(filter(None, (cut(*_drawn(of, frame, metric)) for metric in of.metrics)), "")
 
 
 def draw(frame: pd.DataFrame, of: Subject) -> Figure:
@@ -72,11 +77,19 @@ def draw(frame: pd.DataFrame, of: Subject) -> Figure:
         for level in sorted(codes["hue"].unique(), key=hues.__getitem__):
             _threads(axes, codes[codes["hue"] == level], place, hues[level], of.arms, _factor(of).numbers is not None)
         axes.set(xlabel=_factor(of).key, ylabel=axis_label(metric, of.runs.unit(metric)))
-        log_if_wide(axes, done["value"])
+        log_if_wide(axes, *_drawn(of, frame, metric))
         _on_rail(axes, _runs(of, metric), place)
     if of.arms is not None:
         legend(figure, panels[0], of.arms.key)
     return figure
+
+
+def _drawn(of: Subject, frame: pd.DataFrame, metric: str) -> tuple[Any, list[float]]:
+    """The values of one panel, and the ends of its intervals."""
+    done = frame[(frame["metric"] == metric) & frame["value"].notna()]
+    parts = [part for _, part in done.groupby("hue")]
+    ends = [end for part in parts for each in _intervals(part, _whole(part)) for end in (each.low, each.high)]
+    return done["value"], ends
 
 
 def _factor(of: Subject) -> Factor:
@@ -122,13 +135,13 @@ def _crowded(factor: Factor) -> bool:
 
 def _threads(axes: Axes, part: pd.DataFrame, place: Any, code: int, hue: Factor | None, ordered: bool) -> None:
     """Draws the settings of one colour (thin) and their mean (thick): lines for numbers, dots for names."""
-    table = part.pivot_table(index="setting", columns="level", values="value", aggfunc="mean")
+    table = _settings(part)
     shade = color(code) if hue else COLORS[0]
     threads = [line.dropna() for _, line in table.iloc[:THREADS].iterrows()]
     x = np.concatenate([[*place[line.index], math.nan] for line in threads])  # one line with gaps is quickly drawn
     y = np.concatenate([[*line, math.nan] for line in threads])
     axes.plot(x, y, color=shade, linewidth=0.7 * ordered, alpha=0.3, marker=marker(code), markersize=2.5)
-    whole = table.dropna()
+    whole = _whole(part)
     if whole.empty:
         return
     intervals = _intervals(part, whole)
@@ -145,6 +158,16 @@ def _threads(axes: Axes, part: pd.DataFrame, place: Any, code: int, hue: Factor 
     axes.plot(place[whole.columns], means, **style)
     if any(reach):
         axes.errorbar(place[whole.columns], means, yerr=reach, color=shade, linewidth=0, elinewidth=1.5, capsize=3)
+
+
+def _settings(part: pd.DataFrame) -> pd.DataFrame:
+    """The mean over seeds of each setting (rows) at each level (columns)."""
+    return part.pivot_table(index="setting", columns="level", values="value", aggfunc="mean")
+
+
+def _whole(part: pd.DataFrame) -> pd.DataFrame:
+    """Those of the settings that have every level shown."""
+    return _settings(part).dropna()
 
 
 def _intervals(part: pd.DataFrame, whole: pd.DataFrame) -> list[stats.Interval]:

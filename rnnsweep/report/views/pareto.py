@@ -8,14 +8,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rnnsweep.report.draw import INK, canvas, color, legend, log_if_wide, marker, plain_log
+from rnnsweep.report.draw import INK, axis_label, canvas, color, legend, log_if_wide, marker, plain_log
 from rnnsweep.report.equal_cost_table import UNLIKE
 from rnnsweep.report.metric_column import MetricColumn
 from rnnsweep.report.sentences import level_name
 from rnnsweep.report.setting_ranks import LeaderboardEntry, ranked_entries
 from rnnsweep.report.subject import Subject
 
-LABELS = {"seconds": "seconds (share of the stack)", "parameters": "parameters"}
+LABELS = {"seconds": "training time (s; its share of the stack's)", "parameters": "number of parameters"}
 SAID = {"seconds": "time", "parameters": "parameters"}
 
 
@@ -51,12 +51,12 @@ def caption(frame: pd.DataFrame, of: Subject) -> str:
 
 def draw(frame: pd.DataFrame, of: Subject) -> Figure:
     """A panel for each cost."""
-    costs = _costs(of)
+    costs, named = _costs(of), axis_label(of.metric.name, of.metric.unit)
     figure, panels = canvas(len(costs))
     for axes, cost in zip(panels, costs, strict=True):
         part = frame[frame["cost"] == cost]
         _panel(axes, part[["amount", of.metric.name]].to_numpy(), of)
-        axes.set(xlabel=LABELS[cost], ylabel=of.metric.name)
+        axes.set(xlabel=LABELS[cost], ylabel=named)
     if of.arms:
         legend(figure, panels[0], of.arms.key)
     return figure

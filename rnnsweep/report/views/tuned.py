@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from rnnsweep.report import stats
 from rnnsweep.report.arm_tables import seeds_of
-from rnnsweep.report.draw import GRID, INK, axis_label, canvas, color, log_if_wide, marker, shortened
+from rnnsweep.report.draw import GRID, INK, axis_label, canvas, color, cut, log_if_wide, marker, shortened
 from rnnsweep.report.subject import Subject
 
 LARGEST = 12
@@ -42,7 +42,14 @@ def caption(frame: pd.DataFrame, of: Subject) -> str:
     return (
         f"Dots: each arm at its best setting, {counts} seeds. Grey lines join dots of one seed. Beside the dots: their "
         f"mean with its 95% t interval over seeds from three seeds on. The seeds are {chosen}."
+        f"{cut(frame['value'], _ends(frame))}"
     )
+
+
+def _ends(frame: pd.DataFrame) -> list[float]:
+    """The ends of the arms' intervals; NaN for an arm without one."""
+    intervals = [stats.t_interval(part.dropna().to_numpy()) for _, part in frame.groupby("arm")["value"]]
+    return [end for interval in intervals for end in (interval.low, interval.high)]
 
 
 def draw(frame: pd.DataFrame, of: Subject) -> Figure:
@@ -72,5 +79,5 @@ def draw(frame: pd.DataFrame, of: Subject) -> Figure:
     axes.set_xlim(-0.5, len(names) - 0.3)
     axes.set_ylabel(axis_label(of.tuned.metric.name, of.tuned.metric.unit))
     axes.grid(axis="x", visible=False)
-    log_if_wide(axes, frame["value"])
+    log_if_wide(axes, frame["value"], _ends(frame))
     return figure

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from rnnsweep.report.draw import axis_label, canvas, color, legend, log_if_wide, marker, plain_log
+from rnnsweep.report.draw import axis_label, canvas, color, cut, legend, log_if_wide, marker, plain_log
 from rnnsweep.report.expected_best import expected_choice
 from rnnsweep.report.subject import ARMS, Subject
 from rnnsweep.report.tuned_arm import TunedArm
@@ -81,6 +81,7 @@ def caption(frame: pd.DataFrame, of: Subject) -> str:
         f"n configurations of an arm are drawn without replacement, and {chosen} chooses the best. Lines: its expected "
         f"{shown} (Dodge et al. 2019). Bands: eight of ten draws; they are not intervals of the mean. A line begins "
         "where every draw contains a configuration that finished. In brackets: the number of configurations tried."
+        f"{cut(frame['expected'], frame[['low', 'high']])}"
     )
 
 
@@ -94,7 +95,7 @@ def draw(frame: pd.DataFrame, of: Subject) -> Figure:
         style: Any = {"color": color(code), "marker": marker(code), "markersize": 4, "label": f"{name} ({n.max()})"}
         axes.plot(n, part["expected"], **style)
         axes.fill_between(n, part["low"], part["high"], color=color(code), alpha=0.15, linewidth=0)
-    log_if_wide(axes, frame["expected"])
+    log_if_wide(axes, frame["expected"], frame[["low", "high"]])
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if frame["configurations"].max() > 8:
         axes.set_xscale("log")

@@ -1,0 +1,114 @@
+"""What a figure and a table show is what their captions and notes say: bands, lines, dots, counts, units."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import records
+from matplotlib.figure import Figure
+
+from rnnsweep.report.analysis import analyse
+from rnnsweep.report.collect import collect
+from rnnsweep.report.draw import cut, log_if_wide
+from rnnsweep.report.runs import Runs
+from rnnsweep.report.section import Section
+from rnnsweep.report.subject import Subject
+from rnnsweep.report.views import curves, heat, levels, pareto
+
+ENDS = pd.DataFrame({"low": [-0.5, 0.06], "high": [9.0, 0.2]})
+
+
+def section_of(study: Path) -> Section:
+    return analyse(Runs(collect([study])), [], None, {}, None, study)
+
+
+def subject_of(study: Path, key: str = "cell") -> Subject:
+    section = section_of(study)
+    return Subject(section.runs, section.metric, section.factor(key), metrics=("val/loss",), other=section.factor("x"))
+
+
+def grid(study: Path, losses: dict[str, tuple[float, ...]], **settings: object) -> None:
+    for cell, values in losses.items():
+        for seed, loss in enumerate(values):
+            records.run(study, loss, cell=cell, seed=seed, rows=3, **settings)
+
+
+def test_the_axes_contain_the_bands_of_the_curves(tmp_path: Path) -> None:
+    grid(tmp_path, {"gru": (1.0, 2.0, 3.0), "rnn": (2.0, 2.01, 2.02)})
+    of = subject_of(tmp_path)
+    frame = curves.data(of)
+    low, high = curves.draw(frame, of).axes[0].get_ylim()
+    assert low <= frame["low"].min() < 0  # a band over three far values reaches below zero
+    assert frame["high"].max() <= high
+    assert "cuts" not in curves.caption(frame, of)
+
+
+def test_a_logarithmic_axis_contains_the_ends_that_it_can_or_the_caption_says_that_it_cuts_them() -> None:
+    (axes,) = [Figure().subplots()]
+    log_if_wide(axes, [0.1, 8.0], ENDS)
+    low, high = axes.get_ylim()
+    assert (axes.get_yscale(), low < 0.06, high > 9.0) == ("log", True, True)
+    assert "it cuts" in cut([0.1, 8.0], ENDS)
+    assert cut([0.1, 8.0], ENDS[1:]) == ""
+    assert cut([0.1, 0.8], ENDS) == ""  # the axis is linear and contains all
+
+
+def test_the_caption_of_the_levels_speaks_of_what_is_drawn(tmp_path: Path) -> None:
+    grid(tmp_path, {"gru": (1.0, 1.1), "rnn": (2.0, 2.1)})
+    of = subject_of(tmp_path)
+    said = levels.caption(levels.data(of), of)
+    assert said.startswith("Small dots: settings")
+    assert not any(word in said for word in ("line", "interval", "Crosses"))  # names, two seeds, none diverged
+    grid(tmp_path, {"gru": (0.9, 1.0, 1.2), "rnn": (1.9, 2.0, 2.3)}, cell__hidden_size=64)
+    of = subject_of(tmp_path, "cell.hidden_size")
+    said = levels.caption(levels.data(of), of)
+    assert said.startswith("Thin lines: settings")
+
+
+def test_the_leaderboard_says_what_became_of_each_planned_run(tmp_path: Path) -> None:
+    cells = ("gru", "rnn", "lstm")
+    records.plan(tmp_path, *(records.config(cell=cell, seed=seed) for cell in cells for seed in range(3)))
+    grid(tmp_path, {"gru": (1.0, 1.1, 1.2), "rnn": (2.0,)})
+    records.run(tmp_path, 2.0, "diverged", cell="rnn", seed=1)
+    table = section_of(tmp_path).leaderboard
+    assert table is not None
+    assert [row.cells[table.columns.index("n")].text for row in table.rows] == [
+        "3",
+        "1 of 3: 1 diverged, 1 missing",
+        "0 of 3: 3 missing",
+    ]
+    assert any(note.startswith("n: the runs (seeds)") for note in table.notes)
+    assert any(note.startswith("diverged last: the rank") for note in table.notes)
+
+
+@pytest.mark.parametrize("seeds", [(0, 1), (0, 1, 2)])
+def test_a_sentence_says_that_two_differences_are_those_of_two_seeds(tmp_path: Path, seeds: tuple[int, ...]) -> None:
+    for seed in seeds:
+        for rate in (1e-3, 1e-2):
+            for cell, loss in (("gru", 1.0), ("rnn", 2.0 + seed / 10)):
+                records.run(tmp_path, loss + rate, cell=cell, seed=seed, optimizer__lr=rate)
+    (section,) = _tuned(tmp_path)
+    few = "(seeds 0, 1; two are too few for an interval)" in " ".join(section.headline)
+    assert few == (len(seeds) == 2)
+
+
+def _tuned(study: Path) -> list[Section]:
+    from rnnsweep.report.analysis import DesignOptions, tuned_comparisons
+
+    runs = [Runs(collect([study]))]
+    return [
+        analyse(each, [], None, {}, None, study, tuned)
+        for each, tuned in zip(runs, tuned_comparisons(runs, None, {}, DesignOptions()), strict=True)
+    ]
+
+
+def test_costs_and_colours_have_their_units(tmp_path: Path) -> None:
+    for size in (8, 16):
+        grid(tmp_path, {"gru": (1.0, 1.1), "rnn": (2.0, 2.1)}, cell__hidden_size=size)
+    section = section_of(tmp_path)
+    of = Subject(section.runs, section.metric, section.factor("cell"), section.factor("cell.hidden_size"))
+    (axes, *_) = pareto.draw(pareto.data(of), of).axes
+    assert (axes.get_xlabel(), axes.get_ylabel()[-6:]) == ("training time (s; its share of the stack's)", "(nats)")
+    figure = heat.draw(heat.data(of), of)
+    assert figure.axes[-1].get_label() == "<colorbar>"
+    assert figure.axes[-1].get_ylabel().endswith("(nats)")
