@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnsweep import files, shapes
-from rnnsweep.study_folder import FOLDER, drawn_file
+from rnnsweep.study_folder import FOLDER, drawn_file, from_here
 from rnnsweep.tuned_plan import Tuned
 
 STATES = ("complete", "diverged", "failed", "pruned", "interrupted", "running", "missing")
@@ -41,7 +41,7 @@ class Planned:
         """The command that trains this run by itself, into the study."""
         quoted = [shlex.quote(override) for override in self.overrides]
         mode = ["hydra.mode=RUN"] if any(override.startswith("+study=") for override in self.overrides) else []
-        return " ".join(["python -m rnnsweep", *map(shlex.quote, self.own), *quoted, *mode, f"out={study}"])
+        return " ".join(["python -m rnnsweep", *map(shlex.quote, self.own), *quoted, *mode, f"out={from_here(study)}"])
 
 
 @dataclasses.dataclass(frozen=True)

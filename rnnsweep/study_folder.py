@@ -1,5 +1,6 @@
-"""Where the files of a study are that the program keeps beside the runs."""
+"""Where the files of a study are that the program keeps beside the runs, and how a command names a directory."""
 
+import os
 from pathlib import Path
 
 FOLDER = ".study"
@@ -24,3 +25,9 @@ def drawn_file(study: Path) -> Path:
 def retired_file(study: Path) -> Path:
     """The file with the levels that the study no longer counts, if there are any."""
     return study / FOLDER / "retired.json"
+
+
+def from_here(path: str | Path) -> str:
+    """A path as a command names it: relative to this directory if it lies below it, else as it is."""
+    text, here = str(path), Path.cwd()
+    return str(Path(text).relative_to(here)) if os.path.isabs(text) and Path(text).is_relative_to(here) else text

@@ -1,5 +1,6 @@
 """What a figure and a table show is what their captions and notes say: bands, lines, dots, counts, units."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -7,7 +8,9 @@ import pytest
 import records
 from matplotlib.figure import Figure
 
-from rnnsweep.report.analysis import analyse
+from rnnsweep.report import provenance_tables
+from rnnsweep.report.analysis import DesignOptions, analyse, tuned_comparisons
+from rnnsweep.report.cli import main
 from rnnsweep.report.collect import collect
 from rnnsweep.report.draw import cut, log_if_wide
 from rnnsweep.report.runs import Runs
@@ -93,8 +96,6 @@ def test_a_sentence_says_that_two_differences_are_those_of_two_seeds(tmp_path: P
 
 
 def _tuned(study: Path) -> list[Section]:
-    from rnnsweep.report.analysis import DesignOptions, tuned_comparisons
-
     runs = [Runs(collect([study]))]
     return [
         analyse(each, [], None, {}, None, study, tuned)
@@ -112,3 +113,29 @@ def test_costs_and_colours_have_their_units(tmp_path: Path) -> None:
     figure = heat.draw(heat.data(of), of)
     assert figure.axes[-1].get_label() == "<colorbar>"
     assert figure.axes[-1].get_ylabel().endswith("(nats)")
+
+
+def test_what_differs_between_runs_is_named_with_its_values(tmp_path: Path) -> None:
+    grid(tmp_path, {"gru": (1.0, 1.1, 1.2)})
+    for seed, path in enumerate(sorted(tmp_path.glob("charlm-*"))):
+        record = json.loads((path / "record.json").read_text())
+        record["environment"] |= {"threads": 1 + (seed > 0), "host": "one"}
+        record["environment"]["versions"]["torch"] = "2.13" if seed else "2.14"
+        (path / "record.json").write_text(json.dumps(record))
+    table, warnings = provenance_tables.reproducibility([Runs(collect([tmp_path]))])
+    assert warnings == [
+        "Not all runs of charlm have the same versions: torch 2.13 (2 runs), torch 2.14 (1 run).",
+        "Not all runs of charlm have the same threads: 2 (2 runs), 1 (1 run).",
+    ]
+    assert "python -m rnnsweep -m seed=0" in {row.cells[2].text for row in table.rows}
+
+
+def test_a_report_names_directories_as_they_are_typed_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    grid(tmp_path / "multirun" / "x", {"gru": (1.0, 1.1), "rnn": (2.0, 2.1)})
+    monkeypatch.chdir(tmp_path)
+    words = [str(tmp_path / "multirun" / "x"), "--out", str(tmp_path / "r")]
+    monkeypatch.setattr("sys.argv", ["rnnsweep-report", *words])
+    main(words)
+    page = (tmp_path / "r" / "report.md").read_text()
+    assert "This report: `rnnsweep-report multirun/x --out r`" in page
+    assert str(tmp_path) not in page

@@ -22,6 +22,7 @@ from rnnsweep.report.provenance_tables import not_reproduced
 from rnnsweep.report.results import tidy
 from rnnsweep.report.runs import Runs, refuse_constant
 from rnnsweep.secrets import redacted
+from rnnsweep.study_folder import from_here
 
 
 def report(options: argparse.Namespace) -> list[Path]:
@@ -55,15 +56,21 @@ def report(options: argparse.Namespace) -> list[Path]:
     names = ", ".join([path.name for path in options.paths] if apart else [runs.task for runs in found])
     content = Report(
         f"Ablation report: {names}",
-        f"{len(frame)} planned runs of {', '.join(map(str, options.paths))}.",
+        f"{len(frame)} planned runs of {', '.join(map(from_here, options.paths))}.",
         sections,
-        redacted(shlex.join(["python", "scripts/report.py", *sys.argv[1:]])),
+        redacted(shlex.join([*_program(), *map(from_here, sys.argv[1:])])),
         reservations.of(frame),
         not_reproduced(frame.attrs["differing"]),
         scores(answers),
         tidy(frame),
     )
     return publish(content, options.out)
+
+
+def _program() -> list[str]:
+    """The command of the report as it is typed in this directory."""
+    script = Path("scripts", "report.py")
+    return ["python", str(script)] if script.exists() else ["rnnsweep-report"]
 
 
 def _keys(text: str) -> list[str]:

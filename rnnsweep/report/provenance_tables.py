@@ -9,6 +9,9 @@ from rnnsweep.report.numbers import number
 from rnnsweep.report.runs import Runs
 from rnnsweep.report.table import Cell, Table, TableRow, rows_of
 
+SHOWN_VALUES = 4
+"""How many commits, hosts or versions a warning names."""
+
 SHOWN_METRICS = 6
 """How many metrics of a run's copies stand side by side."""
 
@@ -44,15 +47,15 @@ def reproducibility(tasks: Sequence[Runs]) -> tuple[Table, list[str]]:
         A table of commits, versions, hardware, data and commands, with the number of runs of each; and a warning for
         each of them that is not the same for all runs of a task.
     """
-    names = {"env:commit": "commit", "env:versions": "versions", "env:hardware": "hardware", "env:command": "command"}
+    names = {f"env:{name}": name for name in ("commit", "versions", "host", "hardware", "threads", "command")}
     rows, warnings = [], []
     for runs in tasks:
         for column, name in names.items():
             found = runs.frame[column].dropna() if column in runs.frame else pd.Series(dtype=object)
-            counts = found[found != ""].value_counts()
+            counts = found[~found.isin(["", "None"])].map(_plain).value_counts()
             rows += [_line(runs.task, name, str(value), int(count)) for value, count in counts.items()]
-            if len(counts) > 1 and name in ("commit", "versions", "hardware"):
-                warnings.append(f"Not all runs of {runs.task} have the same {name}: there are {len(counts)}.")
+            if len(counts) > 1 and name != "command":
+                warnings.append(f"Not all runs of {runs.task} have the same {name}: {_differing(counts)}.")
         if dirty := _true(runs, "env:dirty"):
             warnings.append(f"{dirty} runs of {runs.task} were trained from a checkout with uncommitted changes.")
         warnings += _code(runs)
@@ -61,6 +64,22 @@ def reproducibility(tasks: Sequence[Runs]) -> tuple[Table, list[str]]:
     return Table(
         "reproducibility", "Commits, versions, hardware, data", columns, tuple(rows), tuple(warnings), 60
     ), warnings
+
+
+def _plain(value: Any) -> str:
+    """The number of threads without a point: a column with a gap holds floats."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _differing(counts: "pd.Series[int]") -> str:
+    """What differs, with the number of runs: `torch 2.13 (6 runs), torch 2.14 (3 runs)`."""
+    parts = {value: value.split(", ") for value in map(str, counts.index)}
+    common = set.intersection(*map(set, parts.values()))
+    told = []
+    for value, count in counts.items():
+        own = ", ".join(part for part in parts[str(value)] if part not in common) or "no more"
+        told.append(f"{own} ({count} run{'s' * (count > 1)})")
+    return ", ".join(told[:SHOWN_VALUES]) + f" and {len(told) - SHOWN_VALUES} more" * (len(told) > SHOWN_VALUES)
 
 
 def _code(runs: Runs) -> list[str]:

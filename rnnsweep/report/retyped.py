@@ -7,6 +7,7 @@ from pathlib import Path
 from rnnsweep.override_text import typed
 from rnnsweep.record import Json, RunRecord
 from rnnsweep.secrets import redacted
+from rnnsweep.study_folder import from_here
 
 
 def single_command(record: RunRecord) -> str | None:
@@ -19,6 +20,14 @@ def sweep_command(record: RunRecord) -> str | None:
     """The command of the sweep that a run was part of; None if there was none."""
     words, sweeps = _arguments(record)
     return redacted(_joined(words)) if sweeps else None
+
+
+def typed_command(environment: Json) -> str:
+    """The command that trained a run, as it is typed in any directory: without the paths of this machine's programs."""
+    python, program, *words = [*map(str, environment.get("command", [])), "", ""]
+    if program.endswith("__main__.py"):
+        return _joined(words[:-2])
+    return shlex.join([word for word in (Path(python).name, Path(program).name, *words) if word])
 
 
 def _arguments(record: RunRecord) -> tuple[list[str], bool]:
@@ -43,5 +52,5 @@ def full_command(config: Json | None, study: Path) -> str | None:
     for key, value in config.items():
         if isinstance(value, dict) and key != "choices":
             words += [f"{key}.{name}={typed(item)}" for name, item in value.items() if not name.startswith("_")]
-    words += [f"seed={config.get('seed', 0)}", f"out={study}"]
+    words += [f"seed={config.get('seed', 0)}", f"out={from_here(study)}"]
     return _joined(words)

@@ -1,14 +1,13 @@
 """One run as a row of the table of runs."""
 
 import json
-import shlex
 from pathlib import Path
 from typing import Any
 
 from rnnsweep.errors import MachineError
 from rnnsweep.planned import Planned
 from rnnsweep.record import Json, RunRecord, RunStore
-from rnnsweep.report.retyped import full_command, single_command, sweep_command
+from rnnsweep.report.retyped import full_command, single_command, sweep_command, typed_command
 from rnnsweep.secrets import redacted
 
 UNSET = "—"
@@ -94,10 +93,11 @@ def _outcome(record: RunRecord) -> Json:
         "env:dirty": environment.get("git_dirty"),
         "env:memory": environment.get("peak_memory_bytes"),
         "env:versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
-        "env:hardware": _hardware(environment),
+        "env:hardware": ", ".join(str(environment.get(name)) for name in ("device", "platform")),
+        "env:threads": environment.get("threads"),
         "env:host": environment.get("host"),
         "env:timed": ", ".join(str(environment.get(name)) for name in ("host", "device", "threads", "kernel")),
-        "env:command": redacted(shlex.join(map(str, environment.get("command", [])))),
+        "env:command": redacted(typed_command(environment)),
     }
 
 
@@ -110,12 +110,6 @@ def _judged(metric: Json) -> tuple[str, ...] | None:
     """Name, unit and direction of the metric that the task is judged by; None if the record does not say."""
     told = tuple(metric.get(name) for name in ("name", "unit", "direction"))
     return tuple(map(str, told)) if all(isinstance(part, str) for part in told) else None
-
-
-def _hardware(environment: Json) -> str:
-    threads = environment.get("threads")
-    parts = (environment.get("device"), environment.get("platform"), f"{threads} thread{'s' * (threads != 1)}")
-    return ", ".join(str(part) for part in parts)
 
 
 def _settings(config: Json) -> Json:
