@@ -129,7 +129,8 @@ def command(peer: str, reference: Reference, grid: Grid, steps: int) -> list[str
     """What a user would type."""
     if peer in ("stacked", "solo"):
         names = {"lr": "optimizer.lr", "clip": "train.clip"}
-        length = [f"task={reference.task}", f"train.steps={steps}", f"train.eval_every={steps}"]
+        once = [f"train.eval_every={steps}", "train.curve_points=0"]  # one validation, as each peer's script has
+        length = [f"task={reference.task}", f"train.steps={steps}", *once]
         ours = [sys.executable, "-m", "rnnsweep", *_swept(grid, names), *length, *reference.overrides.split()]
         return [*ours, "hydra.sweeper.stack=1"] if peer == "solo" else ours
     scripts = {"loop": "loop.py", "optuna": "optuna_grid.py", "ray": "ray_tune.py"}

@@ -333,19 +333,35 @@ def test_an_exported_model_gives_the_same_outputs(task: str) -> None:
     assert torch.allclose(*first, atol=1e-6)
 
 
-def test_an_onnx_file_gives_the_same_outputs(tmp_path: Path) -> None:
-    learned, model = made("seqmean")
-    if any(onnx.importlib.util.find_spec(name) is None for name in onnx.NEEDED):
-        with pytest.raises(ConfigError, match="an ONNX file needs onnx and onnxscript: pip install onnx onnxscript"):
-            onnx.write(learned, model, tmp_path / "model.onnx")
-        pytest.skip("the packages onnx and onnxscript are not installed")
-    runtime = pytest.importorskip("onnxruntime")
-    path = onnx.write(learned, model, tmp_path / "model.onnx")
-    session = runtime.InferenceSession(path)
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("task", "cell"),
+    [("seqmean", "lstm_layernorm"), ("charlm", "gru"), ("addition", "lstm"), ("reverse", "transformer")],
+)
+def test_an_onnx_file_gives_the_same_outputs(
+    task: str, cell: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for package in (*onnx.NEEDED, "onnxruntime"):
+        pytest.importorskip(package)
+    import onnxruntime
+
+    learned, model = made(task, f"cell={cell}")
+    session = onnxruntime.InferenceSession(onnx.write(learned, model, tmp_path / "model.onnx"))
+    told = capfd.readouterr()
+    assert told.out == ""
+    assert "torchvision" not in told.err
     given = onnx.inputs(learned, model)
-    names = [one.name for one in session.get_inputs()]
-    (found,) = session.run(None, dict(zip(names, (each.numpy() for each in given), strict=False)))
-    assert np.allclose(found, model(*given).detach().numpy(), atol=1e-5)
+    named = {one.name: each.numpy() for one, each in zip(session.get_inputs(), given, strict=True)}
+    found, expected = session.run(None, named)[0], model(*given)
+    assert np.allclose(found, (expected[0] if isinstance(expected, tuple) else expected).detach().numpy(), atol=1e-5)
+
+
+def test_an_onnx_file_without_its_packages_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    learned, model = made("seqmean")
+    monkeypatch.setattr(onnx, "NEEDED", ("onnx_that_nobody_has",))
+    with pytest.raises(ConfigError, match="an ONNX file needs onnx_that_nobody_has: pip install onnx_that_nobody_has"):
+        onnx.write(learned, model, tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
 
 
 # What is wrong --------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """A trained model as an ONNX file."""
 
 import importlib.util
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ NEEDED = ("onnx", "onnxscript")
 
 
 def write(task: AbstractTask, model: nn.Module, path: Path) -> Path:
-    """Writes the model. Its inputs have the shapes of the task's validation batches.
+    """Writes the model. Its inputs have the shapes of a training batch.
 
     Raises:
         ConfigError: a package is missing, or torch cannot export this model.
@@ -24,12 +25,18 @@ def write(task: AbstractTask, model: nn.Module, path: Path) -> Path:
         raise ConfigError(str(path), problem)
     program = exported(task, model)
     path.parent.mkdir(parents=True, exist_ok=True)
-    torch.onnx.export(program, (), str(path), dynamo=True)
+    logger = logging.getLogger("torch.onnx")  # else it warns that torchvision, which no model here needs, is missing
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        torch.onnx.export(program, (), str(path), dynamo=True, verbose=False)
+    finally:
+        logger.setLevel(level)
     return path
 
 
 def exported(task: AbstractTask, model: nn.Module) -> torch.export.ExportedProgram:
-    """The model as a program of torch, with the shapes of the task's first validation batch.
+    """The model as a program of torch, with the shapes of the task's first training batch.
 
     Raises:
         ConfigError: torch cannot export this model.
@@ -43,11 +50,11 @@ def exported(task: AbstractTask, model: nn.Module) -> torch.export.ExportedProgr
 
 @torch.no_grad()
 def inputs(task: AbstractTask, model: nn.Module) -> tuple[Tensor, ...]:
-    """The arguments of the model's first call in the task's validation."""
+    """The arguments of the model's call in the first training step."""
     seen: list[tuple[Any, ...]] = []
     hook = model.register_forward_pre_hook(lambda _, given: seen.append(given))
     try:
-        task.loss(model, next(iter(task.evaluation("val"))), ())
+        task.loss(model, task.batch(0), ())
     finally:
         hook.remove()
     return tuple(given for given in seen[0] if isinstance(given, Tensor))
