@@ -186,6 +186,26 @@ def test_every_table_of_a_report_fits_a_column(tmp_path: Path) -> None:
     assert not re.search(r"Overfull .hbox|Float too large", said)
 
 
+@pytest.mark.skipif(not LATEX, reason="needs pdflatex with siunitx, threeparttable and adjustbox")
+@pytest.mark.parametrize(
+    ("columns", "kind", "warned"), [(3, "table", False), (9, "table*", False), (40, "table*", True)]
+)
+def test_a_wide_table_spans_both_columns_before_its_text_gets_too_small(
+    tmp_path: Path, columns: int, kind: str, warned: bool
+) -> None:
+    names = tuple(f"a column {place}" for place in range(columns))
+    (tmp_path / "t.tex").write_text(latex_table.table(Table("wide", "T", names, rows_of(names))))
+    said = compiled(tmp_path, r"\input{t}\typeout{It is a \rnnsweeptable.}", "twocolumn")
+    assert f"It is a {kind}." in said
+    assert ("Warning: Table wide has text smaller than 6 pt" in said.replace("\n", "")) == warned
+
+
+def test_a_note_about_a_column_that_latex_leaves_out_is_left_out_too() -> None:
+    notes = ("far: from here.", "near: at hand.")
+    text = latex_table.table(Table("t", "T", ("near", "far"), rows_of(("1", "2")), notes, elsewhere=("far",)))
+    assert ("near: at hand." in text, "from here" in text) == (True, False)
+
+
 def test_numbers_of_a_column_are_aligned_and_what_is_none_stands_beside() -> None:
     texts = [("1.782 ± 0.010", "12", "gru"), ("−0.9 ± 0.2", "1,234", "64"), ("leader", "<.001", "1e-3")]
     rows = rows_of(*[(Cell(first, bold=first != "leader"), *rest) for first, *rest in texts])

@@ -81,10 +81,9 @@ def _effect_notes(
     if max(effect.settings for effect in effects) < FEW and any(effect.interval.known for effect in effects):
         yield "Fewer than three settings: the intervals hold for these settings only."
     if not quiet:
-        yield (
-            "diverged: the share of the level's matched runs, against the baseline's number. diverged last: in how "
-            f"many {effects[0].ranked_unit}s the level is better or worse if a diverged run ranks last."
-        )
+        yield "diverged: the share of the level's matched runs, against the baseline's number."
+        ranked = f"{effects[0].ranked_unit}s"
+        yield f"diverged last: in how many {ranked} the level is better or worse if a diverged run ranks last."
     if quiet and any(effect.divergence.pairs for effect in effects):
         yield "No run of a matched pair diverged."
     if not runs.timed_alike:

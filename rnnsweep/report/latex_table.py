@@ -1,4 +1,4 @@
-"""A table as LaTeX, with booktabs, numbers aligned by siunitx, and notes below; no wider than a column of text."""
+"""A table as LaTeX, with booktabs, numbers aligned by siunitx, and notes below; as wide as a column, or as the page."""
 
 import dataclasses
 import re
@@ -22,13 +22,8 @@ PACKAGES = "% needs \\usepackage{booktabs,siunitx,threeparttable,adjustbox}\n"
 NUMBERS = "detect-weight, mode=text, group-digits=integer, group-minimum-digits=4, group-separator={,}"
 """Options of siunitx: bold numbers are allowed, and 1,234 has a comma as everywhere in the report."""
 
-TEMPLATE = r"""\begin{table}
-\centering\small
-\begin{threeparttable}
-\caption{%(caption)s}
-\label{tab:%(name)s}
-\begin{tabular}{@{}c@{}}
-\begin{adjustbox}{max width=\linewidth, max totalheight=0.7\textheight}
+TEMPLATE = r"""\ifdefined\rnnsweepbox\else\newsavebox{\rnnsweepbox}\fi
+\begin{lrbox}{\rnnsweepbox}\small
 \sisetup{%(numbers)s, retain-explicit-plus}
 \begin{tabular}{%(columns)s}
 \toprule
@@ -36,16 +31,32 @@ TEMPLATE = r"""\begin{table}
 \midrule
 %(body)s\bottomrule
 \end{tabular}
+\end{lrbox}
+%% It spans both columns of the page if its text would be smaller than 6 pt in one.
+\def\rnnsweeptable{table}\ifdim\wd\rnnsweepbox>1.5\columnwidth\def\rnnsweeptable{table*}\fi
+\begin{\rnnsweeptable}
+\centering\small
+\begin{threeparttable}
+\caption{%(caption)s}
+\label{tab:%(name)s}
+\ifdim\wd\rnnsweepbox>1.5\linewidth\typeout{%(small)s}\else
+\ifdim\ht\rnnsweepbox>0.5\textheight\typeout{%(small)s}\fi\fi
+\begin{tabular}{@{}c@{}}
+\begin{adjustbox}{max width=\linewidth, max totalheight=0.7\textheight}
+\usebox{\rnnsweepbox}
 \end{adjustbox}
 \end{tabular}
 %(notes)s\end{threeparttable}
-\end{table}
+\end{\rnnsweeptable}
 """
+
+SMALL = "LaTeX Warning: Table %s has text smaller than 6 pt. Leave out columns or rows, or split it."
+"""What pdflatex says of a table that is too large even for the whole page."""
 
 
 def table(table: Table) -> str:
     """The LaTeX source of a table, with a caption that names the metric of its estimates."""
-    table = table.without(*table.elsewhere)
+    notes, table = _notes(table), table.without(*table.elsewhere)
     rows = [row.cells for row in table.page_rows[:LONGEST]]
     columns = [_Column.of(name, cells) for name, cells in zip(table.columns, zip(*rows, strict=True), strict=False)]
     columns = columns or [_Column(name) for name in table.columns]
@@ -53,18 +64,21 @@ def table(table: Table) -> str:
     text = TEMPLATE % {
         "caption": escape(table.caption),
         "name": table.name,
+        "small": SMALL % table.name,
         "numbers": NUMBERS,
         "columns": "".join(column.format for column in columns),
         "head": " & ".join(column.head for column in columns),
         "body": "".join(f"{line} \\\\\n" for line in lines),
-        "notes": _notes(table),
+        "notes": notes,
     }
     return PACKAGES + SCRIPT * (r"\inscript{" in text) + text
 
 
 def _notes(table: Table) -> str:
-    """The notes below the table. Notes with a command are left out: a command has no place in a paper."""
-    notes = "".join(f"\\item[] {escape(note)}\n" for note in table.notes if "`" not in note)
+    """The notes below the table, without those that have a command or that explain a column which is not there."""
+    absent = tuple(f"{name}: " for name in table.elsewhere)
+    shown = [note for note in table.notes if "`" not in note and not note.startswith(absent)]
+    notes = "".join(f"\\item[] {escape(note)}\n" for note in shown)
     return f"\\begin{{tablenotes}}[flushleft]\\footnotesize\n{notes}\\end{{tablenotes}}\n" if notes else ""
 
 

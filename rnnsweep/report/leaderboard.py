@@ -23,6 +23,9 @@ from rnnsweep.report.setting_ranks import (
 )
 from rnnsweep.report.table import Cell, Table, TableRow, anchor, estimate, measured, pairs_anchor, setting_link
 
+ELSEWHERE = ("diverged last", "gap", "s/epoch", "tokens/s", "memory")
+"""The columns that a paper's column has no room for."""
+
 
 def leaderboard(runs: Runs, metric: MetricColumn, baselines: dict[str, str], tuning_seed: int | None = None) -> Table:
     """The settings of a task, ranked by the metric. Only the selected setting has its test metric shown.
@@ -58,9 +61,15 @@ def leaderboard(runs: Runs, metric: MetricColumn, baselines: dict[str, str], tun
     rows = tuple(TableRow(tuple(cells.values())) for cells in lines)
     ppl, gap = metric.in_nats and "val/ppl" in runs.metrics, "val/gap" in runs.metrics
     counts = run_counts(runs, np.flatnonzero(np.isfinite(runs.values(metric.name))), metric.name)
-    notes = (str(counts), _bold_note(bold, metric), _mean_note(ppl, gap), *_exceptions(every, ranked, tuning_seed))
+    notes = (
+        str(counts),
+        _bold_note(bold, metric),
+        _mean_note(ppl),
+        *_gap_note(gap),
+        *_exceptions(every, ranked, tuning_seed),
+    )
     columns = tuple(lines[0]) if lines else ("setting", metric.name)
-    made = (columns, rows, notes, 60, measured(metric), ("s/epoch", "tokens/s", "memory"))
+    made = (columns, rows, notes, 60, measured(metric), ELSEWHERE)
     table = Table(f"leaderboard-{anchor(runs.task)}", "Leaderboard", *made)
     diverged = any(entry.diverged for entry in ranked)
     return table.without(*["ppl"] * (not ppl), *["gap"] * (not gap), *["diverged last"] * (not diverged))
@@ -113,10 +122,13 @@ def _bold_note(bold: set[int], metric: MetricColumn) -> str:
     return f"Bold: {which} the best {metric.where} (Hsu's multiple comparisons with the best, 95%, seeds as blocks)."
 
 
-def _mean_note(ppl: bool, gap: bool) -> str:
+def _gap_note(gap: bool) -> list[str]:
+    return ["gap: validation loss minus training loss of the best weights, without dropout."] if gap else []
+
+
+def _mean_note(ppl: bool) -> str:
     told = "± is the half width of the 95% Student-t interval over seeds; of two seeds, both values are shown."
-    told += " ppl is exp(mean) with exp(interval)." if ppl else ""
-    return told + (" gap: validation loss minus training loss of the best weights, without dropout." if gap else "")
+    return told + (" ppl is exp(mean) with exp(interval)." if ppl else "")
 
 
 def _tuning_note(seed: int) -> str:
