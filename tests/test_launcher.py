@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
@@ -16,6 +17,7 @@ from rnnsweep.record import RunStore
 from rnnsweep.sweep import launcher, worker_slot
 from rnnsweep.sweep.task import WorkTask
 from rnnsweep.sweep.work_options import WorkOptions
+from rnnsweep.system import START
 
 
 class Silent:
@@ -189,3 +191,17 @@ def test_a_signal_between_fork_and_work_is_not_lost(tmp_path: Path) -> None:
     before = time.monotonic()
     launched(tmp_path, waits)
     assert time.monotonic() - before < 20
+
+
+AFFINE = "rnnsweep.kernels.affine"
+
+
+def tell_loaded(task: Scripted) -> None:
+    (task.study / "loaded").write_text(str(AFFINE in sys.modules))
+
+
+@pytest.mark.skipif(START != "fork", reason="spawned workers load everything themselves")
+def test_a_forked_worker_finds_the_compiled_functions_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, AFFINE, raising=False)
+    launched(tmp_path, tell_loaded)
+    assert (tmp_path / "loaded").read_text() == "True"

@@ -47,6 +47,15 @@ def available() -> bool:
     return missing() is None
 
 
+def load() -> None:
+    """Loads Numba and the compiled functions of all models, where this machine can use them.
+
+    That takes more than half a second. Processes that are forked afterwards have it done.
+    """
+    if available():
+        importlib.import_module("rnnsweep.kernels.affine")
+
+
 def serves(x: Tensor) -> bool:
     """Whether the kernel can run on the device of `x` and in its precision."""
     return x.device.type == "cpu" and x.dtype in PRECISIONS and available()

@@ -18,6 +18,7 @@ from omegaconf import DictConfig
 from rnnsweep import system
 from rnnsweep.errors import TOLD, ConfigError, MachineError
 from rnnsweep.interrupt import Interrupted, listening
+from rnnsweep.kernels import fused
 from rnnsweep.secrets import redacted
 from rnnsweep.sweep.machine import visible_gpus
 from rnnsweep.sweep.task import WorkTask
@@ -53,6 +54,8 @@ class LocalLauncher:
             MachineError: the study's directory is gone, or a worker met a fault of the machine, as a full disk is.
         """
         self.streams = sys.stdout, sys.stderr
+        if self.start == "fork" and not self.gpus:
+            fused.load()  # once, and not in each worker
         with listening() as stop:
             places = [WorkerSlot(index, self.task, self._start) for index in range(len(job_overrides))]
             for place in places:

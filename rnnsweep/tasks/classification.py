@@ -41,7 +41,7 @@ class ClassificationTask(ExampleTask):
     output_dropout: DropoutRate = 0.0
     """Share of the pooled features dropped in training before the head."""
 
-    @property
+    @functools.cached_property
     def metrics(self) -> tuple[Metric, ...]:
         return (
             *chance.labelled(self.data["train"]["labels"]),

@@ -1,6 +1,7 @@
 """How many ones does a binary sequence have?"""
 
 import dataclasses
+import functools
 from typing import ClassVar, Literal
 
 import torch
@@ -36,7 +37,7 @@ class Counting(BitsTask, PredictionTask):
     embedding_size: Count = 16
     """Features of an embedded bit."""
 
-    @property
+    @functools.cached_property
     def metrics(self) -> tuple[Metric, ...]:
         targets = self.data["train"]["targets"]
         loss, accuracy = chance.labelled(targets)

@@ -42,7 +42,7 @@ class ExampleTask(AbstractTask):
     def data(self) -> dict[Split, Batch]:
         """The examples of each split; made once, on first use."""
 
-    @property
+    @functools.cached_property
     def data_hash(self) -> str:
         return digest(self.data.values())
 

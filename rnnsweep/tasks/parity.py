@@ -1,6 +1,7 @@
 """Parity: the cumulative sum modulo 2 of a random binary sequence, the smallest task that needs a state."""
 
 import dataclasses
+import functools
 from typing import ClassVar, Literal
 
 import torch
@@ -34,7 +35,7 @@ class Parity(BitsTask):
     output_dropout: DropoutRate = 0.0
     """Share of the cell's (pooled) outputs dropped in training before the head."""
 
-    @property
+    @functools.cached_property
     def metrics(self) -> tuple[Metric, ...]:
         part = self.data["train"]
         targets = part["targets"]

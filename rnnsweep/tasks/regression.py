@@ -30,7 +30,7 @@ class RegressionTask(PredictionTask):
     features: ClassVar[int]
     """Numbers of one step."""
 
-    @property
+    @functools.cached_property
     def metrics(self) -> tuple[Metric, ...]:
         return (chance.squared(self.data["train"]["targets"]),)
 
