@@ -584,9 +584,9 @@ def test_a_setting_of_which_one_seed_finished_is_not_the_best(tmp_path: Path) ->
         records.run(tmp_path, 2.1 + seed / 99, "complete" if seed else "diverged", cell="rnn", seed=seed)
     runs = runs_of(tmp_path)
     assert [runs.settings.describe(s.setting) for s in ranked_entries(runs, runs.metric(None))] == [
-        "cell=gru",
-        "cell=rnn",
-        "cell=lstm",
+        "GRU",
+        "RNN",
+        "LSTM",
     ]
     board = leaderboard(runs, runs.metric(None), {})
     assert board.rows[2].cells[3].text == "1 of 5: 4 diverged"
@@ -1050,16 +1050,17 @@ def test_published_numbers_stand_beside_ours_with_a_verdict(tmp_path: Path) -> N
     (study / ".study" / "published.json").write_text(json.dumps(spec))
     out = made(study)
     text = (out / "report.md").read_text()
-    rows = [line for line in text.splitlines() if line.startswith("| cell=")]
-    assert [row.split(" | ")[-1].removesuffix(" |") for row in rows if "optimizer" not in row or "3.1" in row][:5] == [
+    verdicts = ("reproduced |", "no complete run |", "not judged |")
+    rows = [line for line in text.splitlines() if line.endswith(verdicts) and "harmless" not in line]
+    assert [row.split(" | ")[-1].removesuffix(" |") for row in rows][:5] == [
         "reproduced", "not reproduced", "reproduced", "no complete run", "not judged",
     ]  # fmt: skip
-    assert "| cell=rnn | 3.000 ± 0.050 | 3.020 ± 0.025 | +0.020 | reproduced |" in text
+    assert "| RNN | 3.000 ± 0.050 | 3.020 ± 0.025 | +0.020 | reproduced |" in text
     assert "Settings differ: everything" in text
     text = text.replace("\\", "")
-    assert "gru (2.020), then lstm (2.220), then rnn (3.020): reproduced." in text
-    assert "rnn (3.020), then gru (2.020): not reproduced." in text
-    assert "| gru | harmless | −1.000 in all 3 seeds | — | reproduced |" in text
+    assert "GRU (2.020), then LSTM (2.220), then RNN (3.020): reproduced." in text
+    assert "RNN (3.020), then GRU (2.020): not reproduced." in text
+    assert "| GRU | harmless | −1.000 in all 3 seeds | — | reproduced |" in text
 
 
 def test_a_published_number_is_shown_with_its_digits_and_an_order_with_what_the_seeds_say(tmp_path: Path) -> None:
@@ -1088,26 +1089,26 @@ def test_a_published_number_is_shown_with_its_digits_and_an_order_with_what_the_
         return list(published_values.orders(runs, runs.metric(None), spec | changed))
 
     first, second, _ = rows()
-    assert first[:2] == ["cell=gru", "0.0000530"]
+    assert first[:2] == ["GRU", "0.0000530"]
     assert first[2].startswith("0.0000557 ± 0.00000")
     assert second[:2] == ["the best of all", "0.0204"]
     assert orders() == [
-        "Published order, the best first: gru (0.0000557), then lstm (0.0212): reproduced.",
-        "Published order, the best first: lstm (0.0212), then rnn (0.0214): "
+        "Published order, the best first: GRU (0.0000557), then LSTM (0.0212): reproduced.",
+        "Published order, the best first: LSTM (0.0212), then RNN (0.0214): "
         "undecided: an interval of a difference holds zero.",
-        "Published order, the best first: rnn (0.0214), then indrnn (1.000): not judged, fewer than 3 seeds.",
+        "Published order, the best first: RNN (0.0214), then indrnn (1.000): not judged, fewer than 3 seeds.",
         "Published order, the best first: mut1 (no complete run): cannot be told yet.",
     ]
     (row, (note, _)) = rows(metric="last:val/loss", values=[{"where": {"cell": "rnn"}, "value": 0.0204, "band": 0.01}])
     assert row[2].startswith("0.0714 ± ")
     assert row[4] == "not reproduced"
-    assert note.startswith(
-        "Ours: val/loss after the last step, the mean over the seeds of the setting with the best val/loss"
-    )
+    assert note.startswith("Ours: validation loss after the last step, the mean over the seeds of the setting with the")
     assert rows(needs=["seed"])[0][4] == "not judged"
     assert rows(needs=["task.text"])[0][4] == "not judged: task.text is null"
-    assert orders(needs=["task.text"])[1].endswith("then rnn (0.0214): not judged, task.text is null.")
-    assert orders(values=[], differs="the data")[0] == "A. Paper, Table 1, by val/loss. Settings differ: the data."
+    assert orders(needs=["task.text"])[1].endswith("then RNN (0.0214): not judged, task.text is null.")
+    assert (
+        orders(values=[], differs="the data")[0] == "A. Paper, Table 1, by validation loss. Settings differ: the data."
+    )
 
 
 def test_a_published_finding_that_these_runs_leave_open_is_not_called_wrong(tmp_path: Path) -> None:
@@ -1151,10 +1152,10 @@ def test_published_ablations_are_judged_by_matched_pairs(tmp_path: Path) -> None
     table = published_findings.ablation_table(runs, runs.metric(None), spec, claim, "x")
     assert table is not None
     assert [tuple(row.cells[k].text for k in (0, 1, 4)) for row in table.rows] == [
-        ("rnn", "hurts", "reproduced"),
-        ("gru", "hurts", "not reproduced"),
+        ("RNN", "hurts", "reproduced"),
+        ("GRU", "hurts", "not reproduced"),
         ("mut3", "hurts", "no complete pair"),
-        ("gru", "harmless", "reproduced"),
+        ("GRU", "harmless", "reproduced"),
         ("mut1", "harmless", published_values.OPEN),
         ("mut2", "harmless", "not reproduced"),
     ]

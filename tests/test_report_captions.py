@@ -1,6 +1,7 @@
 """What a figure and a table show is what their captions and notes say: bands, lines, dots, counts, units."""
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -139,3 +140,21 @@ def test_a_report_names_directories_as_they_are_typed_here(tmp_path: Path, monke
     page = (tmp_path / "r" / "report.md").read_text()
     assert "This report: `rnnsweep-report multirun/x --out r`" in page
     assert str(tmp_path) not in page
+
+
+def test_a_cell_and_a_metric_have_one_name_outside_commands(tmp_path: Path) -> None:
+    for size in (8, 16):
+        for rate in (1e-3, 1e-2):
+            losses = {"gru": (1.0 + rate, 1.1, 1.3), "rnn": (2.0, 2.1 + rate, 2.2), "lstm": (1.5, 1.6, 1.8 + rate)}
+            grid(tmp_path / "s", losses, cell__hidden_size=size, optimizer__lr=rate)
+    main([str(tmp_path / "s"), "--out", str(tmp_path / "r")])
+    page = (tmp_path / "r" / "report.md").read_text().replace("\\", "").replace("python -m rnnsweep -m seed=0", "")
+    shown = re.sub(r"`[^`]*`|figures/[\w.-]+|charlm-\w+-s\d-\w+", "", page)
+    assert not re.findall(r".*(?:val/|test/|cell=|\brnn\b|\bgru\b|\blstm\b).*", shown)
+    assert "validation loss" in shown
+    assert "Δ to RNN" in shown
+    figure = (tmp_path / "r" / "figures" / "levels-charlm-cell.svg").read_text()
+    assert (">RNN<" in figure, ">rnn<" in figure, "validation loss (nats)" in figure) == (True, False, True)
+    board = pd.read_csv(tmp_path / "r" / "tables" / "leaderboard-charlm.csv")
+    assert {"val/loss mean", "Δ to cell=rnn mean"} <= set(board.columns)
+    assert set(pd.read_csv(tmp_path / "r" / "tables" / "ablation-charlm-cell.csv")["level"]) == {"rnn", "gru", "lstm"}

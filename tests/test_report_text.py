@@ -211,7 +211,7 @@ def test_numbers_of_a_column_are_aligned_and_what_is_none_stands_beside() -> Non
     rows = rows_of(*[(Cell(first, bold=first != "leader"), *rest) for first, *rest in texts])
     text = latex_table.table(Table("t", "T", ("val/loss", "n", "level"), rows))
     assert r"{S[table-format=-1.3]@{\,}lS[table-format=4.0]l}" in text
-    assert r"\multicolumn{2}{c}{val/loss} & {n} & level \\" in text
+    assert r"\multicolumn{2}{c}{validation loss} & {n} & level \\" in text
     assert r"\bfseries 1.782 & \bfseries $\pm$ 0.010 & 12 & gru \\" in text
     assert r"\bfseries -0.9 & \bfseries $\pm$ 0.2 & 1234 & 64 \\" in text
     assert r"\multicolumn{2}{c}{leader} & {$<$0.001} & 1e-3 \\" in text
@@ -222,7 +222,7 @@ def test_a_caption_says_what_is_measured_and_over_how_many(tmp_path: Path) -> No
         records.run(tmp_path / "s", 1.0 + rate * (1 + seed), seed=seed, cell=cell, optimizer__lr=rate)
     cli.main([str(tmp_path / "s"), "--out", str(tmp_path / "report")])
     chosen = "; exploratory: some settings were chosen on these seeds"
-    for name, metric, more in (("tuned-charlm", "test/loss", chosen), ("leaderboard-charlm", "val/loss", "")):
+    for name, metric, more in (("tuned-charlm", "test loss", chosen), ("leaderboard-charlm", "validation loss", "")):
         text = (tmp_path / "report" / "tables" / f"{name}.tex").read_text()
         said = rf"({metric} in nats, lower is better; mean and 95\% Student t interval{more}; n = 3)"
         assert said in text

@@ -150,9 +150,9 @@ def _notes(of: TunedComparison) -> list[str]:
     design, tuning = of.tuning.design, of.tuning
     looked = any(comparison.look for comparison in of.comparisons)
     said = [
-        f"Each arm is at its best {design.one}: {design.said}. The best has the best {tuning.metric.name} over the "
+        f"Each arm is at its best {design.one}: {design.said}. The best has the best {tuning.metric.words} over the "
         "seeds that all settings of the arm share, among settings of which 80% of the seeds finished. Differences are "
-        f"in {of.metric.name}, paired by seed, with the {'' if looked else '95% '}Student t interval over seeds."
+        f"in {of.metric.words}, paired by seed, with the {'' if looked else '95% '}Student t interval over seeds."
     ]
     if design.plan and looked:
         plan = design.plan

@@ -17,7 +17,7 @@ from rnnsweep.report.external import COLUMN
 from rnnsweep.report.factor import Factor
 from rnnsweep.report.metric_column import MetricColumn
 from rnnsweep.report.runs import Runs
-from rnnsweep.report.sentences import level_name
+from rnnsweep.report.setting_labels import level_name
 from rnnsweep.report.setting_ranks import ENOUGH
 from rnnsweep.report.tuned_arm import Choice, Seeds, TunedArm
 

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
+from rnnsweep.report.metric_column import in_words
 from rnnsweep.report.table import oneline
 
 INK, MUTED, GRID, PAPER = "#1f2329", "#6a717c", "#dfe3e8", "#fefefe"
@@ -146,9 +147,7 @@ def _finite(values: Any) -> Any:
 
 def axis_label(name: str, unit: str = "") -> str:
     """The name of a metric beside an axis."""
-    names = {"val/gap": "validation − training loss", "val/overfit": "rise after the best"}
-    names |= {"last:train/grad_norm": "gradient norm at the end", "val/loss": "validation loss"}
-    return names.get(name, name) + in_unit(unit)
+    return in_words(name) + in_unit(unit)
 
 
 def in_unit(unit: str) -> str:

@@ -13,7 +13,8 @@ from rnnsweep.report.numbers import aligned, interval_of, p_value, plus, ratio, 
 from rnnsweep.report.pairs import FEW
 from rnnsweep.report.run_counts import run_counts
 from rnnsweep.report.runs import Runs
-from rnnsweep.report.table import Cell, Table, TableRow, anchor, estimate, measured, pairs_anchor
+from rnnsweep.report.setting_labels import short_name
+from rnnsweep.report.table import Cell, Table, TableRow, anchor, estimate, level_cell, measured, pairs_anchor
 
 FINDINGS = {"clear": "clear", "differs": "differs, size open", "small": "differs, small", "same": "identical"}
 FINDINGS |= {"constant": "equal in all pairs", "undecided": "no difference shown", "equivalent": "equivalent"}
@@ -32,7 +33,15 @@ EFFECT_COLUMNS = (
 def effect_table(runs: Runs, factor: Factor, effects: list[Effect], metric: MetricColumn, margin: float) -> Table:
     """The effect of each level against the baseline, from matched pairs only."""
     columns = ("level", f"Δ {metric.name}", *EFFECT_COLUMNS)
-    rows = [TableRow((Cell(effects[0].baseline), Cell("baseline", math.nan), *[Cell("·")] * len(EFFECT_COLUMNS)))]
+    rows = [
+        TableRow(
+            (
+                level_cell(factor.key, effects[0].baseline),
+                Cell("baseline", math.nan),
+                *[Cell("·")] * len(EFFECT_COLUMNS),
+            )
+        )
+    ]
     rows += [_effect_row(effect, metric, margin, f"#{pairs_anchor(runs, effect)}") for effect in effects]
     quiet = not any(effect.divergence.level or effect.divergence.baseline for effect in effects)
     table = Table(
@@ -55,7 +64,7 @@ def _effect_row(effect: Effect, metric: MetricColumn, margin: float, link: str) 
     tested = effect.interval.known
     return TableRow(
         (
-            Cell(effect.level, bold=bold),
+            level_cell(effect.factor, effect.level, bold),
             Cell(effect_text(effect), estimate(effect.interval), link, bold),
             Cell(FINDINGS[state] + (", divergence differs" if diverged.differs else "")),
             Cell(f"{effect.settings} × {few if few == many else f'{few}–{many}'}", effect.settings, link),
@@ -124,11 +133,16 @@ def pairwise_table(runs: Runs, factor: Factor, known: list[Effect], metric: Metr
     both = effects | {(a, b): effect for (b, a), effect in effects.items()}
     levels = factor.levels
     rows = [
-        TableRow((Cell(a), *(_pairwise_cell(a, both.get((a, b)), metric, margin) if a != b else OWN for b in levels)))
+        TableRow(
+            (
+                level_cell(factor.key, a),
+                *(_pairwise_cell(a, both.get((a, b)), metric, margin) if a != b else OWN for b in levels),
+            )
+        )
         for a in levels
     ]
     used = {int(row) for effect in effects.values() for side in ("row", "base") for row in effect.pairs[side]}
-    baseline, family = known[0].baseline, max(effect.family for effect in known)
+    baseline, family = short_name(factor.key, known[0].baseline), max(effect.family for effect in known)
     note = (
         f"Row minus column. In brackets, for pairs with {baseline}: Holm p over all {family} effects of this task. "
         "Bold: the row is clearly better. The other pairs are not tested."
@@ -141,6 +155,7 @@ def pairwise_table(runs: Runs, factor: Factor, known: list[Effect], metric: Metr
         tuple(rows),
         notes,
         measured=measured(metric, "Holm p"),
+        headings={level: short_name(factor.key, level) for level in factor.levels},
     )
 
 

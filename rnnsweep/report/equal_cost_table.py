@@ -14,7 +14,8 @@ from rnnsweep.report.numbers import interval_of, p_value, plus, signed
 from rnnsweep.report.pairs import FEW
 from rnnsweep.report.run_counts import run_counts
 from rnnsweep.report.runs import Runs
-from rnnsweep.report.table import Cell, Table, TableRow, anchor, estimate, measured, pairs_anchor
+from rnnsweep.report.setting_labels import short_name
+from rnnsweep.report.table import Cell, Table, TableRow, anchor, estimate, level_cell, measured, pairs_anchor
 
 UNLIKE = "these runs were not all timed on one host with equal threads and kernels"
 
@@ -30,15 +31,22 @@ def equal_cost_table(runs: Runs, factor: Factor, along: Factor, effects: list[Ef
         metric: The metric.
     """
     views = {"parameters": "at equal parameters"} | ({"seconds": "at equal time"} if runs.timed_alike else {})
-    rows = [[Cell(e.level), Cell(effect_text(e), estimate(e.interval), f"#{pairs_anchor(runs, e)}")] for e in effects]
+    rows = [
+        [
+            level_cell(factor.key, e.level),
+            Cell(effect_text(e), estimate(e.interval), f"#{pairs_anchor(runs, e)}"),
+        ]
+        for e in effects
+    ]
     for cost in views:
         found = [at_equal(runs, factor, along, cost, metric, e.level, e.baseline) for e in effects]
         intervals = [stats.t_interval(values, least=FEW) for values, _ in found]
         adjusted = stats.holm([interval.p for interval in intervals])
         for row, interval, (values, unit), p in zip(rows, intervals, found, adjusted, strict=True):
             row.append(_at_equal(interval, tuple(values), unit, p))
+    baseline = short_name(factor.key, effects[0].baseline)
     note = (
-        f"Against {effects[0].baseline}. At equal cost, its {metric.name} is interpolated along {along.key}, linearly "
+        f"Against {baseline}. At equal cost, its {metric.words} is interpolated along {along.key}, linearly "
         "in the log of the cost. Levels are compared only where their ranges of cost overlap. "
     )
     note += "Time: a run's share of its stack's time." if runs.timed_alike else f"Time is left out: {UNLIKE}."

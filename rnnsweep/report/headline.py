@@ -59,8 +59,8 @@ def _selected(section: Section, ranked: Sequence[LeaderboardEntry]) -> str:
     ended = runs.frame["state"].isin(["complete", "diverged", "pruned"]) & (runs.frame["setting"] >= 0)
     tried = int(runs.frame.loc[ended, "setting"].nunique())
     said = (
-        f"Best of {tried} configurations {metric.where}: {runs.settings.describe(best.setting)}, {metric.name} {value} "
-        f"({n}){_tested(runs, metric, best)}."
+        f"Best of {tried} configurations {metric.where}: {runs.settings.describe(best.setting)}, {metric.words} "
+        f"{value} ({n}){_tested(runs, metric, best)}."
     )
     if metric.name.startswith("test/"):
         said += " It was chosen on the test part, so its value there is biased: too good."

@@ -32,7 +32,6 @@ TEMPLATE = r"""\ifdefined\rnnsweepbox\else\newsavebox{\rnnsweepbox}\fi
 %(body)s\bottomrule
 \end{tabular}
 \end{lrbox}
-%% It spans both columns of the page if its text would be smaller than 6 pt in one.
 \def\rnnsweeptable{table}\ifdim\wd\rnnsweepbox>1.5\columnwidth\def\rnnsweeptable{table*}\fi
 \begin{\rnnsweeptable}
 \centering\small
@@ -50,6 +49,8 @@ TEMPLATE = r"""\ifdefined\rnnsweepbox\else\newsavebox{\rnnsweepbox}\fi
 \end{\rnnsweeptable}
 """
 
+"""The table spans both columns of the page if its text would be smaller than 6 pt in one."""
+
 SMALL = "LaTeX Warning: Table %s has text smaller than 6 pt. Leave out columns or rows, or split it."
 """What pdflatex says of a table that is too large even for the whole page."""
 
@@ -58,8 +59,8 @@ def table(table: Table) -> str:
     """The LaTeX source of a table, with a caption that names the metric of its estimates."""
     notes, table = _notes(table), table.without(*table.elsewhere)
     rows = [row.cells for row in table.page_rows[:LONGEST]]
-    columns = [_Column.of(name, cells) for name, cells in zip(table.columns, zip(*rows, strict=True), strict=False)]
-    columns = columns or [_Column(name) for name in table.columns]
+    columns = [_Column.of(name, cells) for name, cells in zip(table.heads, zip(*rows, strict=True), strict=False)]
+    columns = columns or [_Column(name) for name in table.heads]
     lines = [" & ".join(c.cell(cell) for c, cell in zip(columns, row, strict=True)) for row in rows]
     text = TEMPLATE % {
         "caption": escape(table.caption),

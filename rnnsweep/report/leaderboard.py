@@ -14,6 +14,7 @@ from rnnsweep.report.numbers import interval_of, number, size, spread
 from rnnsweep.report.pairs import FEW
 from rnnsweep.report.run_counts import run_counts
 from rnnsweep.report.runs import Runs
+from rnnsweep.report.setting_labels import level_name
 from rnnsweep.report.setting_ranks import (
     ENOUGH,
     LeaderboardEntry,
@@ -68,8 +69,9 @@ def leaderboard(runs: Runs, metric: MetricColumn, baselines: dict[str, str], tun
         *_gap_note(gap),
         *_exceptions(every, ranked, tuning_seed),
     )
+    headings = {f"Δ to {key}={level}": f"Δ to {level_name(key, level)}" for key, level in baselines.items()}
     columns = tuple(lines[0]) if lines else ("setting", metric.name)
-    made = (columns, rows, notes, 60, measured(metric), ELSEWHERE)
+    made = (columns, rows, notes, 60, measured(metric), headings, ELSEWHERE)
     table = Table(f"leaderboard-{anchor(runs.task)}", "Leaderboard", *made)
     diverged = any(entry.diverged for entry in ranked)
     return table.without(*["ppl"] * (not ppl), *["gap"] * (not gap), *["diverged last"] * (not diverged))

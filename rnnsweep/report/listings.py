@@ -13,6 +13,7 @@ from rnnsweep.report.effects import Effect
 from rnnsweep.report.metric_column import MetricColumn
 from rnnsweep.report.numbers import number, signed, size
 from rnnsweep.report.runs import Runs
+from rnnsweep.report.setting_labels import short_name
 from rnnsweep.report.setting_ranks import ranked_entries
 from rnnsweep.report.table import Cell, Table, TableRow, anchor, pairs_anchor, setting_link
 
@@ -127,6 +128,10 @@ def settings(runs: Runs, metric: MetricColumn) -> Table:
     return Table(f"settings-{anchor(runs.task)}", title, ("setting", "runs", "each"), tuple(rows), (), 1000)
 
 
+def _pair(effect: Effect) -> str:
+    return f"{short_name(effect.factor, effect.level)} minus {short_name(effect.factor, effect.baseline)}"
+
+
 def pairs(runs: Runs, effects: Sequence[Effect], metric: MetricColumn) -> Table:
     """The matched settings behind each difference, with their runs."""
     rows, settings, names = [], runs.frame["setting"].to_numpy(), runs.frame["run"].to_numpy()
@@ -139,7 +144,7 @@ def pairs(runs: Runs, effects: Sequence[Effect], metric: MetricColumn) -> Table:
             each = tuple((f"{seed:.0f}: {signed(gap)}", f"#{run_anchor(names[row])}") for seed, row, gap in group)
             cells = (
                 Cell(effect.factor),
-                Cell(f"{effect.level} minus {effect.baseline}"),
+                Cell(_pair(effect), f"{effect.level} minus {effect.baseline}"),
                 Cell(runs.settings.describe(int(settings[group[0][1]]), [effect.factor])),
                 Cell(signed(mean), mean),
                 Cell("; ".join(text for text, _ in each), links=each),

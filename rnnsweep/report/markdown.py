@@ -81,7 +81,7 @@ def _escaped(text: str) -> str:
 
 def table(of: Table) -> str:
     """A table in Markdown, with its title and notes."""
-    lines = [f"**{escape(of.title)}**", "", _line(of.columns), "|" + "---|" * len(of.columns)]
+    lines = [f"**{escape(of.title)}**", "", _line(of.heads), "|" + "---|" * len(of.columns)]
     for row in of.page_rows:
         texts = [escape(cell.text) for cell in row.cells]
         lines.append(

@@ -17,7 +17,8 @@ from rnnsweep.report.pairs import FEW
 from rnnsweep.report.published_values import OPEN, missing_setting
 from rnnsweep.report.run_counts import run_counts
 from rnnsweep.report.runs import Runs
-from rnnsweep.report.table import Cell, Table, anchor, estimate, rows_of
+from rnnsweep.report.setting_labels import short_name
+from rnnsweep.report.table import Cell, Table, anchor, estimate, level_cell, rows_of
 
 Claim = dict[str, Any]
 """One published finding: an `Ablation` or a `VarianceShare` of sweep/published.py."""
@@ -51,17 +52,23 @@ def ablation_table(runs: Runs, metric: MetricColumn, spec: Claim, claim: Claim, 
         for level in claim[kind]:
             found = effects.get(level)
             if found is None or not found.values:
-                rows.append([level, kind, Cell("–", None), Cell("–", None), "no complete pair"])
+                rows.append([level_cell(factor.key, level), kind, Cell("–", None), Cell("–", None), "no complete pair"])
                 continue
             ours = Cell(effect_text(found), estimate(found.interval))
             tested = f"{p_value(found.adjusted)} (of {found.family})" if found.interval.known else "—"
             p = Cell(tested, found.adjusted)
             told = "not judged" if missing_setting(runs, spec) else _verdict(found, kind, judged, claim["margin"])
-            rows.append([level, kind, ours, p, told])
+            rows.append([level_cell(factor.key, level), kind, ours, p, told])
     used = {int(row) for effect in effects.values() for side in ("row", "base") for row in effect.pairs[side]}
     notes = [str(run_counts(runs, sorted(used), judged.name)), _how(claim)]
     notes += [f"Settings differ: {spec['differs']}"] if spec.get("differs") else []
-    columns = (factor.key, "published", f"ours: Δ {judged.name} to {claim['baseline']}", "Holm p", "verdict")
+    columns = (
+        factor.key,
+        "published",
+        f"ours: Δ {judged.name} to {short_name(factor.key, claim['baseline'])}",
+        "Holm p",
+        "verdict",
+    )
     return Table(name, f"{spec['source']}: what hurts", columns, rows_of(*rows), tuple(notes))
 
 
@@ -120,7 +127,7 @@ def shares_table(runs: Runs, spec: Claim, name: str) -> Table | None:
     done = np.flatnonzero(np.isfinite(runs.values(metric.name)))
     notes = (str(run_counts(runs, done, metric.name)), "fANOVA by a random forest (Optuna), over all levels together.")
     columns = ("setting", "published share", "ours", "verdict")
-    return Table(name, f"{spec['source']}: shares of the variance of {metric.name}", columns, rows_of(*rows), notes)
+    return Table(name, f"{spec['source']}: shares of the variance of {metric.words}", columns, rows_of(*rows), notes)
 
 
 def tables(runs: Runs, metric: MetricColumn, spec: Claim, index: int) -> list[Table]:

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from rnnsweep.report import stats
-from rnnsweep.report.metric_column import MetricColumn
+from rnnsweep.report.metric_column import MetricColumn, in_words
 from rnnsweep.report.numbers import number, signed, spread
 from rnnsweep.report.pairs import FEW
 from rnnsweep.report.published_file import Where
 from rnnsweep.report.runs import Runs
-from rnnsweep.report.setting_labels import exact, label
+from rnnsweep.report.setting_labels import exact, label, level_name, short_name
 from rnnsweep.report.setting_ranks import LeaderboardEntry, ranked_entries
 from rnnsweep.report.table import Cell, Table, anchor, estimate, rows_of
 
@@ -85,7 +85,7 @@ def values_table(runs: Runs, metric: MetricColumn, spec: dict[str, Any], index: 
     rows: list[list[str | Cell]] = []
     lacks = missing_setting(runs, spec)
     for value in spec["values"]:
-        setting = ", ".join(f"{key}={label(level)}" for key, level in value["where"].items()) or "the best of all"
+        setting = ", ".join(level_name(key, label(level)) for key, level in value["where"].items()) or "the best of all"
         theirs, found = float(value["value"]), our_seeds(runs, metric, spec["metric"], value["where"])
         digits = _digits(theirs)
         wanted = Cell(f"{number(theirs, digits)}{_condition(value)}", theirs)
@@ -98,7 +98,7 @@ def values_table(runs: Runs, metric: MetricColumn, spec: dict[str, Any], index: 
         rows.append([setting, wanted, shown, Cell(signed(mean - theirs, digits), mean - theirs), told])
     name = spec["metric"].removeprefix("last:")
     when = " after the last step" if name != spec["metric"] else ""
-    notes = [f"Ours: {name}{when}, the mean over the seeds of the setting with the best {metric.name}."]
+    notes = [f"Ours: {in_words(name)}{when}, the mean over the seeds of the setting with the best {metric.words}."]
     notes += ["The verdict is by the 95% interval over seeds."] if any(map(_condition, spec["values"])) else []
     notes += filter(None, [_differs(spec, "Settings differ: {}")])
     title = f"{spec['source']}: published and ours"
@@ -126,10 +126,10 @@ def orders(runs: Runs, metric: MetricColumn, spec: dict[str, Any]) -> Iterator[s
     sign = 1 if runs.lower(spec["metric"]) else -1
     lacks = missing_setting(runs, spec)
     if not spec["values"]:  # there is no table to name the source
-        yield f"{spec['source']}, by {spec['metric']}." + _differs(spec, " Settings differ: {}.")
+        yield f"{spec['source']}, by {in_words(spec['metric'])}." + _differs(spec, " Settings differ: {}.")
     for order in spec.get("orders", []):
         found = [our_seeds(runs, metric, spec["metric"], where) for where in order]
-        names = [", ".join(map(label, where.values())) for where in order]
+        names = [", ".join(short_name(key, label(level)) for key, level in where.items()) for where in order]
         told = ", then ".join(f"{name} ({_mean(each)})" for name, each in zip(names, found, strict=True))
         known = (
             order_verdict([each for each in found if each is not None], sign) if all(found) else "cannot be told yet"

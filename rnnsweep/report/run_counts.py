@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from rnnsweep.report.metric_column import in_words
 from rnnsweep.report.runs import Runs
 
 
@@ -46,6 +47,6 @@ def run_counts(
     inside[np.asarray(used, int)] = True
     reasons = runs.frame["state"].to_numpy(object).copy()
     if metric is not None:
-        reasons[(reasons == "complete") & ~np.isfinite(runs.values(metric))] = f"without {metric}"
+        reasons[(reasons == "complete") & ~np.isfinite(runs.values(metric))] = f"without {in_words(metric)}"
     reasons[reasons == "complete"] = other
     return RunCounts(len(inside), int(inside.sum()), Counter(reasons[~inside]))

@@ -5,17 +5,7 @@ from rnnsweep.report.effects import DIFFERENT, Effect
 from rnnsweep.report.factor import Factor
 from rnnsweep.report.metric_column import MetricColumn
 from rnnsweep.report.numbers import interval_of, number, p_clause, plus, share, signed, with_unit
-
-NAMES = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM", "slstm": "sLSTM", "mlstm": "mLSTM", "mlp_window": "windowed MLP"}
-WORDS = {"cell": "", "pooling": " pooling", "optimizer": ""}
-
-
-def level_name(key: str, level: str) -> str:
-    """A level as a sentence names it: LSTM, mean pooling, train.clip=1."""
-    if key in WORDS:
-        first, *more = level.split(" ", 1)
-        return " ".join([NAMES.get(first, first) + WORDS[key], *more])
-    return f"{key}={level}"
+from rnnsweep.report.setting_labels import level_name
 
 
 def effect_sentence(effect: Effect, metric: MetricColumn, margin: float) -> str:

@@ -1,4 +1,4 @@
-"""Values of settings: which values are one level, how a level is shown, and the order of levels."""
+"""Values of settings: which values are one level, how a level is named, and the order of levels."""
 
 import json
 import re
@@ -9,6 +9,10 @@ import pandas as pd
 
 FAMILIES = ("rnn", "gru", "lstm", "last", "mean", "max", "attention", "adamw", "adam", "sgd", "rmsprop", "first_step")
 """The order in which a reader expects names; others come after these, by the alphabet."""
+
+NAMES = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM", "slstm": "sLSTM", "mlstm": "mLSTM", "mlp_window": "windowed MLP"}
+WORDS = {"cell": "", "pooling": " pooling", "optimizer": ""}
+"""How text, tables and figures name levels of these groups; a command has `cell=gru`."""
 
 DIGITS = range(6, 18)
 """The fewest and the most significant digits of a number; the fewest that keep different values different."""
@@ -60,3 +64,16 @@ def _by_number(text: str) -> list[tuple[str, float]]:
     """A sort key in which `window=4` comes before `window=16`."""
     parts = re.split(r"(\d+(?:\.\d+)?)", text)
     return [(text, float(digits)) for text, digits in zip(parts[::2], [*parts[1::2], "0"], strict=True)]
+
+
+def level_name(key: str, level: str) -> str:
+    """A level as a sentence names it: LSTM, mean pooling, train.clip=1."""
+    if key in WORDS:
+        first, *more = level.split(" ", 1)
+        return " ".join([NAMES.get(first, first) + WORDS[key], *more])
+    return f"{key}={level}"
+
+
+def short_name(key: str, level: str) -> str:
+    """A level beside the name of its factor, as in a table's column or on an axis: LSTM, mean pooling, 1."""
+    return level_name(key, level) if key in WORDS else level

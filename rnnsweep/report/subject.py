@@ -13,7 +13,7 @@ from rnnsweep.report.effects import Effect
 from rnnsweep.report.factor import Factor
 from rnnsweep.report.metric_column import MetricColumn
 from rnnsweep.report.runs import Runs
-from rnnsweep.report.sentences import level_name
+from rnnsweep.report.setting_labels import level_name
 from rnnsweep.report.setting_ranks import LeaderboardEntry, ranked_entries
 from rnnsweep.report.tuned_comparison import TunedComparison
 

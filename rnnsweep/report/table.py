@@ -5,7 +5,7 @@ import functools
 import hashlib
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -13,8 +13,9 @@ import pandas as pd
 from rnnsweep.planned import STATES
 from rnnsweep.report import stats
 from rnnsweep.report.effects import Effect
-from rnnsweep.report.metric_column import MetricColumn
+from rnnsweep.report.metric_column import MetricColumn, in_words
 from rnnsweep.report.runs import Runs
+from rnnsweep.report.setting_labels import short_name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,8 +59,15 @@ class Table:
     """How many rows the page and Markdown have; the CSV has all."""
     measured: str = ""
     """The metric of its estimates, and the kind of their intervals: `test/loss in nats, 95% Student t interval`."""
+    headings: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """What a reader sees above a column instead of its name in the CSV, beside the words for metrics."""
     elsewhere: tuple[str, ...] = ()
     """Columns that LaTeX leaves out, because a paper's column is narrow; the CSV has them."""
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The columns as a reader sees them; the CSV has their names."""
+        return tuple(self.headings.get(name) or in_words(name) for name in self.columns)
 
     @property
     def caption(self) -> str:
@@ -113,12 +121,17 @@ def rows_of(*lines: Sequence[str | Cell]) -> tuple[TableRow, ...]:
 def measured(metric: MetricColumn, interval: str = "95% Student t interval") -> str:
     """The metric of a table's estimates and the kind of their intervals, for its caption."""
     unit = f" in {metric.unit}" if metric.unit and metric.unit != "share" else ""
-    return f"{metric.name}{unit}, {'lower' if metric.lower else 'higher'} is better; mean and {interval}"
+    return f"{metric.words}{unit}, {'lower' if metric.lower else 'higher'} is better; mean and {interval}"
 
 
 def estimate(interval: stats.Interval) -> dict[str, float]:
     """The data of a cell with a mean and its interval."""
     return {"mean": interval.mean, "low": interval.low, "high": interval.high, "n": interval.n}
+
+
+def level_cell(key: str, level: str, bold: bool = False) -> Cell:
+    """The cell of a level: its name for people, the level itself for the CSV."""
+    return Cell(short_name(key, level), level, bold=bold)
 
 
 def oneline(text: str) -> str:

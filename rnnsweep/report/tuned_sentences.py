@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-from rnnsweep.report.declared import plain_name
 from rnnsweep.report.numbers import aligned, number, p_clause, plus, signed, with_unit
 from rnnsweep.report.tuned_arm import TunedArm
 from rnnsweep.report.tuned_comparison import ArmComparison, TunedComparison
@@ -46,7 +45,7 @@ def _result(of: TunedComparison, comparison: ArmComparison) -> str:
     arm, other, interval, metric = comparison.arm.name, comparison.other.name, comparison.interval, of.metric
     if interval.mean * metric.sign > 0 and not comparison.holds_zero:
         arm, other = other, arm  # the better arm is the subject of the sentence
-    name = metric_name(metric.name)
+    name = metric.words
     if not comparison.values:
         return f"{arm} and {other} have no finished seed in common: nothing is known of the difference in {name}"
     if not interval.known and not interval.flat:
@@ -121,12 +120,6 @@ def _mind(of: TunedComparison, comparison: ArmComparison) -> Iterator[str]:
             yield f"the tuning of {arm.name} is not known"
     if not of.tuning.equal and not comparison.confirmed:
         yield "the arms had unequal numbers of configurations, so only fresh seeds can confirm a difference"
-
-
-def metric_name(name: str) -> str:
-    """As in `test loss`, `validation accuracy`."""
-    part = {"val": "validation ", "test": "test "}.get(name.partition("/")[0], "")
-    return part + plain_name(name).replace("_", " ")
 
 
 def numbered(what: str, numbers: Sequence[float]) -> str:

@@ -11,7 +11,7 @@ from rnnsweep.report.metric_column import MetricColumn
 from rnnsweep.report.numbers import number, p_value
 from rnnsweep.report.run_counts import run_counts
 from rnnsweep.report.runs import Runs
-from rnnsweep.report.table import Cell, Table, TableRow, anchor
+from rnnsweep.report.table import Cell, Table, TableRow, anchor, level_cell
 
 
 def variance_table(runs: Runs, found: Anova, metric: MetricColumn, used: Any) -> Table:
@@ -51,7 +51,12 @@ def marginals_table(runs: Runs, metric: MetricColumn) -> Table:
             found = values[at & np.isfinite(values)]
             diverged = int((runs.frame["state"][at] == "diverged").sum())
             mean = float(found.mean()) if len(found) else math.nan
-            cells = (Cell(factor.key), Cell(level), Cell(number(mean), mean), Cell(str(len(found)), len(found)))
+            cells = (
+                Cell(factor.key),
+                level_cell(factor.key, level),
+                Cell(number(mean), mean),
+                Cell(str(len(found)), len(found)),
+            )
             rows.append(TableRow((*cells, Cell(str(diverged), diverged))))
     note = "Not evidence: levels may also differ in other settings. No interval is given, and no sentence uses these."
     columns = ("factor", "level", f"marginal mean of {metric.name}", "runs", "diverged")

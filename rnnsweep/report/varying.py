@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rnnsweep.errors import ReportError
 from rnnsweep.report.collect import UNSET, is_setting
 from rnnsweep.report.factor import Factor
-from rnnsweep.report.setting_labels import exact, labels, order
+from rnnsweep.report.setting_labels import exact, labels, level_name, order
 
 
 class VaryingSettings:
@@ -176,7 +176,7 @@ class VaryingSettings:
             only: The keys to show; all, if None.
         """
         named = [(key, value) for key, value in self._texts[setting] if only is None or key in only]
-        told = [f"{key}={value}" for key, value in named if key not in without]
+        told = [level_name(key, value) for key, value in named if key not in without]
         return ", ".join(told) or "the one setting"
 
 

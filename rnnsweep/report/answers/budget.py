@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from rnnsweep.report.factor import Factor
 from rnnsweep.report.pictures import pictures
 from rnnsweep.report.section import Answer, Section
-from rnnsweep.report.sentences import level_name
+from rnnsweep.report.setting_labels import level_name
 from rnnsweep.report.subject import Subject
 from rnnsweep.report.table import anchor
 

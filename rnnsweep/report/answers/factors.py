@@ -14,7 +14,8 @@ from rnnsweep.report.pictures import pictures
 from rnnsweep.report.question import Question, other_factors, questions
 from rnnsweep.report.runs import Runs
 from rnnsweep.report.section import Answer, Section, default_margin
-from rnnsweep.report.sentences import confounded, effect_sentence, level_name, strongest
+from rnnsweep.report.sentences import confounded, effect_sentence, strongest
+from rnnsweep.report.setting_labels import level_name
 from rnnsweep.report.subject import Subject
 from rnnsweep.report.table import Table, anchor
 

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from rnnsweep.report.draw import canvas, color, in_unit, legend, log_if_wide, marker, plain_log
 from rnnsweep.report.expected_best import expected_best
-from rnnsweep.report.sentences import level_name
+from rnnsweep.report.setting_labels import level_name
 from rnnsweep.report.setting_ranks import ranked_entries
 from rnnsweep.report.subject import Subject
 
@@ -67,6 +67,6 @@ def draw(frame: pd.DataFrame, of: Subject) -> Figure:
     if frame["configurations"].max() > 8:
         axes.set_xscale("log")
         plain_log(axes.xaxis)
-    axes.set(xlabel="configurations tried", ylabel=f"expected best {of.metric.name}{in_unit(of.metric.unit)}")
+    axes.set(xlabel="configurations tried", ylabel=f"expected best {of.metric.words}{in_unit(of.metric.unit)}")
     legend(figure, axes, of.arms.key if of.arms else None)
     return figure

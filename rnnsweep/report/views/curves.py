@@ -52,7 +52,7 @@ def draw(frame: pd.DataFrame, of: Subject) -> Figure:
             top.fill_between(known["step"], known["low"], known["high"], color=color(index), alpha=0.18, linewidth=0)
         bottom.step(part["step"], part["n"], where="post", color=color(index))
     log_if_wide(top, frame["mean"], frame[["low", "high"]])
-    top.set(ylabel=f"{of.metric.name}{in_unit(of.metric.unit)}")
+    top.set(ylabel=f"{of.metric.words}{in_unit(of.metric.unit)}")
     legend(figure, top)
     bottom.set(xlabel="step", ylabel="runs n(t)", ylim=(0, None))
     bottom.yaxis.set_major_locator(MaxNLocator(3, integer=True))

@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from rnnsweep.report.draw import COLORS, GRID, INK, MUTED, canvas, in_unit, shortened
+from rnnsweep.report.setting_labels import short_name
 from rnnsweep.report.subject import Subject
 
 
@@ -55,10 +56,12 @@ def draw(frame: pd.DataFrame, of: Subject) -> Figure:
         if np.isfinite(row.low):
             axes.plot([row.low, row.high], [y, y], color=INK, linewidth=2)
         axes.scatter([row.mean], [y], s=34, color=INK, zorder=4)
-    axes.set_yticks(range(len(frame)), [shortened(level) for level in frame["level"]])
+    assert of.factor is not None
+    key = of.factor.key
+    axes.set_yticks(range(len(frame)), [shortened(short_name(key, level)) for level in frame["level"]])
     axes.set_ylim(len(frame) - 0.5, -0.6)
     better = "left" if of.metric.lower else "right"
-    named = f"Δ {of.metric.name} to {frame['baseline'].iloc[0]}{in_unit(of.metric.unit)}"
+    named = f"Δ {of.metric.words} to {short_name(key, frame['baseline'].iloc[0])}{in_unit(of.metric.unit)}"
     axes.set_xlabel(f"{named}: {better} is better")
     axes.grid(axis="y", visible=False)
     return figure

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from rnnsweep.report.draw import MUTED, canvas, color, legend, plain_log
 from rnnsweep.report.factor import Factor
-from rnnsweep.report.sentences import level_name
+from rnnsweep.report.setting_labels import level_name
 from rnnsweep.report.subject import ARMS, Subject
 
 MOST = 24  # most runs behind one line

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from rnnsweep.report.draw import INK, axis_label, canvas, shortened
 from rnnsweep.report.factor import Factor
 from rnnsweep.report.numbers import number
+from rnnsweep.report.setting_labels import short_name
 from rnnsweep.report.subject import Subject
 
 
@@ -45,7 +46,7 @@ def title(of: Subject) -> str:
 def caption(frame: pd.DataFrame, of: Subject) -> str:
     whole = len(_whole(_runs(of)))
     settings = f"the {whole} settings that have every combination shown; the value of a setting is its mean over seeds"
-    return f"Mean {of.metric.name} over {'seeds' if whole == 1 else settings}. div.: diverged runs."
+    return f"Mean {of.metric.words} over {'seeds' if whole == 1 else settings}. div.: diverged runs."
 
 
 def draw(frame: pd.DataFrame, of: Subject) -> Figure:
@@ -60,8 +61,8 @@ def draw(frame: pd.DataFrame, of: Subject) -> Figure:
     for a, b in np.ndindex(shape):
         dark = ((grid[a, b] - low) / (high - low + 1e-12) < 0.4) == of.metric.lower
         _write(axes, (b, a), float(grid[a, b]), int(lost[a, b]), bool(dark))
-    axes.set_xticks(range(shape[1]), [shortened(level) for level in second.levels])
-    axes.set_yticks(range(shape[0]), [shortened(level) for level in first.levels])
+    axes.set_xticks(range(shape[1]), [shortened(short_name(second.key, level)) for level in second.levels])
+    axes.set_yticks(range(shape[0]), [shortened(short_name(first.key, level)) for level in first.levels])
     axes.set(xlabel=second.key, ylabel=first.key)
     axes.grid(visible=False)
     return figure

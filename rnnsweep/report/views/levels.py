@@ -24,8 +24,9 @@ from rnnsweep.report.draw import (
     shortened,
 )
 from rnnsweep.report.factor import Factor
+from rnnsweep.report.metric_column import in_words
 from rnnsweep.report.pairs import FEW
-from rnnsweep.report.sentences import level_name
+from rnnsweep.report.setting_labels import level_name, short_name
 from rnnsweep.report.subject import Subject
 
 ROW = 36  # most characters of all names in a row below a panel
@@ -48,7 +49,7 @@ def data(of: Subject) -> pd.DataFrame:
 
 
 def title(of: Subject) -> str:
-    return f"{of.metrics[0]} over {_factor(of).label}"
+    return f"{in_words(of.metrics[0])} over {_factor(of).label}"
 
 
 def caption(frame: pd.DataFrame, of: Subject) -> str:
@@ -122,7 +123,7 @@ def _ticks(axes: Axes, factor: Factor, place: Any) -> None:
     if factor.numbers:
         numeric_axis(axes, factor.numbers, factor.levels)
         return
-    names = [shortened(level) for level in factor.levels]
+    names = [shortened(short_name(factor.key, level)) for level in factor.levels]
     turned: Any = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if _crowded(factor) else {}
     axes.set_xticks(place, names, **turned)
     axes.set_xlim(-0.4, len(place) - 0.6)

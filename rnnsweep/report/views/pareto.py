@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from rnnsweep.report.draw import INK, axis_label, canvas, color, legend, log_if_wide, marker, plain_log
 from rnnsweep.report.equal_cost_table import UNLIKE
 from rnnsweep.report.metric_column import MetricColumn
-from rnnsweep.report.sentences import level_name
+from rnnsweep.report.setting_labels import level_name
 from rnnsweep.report.setting_ranks import LeaderboardEntry, ranked_entries
 from rnnsweep.report.subject import Subject
 
@@ -41,7 +41,7 @@ def data(of: Subject) -> pd.DataFrame:
 
 
 def title(of: Subject) -> str:
-    return f"{of.metric.name} against {' and '.join(SAID[cost] for cost in _costs(of))}"
+    return f"{of.metric.words} against {' and '.join(SAID[cost] for cost in _costs(of))}"
 
 
 def caption(frame: pd.DataFrame, of: Subject) -> str:

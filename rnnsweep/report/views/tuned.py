@@ -32,7 +32,7 @@ def data(of: Subject) -> pd.DataFrame:
 
 def title(of: Subject) -> str:
     assert of.tuned is not None
-    return f"{of.tuned.metric.name} of the tuned arms"
+    return f"{of.tuned.metric.words} of the tuned arms"
 
 
 def caption(frame: pd.DataFrame, of: Subject) -> str:

@@ -71,12 +71,12 @@ def orders(judged: NDArray[Any], values: NDArray[Any], lower: bool) -> NDArray[A
 
 def title(of: Subject) -> str:
     assert of.tuned is not None
-    return f"Expected {of.tuned.metric.name} against the tuning budget"
+    return f"Expected {of.tuned.metric.words} against the tuning budget"
 
 
 def caption(frame: pd.DataFrame, of: Subject) -> str:
     assert of.tuned is not None
-    chosen, shown = of.tuned.tuning.metric.name, of.tuned.metric.name
+    chosen, shown = of.tuned.tuning.metric.words, of.tuned.metric.words
     return (
         f"n configurations of an arm are drawn without replacement, and {chosen} chooses the best. Lines: its expected "
         f"{shown} (Dodge et al. 2019). Bands: eight of ten draws; they are not intervals of the mean. A line begins "

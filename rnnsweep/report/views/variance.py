@@ -35,6 +35,6 @@ def draw(frame: pd.DataFrame, of: Subject) -> Figure:
     for y, value in enumerate(100 * frame["share"]):
         axes.annotate(f"{value:.1f}", (value, y), (4, 0), textcoords="offset points", va="center", fontsize=8.5)
     axes.set_yticks(range(len(frame)), list(frame["source"]))
-    axes.set_xlabel(f"share of the variance of {of.metric.name} (%)")
+    axes.set_xlabel(f"share of the variance of {of.metric.words} (%)")
     axes.grid(axis="y", visible=False)
     return figure
