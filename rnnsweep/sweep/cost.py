@@ -1,14 +1,18 @@
-"""The cost of a plan, from one measured step of each shape."""
+"""The cost of a plan, from a measured step and a measured validation of each shape."""
 
 import collections
+import math
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rnnsweep import cores, run
 from rnnsweep.sweep.plan import Plan, Planned
-from rnnsweep.sweep.probe import seconds_per_step, stack_size
+from rnnsweep.sweep.probe import seconds_per_step, seconds_per_validation, stack_size
 from rnnsweep.sweep.view import Progress, duration
+
+START = 5.0
+"""Seconds from the command to the first step of its workers; measured on the reference sweep, see scripts/README.md."""
 
 
 def forecast(plans: Sequence[Plan], workers: int, stack: int | str) -> Iterator[str]:
@@ -24,8 +28,9 @@ def forecast(plans: Sequence[Plan], workers: int, stack: int | str) -> Iterator[
             seconds = 0.0
             for alike in _shapes(progress):
                 first = run.prepare(alike[0].config)
-                size = int(stack) if stack != "auto" else stack_size(first, len(alike), Path(folder))
-                row, taken = _row(first, alike, min(size, len(alike)))
+                share = -(-len(alike) // workers)  # as workers take them
+                size = min(int(stack), len(alike)) if stack != "auto" else stack_size(first, share, Path(folder))
+                row, taken = _row(first, alike, size)
                 seconds += taken
                 yield row
             yield from _about(seconds, workers)
@@ -46,17 +51,23 @@ def _shapes(progress: Progress) -> list[list[Planned]]:
 
 def _about(seconds: float, workers: int) -> Iterator[str]:
     if seconds:
-        yield f"\nabout {duration(seconds / workers)} with {workers} workers on {cores.said()}\n"
+        yield f"\nabout {duration(START + seconds / workers)} with {workers} workers on {cores.said()}\n"
 
 
 def _row(first: run.PreparedRun, planned: list[Planned], size: int) -> tuple[str, float]:
-    member = run.make_member(first, None)  # type: ignore[arg-type]
-    parameters = sum(p.numel() for p in member.model.parameters())
+    model = run.make_model(first.config, first.classes, first.task)
+    parameters = sum(p.numel() for p in model.parameters())
     step = seconds_per_step(first, size) / size
     steps = first.train.total_steps(first.task.steps_per_epoch)
     tokens = first.task.batch(0)["inputs"].numel()
     flop = 6 * parameters * tokens * steps  # two for the forward, four for the backward, a parameter and a token
     memory = parameters * 4 * 5 * size  # weights, gradients, two slots, the best; activations come on top
-    seconds = step * steps * len(planned)
+    each = step * steps + seconds_per_validation(first, size) / size * _validations(first, steps)
+    seconds = each * len(planned)
     row = f"{len(planned):>7}{size:>7}{parameters:>12,}{flop:>12.1e}{memory / 2**20:>6.0f} MiB{step * 1e3:>10.2f}"
-    return f"{row}{duration(step * steps):>10}   {planned[0].id}", seconds
+    return f"{row}{duration(each):>10}   {planned[0].id}", seconds
+
+
+def _validations(first: run.PreparedRun, steps: int) -> int:
+    """How often a run is evaluated: its validations, the test, and a slice of the training part of a similar size."""
+    return math.ceil(steps / first.train.steps_between(first.task.steps_per_epoch)) + 2

@@ -6,7 +6,8 @@ import json
 import math
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -142,9 +143,7 @@ def seconds_per_step(
     like: PreparedRun, size: int, study: Path | None = None, clock: Clock = time.perf_counter
 ) -> float:
     """The median time of a training step of a stack of `size` copies of a run, after two that are not counted."""
-    with tempfile.TemporaryDirectory() as folder, run.threads_of(like.train):
-        members = [run.make_member(like, RunStore(Path(folder))) for _ in range(size)]
-        trainer = Trainer(members, run.device(like.train), Observer(), StopRequest(), study=study)
+    with _copies(like, size, study) as trainer:
         while trainer.pace.tries:
             trainer.advance()
         times: list[float] = []
@@ -155,3 +154,19 @@ def seconds_per_step(
                 torch.accelerator.synchronize(trainer.device)
             times.append(clock() - start)
     return sorted(times[2:])[len(times[2:]) // 2]
+
+
+def seconds_per_validation(like: PreparedRun, size: int) -> float:
+    """The time of a validation of a stack of `size` copies of a run."""
+    with _copies(like, size) as trainer:
+        start = time.perf_counter()
+        trainer.evaluate("val")
+        return time.perf_counter() - start
+
+
+@contextmanager
+def _copies(like: PreparedRun, size: int, study: Path | None = None) -> Iterator[Trainer]:
+    """A stack of so many copies of a run, which leaves no files."""
+    with tempfile.TemporaryDirectory() as folder, run.threads_of(like.train):
+        members = [run.make_member(like, RunStore(Path(folder))) for _ in range(size)]
+        yield Trainer(members, run.device(like.train), Observer(), StopRequest(), study=study)
