@@ -140,6 +140,14 @@ def checked(cls: type, settings: Config, key: str) -> Config:
         raise _explained(cls, error, key) from None
 
 
+def lacks(cls: type, name: str) -> str:
+    """As in `GRU has no parameter x`, `train has no setting x`: the class of `train` is no word of a user's."""
+    group = cls.__name__.removesuffix("Config")
+    if group != cls.__name__:
+        return f"{group.lower()} has no setting `{name}`"
+    return f"{cls.__name__} has no parameter `{name}`"
+
+
 def _explained(cls: type, error: pydantic.ValidationError, key: str) -> ConfigError:
     details = error.errors()
     unknown = (detail for detail in details if detail["type"] == "extra_forbidden")
@@ -148,7 +156,7 @@ def _explained(cls: type, error: pydantic.ValidationError, key: str) -> ConfigEr
     key = f"{key}.{name}" if key else name
     if first["type"] == "extra_forbidden":
         known = list(schema(cls).model_fields)
-        return ConfigError(key, f"{cls.__name__} has no parameter `{name}`.{suggestion(name, known)}")
+        return ConfigError(key, f"{lacks(cls, name)}.{suggestion(name, known)}")
     if first["type"] == "missing":
         return ConfigError(key, f"{cls.__name__} needs a value for it")
     wanted = " or ".join(dict.fromkeys(_wanted(d) for d in details if d["loc"][0] == name))

@@ -378,7 +378,7 @@ WRONG = [
     ("cel.hidden_size=8", "cel: there is no setting or group `cel`. Did you mean `cell`?"),
     ("cell.hidden_size=0", "cell.hidden_size: expected at least 1, got 0"),
     ("lr=0.1", "lr: there is no setting or group `lr`. Did you mean `optimizer.lr`?"),
-    ("train.hidden_size=8", "TrainConfig has no parameter `hidden_size`. Did you mean `cell.hidden_size`?"),
+    ("train.hidden_size=8", "train has no setting `hidden_size`. Did you mean `cell.hidden_size`?"),
     ("hydra.swepper.name=x", "hydra.swepper: there is no such setting. Did you mean `sweeper`?"),
     ("hydra.sweeper.wokers=2", "hydra.sweeper.wokers: there is no such setting. Did you mean `workers`?"),
     ("cell=gruu", "the overrides: `cell=gruu`: there is no cell `gruu`. Did you mean `gru`?"),

@@ -76,7 +76,7 @@ IN_FILES = [
     (HEAD + "hydra: {sweeper: {name: '../x'}}", "`hydra.sweeper.name`: `../x` has a part that"),
     (HEAD + 'hydra: {sweeper: {name: "a\\0b"}}', "holds a control character"),
     (HEAD + "hydra: {sweeper: {studies: {capacty: null}}}", "there is no study `capacty`. Did you mean `capacity`?"),
-    (HEAD + "train: {stepz: 3}", "`train.stepz`: TrainConfig has no parameter `stepz`. Did you mean `steps`?"),
+    (HEAD + "train: {stepz: 3}", "`train.stepz`: train has no setting `stepz`. Did you mean `steps`?"),
     (HEAD + "defaults: [cell: gru]", "write `- override /cell: gru`"),
 ]
 

@@ -137,6 +137,24 @@ def test_a_grid_without_a_name_joins_its_like_alone(tmp_path: Path) -> None:
             refuse_unrelated(dataclasses.replace(other, runs=renamed), "default")
 
 
+def test_a_named_study_tells_that_it_holds_grids_of_different_things(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "mine"
+    first, second = (records.run(folder, 1.0, seed=seed) for seed in range(2))
+    plan(folder, first).save()
+    refuse_unrelated(plan(folder, second), "mine")  # another seed
+    assert capsys.readouterr().err == ""
+    other = plan(folder, second, keys="train.clip")
+    refuse_unrelated(
+        dataclasses.replace(other, runs=[dataclasses.replace(run, fingerprint="another") for run in other.runs]), "mine"
+    )
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "holds grids that set different things" in said
+    assert "now train.clip" in said
+
+
 def test_a_plan_within_another_one_is_shown_once(mine: Path) -> None:
     paths = sorted(mine.glob("charlm-*"))
     small, large, apart = plan(mine, *paths[:2]), plan(mine, *paths[:3]), plan(mine, *paths[3:])

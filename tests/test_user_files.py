@@ -21,13 +21,14 @@ from rnnsweep import errors
 from rnnsweep.api.writing import Options, written
 from rnnsweep.cells.gru import GRU
 from rnnsweep.command_words import override_of_texts
-from rnnsweep.data import corpora, digits, labelled, music, series
+from rnnsweep.data import corpora, digits, labelled, music, series, user_files
 from rnnsweep.errors import ConfigError
 from rnnsweep.report.markdown import block
 from rnnsweep.tasks.music import Music
 from rnnsweep.tasks.names_gen import NamesGen
 from rnnsweep.tasks.samples import openings
 from rnnsweep.tasks.sentiment_class import SentimentClass
+from rnnsweep.templates.metric import NewMetric
 from rnnsweep.vocab import Vocab
 
 CASES = ROOT.parent / "shared" / "cases"
@@ -348,3 +349,26 @@ def test_the_cases_of_series_and_texts() -> None:
     assert len(labelled.load(str(CASES / "line-separators" / "texts")).pairs) == 600
     with pytest.raises(ConfigError, match="names the column `open` twice"):
         series.column(str(CASES / "columns" / "series_twice.csv"), "open")
+
+
+def test_a_missing_file_is_told_with_the_nearest_name_of_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "my_notes.txt").write_text("some text")
+    with pytest.raises(ConfigError, match=rf"there is no file .*my_note.txt`. Did you mean `{tmp_path}/my_notes.txt`"):
+        user_files.read(tmp_path / "my_note.txt", "task.text")
+    with pytest.raises(ConfigError, match=r"there is no file `[^`]*`$"):
+        user_files.read(tmp_path / "quite_another", "task.text")
+    with pytest.raises(ConfigError, match=r"there is no file `[^`]*`$"):
+        user_files.read(tmp_path / "no_folder" / "my_notes.txt", "task.text")
+
+
+class Flat(torch.nn.Module):
+    """Equal scores of two classes."""
+
+    def forward(self, inputs: torch.Tensor, state: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, Any]:
+        return torch.zeros(*inputs.shape, 2), state
+
+
+def test_the_metric_of_the_template_counts_all_classes_where_there_are_fewer() -> None:
+    batch = {"inputs": torch.zeros(4, 5), "targets": torch.zeros(4, 5, dtype=torch.long)}
+    found, of = NewMetric().measure(Flat(), batch, ())
+    assert (int(found), of) == (20, 20)

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from rnnsweep.cells.base import AbstractCell
-from rnnsweep.config import GROUPS, PRIVATE, Config, General, checked, own, schema, suggestion, target
+from rnnsweep.config import GROUPS, PRIVATE, Config, General, checked, lacks, own, schema, suggestion, target
 from rnnsweep.errors import ConfigError
 from rnnsweep.optim import AbstractOptimizer
 from rnnsweep.own import refuse_unfit
@@ -122,7 +122,7 @@ def _refuse_misplaced(config: Config, group: str, cls: type) -> None:
     known = schema(cls).model_fields
     for name in settings(config, group):
         if name not in known and (hint := _elsewhere(config, name)):
-            raise ConfigError(f"{group}.{name}", f"{cls.__name__} has no parameter `{name}`.{hint}")
+            raise ConfigError(f"{group}.{name}", f"{lacks(cls, name)}.{hint}")
 
 
 def _elsewhere(config: Config, name: str) -> str:

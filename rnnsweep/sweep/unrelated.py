@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from rnnsweep import planned
-from rnnsweep.errors import ConfigError
+from rnnsweep.errors import ConfigError, tell_once
 from rnnsweep.planned import Planned
 from rnnsweep.sweep.plan import Plan
 
@@ -11,16 +11,22 @@ UNNAMED = "default"
 
 
 def refuse_unrelated(plan: Plan, name: str | int) -> None:
-    """Checks that a grid belongs to what the study `default` holds, before it is added.
+    """Checks that a grid belongs to what its study holds, before it is added. A named study is only told.
 
     A grid belongs there that shares a run with an earlier one, or that sets the same keys for the same tasks: the
     command that continues a sweep, one with more seeds, one with another cell.
 
     Raises:
-        ConfigError: the grid is another one.
+        ConfigError: the grid is another one, and nobody named the study.
     """
     earlier = [runs for path in planned.plans(plan.study) if (runs := planned.read(path))]
-    if name != UNNAMED or not earlier or any(_related(plan.runs, runs) for runs in earlier):
+    if not earlier or any(_related(plan.runs, runs) for runs in earlier):
+        return
+    if name != UNNAMED:
+        before = set[str]().union(*map(_keys, earlier))
+        theirs, ours = (", ".join(sorted(keys)) for keys in (before, _keys(plan.runs)))
+        problem = f"{plan.study} now holds grids that set different things ({theirs}; now {ours}) or other tasks"
+        tell_once(f"{problem}: one report counts them together; another `hydra.sweeper.name` keeps them apart")
         return
     problem = f"{plan.study} holds another grid, and one report would mix them; name this one"
     raise ConfigError("hydra.sweeper.name", f"{problem}: `hydra.sweeper.name={_suggested(plan.runs)}`")

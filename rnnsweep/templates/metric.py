@@ -15,9 +15,9 @@ class NewMetric(AbstractMetric):
     unit, direction = "share", "max"
 
     k: Count = 3
-    """So many most probable symbols count."""
+    """So many most probable symbols count; all, if the task has fewer."""
 
     def measure(self, model: nn.Module, batch: Batch, state: State) -> tuple[Tensor, Tensor | int]:
         scores, _ = model(batch["inputs"], state)  # (batch, time, vocab), as in the `loss` of the task
-        found = (scores.topk(self.k, -1).indices == batch["targets"][..., None]).any(-1)
+        found = (scores.topk(min(self.k, scores.shape[-1]), -1).indices == batch["targets"][..., None]).any(-1)
         return found.sum(), found.numel()
