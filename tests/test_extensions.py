@@ -1,5 +1,6 @@
 """A package that is installed beside rnnsweep brings its classes and config groups by an entry point."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 
 import rnnsweep
 from rnnsweep.extensions import extended
+from rnnsweep.new import KINDS, write
 from rnnsweep.record import RunStore
 
 CELL = """
@@ -62,6 +64,27 @@ def test_its_cell_trains_in_python_and_by_the_command(installed: Path) -> None:
     assert [record.status for record in records if record] == ["complete", "complete"]
     shown = subprocess.run([*command[:3], "--help", "cell=brought"], env=where, capture_output=True, text=True)
     assert "cell.hidden_size=8" in shown.stdout
+
+
+@pytest.mark.slow
+def test_all_its_kinds_are_found_by_their_names(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `rnnsweep.new` writes into a package, used together in one run and in one search."""
+    for kind in KINDS:
+        write(kind, f"own_{kind}", installed / "site" / "brought")
+    importlib.invalidate_caches()
+    of_train = [f"train/{kind}=own_{kind.removesuffix('s')}" for kind in ("schedule", "metrics", "tracker")]
+    short = ["train.steps=4", "train.eval_every=2", "train.kernel=scan", "train.progress=false", "cell.hidden_size=4"]
+    run = rnnsweep.train("optimizer=own_optimizer", *of_train, *short, f"out={installed}/outputs")
+    assert run.status == "complete"
+    assert "val/own_metric" in run.record.best
+    pooled = ["task=own_task", "cell=own_cell", "pooling=own_pooling"]
+    assert rnnsweep.train(*pooled, *short, f"out={installed}/outputs").status == "complete"
+    searched = ["hydra/sweeper/search=own_sampler", "hydra/sweeper/pruner=own_pruner", "hydra.sweeper.n_trials=2"]
+    space = ["task=parity", "optimizer.lr=tag(log, interval(1e-4,1e-1))"]
+    monkeypatch.chdir(installed)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(installed / "site"), *sys.path]))
+    rnnsweep.sweep(*space, *searched, *short, "hydra.sweeper.name=found", "hydra.sweeper.workers=1")
+    assert len(list((installed / "multirun" / "found").glob("*/record.json"))) == 2
 
 
 @pytest.mark.usefixtures("installed")
