@@ -114,7 +114,7 @@ def _in_memory(content: Content) -> Buffer:
         return content
     memory = io.BytesIO()
     content(memory)
-    return memory.getbuffer()
+    return memory.getvalue()  # a view would still be open when Python 3.13 closes `memory`
 
 
 def make(folder: Path) -> None:

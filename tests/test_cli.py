@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import ROOT
+from conftest import ROOT, Told
 from test_pages import PAGES, blocks
 
 from rnnsweep import run
@@ -101,16 +101,24 @@ BAD = [
 
 
 @pytest.mark.parametrize(("override", "said"), BAD)
-def test_bad_input_is_refused_by_name_and_leaves_nothing(override: str, said: str, tmp_path: Path) -> None:
+def test_bad_input_is_refused_by_name_and_leaves_nothing(
+    override: str, said: str, refused: Told, tmp_path: Path
+) -> None:
     (tmp_path / "empty.txt").write_text("")
     (tmp_path / "latin.txt").write_bytes("déjà vu".encode("latin-1"))
     (tmp_path / "a_file").write_text("")
-    result = rnnsweep(override, cwd=tmp_path)
+    line = refused(override)
+    assert line.startswith(f"`{override}`: ")
+    assert said in line
+
+
+def test_a_refusal_is_one_line_of_stderr_and_status_2(tmp_path: Path) -> None:
+    result = rnnsweep("cell=gruu", cwd=tmp_path)
     assert result.returncode == 2
-    assert result.stderr.startswith(f"rnnsweep: `{override}`: ")
-    assert said in result.stderr
+    assert result.stdout == ""
+    assert result.stderr.startswith("rnnsweep: `cell=gruu`: ")
     assert len(result.stderr.splitlines()) == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a_file", "empty.txt", "latin.txt"]
+    assert not list(tmp_path.iterdir())
 
 
 LONG = (*PARITY, "train.steps=600", "train.checkpoint_seconds=0.02", "cell.hidden_size=16")

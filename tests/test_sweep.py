@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import CONF, Compose
+from conftest import CONF, Compose, Told
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
@@ -413,12 +413,8 @@ def test_a_grid_is_run_at_each_random_point(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_bad_sweep_is_refused_before_anything_is_made(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:
-    result = sweep("-m", *arguments, cwd=tmp_path)
-    assert result.returncode == 2
-    assert said in result.stderr
-    assert len(result.stderr.splitlines()) == 1
-    assert list(tmp_path.iterdir()) == []
+def test_a_bad_sweep_is_refused_before_anything_is_made(arguments: tuple[str, ...], said: str, refused: Told) -> None:
+    assert said in refused("-m", *arguments)
 
 
 BREAKS = """from rnnsweep.cells.rnn import RNN
