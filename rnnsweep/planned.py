@@ -94,6 +94,11 @@ def searched(study: Path) -> list[Searched]:
     return list(dict(zip(spaces, found, strict=True)).values())
 
 
+def repeated(study: Path) -> int:
+    """How many runs of a study's searches are those of earlier trials: a search may draw a setting twice."""
+    return sum(files.read(path, int) or 0 for path in (study / FOLDER).glob("repeats-*.json"))
+
+
 def tuned(study: Path) -> list[Tuned]:
     """The tuned sweeps, and the plain grids with a declared comparison, that were begun in a study's directory.
 

@@ -27,6 +27,11 @@ def retired_file(study: Path) -> Path:
     return study / FOLDER / "retired.json"
 
 
+def repeats_file(study: Path, search: str) -> Path:
+    """The file that says how many runs of a search's trials are those of earlier trials."""
+    return study / FOLDER / f"repeats-{search}.json"
+
+
 def from_here(path: str | Path) -> str:
     """A path as a command names it: relative to this directory if it lies below it, else as it is."""
     text, here = str(path), Path.cwd()

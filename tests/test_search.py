@@ -19,7 +19,7 @@ from hydra.core.global_hydra import GlobalHydra
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution, json_to_distribution
 from optuna.trial import TrialState
 
-from rnnsweep import run
+from rnnsweep import results, run
 from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.record import RunRecord, RunStore
@@ -159,6 +159,18 @@ def test_an_execution_setting_continues_the_same_search(tmp_path: Path) -> None:
     configs = [json.loads(path.read_text()) for path in tmp_path.glob("multirun/default/*/config.json")]
     assert {config["seed"] for config in configs} == {4, 5}
     assert len(configs) <= 6
+
+
+def test_a_setting_that_is_drawn_again_is_no_missing_run(composed: Compose, tmp_path: Path) -> None:
+    two = {"optimizer.lr": {"name": "CategoricalDistribution", "attributes": {"choices": [0.1, 0.01]}}}
+    described = search(composed, tmp_path, bases={"": (composed(*SHORT) | {"out": str(tmp_path)}, two)}, n_trials=6)
+    described.save()
+    found = results(tmp_path)
+    assert list(found["status"]) == ["missing"] * 6
+    work(described)
+    found = results(tmp_path)
+    assert 1 <= len(found) <= 2
+    assert set(found["status"]) == {"complete"}
 
 
 def test_the_value_is_the_mean_over_the_seeds(composed: Compose, tmp_path: Path) -> None:

@@ -172,5 +172,5 @@ def _studies_below(path: Path, depth: int) -> Iterator[Path]:
 def _unstarted(study: Path, begun: int) -> Iterator[Json]:
     """The trials that a study's searches have not begun yet. Their settings are not known."""
     asked = sum(search.n_trials * len(search.seeds) for search in planned.searched(study))
-    for index in range(max(0, asked - begun)):
+    for index in range(max(0, asked - planned.repeated(study) - begun)):
         yield run_row.standing(study, study / f"(trial not begun {index + 1})", "missing")

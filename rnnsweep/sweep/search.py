@@ -16,7 +16,7 @@ from rnnsweep.config import Config
 from rnnsweep.errors import ConfigError
 from rnnsweep.naming import named
 from rnnsweep.record import RunStore
-from rnnsweep.study_folder import FOLDER
+from rnnsweep.study_folder import FOLDER, repeats_file
 from rnnsweep.sweep import optuna_study
 from rnnsweep.sweep.changes import retry_failed
 from rnnsweep.sweep.objective import Objective
@@ -104,6 +104,12 @@ class Search:
                     study.set_user_attr(RETRIED, [*study.user_attrs.get(RETRIED, []), trial.number])
                     study.enqueue_trial(trial.params)
                     retry_failed(self._stores(trial), resume_changed)
+
+    def note_repeats(self, study: "optuna.Study") -> None:
+        """Writes how many runs of the trials are those of earlier ones: the report does not read the trials."""
+        runs = [name for trial in counted(study) for name in trial.user_attrs.get("runs", [])]
+        if repeats := len(runs) - len(set(runs)):
+            files.write(repeats_file(self.study, self.name), json.dumps(repeats))
 
     def _stores(self, trial: "optuna.trial.FrozenTrial") -> list[RunStore]:
         return [RunStore(self.study / name) for name in trial.user_attrs.get("runs", [])]

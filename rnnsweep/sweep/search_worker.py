@@ -53,6 +53,7 @@ class SearchWorker(Worker):
         import optuna
 
         with self.search.one_at_a_time():
+            self.search.note_repeats(self.trials)
             trials = self.trials.get_trials(deepcopy=False)
             running = [trial for trial in trials if trial.state == optuna.trial.TrialState.RUNNING]
             for frozen in running:
