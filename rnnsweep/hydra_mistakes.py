@@ -49,7 +49,9 @@ _SAYINGS = {
         "its YAML lacks the first line `# @package _global_`; without it, nothing that it sets counts"
     ),
     r"In '(?P<file>.+)': \w+ raised while composing config:\n(?P<said>.+)": "does not fit the shipped settings: {said}",
-    r"Config group override must be": "a group takes the name of one of its choices",
+    r"Config group override must be|argument of type '\w+' is not (iterable|a container)": (
+        "a group takes the name of one of its choices"
+    ),
     r"(?s)(?P<said>.+?)\n\s*full_key: (?P<key>hydra\.[\w.]+)": "{said}",
 }
 """What Hydra says, and what it means here; `word`, `key` and `file` tell where."""

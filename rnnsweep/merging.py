@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from rnnsweep import files, planned
+from rnnsweep import files, planned, study_folder
 from rnnsweep.errors import ConfigError
 from rnnsweep.record import RunStore
 from rnnsweep.study_folder import FOLDER
@@ -41,7 +41,7 @@ def merge(source: Path, study: Path) -> tuple[list[str], list[str]]:
 def _check(source: Path, study: Path) -> None:
     for folder in (source, study):
         if not (folder / FOLDER).is_dir():
-            raise ConfigError(str(folder), "not the directory of a study: it has no plan")
+            raise ConfigError(str(folder), study_folder.is_none(folder))
         if any(found for pattern in BEYOND for found in (folder / FOLDER).glob(pattern)):
             raise ConfigError(str(folder), "holds a search or a declared comparison; only plain grids can be merged")
     if source.resolve() == study.resolve():

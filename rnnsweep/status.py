@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rnnsweep import planned, retired
+from rnnsweep import planned, retired, study_folder
 from rnnsweep.errors import ConfigError
 from rnnsweep.terminal import Arguments, between, command
 
@@ -58,7 +58,7 @@ def show(study: Path) -> None:
         print(trials.summary())
         print(trials.closing_table())
     if not found and not searched:
-        raise ConfigError(str(study), "not the directory of a study: it has no plan")
+        raise ConfigError(str(study), study_folder.is_none(study))
     for level in retired.read(study):
         print(f"{level} is retired: its runs are not counted")
     for plan in whole([plan.counted() for plan in found if plan.title is None]):

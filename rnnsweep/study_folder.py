@@ -32,6 +32,13 @@ def repeats_file(study: Path, search: str) -> Path:
     return study / FOLDER / f"repeats-{search}.json"
 
 
+def is_none(path: Path) -> str:
+    """What a message says of a directory that is no study's."""
+    if not path.is_dir():
+        return "no such directory; give the folder of a study, such as multirun/default"
+    return "not the directory of a study: it has no plan"
+
+
 def from_here(path: str | Path) -> str:
     """A path as a command names it: relative to this directory if it lies below it, else as it is."""
     text, here = str(path), Path.cwd()

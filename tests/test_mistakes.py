@@ -45,6 +45,7 @@ TYPED = [
     (("seed=range(3)",), "`seed=range(3)`: several values are a sweep; add -m"),
     (("cell=glob(*)",), "`cell=glob(*)`: several values are a sweep; add -m"),
     (("cell=null",), "`cell=null`: a group takes the name of one of its choices"),
+    (("cell=[1]",), "`cell=[1]`: a group takes the name of one of its choices"),
     (("cell=[gru]",), "`cell=[gru]`: a run is named by its cell; choose one"),
     (("~cell",), "`~cell`: a run needs one cell"),
     (("+seed=3",), "`+seed=3`: is set already; leave out the +"),

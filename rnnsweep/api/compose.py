@@ -67,7 +67,7 @@ def _apart() -> Iterator[None]:
 def _admitting(overrides: list[str]) -> DictConfig:
     try:
         return compose("config", overrides, return_hydra_config=True)
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, TypeError) as error:
         admitted = admit(error, overrides) if isinstance(error, ConfigCompositionException) else None
         if admitted is None:
             raise ConfigError("the overrides", str(told(error, overrides))) from None

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rnnsweep import planned, retired
+from rnnsweep import planned, retired, study_folder
 from rnnsweep.errors import ReportError
 from rnnsweep.planned import STATES
 from rnnsweep.record import Json
@@ -50,7 +50,7 @@ def collect(paths: Sequence[Path], apart: bool = False, retiring: bool = True) -
     left_out: Counter[str] = Counter()
     for path in paths:
         if not path.is_dir():
-            raise ReportError(f"{path}: no such directory; give the folder of a study, such as multirun/default")
+            raise ReportError(f"{path}: {study_folder.is_none(path)}")
         found = list(_rows(path))
         if not found:
             raise ReportError(_no_runs(path))

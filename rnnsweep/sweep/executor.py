@@ -124,6 +124,7 @@ class Executor:
         if not self.workers.resume_changed:
             refuse_interrupted(over[False], OF_A_SEARCH)
         search.retry(trials.study, self.workers.resume_changed)
+        search.note_repeats(trials.study)
         print(f"{search.study}: {trials.summary()}", flush=True)
         tell_finished((store for store in over[True] if store.record() is not None), OF_A_SEARCH)
         count = min(self.workers.count(), self.settings.n_trials)

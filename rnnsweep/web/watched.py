@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rnnsweep import planned
+from rnnsweep import planned, study_folder
 from rnnsweep.errors import ConfigError
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.sweep.failures import alike, message
@@ -44,7 +44,7 @@ class Watched:
         """
         found, trials = self._plans(), [Trials(search) for search in searches(self.study)]
         if not found and not trials:
-            raise ConfigError(str(self.study), "not the directory of a study: it has no plan")
+            raise ConfigError(str(self.study), study_folder.is_none(self.study))
         workers = planned.workers(self.study)
         settings = _settings(found) | _settings_of(trials)
         records = self._over(settings)
