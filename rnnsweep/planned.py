@@ -3,12 +3,13 @@ it."""
 
 import dataclasses
 import json
+import platform
 import shlex
 import time
 from pathlib import Path
 from typing import Any
 
-from rnnsweep import files, shapes
+from rnnsweep import files, shapes, system
 from rnnsweep.study_folder import FOLDER, drawn_file, from_here
 from rnnsweep.tuned_plan import Tuned
 
@@ -53,6 +54,7 @@ class WorkerStatus:
     """When it wrote this, in seconds since 1970."""
     runs: list[str]
     """The runs that it trains together; none where it waits."""
+    host: str = ""
     step: int = 0
     steps: int = 0
     began_at: int = 0
@@ -123,9 +125,15 @@ def title(plan: Path) -> str | None:
 
 
 def workers(study: Path) -> list[WorkerStatus]:
-    """The workers that live: those that have written lately."""
+    """The workers that live: those that have written lately, and of this machine those whose process is there."""
     states = (files.read(path, WorkerStatus) for path in sorted((study / FOLDER / "workers").glob("[!.]*.json")))
-    return [state for state in states if state and time.time() - state.time < STALE_SECONDS]
+    return [state for state in states if state and _lives(state)]
+
+
+def _lives(worker: WorkerStatus) -> bool:
+    if worker.host == platform.node() and not system.is_alive(worker.pid):  # SIGKILL leaves its file
+        return False
+    return time.time() - worker.time < STALE_SECONDS
 
 
 def drawn(study: Path) -> list[str]:

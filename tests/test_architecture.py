@@ -53,7 +53,7 @@ LEAVES = {
     "help": {"config", "own"},
     "study_folder": set(),
     "tuned_plan": set(),
-    "planned": {"files", "shapes", "study_folder", "tuned_plan"},
+    "planned": {"files", "shapes", "system", "study_folder", "tuned_plan"},
     "retired": {"errors", "files", "study_folder"},
     "merging": {"errors", "files", "planned", "record", "study_folder"},
     "looks": set(),
