@@ -54,7 +54,6 @@ class WorkerStatus:
     """When it wrote this, in seconds since 1970."""
     runs: list[str]
     """The runs that it trains together; none where it waits."""
-    host: str = ""
     step: int = 0
     steps: int = 0
     began_at: int = 0
@@ -63,6 +62,7 @@ class WorkerStatus:
     """How long it has trained the runs in hand."""
     slowdown: float | None = None
     """The time of a step now, divided by the time that was measured before; None where nothing was measured."""
+    host: str = ""
     train: float | None = None
     """The newest training loss."""
     tokens_per_second: float | None = None

@@ -85,6 +85,18 @@ def test_a_step_is_compared_with_the_measured_one(tmp_path: Path, monkeypatch: p
     assert status.state["slowdown"] is None
 
 
+def test_a_line_is_not_said_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plan = Plan(tmp_path, runs("a", "b"))
+    progress = Progress(plan)
+    view = View(progress)
+    for done in (False, False, True, True):
+        if done:
+            progress.records |= ended("run-0", 4.0)
+        view.shown_at = -1e9
+        view.refresh()
+    assert [line.split("  ")[0] for line in capsys.readouterr().out.splitlines()] == ["0/2 runs", "1/2 runs"]
+
+
 def test_slow_steps_are_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plan = Plan(tmp_path, runs("a"))
     status = StatusFile(tmp_path)

@@ -145,7 +145,7 @@ class View:
 
     def __init__(self, progress: Standing):
         self.progress, self.told = progress, set[str]()
-        self.told_slow = False
+        self.told_slow, self.shown = False, ""
         self.shown_at = time.monotonic()  # the sweep has just said how it stands
         self.live: Any = None
         if sys.stdout.isatty():
@@ -173,8 +173,9 @@ class View:
             from rich.text import Text
 
             self.live.update(Text("\n".join(self.progress.lines())))
-        else:
-            self._print(self.progress.summary())
+        elif (line := self.progress.summary()) != self.shown:
+            self.shown = line
+            self._print(line)
 
     def _tell_slow(self) -> None:
         """Says once that the steps take much longer than they did when the stack's size was measured."""
