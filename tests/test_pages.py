@@ -165,24 +165,25 @@ def test_a_command_is_composed_and_its_settings_are_right(
     ],
 )
 def test_an_example_of_your_own_trains(
-    folder: str, group: str, choice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: str, group: str, choice: str, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = PAGES[folder]
-    text = text[text.index("\n## Your own " + group.split("/")[-1].removesuffix("s")) + 1 :].partition("\n## ")[0]
-    (yaml,) = blocks(text, "yaml")
+    page = PAGES[folder]
+    page = page[page.index("\n## Your own " + group.split("/")[-1].removesuffix("s")) + 1 :].partition("\n## ")[0]
+    (yaml,) = blocks(page, "yaml")
     assert yaml.startswith(f"# conf/{group}/{choice}.yaml\n")
-    code = "".join(blocks(text, "python"))
+    code = "".join(blocks(page, "python"))
     module = code.split()[1].removesuffix(".py")
     (tmp_path / f"{module}.py").write_text(code)
     (tmp_path / "conf" / group).mkdir(parents=True)
     (tmp_path / "conf" / group / f"{choice}.yaml").write_text(yaml.split("\n", 1)[1])
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, module, raising=False)
-    (command,) = [line for line in shell(text) if "--config-dir conf" in line]
+    (command,) = [line for line in shell(page) if "--config-dir conf" in line]
     _, conf, *overrides = shlex.split(command.split("rnnsweep ")[1])
     own = f"hydra.searchpath=[file://{tmp_path}/{conf}]"
     quick = ("train.steps=20", "cell.hidden_size=8", "train.kernel=scan", "train.progress=false", f"out={tmp_path}")
-    record = rnnsweep.train(own, *overrides, *quick).record
+    short = [f"task.text={text}", "task.seq_len=16"] if "task=charlm" in overrides else []
+    record = rnnsweep.train(own, *overrides, *quick, *short).record
     assert record.status == "complete"
     config = record.config
     for name in [*group.split("/"), choice] if group == "train/metrics" else group.split("/"):
