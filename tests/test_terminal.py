@@ -135,7 +135,7 @@ MISTAKES = [
     ("sample", ["RUN", "--bogus"], "unrecognized arguments: --bogus; --help shows what there is"),
     ("sample", ["missing"], "missing: not the directory of a run"),
     ("status", [], "the following arguments are required: study"),
-    ("status", ["missing"], "missing: not the directory of a study"),
+    ("status", ["missing"], "missing: no such directory; give the folder of a study"),
     ("report.cli", ["missing"], "missing: no such directory"),
     ("report.cli", ["missing", "--margin", "nan"], "argument --margin: expected above 0, got nan"),
     ("report.cli", ["missing", "--out", ""], "argument --out: expected a directory, got nothing"),
