@@ -5,7 +5,6 @@ the program supplies the others.
 """
 
 import dataclasses
-import difflib
 import functools
 import inspect
 import typing
@@ -14,7 +13,7 @@ from typing import Any, Literal
 
 import pydantic
 
-from rnnsweep.errors import ConfigError, listed
+from rnnsweep.errors import ConfigError, listed, nearest
 from rnnsweep.own import loaded, refuse_unfit
 from rnnsweep.types import LATER, PER_MEMBER, Marker, Positive
 
@@ -178,8 +177,8 @@ def suggestion(name: str, known: list[str]) -> str:
 
 def near(name: str, known: list[str]) -> str:
     """` Did you mean ...?` where one of the names is similar; else nothing."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f" Did you mean `{close[0]}`?" if close else ""
+    close = nearest(name, known)
+    return f" Did you mean `{close}`?" if close else ""
 
 
 @functools.cache

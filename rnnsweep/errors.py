@@ -1,6 +1,7 @@
 """The errors that a user reads as one line, and how such a line is said."""
 
 import contextlib
+import difflib
 import errno
 import sys
 from collections.abc import Callable, Iterable
@@ -101,6 +102,11 @@ def listed(names: Iterable[object], most: int = 20, form: Callable[[object], str
     every = list(names)
     shown = ", ".join(map(form, every[:most])) or "nothing"
     return shown + (f" and {len(every) - most:,} more" if len(every) > most else "")
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like a mistyped one; None where none is like it."""
+    return next(iter(difflib.get_close_matches(name, list(known), n=1)), None)
 
 
 def last_line(error: object) -> str:

@@ -41,7 +41,7 @@ def merge(source: Path, study: Path) -> tuple[list[str], list[str]]:
 def _check(source: Path, study: Path) -> None:
     for folder in (source, study):
         if not (folder / FOLDER).is_dir():
-            raise ConfigError(str(folder), study_folder.is_none(folder))
+            raise ConfigError(str(folder), study_folder.not_a_study(folder))
         if any(found for pattern in BEYOND for found in (folder / FOLDER).glob(pattern)):
             raise ConfigError(str(folder), "holds a search or a declared comparison; only plain grids can be merged")
     if source.resolve() == study.resolve():

@@ -63,6 +63,7 @@ class WorkerStatus:
     slowdown: float | None = None
     """The time of a step now, divided by the time that was measured before; None where nothing was measured."""
     host: str = ""
+    """The machine that it runs on."""
     train: float | None = None
     """The newest training loss."""
     tokens_per_second: float | None = None

@@ -58,7 +58,7 @@ def show(study: Path) -> None:
         print(trials.summary())
         print(trials.closing_table())
     if not found and not searched:
-        raise ConfigError(str(study), study_folder.is_none(study))
+        raise ConfigError(str(study), study_folder.not_a_study(study))
     for level in retired.read(study):
         print(f"{level} is retired: its runs are not counted")
     for plan in whole([plan.counted() for plan in found if plan.title is None]):

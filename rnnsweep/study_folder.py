@@ -32,7 +32,7 @@ def repeats_file(study: Path, search: str) -> Path:
     return study / FOLDER / f"repeats-{search}.json"
 
 
-def is_none(path: Path) -> str:
+def not_a_study(path: Path) -> str:
     """What a message says of a directory that is no study's."""
     if not path.is_dir():
         return "no such directory; give the folder of a study, such as multirun/default"

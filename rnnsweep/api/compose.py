@@ -69,6 +69,8 @@ def _admitting(overrides: list[str]) -> DictConfig:
         return compose("config", overrides, return_hydra_config=True)
     except (HydraException, OmegaConfBaseException, TypeError) as error:
         admitted = admit(error, overrides) if isinstance(error, ConfigCompositionException) else None
-        if admitted is None:
-            raise ConfigError("the overrides", str(told(error, overrides))) from None
-        return _admitting(admitted)
+        if admitted is not None:
+            return _admitting(admitted)
+        if (said := told(error, overrides)) is None:
+            raise
+        raise ConfigError("the overrides", said) from None

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import difflib
 import hashlib
 import io
 import re
@@ -12,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rnnsweep.data.encodings import likely
-from rnnsweep.errors import ConfigError
+from rnnsweep.errors import ConfigError, nearest
 
 HEAD = 65536  # bytes at the beginning of a file that tell whether it is text
 
@@ -130,18 +129,18 @@ def _told(path: str | Path, key: str, wanted: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise ConfigError(key, f"there is no {wanted} `{path}`{_nearest(Path(path).expanduser())}") from None
+        raise ConfigError(key, f"there is no {wanted} `{path}`{_like(Path(path).expanduser())}") from None
     except OSError as error:
         raise ConfigError(key, f"cannot read `{path}`: {error.strerror}") from None
     except (ValueError, RuntimeError) as error:  # a NUL in the path; `~name` of nobody
         raise ConfigError(key, f"cannot read `{path}`: {error}") from None
 
 
-def _nearest(path: Path) -> str:
+def _like(path: Path) -> str:
     """`. Did you mean ...?` where the folder of a missing file has a name like it; else empty."""
     with contextlib.suppress(OSError):
-        near = difflib.get_close_matches(path.name, sorted(entry.name for entry in path.parent.iterdir()), 1)
-        return f". Did you mean `{path.with_name(near[0])}`?" if near else ""
+        close = nearest(path.name, sorted(entry.name for entry in path.parent.iterdir()))
+        return f". Did you mean `{path.with_name(close)}`?" if close else ""
     return ""
 
 

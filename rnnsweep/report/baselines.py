@@ -1,9 +1,8 @@
 """The baseline of each factor: the level that its other levels are compared with."""
 
-import difflib
 from collections.abc import Sequence
 
-from rnnsweep.errors import ReportError, listed
+from rnnsweep.errors import ReportError, listed, nearest
 from rnnsweep.report.factor import Factor
 from rnnsweep.report.runs import Runs, refuse_constant
 
@@ -56,8 +55,8 @@ def _level(runs: Runs, factor: Factor, typed: str) -> str:
         return typed
     if factor.numbers is not None and (number := _as_number(typed)) in factor.numbers:
         return factor.levels[factor.numbers.index(number)]
-    close = difflib.get_close_matches(typed, factor.levels, n=1)
-    meant = f"did you mean {close[0]}? " if close else ""
+    close = nearest(typed, factor.levels)
+    meant = f"did you mean {close}? " if close else ""
     raise ReportError(
         f"--baseline {factor.key}={typed}: no run of task {runs.task} has this level; {meant}"
         f"there are {listed(factor.levels, form=str)}"

@@ -50,7 +50,7 @@ def collect(paths: Sequence[Path], apart: bool = False, retiring: bool = True) -
     left_out: Counter[str] = Counter()
     for path in paths:
         if not path.is_dir():
-            raise ReportError(f"{path}: {study_folder.is_none(path)}")
+            raise ReportError(f"{path}: {study_folder.not_a_study(path)}")
         found = list(_rows(path))
         if not found:
             raise ReportError(_no_runs(path))

@@ -1,7 +1,6 @@
 """The cost of a plan, from a measured step and a measured validation of each shape."""
 
 import collections
-import math
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -62,12 +61,12 @@ def _row(first: run.PreparedRun, planned: list[Planned], size: int) -> tuple[str
     tokens = first.task.batch(0)["inputs"].numel()
     flop = 6 * parameters * tokens * steps  # two for the forward, four for the backward, a parameter and a token
     memory = parameters * 4 * 5 * size  # weights, gradients, two slots, the best; activations come on top
-    each = step * steps + seconds_per_validation(first, size) / size * _validations(first, steps)
+    each = step * steps + seconds_per_validation(first, size) / size * _evaluations(first)
     seconds = each * len(planned)
     row = f"{len(planned):>7}{size:>7}{parameters:>12,}{flop:>12.1e}{memory / 2**20:>6.0f} MiB{step * 1e3:>10.2f}"
     return f"{row}{duration(each):>10}   {planned[0].id}", seconds
 
 
-def _validations(first: run.PreparedRun, steps: int) -> int:
+def _evaluations(first: run.PreparedRun) -> int:
     """How often a run is evaluated: its validations, the test, and a slice of the training part of a similar size."""
-    return math.ceil(steps / first.train.steps_between(first.task.steps_per_epoch)) + 2
+    return first.train.validations(first.task.steps_per_epoch) + 2

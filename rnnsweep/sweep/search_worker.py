@@ -53,7 +53,6 @@ class SearchWorker(Worker):
         import optuna
 
         with self.search.one_at_a_time():
-            self.search.note_repeats(self.trials)
             trials = self.trials.get_trials(deepcopy=False)
             running = [trial for trial in trials if trial.state == optuna.trial.TrialState.RUNNING]
             for frozen in running:
@@ -77,6 +76,7 @@ class SearchWorker(Worker):
         self.trials.sampler = sampler(self.search.sampler, rng.key(self.search.seeds[0], "sampling", index) % 2**31)
         self.search.suggest(trial)
         trial.set_user_attr("runs", [planned.id for planned in self.search.planned(trial)])
+        self.search.note_repeats(self.trials)
 
     def _drawn(self, frozen: "optuna.trial.FrozenTrial") -> bool:
         return "runs" in frozen.user_attrs

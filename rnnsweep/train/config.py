@@ -81,3 +81,8 @@ class TrainConfig(Schedule):
         every, total = self.steps_between(steps_per_epoch), self.total_steps(steps_per_epoch)
         points = min(self.curve_points, total // CURVE_STEPS)
         return max(1, math.ceil(points * every / total))
+
+    def validations(self, steps_per_epoch: int) -> int:
+        """Validations of a whole run, with those that only draw the learning curve."""
+        parts = self.total_steps(steps_per_epoch) * self.points_between(steps_per_epoch)
+        return math.ceil(parts / self.steps_between(steps_per_epoch))

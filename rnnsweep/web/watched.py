@@ -44,7 +44,7 @@ class Watched:
         """
         found, trials = self._plans(), [Trials(search) for search in searches(self.study)]
         if not found and not trials:
-            raise ConfigError(str(self.study), study_folder.is_none(self.study))
+            raise ConfigError(str(self.study), study_folder.not_a_study(self.study))
         workers = planned.workers(self.study)
         settings = _settings(found) | _settings_of(trials)
         records = self._over(settings)

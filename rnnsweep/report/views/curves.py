@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from rnnsweep.report import stats
-from rnnsweep.report.draw import color, cut, in_unit, legend, log_if_wide, marker, stacked
+from rnnsweep.report.draw import axis_label, color, cut, legend, log_if_wide, marker, stacked
 from rnnsweep.report.pairs import FEW
 from rnnsweep.report.subject import Subject
 
@@ -52,7 +52,7 @@ def draw(frame: pd.DataFrame, of: Subject) -> Figure:
             top.fill_between(known["step"], known["low"], known["high"], color=color(index), alpha=0.18, linewidth=0)
         bottom.step(part["step"], part["n"], where="post", color=color(index))
     log_if_wide(top, frame["mean"], frame[["low", "high"]])
-    top.set(ylabel=f"{of.metric.words}{in_unit(of.metric.unit)}")
+    top.set(ylabel=axis_label(of.metric.name, of.metric.unit))
     legend(figure, top)
     bottom.set(xlabel="step", ylabel="runs n(t)", ylim=(0, None))
     bottom.yaxis.set_major_locator(MaxNLocator(3, integer=True))
