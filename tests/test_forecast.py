@@ -8,7 +8,7 @@ import pytest
 import torch
 from conftest import Compose, Told
 
-from rnnsweep import figures, run
+from rnnsweep import errors, figures, run
 from rnnsweep.cells.gru import GRU
 from rnnsweep.data import panel
 from rnnsweep.errors import ConfigError
@@ -221,3 +221,116 @@ def test_a_run_has_the_simple_forecasts_in_its_record(composed: Compose, tmp_pat
     assert names <= {*record.best}
     assert {"horizon.png", "by_step.png"} <= {*figures.draw(store, record.summary)}
     assert str(figures.timeline(record.summary["horizon"]["times"]).dtype).startswith("datetime64")
+
+
+# What a table does not say -------------------------------------------------------------------------------------
+
+
+def dated(folder: Path, days: Any, name: str = "d.csv") -> str:
+    noise = np.random.default_rng(1).normal(size=len(days))
+    (folder / name).write_text("day,x\n" + "".join(f"{day},{x:.3f}\n" for day, x in zip(days, noise, strict=True)))
+    return str(folder / name)
+
+
+@pytest.mark.parametrize(
+    ("days", "line"),
+    [
+        ([*range(20), *range(60, 80)], 22),
+        ([*range(20), *range(23, 43)], 22),
+        ("2000-01-01 7 month", None),
+        ("2000-01-31 7 quarter", None),
+        ("2000-01-01 7 month without the fourth", 5),
+    ],
+)
+def test_uneven_steps_are_told_however_long_they_are(
+    days: Any, line: int | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if isinstance(days, str):
+        first, count, unit, *without = days.split()
+        months = np.datetime64(first[:7]) + np.arange(int(count)) * {"month": 1, "quarter": 3}[unit]
+        when = months.astype("datetime64[D]") if first.endswith("01") else (months + 1).astype("datetime64[D]") - 1
+        when = np.delete(when, 3) if without else when
+    else:
+        when = np.datetime64("2024-01-01") + np.array(days)
+    errors.TOLD.clear()
+    panel.load(dated(tmp_path, when), None, None)
+    told = capsys.readouterr().err
+    assert (f"line {line} of" in told and "the steps of `day` are not even" in told) if line else told == ""
+
+
+def test_tenths_of_a_second_go_forward(tmp_path: Path) -> None:
+    when = np.datetime64("2024-01-01T00:00:00.0") + 100 * np.arange(9).astype("timedelta64[ms]")
+    found = panel.load(dated(tmp_path, when), None, None)
+    assert found.times is not None
+    assert found.times[1] == "2024-01-01 00:00:00.100000"
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({"columns": np.array(["a", "a"])}, r"`columns` of `.*` has `a` twice"),
+        ({"time": np.arange(40)[::-1]}, "row 1 of .*: its `time` is not after that of the row before; sort the rows"),
+        ({"time": np.arange("2024-01", 40, dtype="datetime64[D]")[::-1].astype(str)}, "its `time` is not after"),
+        ({"time": np.arange("2024-01", 40, dtype="datetime64[D]")[::-1]}, "its `time` is not after"),
+        ({"columns": np.array(["", "b"])}, "a column without a name"),
+    ],
+)
+def test_arrays_that_say_two_things_are_refused(arrays: dict[str, Any], said: str, tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(40, 2))
+    np.savez(tmp_path / "x.npz", x=x, **arrays)
+    with pytest.raises(ConfigError, match=said):
+        panel.load(str(tmp_path / "x.npz"), None, None)
+
+
+@pytest.mark.parametrize(
+    ("header", "first", "said"),
+    [
+        ("", lambda n: n, "has a column without a name, as an index is written; say which columns to read"),
+        ("seconds", lambda n: 1_700_000_000 + 3600 * n, "the column `seconds` changes by the same in every row"),
+        (
+            "year",
+            lambda n: 2020 - n,
+            "the column `year` changes by the same in every row, .* `task.columns=.NAME,NAME.`",
+        ),
+        ("t", lambda n: n / 10, "the column `t` changes by the same in every row"),
+    ],
+)
+def test_a_count_of_the_rows_is_no_series_unless_it_is_named(
+    header: str, first: Any, said: str, tmp_path: Path
+) -> None:
+    noise = np.random.default_rng(0).normal(size=60)
+    rows = [f"{first(n)},{x:.3f}\n" for n, x in enumerate(noise)]
+    (tmp_path / "t.csv").write_text(f"{header},x\n" + "".join(rows))
+    with pytest.raises(ConfigError, match=said):
+        panel.load(str(tmp_path / "t.csv"), None, None)
+    assert panel.load(str(tmp_path / "t.csv"), ("x",), None).names == ["x"]
+    if header:
+        assert panel.load(str(tmp_path / "t.csv"), (header, "x"), None).names == [header, "x"]
+
+
+def test_a_column_that_rises_in_every_row_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"{20240101 + n + 69 * (n // 31)},{n % 7}\n" for n in range(60)]
+    (tmp_path / "t.csv").write_text("date,x\n" + "".join(rows))
+    errors.TOLD.clear()
+    assert panel.load(str(tmp_path / "t.csv"), None, None).names == ["date", "x"]
+    assert "`date` rises in every row, as times do; it is read as a column of numbers" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ("drop", "1 of 40 rows lack a number and are left out"),
+        ("interpolate", "2 of 80 numbers were missing and lie on a line to the next known one"),
+        ("forward", "2 of 80 numbers were missing and repeat the one before"),
+    ],
+)
+def test_what_was_missing_is_counted(
+    missing: Any, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    x = np.random.default_rng(0).normal(size=(40, 2))
+    x[20] = np.nan
+    np.savez(tmp_path / "x.npz", x=x)
+    errors.TOLD.clear()
+    panel.load(str(tmp_path / "x.npz"), None, None, missing=missing)
+    assert f"{said}" in (told := capsys.readouterr().err)
+    assert f"(task.missing={missing})" in told

@@ -13,7 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnsweep import run
+from rnnsweep import errors, run
 from rnnsweep.data import labelled, series, tables, user_files
 from rnnsweep.errors import ConfigError
 from rnnsweep.tasks.sine import Sine
@@ -337,6 +337,45 @@ def test_a_series_without_names_is_refused(tmp_path: Path) -> None:
         _ = of_series("19.965\n20.490\n21.108\n", tmp_path).values
     with pytest.raises(ConfigError, match="is empty"):
         _ = of_series("\n\n", tmp_path).values
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "said"),
+    [
+        (",x", "{n},{x}", r"the first column of `.*` has no name, .* `task.column=NAME`; its first line names '', 'x'"),
+        ("t,x", "{t},{x}", r"its first column, `t`, changes by the same in every row, .* `task.column=NAME`"),
+    ],
+)
+def test_the_first_column_is_no_series_where_it_counts_the_rows(
+    header: str, row: str, said: str, tmp_path: Path
+) -> None:
+    rows = [row.format(n=n, t=n / 10, x=math.sin(n)) for n in range(200)]
+    content = "\n".join([header, *rows])
+    with pytest.raises(ConfigError, match=said):
+        _ = of_series(content, tmp_path).values
+    assert len(of_series(content, tmp_path, column="x").values) == 200
+    if header == "t,x":
+        assert len(of_series(content, tmp_path, column="t").values) == 200
+
+
+def test_the_first_of_several_columns_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"{math.sin(n)},{math.cos(n)}" for n in range(200)]
+    errors.TOLD.clear()
+    _ = of_series("\n".join(["a,b", *rows]), tmp_path).values
+    assert "reads `a`, the first of 2 columns; `task.column` names another" in capsys.readouterr().err
+
+
+def test_a_series_with_dates_is_read_in_their_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    days = np.datetime64("2024-01-01") + np.arange(200)
+    rows = [f"{day},{math.sin(n):.4f}" for n, day in enumerate(days)]
+    errors.TOLD.clear()
+    with pytest.raises(ConfigError, match=r"line 3 of `.*`: its `day` is not after that of the row before; sort the"):
+        _ = of_series("\n".join(["day,x", *rows[::-1]]), tmp_path, column="x").values
+    assert len(of_series("\n".join(["day,x", *rows]), tmp_path, column="x").values) == 200
+    twice = [row for row in rows for _ in range(2)]  # several rows a day
+    assert len(of_series("\n".join(["day,x", *twice]), tmp_path, column="x").values) == 400
+    assert "line 4 of" in (told := capsys.readouterr().err)
+    assert "the steps of `day` are not even; each row counts as one step" in told
 
 
 def test_many_columns_are_not_all_listed(tmp_path: Path) -> None:

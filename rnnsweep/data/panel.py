@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import math
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,8 +10,8 @@ from jaxtyping import Float64, Int
 
 from rnnsweep import rng
 from rnnsweep.data.arrays import opened
-from rnnsweep.data.tables import DataTable, Decimal, Missing, fill, parse
-from rnnsweep.data.times import dates
+from rnnsweep.data.tables import DataTable, Decimal, Missing, fill, parse, tell_filled
+from rnnsweep.data.times import check_steps, dates, first_dates, is_even
 from rnnsweep.data.user_files import File, read
 from rnnsweep.errors import ConfigError, listed, tell_once
 
@@ -60,7 +59,7 @@ def load(
     """
     file = read(path, "task.path")
     whole = _arrays(file, date) if path.lower().endswith(".npz") else _table(file, columns, date, encoding, decimal)
-    wanted = whole.names if columns is None else columns
+    wanted = _every(file, whole) if columns is None else columns
     if wrong := [name for name in wanted if name not in whole.names]:
         hint = f"`{path}` has {listed(whole.names)}"
         raise ConfigError("task.columns", f"there is no column {listed(wrong)}; {hint}", ("task.path",))
@@ -74,29 +73,23 @@ def _table(file: File, columns: tuple[str, ...] | None, date: str | None, encodi
     table = parse(file, encoding, decimal)
     if not len(table.cells):
         raise file.wrong(f"`{file.path}` has no rows")
-    found = ((name, dates(table.column(name))) for name in table.names if date is None or name == date)
-    when, moments = next(((name, each) for name, each in found if each is not None), (None, None))
+    found = first_dates(table, [name for name in table.names if date is None or name == date])
+    when = None if found is None else found[0]
     if date is not None and when is None:
         table.column(date, "task.date")  # raises where there is none
         raise ConfigError("task.date", f"the column `{date}` holds no dates such as 2024-03-31 12:00", ("task.path",))
     names = [name for name in table.names if name != when] if columns is None else [*columns]
     values = np.stack([table.gaps(name, "task.columns") for name in names], 1) if names else np.empty((0, 0))
-    times = None if when is None else _ordered(table, when, moments)
+    times = None if found is None else _ordered(table, *found)
     return Panel(names, values, times, file.sha256, table.cells.index.to_numpy(np.int64))
 
 
-def _ordered(table: DataTable, name: str, moments: Any) -> list[str]:
+def _ordered(table: DataTable, name: str, moments: np.ndarray) -> list[str]:
     """The dates as text, once they are found to go forward."""
-    steps = np.diff(moments.to_numpy("datetime64[s]").astype(np.int64))
-    back = np.flatnonzero(steps <= 0)
-    if len(back):
-        line = table.file.line(int(table.cells.index[back[0] + 1]))
-        raise table.file.wrong(f"{line}: its `{name}` is not after that of the row before; sort the rows by it")
-    uneven = np.flatnonzero(steps != steps[0]) if len(steps) else steps
-    if len(uneven) and steps.max() < 28 * 86400:  # months differ in length
-        line = table.file.line(int(table.cells.index[uneven[0] + 1]))
-        tell_once(f"{line}: the steps of `{name}` are not even; each row counts as one step")
-    return [moment.isoformat(" ") for moment in moments]
+    import pandas
+
+    check_steps(table.file, name, moments, lambda row: table.file.line(int(table.cells.index[row])))
+    return [moment.isoformat(" ") for moment in pandas.to_datetime(moments)]
 
 
 def _arrays(file: File, date: str | None) -> Panel:
@@ -116,15 +109,49 @@ def _arrays(file: File, date: str | None) -> Panel:
     if len(names) != values.shape[1] or (times is not None and len(times) != len(values)):
         problem = f"`{file.path}` has {values.shape} numbers, {len(names)} names in `columns`"
         raise file.wrong(f"{problem} and {len(times or [])} entries in `time`")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise file.wrong(f"`columns` of `{file.path}` has `{twice[0]}` twice; give each a name of its own")
+    if "time" in found:
+        _check_times(file, found["time"])
     if np.isinf(values).any():
         raise file.wrong(f"row {int(np.argwhere(np.isinf(values))[0, 0])} of `{file.path}` is not finite")
     return Panel(names, values, times, file.sha256)
+
+
+def _check_times(file: File, times: np.ndarray) -> None:
+    """Refuses the array `time` where it does not go forward; texts that are no dates are names."""
+    import pandas
+
+    found = dates(pandas.Series(times.astype(str))) if times.dtype.kind == "U" else None
+    if found is not None or times.dtype.kind == "M":
+        times = (times if found is None else found.to_numpy()).astype("datetime64[us]")
+    if times.dtype.kind in "iufM":
+        check_steps(file, "time", times, lambda row: f"row {row} of `{file.path}`")
+
+
+def _every(file: File, panel: Panel) -> list[str]:
+    """All columns, which are read where `task.columns` names none.
+
+    Raises:
+        ConfigError: one has no name, as the index of a pandas frame, or counts the rows.
+    """
+    hint = "say which columns to read, as in `task.columns=[NAME,NAME]`"
+    if "" in panel.names:
+        raise file.wrong(f"`{file.path}` has a column without a name, as an index is written; {hint}", "task.columns")
+    for name, numbers in zip(panel.names, panel.values.T, strict=True):
+        if len(panel.names) > 1 and is_even(numbers):
+            problem = f"the column `{name}` changes by the same in every row, as a time or a count of the rows does"
+            raise file.wrong(f"{problem}; {hint}", "task.columns")
+        if len(panel.names) > 1 and (np.diff(numbers) > 0).all():
+            tell_once(f"`{file.path}`: `{name}` rises in every row, as times do; it is read as a column of numbers")
+    return panel.names
 
 
 def _filled(file: File, panel: Panel, missing: Missing) -> Panel:
     """The panel without gaps."""
     import pandas
 
+    absent = np.isnan(panel.values)
     filled = fill(pandas.DataFrame(panel.values), missing)
     gaps = np.argwhere(filled.isna().to_numpy())
     if len(gaps):
@@ -135,6 +162,8 @@ def _filled(file: File, panel: Panel, missing: Missing) -> Panel:
         if missing != "refuse":
             hint = "there is none to fill it from; `task.missing=drop` leaves the row out"
         raise file.wrong(f"{problem}; {hint}", "task.missing")
+    counted = absent.any(1) if missing == "drop" else absent
+    tell_filled(file.path, int(counted.sum()), counted.size, missing)
     kept = filled.index.to_numpy()
     times = None if panel.times is None else [panel.times[row] for row in kept]
     lines = None if panel.lines is None else panel.lines[kept]

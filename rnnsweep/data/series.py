@@ -11,9 +11,10 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from rnnsweep import rng
-from rnnsweep.data.tables import NUMBERS, Decimal, Missing, parse
-from rnnsweep.data.user_files import read
-from rnnsweep.errors import ConfigError
+from rnnsweep.data.tables import NUMBERS, DataTable, Decimal, Missing, parse
+from rnnsweep.data.times import check_steps, first_dates, is_even
+from rnnsweep.data.user_files import File, read
+from rnnsweep.errors import ConfigError, listed, tell_once
 
 CONSTANT = 1e-13  # of the level: three digits above what float64 can hold
 
@@ -40,10 +41,38 @@ def column(
     table = parse(file, encoding, decimal)
     if not table.names:
         raise file.wrong(f"`{path}` is empty")
-    first = table.names[0]
-    if name is None and re.search(r"\d", first) and NUMBERS[decimal].fullmatch(first) and not first.isdigit():
-        raise file.wrong(f"the first line of `{path}` holds numbers; expected the names of the columns")
-    return table.numbers(first if name is None else name, missing), file.sha256
+    dated = first_dates(table, table.names)
+    if dated is not None:
+        check_steps(file, *dated, lambda row: file.line(int(table.cells.index[row])), strict=False)
+    numbers = table.numbers(_first(table, decimal) if name is None else name, missing)
+    if name is None and len(table.names) > 1:
+        _check_first(file, table.names, numbers)
+    return numbers, file.sha256
+
+
+def _check_first(file: File, names: Sequence[str], numbers: Float64[np.ndarray, "point"]) -> None:
+    """Says that the first of several columns is read, where `task.column` names none.
+
+    Raises:
+        ConfigError: it counts the rows.
+    """
+    if is_even(numbers):
+        problem = f"its first column, `{names[0]}`, changes by the same in every row, as a count of the rows does"
+        raise file.wrong(f"`{file.path}`: {problem}; say which to read: `task.column=NAME`", "task.column")
+    tell_once(f"`{file.path}`: reads `{names[0]}`, the first of {len(names)} columns; `task.column` names another")
+
+
+def _first(table: DataTable, decimal: Decimal) -> str:
+    """The first column, which is read where `task.column` names none."""
+    first, path = table.names[0], table.file.path
+    if re.search(r"\d", first) and NUMBERS[decimal].fullmatch(first) and not first.isdigit():
+        raise table.file.wrong(f"the first line of `{path}` holds numbers; expected the names of the columns")
+    if not first:
+        hint = f"say which to read: `task.column=NAME`; its first line names {listed(table.names)}"
+        raise table.file.wrong(
+            f"the first column of `{path}` has no name, as an index is written; {hint}", "task.column"
+        )
+    return first
 
 
 def scale(numbers: Float64[np.ndarray, "point"]) -> tuple[float, float]:

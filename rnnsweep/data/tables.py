@@ -12,7 +12,7 @@ from jaxtyping import Float64
 from rnnsweep.data.swallowed import Columns
 from rnnsweep.data.table_rows import Row, scan, width
 from rnnsweep.data.user_files import File, line_ends
-from rnnsweep.errors import ConfigError, listed
+from rnnsweep.errors import ConfigError, listed, tell_once
 
 if TYPE_CHECKING:
     import pandas
@@ -105,6 +105,7 @@ class DataTable:
             if missing != "refuse":
                 count, hint = ", and none to fill it from", "`task.missing=drop` leaves it out"
             raise self.file.wrong(f"{problem}{count}; {hint}", "task.missing")
+        tell_filled(self.file.path, int(numbers.isna().sum()), len(numbers), missing)
         return np.asarray(filled, np.float64)
 
 
@@ -122,6 +123,17 @@ def fill(numbers: Any, missing: Missing) -> Any:
         "interpolate": lambda: numbers.interpolate(limit_area="inside"),
         "forward": lambda: numbers.ffill(),
     }[missing]()
+
+
+def tell_filled(path: str, count: int, total: int, missing: Missing) -> None:
+    """Says how many numbers were missing, and what was done; for `drop`, how many rows."""
+    done = {
+        "drop": "rows lack a number and are left out; the rows around them count as neighbours",
+        "interpolate": "numbers were missing and lie on a line to the next known one, which a forecast cannot know",
+        "forward": "numbers were missing and repeat the one before",
+    }
+    if count:
+        tell_once(f"`{path}`: {count:,} of {total:,} {done[missing]} (task.missing={missing})")
 
 
 def parse(file: File, encoding: str = "utf-8", decimal: Decimal = ".") -> DataTable:

@@ -1,10 +1,13 @@
 """Columns of times: dates in the usual forms, or numbers."""
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from rnnsweep.data.tables import NUMBERS, DataTable
+from rnnsweep.data.user_files import File
+from rnnsweep.errors import tell_once
 
 CLOCKS = (" %H:%M:%S", " %H:%M", "")
 FORMS = ("ISO8601", *(f"{day}{clock}" for day in ("%d.%m.%Y", "%Y/%m/%d") for clock in CLOCKS))
@@ -43,3 +46,42 @@ def times(table: DataTable, name: str) -> np.ndarray:
         problem = f"{table.file.line(int(wrong.index[0]))}: expected a number or a date such as 2024-03-31 12:00"
         raise table.file.wrong(f"{problem} in the column `{name}`, got {wrong.iloc[0]!r}")
     return table.numbers(name)
+
+
+def first_dates(table: DataTable, names: Iterable[str]) -> tuple[str, np.ndarray] | None:
+    """The first of some columns that holds dates, and its dates; None where none does."""
+    found = ((name, dates(table.column(name))) for name in names)
+    return next(((name, each.to_numpy("datetime64[us]")) for name, each in found if each is not None), None)
+
+
+def check_steps(file: File, name: str, moments: np.ndarray, place: Callable[[int], str], strict: bool = True) -> None:
+    """Refuses times that go back, and says where the steps between them are not even.
+
+    Args:
+        file: where they are read from.
+        name: what they are called there.
+        moments: dates of microseconds, or numbers.
+        place: how a message calls a row.
+        strict: whether the same time twice is refused, too.
+
+    Raises:
+        ConfigError: names the first row that is not after the one before.
+    """
+    steps = np.diff(moments.astype("int64" if moments.dtype.kind == "M" else moments.dtype))
+    back = np.flatnonzero(steps <= 0 if strict else steps < 0)
+    if len(back):
+        problem = f"{place(int(back[0]) + 1)}: its `{name}` is not after that of the row before"
+        raise file.wrong(f"{problem}; sort the rows by it, the oldest first")
+    months = np.diff(moments.astype("datetime64[M]").astype("int64")) if moments.dtype.kind == "M" else steps
+    steps = months if (months > 0).all() else steps  # months, quarters and years differ in length
+    uneven = np.flatnonzero(steps != steps[:1])
+    if len(uneven):
+        tell_once(f"{place(int(uneven[0]) + 1)}: the steps of `{name}` are not even; each row counts as one step")
+
+
+def is_even(numbers: np.ndarray) -> bool:
+    """Whether numbers rise or fall by the same in every row, as a count of the rows, a year or a time stamp does."""
+    known = numbers[~np.isnan(numbers)]
+    steps = np.diff(known)
+    rounding = 1e-6 * abs(steps[0]) + 1e-15 * np.abs(known).max() if len(steps) > 1 else 0.0
+    return len(steps) > 1 and bool(steps[0]) and bool((np.abs(steps - steps[0]) <= rounding).all())
