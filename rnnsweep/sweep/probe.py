@@ -120,7 +120,7 @@ def _measure(like: PreparedRun, available: int, study: Path) -> tuple[Probed, bo
     best, tried, shortest, whole = 1, 1, float("inf"), True
     for size in dict.fromkeys(min(size, available) for size in SIZES):
         try:
-            share = seconds_per_step(like, size, study, _clock(like)) / size
+            share = seconds_per_step(like, size, study, clock_of(like)) / size
         except Exception:  # out of memory, or a run that cannot be trained: its training will say so, alone
             whole = False
             break
@@ -133,7 +133,7 @@ def _measure(like: PreparedRun, available: int, study: Path) -> tuple[Probed, bo
     return Probed(best, tried, best == tried and tried == available, shortest, steps), whole
 
 
-def _clock(like: PreparedRun) -> Clock:
+def clock_of(like: PreparedRun) -> Clock:
     """The processor's time, which other programs do not change, where all is computed in one thread."""
     alone = run.device(like.train).type == "cpu" and threads.count() == 1
     return time.process_time if alone else time.perf_counter
@@ -142,30 +142,27 @@ def _clock(like: PreparedRun) -> Clock:
 def seconds_per_step(
     like: PreparedRun, size: int, study: Path | None = None, clock: Clock = time.perf_counter
 ) -> float:
-    """The median time of a training step of a stack of `size` copies of a run, after two that are not counted."""
-    with _copies(like, size, study) as trainer:
-        while trainer.pace.tries:
-            trainer.advance()
-        times: list[float] = []
-        while len(times) < 3 or (sum(times) < SECONDS and len(times) < 100):
-            start = clock()
-            trainer.advance()
-            if trainer.device.type != "cpu":
-                torch.accelerator.synchronize(trainer.device)
-            times.append(clock() - start)
+    """The median time of a training step of a stack of `size` copies of a run."""
+    with copies(like, size, study) as trainer:
+        return median_step(trainer, clock)
+
+
+def median_step(trainer: Trainer, clock: Clock = time.perf_counter) -> float:
+    """The median time of some training steps, after two that are not counted."""
+    while trainer.pace.tries:
+        trainer.advance()
+    times: list[float] = []
+    while len(times) < 3 or (sum(times) < SECONDS and len(times) < 100):
+        start = clock()
+        trainer.advance()
+        if trainer.device.type != "cpu":
+            torch.accelerator.synchronize(trainer.device)
+        times.append(clock() - start)
     return sorted(times[2:])[len(times[2:]) // 2]
 
 
-def seconds_per_validation(like: PreparedRun, size: int) -> float:
-    """The time of a validation of a stack of `size` copies of a run."""
-    with _copies(like, size) as trainer:
-        start = time.perf_counter()
-        trainer.evaluate("val")
-        return time.perf_counter() - start
-
-
 @contextmanager
-def _copies(like: PreparedRun, size: int, study: Path | None = None) -> Iterator[Trainer]:
+def copies(like: PreparedRun, size: int, study: Path | None = None) -> Iterator[Trainer]:
     """A stack of so many copies of a run, which leaves no files."""
     with tempfile.TemporaryDirectory() as folder, run.threads_of(like.train):
         members = [run.make_member(like, RunStore(Path(folder))) for _ in range(size)]

@@ -3,6 +3,7 @@
 import dataclasses
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from rnnsweep.sweep.changes import refuse_interrupted
 from rnnsweep.sweep.composer import Composer
 from rnnsweep.sweep.executor import Executor, Work
 from rnnsweep.sweep.grid_planner import GridPlanner
+from rnnsweep.sweep.load import Load
 from rnnsweep.sweep.plan import Plan
 from rnnsweep.sweep.search import Search
 from rnnsweep.sweep.search_planner import SearchPlanner
@@ -133,15 +135,17 @@ class StudySweeper:
     def _tell(self, works: Sequence[Work]) -> None:
         """What would be done."""
         from rnnsweep.sweep.cost import forecast
+        from rnnsweep.sweep.estimate import Estimate
         from rnnsweep.sweep.trials import Trials
 
-        count = Workers(self.settings, self.composer).count()
+        workers = Workers(self.settings, self.composer).count()
+        estimate = Estimate(workers, time.process_time(), Load())
         for tuned in (work for work in works if isinstance(work, TunedSweep)):
-            for line in tuned_cost.forecast(tuned, count, self.settings.stack):
+            for line in tuned_cost.forecast(tuned, self.settings.stack, estimate):
                 print(line, flush=True)
         for search in (work for work in works if isinstance(work, Search)):
             print(f"{search.study}: {Trials(search).summary()}", flush=True)
-        for line in forecast([work for work in works if isinstance(work, Plan)], count, self.settings.stack):
+        for line in forecast([work for work in works if isinstance(work, Plan)], self.settings.stack, estimate):
             print(line, flush=True)  # as it is measured
 
     def _write_report(self) -> bool:

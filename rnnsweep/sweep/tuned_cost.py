@@ -1,4 +1,4 @@
-"""What a tuned sweep would take, stage by stage: one measured step for each arm."""
+"""What a tuned sweep would take, stage by stage: a measured step and a measured validation for each arm."""
 
 import math
 import tempfile
@@ -7,24 +7,26 @@ from pathlib import Path
 
 from rnnsweep import run
 from rnnsweep.sweep import confirmation, halving
-from rnnsweep.sweep.probe import seconds_per_step, stack_size
+from rnnsweep.sweep.estimate import Estimate
+from rnnsweep.sweep.run_cost import RunCost, measured
 from rnnsweep.sweep.tuned import TunedSweep
 from rnnsweep.sweep.tuned_runs import Arm
 from rnnsweep.sweep.tuned_table import aligned
 from rnnsweep.sweep.view import duration
 
 
-def forecast(sweep: TunedSweep, workers: int, stack: int | str) -> Iterator[str]:
+def forecast(sweep: TunedSweep, stack: int | str, estimate: Estimate) -> Iterator[str]:
     """Lines: arms and trials, then the runs, the steps and the time of each stage."""
     tuned = sweep.tuned
     yield f"{sweep.study}: {len(sweep.arms)} arms, {tuned.trials} trials each; {sweep.runs.over()} trials are over"
     yield from sweep.notes
     yield ""
+    costs = []
     with tempfile.TemporaryDirectory() as folder:  # a forecast leaves nothing behind
-        costs = [
-            Cost(arm, run.identify(sweep.runs.trial(n, 0).config), stack, Path(folder))
-            for n, arm in enumerate(sweep.arms)
-        ]
+        for n, arm in enumerate(sweep.arms):
+            share = -(-len(arm.trials) // estimate.workers)  # as workers take them
+            trial = run.identify(sweep.runs.trial(n, 0).config)
+            costs.append(Cost(arm, measured(trial, share, stack, Path(folder))))
     rows, total = [["stage", "runs", "steps each", "time"]], 0.0
     for rung in range(sweep.rungs + 1):
         parts = [cost.tuning(rung) for cost in costs]
@@ -35,38 +37,35 @@ def forecast(sweep: TunedSweep, workers: int, stack: int | str) -> Iterator[str]
     total += sum(seconds for _, _, seconds in parts)
     rows.append(_row(confirmation.title(tuned, 0, first), parts))
     yield from (f"  {line}" for line in aligned(rows, right=True))
-    yield f"\nabout {duration(total / workers)} with {workers} workers"
+    yield f"\n{estimate.said(total)}"
     if len(tuned.looks) > 1:
         parts = [cost.fresh(tuned.looks[-1] - first) for cost in costs]
         more = sum(seconds for _, _, seconds in parts)
         runs = sum(count for count, _, _ in parts)
-        yield f"later looks add at most {runs} runs, about {duration(more / workers)}"
+        yield f"later looks add at most {runs} runs, about {duration(more / estimate.workers)}"
 
 
 class Cost:
     """Runs, steps and seconds of one arm."""
 
-    def __init__(self, arm: Arm, first: run.PreparedRun, stack: int | str, folder: Path):
-        self.arm = arm
-        size = int(stack) if stack != "auto" else stack_size(first, len(arm.trials), folder)
-        size = min(size, len(arm.trials))
-        self.step = seconds_per_step(first, size) / size
-        self.steps = first.train.total_steps(first.task.steps_per_epoch)
+    def __init__(self, arm: Arm, each: RunCost):
+        self.arm, self.each = arm, each
 
     def tuning(self, rung: int) -> tuple[int, int, float]:
         """Of the stage that ends at a rung, or at the end of the run."""
-        ends = [0, *self.arm.rungs, self.steps]
+        ends = [0, *self.arm.rungs, self.each.steps]
         if rung + 1 >= len(ends):
             return 0, 0, 0.0
         alive = len(self.arm.trials)
         for _ in range(rung):
             alive = math.ceil(alive / halving.FACTOR)
         steps = ends[rung + 1] - ends[rung]
-        return alive, steps, alive * steps * self.step
+        last = rung + 2 == len(ends)
+        return alive, steps, alive * (self.each.part(steps) + last * self.each.end)
 
     def fresh(self, seeds: int) -> tuple[int, int, float]:
         """Of the best setting with so many seeds."""
-        return seeds, self.steps, seeds * self.steps * self.step
+        return seeds, self.each.steps, seeds * self.each.whole
 
 
 def _row(title: str, parts: list[tuple[int, int, float]]) -> list[str]:

@@ -1,0 +1,39 @@
+"""How long a sweep takes in its workers, beside what else the machine does."""
+
+from rnnsweep import cores
+from rnnsweep.sweep.load import Load
+from rnnsweep.sweep.view import duration
+
+WORTH_SAYING = 0.1
+"""Cores that other programs keep busy."""
+
+FIRST_STEP = 1.5
+"""When the first worker takes its first step, in units of the time until there is a plan: 2.8 s and 2.0 s were measured
+on a quiet machine for the reference sweep, see scripts/README.md."""
+
+
+class Estimate:
+    """The time of a sweep whose runs' costs are known.
+
+    Args:
+        workers: that share the runs.
+        planned: seconds that the command took until it had its plan; the sweep will take them again.
+        load: what other programs do meanwhile.
+    """
+
+    def __init__(self, workers: int, planned: float, load: Load):
+        self.workers, self.start, self.load = workers, FIRST_STEP * planned, load
+
+    def seconds(self, work: float) -> float:
+        """From the command to the end of the last run.
+
+        Args:
+            work: seconds of processor time, of all runs together.
+        """
+        return self.start + work / self.workers / self.load.share(self.workers)
+
+    def said(self, work: float) -> str:
+        """The time as a person reads it: `about 22 s with 2 workers on 2 cores`."""
+        text = f"about {duration(self.seconds(work))} with {self.workers} workers on {cores.said()}"
+        others = self.load.others()
+        return f"{text}; other programs keep {others:.1f} cores busy" if others >= WORTH_SAYING else text
