@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import records
+from conftest import PARITY, Prepared
 
 from rnnsweep import retired, study
 from rnnsweep.errors import ConfigError
@@ -153,6 +154,26 @@ def test_a_named_study_tells_that_it_holds_grids_of_different_things(
     assert said.count("\n") == 1
     assert "holds grids that set different things" in said
     assert "now train.clip" in said
+
+
+def test_a_search_beside_another_one_or_a_grid_is_told(prepared: Prepared, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("-m", *PARITY, "hydra.sweeper.search=random", "hydra.sweeper.name=mine")
+
+    def said(*more: str) -> str:
+        (search,) = prepared(*words, *more)
+        search.save()
+        return capsys.readouterr().err
+
+    assert said("optimizer.lr=1e-3,1e-2") == ""
+    assert said("optimizer.lr=1e-3,1e-2", "hydra.sweeper.n_trials=30") == "", "the same search, longer"
+    beside = said("cell=rnn,gru", "optimizer.lr=1e-3,1e-2")
+    assert "holds another search (over optimizer.lr; now over cell, optimizer.lr)" in beside
+    assert beside.count("\n") == 1
+    (grid,) = prepared("-m", *PARITY, "seed=0,1", "hydra.sweeper.name=grid")
+    grid.save()
+    assert "multirun/grid holds a grid; this one begins with no trials" in said(
+        "cell=rnn,gru", "hydra.sweeper.name=grid"
+    )
 
 
 def test_a_plan_within_another_one_is_shown_once(mine: Path) -> None:

@@ -63,6 +63,11 @@ class Search:
         return f"{self.study.name}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
 
     @property
+    def keys(self) -> set[str]:
+        """The groups and settings that are searched over."""
+        return set(self.groups).union(*(space for _, space in self.bases.values()))
+
+    @property
     def objectives(self) -> list[Objective]:
         return [Objective.read(text) for text in self.metrics]
 

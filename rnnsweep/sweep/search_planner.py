@@ -18,6 +18,7 @@ from rnnsweep.sweep.pruning import validations
 from rnnsweep.sweep.samplers import Space, check_sampler, with_settings
 from rnnsweep.sweep.search import Search, corner
 from rnnsweep.sweep.settings import Sweep, of_each_run
+from rnnsweep.sweep.unrelated import tell_of_others
 
 
 class SearchPlanner:
@@ -49,7 +50,7 @@ class SearchPlanner:
             raise ConfigError("hydra.sweeper.search", "there is nothing to search over, such as optimizer.lr=1e-3,1e-2")
         precheck(firsts.values(), self.study, self.composer.launcher.is_here)
         spans = list(map(validations, firsts.values()))
-        return Search(
+        search = Search(
             study=self.study,
             sampler=sampler,
             pruner=pruner or "none",
@@ -62,6 +63,8 @@ class SearchPlanner:
             identities={choice: first.id for choice, first in firsts.items()},
             tokens=(min(first for first, _ in spans), max(last for _, last in spans)),
         )
+        tell_of_others(search)
+        return search
 
     def _of_the_user(self, setting: str) -> Any:
         """The setting; a class of the user's with all its settings."""

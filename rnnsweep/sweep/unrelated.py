@@ -1,4 +1,4 @@
-"""Grids without a name share the study `default`; an unrelated one is refused and asked for a name."""
+"""What else a study holds. Grids without a name share `default`; an unrelated one is refused and asked for a name."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,7 @@ from rnnsweep import planned
 from rnnsweep.errors import ConfigError, tell_once
 from rnnsweep.planned import Planned
 from rnnsweep.sweep.plan import Plan
+from rnnsweep.sweep.search import Search, searches
 
 UNNAMED = "default"
 
@@ -30,6 +31,22 @@ def refuse_unrelated(plan: Plan, name: str | int) -> None:
         return
     problem = f"{plan.study} holds another grid, and one report would mix them; name this one"
     raise ConfigError("hydra.sweeper.name", f"{problem}: `hydra.sweeper.name={_suggested(plan.runs)}`")
+
+
+def tell_of_others(search: Search) -> None:
+    """Says that a new search begins in a study that holds other searches, or a grid. One that goes on says nothing."""
+    begun = searches(search.study)
+    if search.name in {other.name for other in begun}:
+        return
+    if begun:
+        before = ", ".join(sorted(set[str]().union(*(other.keys for other in begun))))
+        held = f"another search (over {before}; now over {', '.join(sorted(search.keys))})"
+    elif planned.plans(search.study):
+        held = "a grid"
+    else:
+        return
+    problem = f"{search.study} holds {held}; this one begins with no trials, and one report counts both"
+    tell_once(f"{problem}: another `hydra.sweeper.name` keeps them apart")
 
 
 def _related(runs: Sequence[Planned], others: Sequence[Planned]) -> bool:
