@@ -176,10 +176,10 @@ class Stack:
 
     def keys(self, seeds: Sequence[int], step: int) -> Keys:
         """A key for every random mask of every member in one training step: an argument of `call`."""
-        return {
-            f"{name}.key": torch.tensor([rng.key(seed, "dropout", name, step) for seed in seeds], device=self.device)
-            for name in self._masks[0]
-        }
+        names = list(self._masks[0])
+        drawn = [[rng.key(seed, "dropout", name, step) for seed in seeds] for name in names]
+        keys = torch.tensor(drawn, dtype=torch.int64).to(self.device)  # all in one copy
+        return {f"{name}.key": row for name, row in zip(names, keys, strict=True)}
 
     @contextmanager
     def holding(self, weights: Learned) -> Iterator[None]:

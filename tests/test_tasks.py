@@ -14,6 +14,7 @@ from rnnsweep import run
 from rnnsweep.stack import Stack
 from rnnsweep.tasks.base import declared
 from rnnsweep.tasks.examples import ExampleTask
+from rnnsweep.tasks.resident import resident
 from rnnsweep.types import Batch, Summary
 
 SMALL = {"examples": 300, "held_out": 60, "seq_len": 12, "samples": 3, "max_len": 12, "min_len": 2}
@@ -71,6 +72,36 @@ def test_an_epoch_reads_each_example_once_in_an_order_of_its_own(name: str, comp
     ) < task.size("train")
     assert not torch.equal(*epochs)
     torch.testing.assert_close(small(composed, name, "train.batch_size=20").task.batch(3), task.batch(3))
+
+
+VARIANTS = [
+    ("parity", "task.curriculum=25", "task.min_len=null"),
+    ("charlm", "task.carry_state=false"),
+    ("names_class", "task.class_weights=balanced"),
+    ("addition", "task.teacher_forcing=.5"),
+]
+
+
+@pytest.mark.parametrize("words", [*((name,) for name in choices("task")), *VARIANTS], ids=" ".join)
+def test_batches_are_made_where_the_data_are_kept(words: tuple[str, ...], composed: Compose) -> None:
+    """On the device `meta`, which has shapes and no numbers: it refuses to compute with a tensor of the host."""
+    here, there = (small(composed, *words).task for _ in range(2))
+    there.keep_on(torch.device("meta"))
+    for step in (0, 1, here.steps_per_epoch):
+        expected, made = here.batch(step), there.batch(step)
+        assert all(values.is_meta for values in made.values())
+        assert {key: (values.shape, values.dtype) for key, values in made.items()} == {
+            key: (values.shape, values.dtype) for key, values in expected.items()
+        }
+
+
+def test_windows_that_overlap_are_kept_as_one_series() -> None:
+    series = torch.arange(100.0)
+    windows = series[10:].unfold(0, 20, 1)
+    torch.testing.assert_close(resident(windows, torch.device("cpu")), windows)
+    there = resident(windows, torch.device("meta"))
+    assert (there.shape, there.untyped_storage().nbytes()) == (windows.shape, series.untyped_storage().nbytes())
+    assert resident(series[:5], torch.device("meta")).untyped_storage().nbytes() == 20
 
 
 @pytest.mark.parametrize("name", TASKS)

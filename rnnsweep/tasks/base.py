@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -83,6 +84,15 @@ class AbstractTask(abc.ABC):
 
         Returns:
             Tensors by name, each (batch, ...).
+        """
+
+    def keep_on(self, device: torch.device) -> None:  # noqa: B027  a task may leave its data where they are
+        """Keeps the training data on a device: `batch` then makes its batches there.
+
+        It is called before the training. A task without this method makes its batches on the CPU, and each is copied.
+
+        Args:
+            device: where the model trains.
         """
 
     @abc.abstractmethod

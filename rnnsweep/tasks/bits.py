@@ -60,7 +60,7 @@ class BitsTask(DrawnTask):
         # the width of a batch depends on the step alone, so that the members of a stack fit together
         longest = grown(min(self.curriculum_start, self.seq_len), self.seq_len, self.curriculum, step)
         drawn = torch.randint(longest, (self.batch_size,), generator=rng.generator(self.seed, "data", "cut", step))
-        lengths = torch.minimum(1 + drawn, whole["lengths"])
+        lengths = torch.minimum(1 + drawn.to(whole["lengths"].device), whole["lengths"])
         return self.sequences(whole["inputs"][:, :longest] * mask(lengths, longest), lengths)
 
     @abc.abstractmethod

@@ -68,10 +68,10 @@ class ClassificationTask(ExampleTask):
         counts = torch.bincount(self.data["train"]["labels"], minlength=len(self.class_names))
         return counts.sum() / (len(counts) * counts.clamp(min=1))
 
-    def batch(self, step: int) -> Batch:
+    def learned_from(self) -> Batch:
         """With `weights` where the classes are balanced: in a stack each member has its own."""
-        batch = super().batch(step)
-        return batch if self.class_weights == "none" else batch | {"weights": self.weights[batch["labels"]]}
+        train = super().learned_from()
+        return train if self.class_weights == "none" else train | {"weights": self.weights[train["labels"]]}
 
     def build(self, cell: CellFactory, pooling: PoolingFactory) -> nn.Module:
         outputs = len(self.class_names)

@@ -15,6 +15,7 @@ from torch import Tensor
 from rnnsweep import rng
 from rnnsweep.errors import ConfigError
 from rnnsweep.tasks.base import AbstractTask
+from rnnsweep.tasks.resident import resident
 from rnnsweep.types import Batch, Count, Split
 
 Rows = TypeVar("Rows", Tensor, list[Any])
@@ -56,16 +57,30 @@ class ExampleTask(AbstractTask):
             raise ConfigError("train.batch_size", f"is above the {self.size('train')} training examples; lower it")
         return self.size("train") // self.batch_size
 
+    def learned_from(self) -> Batch:
+        """What training batches are made of: tensors by name, one row an example."""
+        return self.data["train"]
+
+    @functools.cached_property
+    def _kept(self) -> Batch:
+        """The same, on the device of `keep_on`."""
+        return dict(self.learned_from())
+
+    def keep_on(self, device: torch.device) -> None:
+        self._kept.update({name: resident(values, device) for name, values in self._kept.items()})
+        self._orders.clear()
+
     def batch(self, step: int) -> Batch:
         epoch, start = divmod(step, self.steps_per_epoch)
         chosen = self._order(epoch)[start * self.batch_size : (start + 1) * self.batch_size]
-        return {name: values.index_select(0, chosen) for name, values in self.data["train"].items()}
+        return {name: values.index_select(0, chosen) for name, values in self._kept.items()}
 
     def _order(self, epoch: int) -> Int[Tensor, "example"]:
         if epoch not in self._orders:
             self._orders.clear()
             generator = rng.generator(self.seed, "data", epoch)
-            self._orders[epoch] = torch.randperm(self.size("train"), generator=generator)
+            order = torch.randperm(self.size("train"), generator=generator)
+            self._orders[epoch] = order.to(next(iter(self._kept.values())).device)
         return self._orders[epoch]
 
     @functools.cached_property

@@ -19,6 +19,7 @@ from rnnsweep.models.many_to_many import ManyToMany
 from rnnsweep.tasks import chance, context, new_data, repeats, samples
 from rnnsweep.tasks.base import AbstractTask
 from rnnsweep.tasks.repeats import Digests
+from rnnsweep.tasks.resident import resident
 from rnnsweep.types import (
     EXECUTION,
     LATER,
@@ -152,9 +153,17 @@ class LanguageModel(AbstractTask):
         """What a stream must hold, for errors."""
         return f"one window of {self.seq_len}"
 
+    @functools.cached_property
+    def _kept(self) -> list[Tensor]:
+        """The windows, on the device of `keep_on`."""
+        return [self.train_windows]
+
+    def keep_on(self, device: torch.device) -> None:
+        self._kept[:] = [resident(self.train_windows, device)]
+
     def batch(self, step: int) -> Batch:
         _, length = self.cut(*divmod(step, self.steps_per_epoch))
-        windows = self.train_windows[self._starts(step), : length + 1].long()  # (batch, time + 1)
+        windows = self._kept[0][self._starts(step), : length + 1].long()  # (batch, time + 1)
         return {"inputs": windows[:, :-1], "targets": windows[:, 1:]}
 
     def cut(self, epoch: int, window: int) -> tuple[int, int]:
@@ -164,11 +173,13 @@ class LanguageModel(AbstractTask):
     def _starts(self, step: int) -> Int[Tensor, "batch"]:
         if not self.carry_state:
             generator = rng.generator(self.seed, "data", step)
-            return torch.randint(len(self.train_windows), (self.batch_size,), generator=generator)
+            places = torch.randint(len(self.train_windows), (self.batch_size,), generator=generator)
+            return places.to(self._kept[0].device)
         epoch, window = divmod(step, self.steps_per_epoch)
         # each epoch cuts the streams at other places, so that no symbol is always the first of a window
         shift = rng.key(self.seed, "data", epoch) % self.seq_len
-        return torch.arange(self.batch_size) * self.stream_len + shift + self.cut(epoch, window)[0]
+        streams = torch.arange(self.batch_size, device=self._kept[0].device)
+        return streams * self.stream_len + shift + self.cut(epoch, window)[0]
 
     def begins(self, step: int) -> bool:
         return not self.carry_state or step % self.steps_per_epoch == 0

@@ -138,7 +138,8 @@ class TransductionTask(ExampleTask):
     def _coins(self, step: int, targets: Int[Tensor, "batch time"]) -> Bool[Tensor, "batch time"]:
         """True where the step reads the true symbol."""
         ratio = forcing(self.forcing_schedule, self.teacher_forcing, self.forcing_half, step)
-        return torch.rand(targets.shape, generator=rng.generator(self.seed, "coins", step)) < ratio
+        drawn = torch.rand(targets.shape, generator=rng.generator(self.seed, "coins", step))
+        return (drawn < ratio).to(targets.device)
 
     def build(self, cell: CellFactory, pooling: PoolingFactory) -> nn.Module:
         source, target = len(self.vocabs[0]), self.vocabs[1].boundary + 1

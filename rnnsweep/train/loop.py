@@ -58,6 +58,8 @@ class Trainer:
         self.should_prune, self.until = should_prune, until
         self.config, self.task, self.tasks = first.config, first.task, [member.task for member in members]
         refuse_unlike(self.tasks)
+        for task in self.tasks:
+            task.keep_on(device)
         self.steps_per_epoch = self.task.steps_per_epoch
         self.steps = self.config.total_steps(self.steps_per_epoch)
         self.eval_every = self.config.steps_between(self.steps_per_epoch)
