@@ -42,7 +42,8 @@ def _plain(axes: Any) -> None:
 
 def _attention(axes: Any, data: dict[str, Any]) -> None:
     """A row for each symbol written, the end last; a column for each symbol of the source."""
-    axes.imshow(data["weights"], cmap="magma", vmin=0, vmax=1, aspect="auto")
+    image = axes.imshow(data["weights"], cmap="magma", vmin=0, vmax=1, aspect="auto")
+    axes.figure.colorbar(image, ax=axes, label="weight")
     rows = [*data["target"], "end"]
     axes.set_xticks(range(len(data["source"])), [*data["source"]])
     axes.set_yticks(range(len(rows)), rows)
@@ -126,7 +127,9 @@ def _by_step(axes: Any, data: list[dict[str, float]]) -> None:
 
 def _roll(axes: Any, data: dict[str, Any]) -> None:
     """Keys over steps: how likely the model held each, and a dot where one sounds."""
-    axes.imshow(list(zip(*data["chances"], strict=True)), cmap="Blues", vmin=0, vmax=1, aspect="auto", origin="lower")
+    chances = list(zip(*data["chances"], strict=True))
+    image = axes.imshow(chances, cmap="Blues", vmin=0, vmax=1, aspect="auto", origin="lower")
+    axes.figure.colorbar(image, ax=axes, label="probability that the key sounds")
     places = [(t, key) for t, row in enumerate(data["sounds"]) for key, on in enumerate(row) if on]
     axes.plot([t for t, _ in places], [key for _, key in places], "o", ms=2.5, color=INK)
     axes.set(xlabel="step", ylabel=f"key above {data['lowest']}")
@@ -156,7 +159,8 @@ def _confusion(axes: Any, data: dict[str, Any]) -> None:
     """A row for each true class, shares of the row by color, counts as numbers."""
     classes, matrix = data["labels"], data["counts"]
     shares = [[count / (sum(row) or 1) for count in row] for row in matrix]
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.figure.colorbar(image, ax=axes, label="part of the class", shrink=0.8)
     for i, row in enumerate(matrix):
         for j, count in enumerate(row):
             if count:

@@ -48,6 +48,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rnnsweep import system
+
 PEERS = Path(__file__).parent / "peers"
 CELLS = ("rnn", "gru", "lstm")
 MIB = 2**20
@@ -334,9 +336,8 @@ def _setting(reference: Reference, runs: int, steps: int, rounds: int) -> str:
     what = f"{runs} runs of {reference.task}, {steps} steps each, medians of {rounds} round(s)"
     names = ("torch", "numba", "optuna", "hydra-core", "lightning", "ray")
     versions = [f"{name} {version}" for name in names if (version := _version(name))]
-    return (
-        f"{what}; {os.cpu_count()} cores ({_processor()}), Python {platform.python_version()}, {', '.join(versions)}."
-    )
+    where = f"{os.cpu_count()} cores ({system.processor()}), Python {platform.python_version()}"
+    return f"{what}; {where}, {', '.join(versions)}."
 
 
 def _version(package: str) -> str | None:
@@ -344,12 +345,6 @@ def _version(package: str) -> str | None:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
-
-
-def _processor() -> str:
-    information = Path("/proc/cpuinfo")
-    lines = information.read_text().splitlines() if information.exists() else []
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def _say(message: str) -> None:

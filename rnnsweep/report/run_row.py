@@ -13,6 +13,9 @@ from rnnsweep.secrets import redacted
 UNSET = "—"
 """The value of a setting that a run's cell, task or optimizer does not have."""
 
+HARDWARE = ("device", "processor", "platform")
+"""What of a record's environment tells machines apart; records from before 2026-11-27 have no processor."""
+
 GENERAL = ("out", "rerun", "resume_changed", "size", "packages", "choices")
 """Top-level settings that change no result; the table leaves them out."""
 
@@ -93,7 +96,7 @@ def _outcome(record: RunRecord) -> Json:
         "env:dirty": environment.get("git_dirty"),
         "env:memory": environment.get("peak_memory_bytes"),
         "env:versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
-        "env:hardware": ", ".join(str(environment.get(name)) for name in ("device", "platform")),
+        "env:hardware": ", ".join(str(environment[name]) for name in HARDWARE if environment.get(name)),
         "env:threads": environment.get("threads"),
         "env:host": environment.get("host"),
         "env:timed": ", ".join(str(environment.get(name)) for name in ("host", "device", "threads", "kernel")),

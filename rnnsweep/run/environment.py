@@ -62,6 +62,7 @@ def surroundings() -> dict[str, Any]:
         "git_dirty": commit["dirty"],
         "host": platform.node(),
         "platform": platform.platform(),
+        "processor": system.processor(),
         "cpus": os.cpu_count(),
         "command": [redacted(word) for word in (sys.executable, *sys.argv)],
     }
