@@ -1,7 +1,14 @@
 """The package is imported with its shape annotations checked by beartype; tests compose configs as the CLI does."""
 
-from beartype import BeartypeConf, beartype
-from jaxtyping import install_import_hook
+import os
+import sys
+
+# The processes that tests start would each compile the package anew, where the environment asks for no .pyc files.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+from beartype import BeartypeConf, beartype  # noqa: E402
+from jaxtyping import install_import_hook  # noqa: E402
 
 checked = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int is a float, as for a type checker
 install_import_hook("rnnsweep", "conftest.checked")
@@ -12,7 +19,6 @@ import functools  # noqa: E402
 import re  # noqa: E402
 import resource  # noqa: E402
 import signal  # noqa: E402
-import sys  # noqa: E402
 from collections.abc import Callable, Iterator  # noqa: E402
 from contextlib import contextmanager  # noqa: E402
 from pathlib import Path  # noqa: E402
@@ -95,6 +101,26 @@ def _one_thread() -> None:
 def _nothing_told() -> None:
     """What a process says once, it may say once in each test."""
     TOLD.clear()
+
+
+@pytest.fixture
+def figures_not_drawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report's figures are made, but not drawn into files, which takes four fifths of a report's time.
+
+    A test that looks at a file of a figure has the mark `drawn`.
+    """
+    if request.node.get_closest_marker("drawn"):
+        return
+    from rnnsweep.report import rendering, write
+
+    def sketched(picture: rendering.Picture, folder: Path) -> rendering.RenderedFigure:
+        folder.mkdir(parents=True, exist_ok=True)
+        write.csv(picture.data, folder / f"{picture.name}.csv")
+        for kind in ("svg", "pdf", "png"):
+            (folder / f"{picture.name}.{kind}").write_text("not drawn")
+        return rendering.RenderedFigure(picture.name, picture.title, picture.caption, "<svg></svg>")
+
+    monkeypatch.setattr(rendering, "render", sketched)
 
 
 @contextmanager

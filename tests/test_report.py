@@ -52,6 +52,8 @@ from rnnsweep.report.table import anchor
 from rnnsweep.report.views import effect
 from rnnsweep.secrets import redacted
 
+pytestmark = pytest.mark.usefixtures("figures_not_drawn")
+
 
 def made(study: Path, *arguments: str) -> Path:
     """The report of a study; returns its directory."""
@@ -717,6 +719,7 @@ def test_records_from_before_metrics_were_declared_can_be_compared(metric: str, 
         assert "3 runs were recorded before tasks declared" in (made(tmp_path / "study") / "report.md").read_text()
 
 
+@pytest.mark.drawn
 def test_what_the_best_model_shows_is_drawn(tmp_path: Path) -> None:
     """Confusion, attention, accuracy by length and predictions, of the best seed, whatever the names are made of."""
     shown = {
@@ -752,6 +755,7 @@ def hostile(tmp_path: Path) -> Path:
     return study
 
 
+@pytest.mark.drawn
 def test_nothing_in_a_run_injects_html(hostile: Path) -> None:
     page = (made(hostile) / "report.html").read_text()
     assert page.count("<script>") == 1

@@ -14,6 +14,8 @@ from rnnsweep.report.across.pictures import pictures
 from rnnsweep.report.across.scores import Scores, iqm, pooled
 from rnnsweep.report.across.table import sentence, table
 
+pytestmark = pytest.mark.usefixtures("figures_not_drawn")
+
 DEMSAR = np.array([
     [.763, .599, .954, .628, .882, .936, .661, .583, .775, 1, .940, .619, .972, .957],
     [.768, .591, .971, .661, .888, .931, .668, .583, .838, 1, .962, .666, .981, .978],

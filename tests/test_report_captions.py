@@ -19,6 +19,8 @@ from rnnsweep.report.section import Section
 from rnnsweep.report.subject import Subject
 from rnnsweep.report.views import curves, heat, levels, pareto
 
+pytestmark = pytest.mark.usefixtures("figures_not_drawn")
+
 ENDS = pd.DataFrame({"low": [-0.5, 0.06], "high": [9.0, 0.2]})
 
 
@@ -142,6 +144,7 @@ def test_a_report_names_directories_as_they_are_typed_here(tmp_path: Path, monke
     assert str(tmp_path) not in page
 
 
+@pytest.mark.drawn
 def test_a_cell_and_a_metric_have_one_name_outside_commands(tmp_path: Path) -> None:
     for size in (8, 16):
         for rate in (1e-3, 1e-2):

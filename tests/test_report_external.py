@@ -14,6 +14,8 @@ from rnnsweep.report.collect import collect
 from rnnsweep.report.runs import Runs
 from rnnsweep.report.tuned_sentences import sentences
 
+pytestmark = pytest.mark.usefixtures("figures_not_drawn")
+
 PLAIN = "cell,seed,val/loss,test/loss,parameters\n"
 PLAIN += "".join(f"gru,{s},{1.8 + s / 50},{1.81 + s / 60},900\n" for s in range(3))
 WANDB = "Name,State,Runtime,cell,seed,val/loss,test/loss\n" + "".join(

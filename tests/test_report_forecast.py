@@ -14,6 +14,8 @@ from rnnsweep.report.runs import Runs
 from rnnsweep.report.section import Section
 from rnnsweep.report.views import horizon
 
+pytestmark = pytest.mark.usefixtures("figures_not_drawn")
+
 HORIZON = {
     "name": "OT",
     "times": [f"2024-01-{day:02d} 00:00:00" for day in range(1, 7)],

@@ -19,6 +19,8 @@ from rnnsweep.report.matched_runs import MatchedRuns, _ratio, _times
 from rnnsweep.report.pairs import balanced, counted_unit, ended_pairs, independent_means, seeds_per_setting
 from rnnsweep.report.runs import Runs
 
+pytestmark = pytest.mark.usefixtures("figures_not_drawn")
+
 
 def pairs(seeds: dict[str, list[int]], difference: float = 0.0) -> pd.DataFrame:
     """A pair for each seed of each setting."""

@@ -31,6 +31,8 @@ from rnnsweep.report.tuned_comparison import TunedComparison
 from rnnsweep.report.tuned_sentences import numbered, sentences
 from rnnsweep.report.views import tuned_budget
 
+pytestmark = pytest.mark.usefixtures("figures_not_drawn")
+
 RATES = (1e-3, 3e-3, 1e-2)
 
 

@@ -18,6 +18,8 @@ from rnnsweep.report.question import Question, questions
 from rnnsweep.report.runs import Runs
 from rnnsweep.report.section import Section
 
+pytestmark = pytest.mark.usefixtures("figures_not_drawn")
+
 VIEW = """
 import pandas as pd
 from rnnsweep.report.draw import canvas
@@ -131,6 +133,7 @@ def test_what_is_wrong_with_a_view_is_said(text: str | None, said: str, study: P
         analyse(Runs(collect([study])), [], None, {}, None, study, views=[view_of(study / "absent.py")])
 
 
+@pytest.mark.drawn
 def test_the_view_of_the_page_is_drawn_by_its_command(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = (Path(discovery.__file__).parent / "README.md").read_text()
     (code,) = re.findall(r"```python\n(# spread.py\n.*?)```", page, re.S)

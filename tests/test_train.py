@@ -5,6 +5,7 @@ import json
 import math
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -134,14 +135,29 @@ RESUMED = [
 ]
 
 
+@pytest.fixture(scope="session")
+def uncut(tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict[str, Any]], RunStore]:
+    """The run of a config that nothing interrupts, trained once for all tests that ask for it."""
+    trained: dict[str, RunStore] = {}
+
+    def of(config: dict[str, Any]) -> RunStore:
+        key = json.dumps(config)
+        if key not in trained:
+            trained[key] = train(config, tmp_path_factory.mktemp("uncut"))
+        return trained[key]
+
+    return of
+
+
 @pytest.mark.parametrize(("task", "overrides"), RESUMED, ids=["carried", "windows", "parity", "sine"])
 @pytest.mark.parametrize(("at", "kill"), [(3, False), (10, False), (17, False), (27, False), (4, True), (23, True)])
 def test_a_resumed_run_ends_with_the_same_numbers(
-    task: str, overrides: tuple[str, ...], at: int, kill: bool, composed: Compose, tmp_path: Path, text: Path
-) -> None:
+    task: str, overrides: tuple[str, ...], at: int, kill: bool, composed: Compose, tmp_path: Path, text: Path,
+    uncut: Callable[[dict[str, Any]], RunStore],
+) -> None:  # fmt: skip
     overrides = (*overrides, f"task.text={text}", "task.sample_length=20") if task == "lm" else overrides
     config = composed(*overrides)
-    whole = train(config, tmp_path / "whole")
+    whole = uncut(config)
     with pytest.raises(MemoryError if kill else Interrupted):
         train(config, tmp_path / "cut", at, kill)
     cut = train(config, tmp_path / "cut")
@@ -530,7 +546,7 @@ def test_the_record_says_what_a_reader_needs(composed: Compose, tmp_path: Path) 
     assert environment["threads"] == 1
     assert environment["peak_memory_bytes"] > 10_000_000
     assert environment["data_hash"] == run.prepare(config).task.data_hash
-    assert {"host", "git_commit", "git_dirty", "device", "cpus", "command"} <= set(environment)
+    assert {"host", "git_commit", "git_dirty", "device", "cpus", "processor", "command"} <= set(environment)
     assert record.config["cell"]["hidden_size"] == 12
     assert record.parameters == 2 * 8 + 3 * 12 * (8 + 12 + 2) + 12 * 2 + 2
     assert record.seconds > 0
