@@ -12,7 +12,7 @@ from sklearn.metrics import f1_score
 from sklearn.neighbors import KNeighborsClassifier
 from torch.nn import functional as F
 
-from rnnsweep import run
+from rnnsweep import errors, run
 from rnnsweep.data import labelled_series, panel
 from rnnsweep.data.labelled_series import load
 from rnnsweep.data.neighbour import nearest
@@ -124,6 +124,14 @@ def test_several_channels(tmp_path: Path) -> None:
         ("x.csv", "id,time,v,label\n1,1,2,a\n1,1,3,a\n", "line 3 of `.*`: the series `1` has the time of line 2 again"),
         ("x.csv", "id,time,v,label\n1,soon,2,a\n", "line 2 of `.*`: expected a number or a date .*, got 'soon'"),
         ("x.npz", "no archive", "is no .npz file of plain arrays"),
+        ("x.csv", "1;0,5;1,5\n2;2,5;3\n", "line 1 of `.*` separates by commas and by semicolons; .* decimal points"),
+        ("x.tsv", "1\t0.5\t1\n2\t0,5\t1\n", "line 2 of `.*` separates by commas and by tabs"),
+        ("x.txt", "1 0,5 1,5\n", "line 1 of `.*` separates by commas and by blanks"),
+        ("x.txt", "1 2 3\n2 1_0 3\n", "line 2 of `.*`: expected a number, got '1_0'"),
+        ("x.ts", "@data\n1,2_0:a\n", "line 2 of `.*`: expected a number, got '2_0'"),
+        ("x.txt", "1 2 3\n01 4 5\n", "the classes '1' and '01' are one number; write them alike, or with letters"),
+        ("x.csv", "id,time,v,label\n1,1,2,a\n,2,3,a\n", "line 3 of `.*`: the row says no `id`"),
+        ("x.csv", "id,time,v,label,Label\n1,1,2,a,b\n", "has the columns `label` and `Label`"),
     ],
 )
 def test_files_that_cannot_be_read_rightly(name: str, content: str, said: str, tmp_path: Path) -> None:
@@ -145,6 +153,7 @@ def test_files_that_cannot_be_read_rightly(name: str, content: str, said: str, t
         ({"x": np.zeros((2, 0, 3)), "y": np.zeros(2)}, "series 0 of `.*`: the series has no numbers"),
         ({"x": np.zeros((2, 3, 0)), "y": np.zeros(2)}, "series 0 of `.*`: the series has no numbers"),
         ({"x": np.zeros((0, 3, 2)), "y": np.zeros(0)}, "holds no series"),
+        ({"x": np.zeros((2, 3)), "y": np.array([1, np.nan])}, "series 1 of `.*` has no class: its `y` is not a number"),
     ],
 )
 def test_arrays_that_cannot_be_used(arrays: dict[str, Any], said: str, tmp_path: Path) -> None:
@@ -175,6 +184,55 @@ def test_files_that_do_not_belong_together(refused: Told, tmp_path: Path) -> Non
         "task.path=none.ts": "there is no file `none.ts`",
     }.items():
         assert said in refused("task=series_class", *words.split())
+
+
+@pytest.mark.parametrize(
+    ("labels", "wanted"),
+    [
+        (["1_1", "11"], ["1_1", "11"]),
+        (["9007199254740993", "9007199254740992"], ["9007199254740993", "9007199254740992"]),
+        (["1", "1.0", "2.000e+00"], ["1", "1", "2"]),
+        (["01", "02", "-1"], ["1", "2", "-1"]),
+    ],
+)
+def test_classes_that_are_numbers_stay_apart(labels: list[str], wanted: list[str], tmp_path: Path) -> None:
+    assert load(put(tmp_path, "x.txt", ucr([[1, 2, 3]] * len(labels), labels))).labels == wanted
+
+
+@pytest.mark.parametrize("form", ["ts", "txt", "npz"])
+def test_decimal_commas_are_refused_where_they_are_not_read(form: str, tmp_path: Path) -> None:
+    path = str(tmp_path / f"x.{form}")
+    if form == "npz":
+        np.savez(path, x=np.ones((2, 3)), y=np.arange(2))
+    else:
+        put(tmp_path, f"x.{form}", {"ts": "@data\n1,2:a\n", "txt": "1 2 3\n2 4 5\n"}[form])
+    with pytest.raises(ConfigError, match="its numbers have decimal points; leave the setting out") as told:
+        load(path, decimal=",")
+    assert told.value.keys[0] == "task.decimal"
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [("", "a channel has no name, as an index does; say which to read"), ("row", "the channel `row` counts the rows")],
+)
+def test_an_index_is_no_channel_unless_it_is_named(header: str, said: str, tmp_path: Path) -> None:
+    """Where a table is in the order of its classes, the number of a row tells the class."""
+    rows = [f"{n},{n // 4},{n % 4},{n % 3},{'a' if n < 80 else 'b'}" for n in range(160)]
+    path = put(tmp_path, "x.csv", "\n".join([f"{header},id,time,v,label", *rows]))
+    with pytest.raises(ConfigError, match=said):
+        _ = SeriesClass(0, 4, path=path).data
+    assert SeriesClass(0, 4, path=path, channels=["v"]).data["train"]["inputs"].shape[2] == 1
+    if header:
+        assert SeriesClass(0, 4, path=path, channels=["v", header]).data["train"]["inputs"].shape[2] == 2
+
+
+def test_what_was_done_with_a_file_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    errors.TOLD.clear()
+    np.savez(tmp_path / "x.npz", x=np.ones((2, 3, 50)), y=np.arange(2))
+    load(str(tmp_path / "x.npz"))
+    assert "is read as (series, time, channel): 50 channels of at most 3 steps" in capsys.readouterr().err
+    load(put(tmp_path, "x.txt", "1 2 NaN 4\n2 4 5 6\n"), missing="forward")
+    assert "1 of 6 numbers were missing and repeat the one before (task.missing=forward)" in capsys.readouterr().err
 
 
 # Examples ------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+import re
 from typing import Any, Literal
 
 import numpy as np
@@ -10,15 +11,17 @@ from jaxtyping import Float64
 
 from rnnsweep.data import ucr
 from rnnsweep.data.arrays import opened
-from rnnsweep.data.tables import DataTable, Decimal, fill, parse
+from rnnsweep.data.tables import DataTable, Decimal, fill, parse, tell_filled
 from rnnsweep.data.times import times
 from rnnsweep.data.ucr import Row, Series
 from rnnsweep.data.user_files import File, read
-from rnnsweep.errors import listed
+from rnnsweep.errors import ConfigError, listed, tell_once
 
 Missing = Literal["refuse", "interpolate", "forward"]
 LONG = ("id", "time", "label")
 """Columns of a long table; all others are channels."""
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+EXACT = 2.0**53  # whole numbers below it are exact in float64
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -72,10 +75,15 @@ def load(
         found = ucr.rows(file, text)
     if not found:
         raise file.wrong(f"`{path}` holds no series")
+    if decimal != "." and not names:
+        problem = f"`{path}` is no CSV of id, time, channels and label; its numbers have decimal points"
+        raise ConfigError("task.decimal", f"{problem}; leave the setting out", (key,))
     whole = [_whole(file, row, missing) for row in found]
+    absent = sum(int(np.isnan(values).sum()) for _, values, _ in found)
+    tell_filled(path, absent, sum(values.size for _, values, _ in found), missing)
     channels = names or [str(number) for number in range(whole[0].shape[1])]
     return LabelledSeries(
-        [place for place, _, _ in found], whole, _plain([row[2] for row in found]), channels, file.sha256
+        [place for place, _, _ in found], whole, _plain(file, [row[2] for row in found]), channels, file.sha256
     )
 
 
@@ -100,13 +108,23 @@ def _whole(file: File, row: Row, missing: Missing) -> Series:
     return filled
 
 
-def _plain(labels: list[str]) -> list[str]:
-    """Classes that are whole numbers, such as 1.0000000e+00, as `1`."""
-    try:
-        numbers = [float(label) for label in labels]
-    except ValueError:
+def _plain(file: File, labels: list[str]) -> list[str]:
+    """Classes that are whole numbers, such as 1.0000000e+00, as `1`.
+
+    Raises:
+        ConfigError: two classes are written as the same number, such as 1 and 01.
+    """
+    if not all(NUMBER.fullmatch(label) for label in labels):
         return labels
-    return [str(int(number)) for number in numbers] if all(map(float.is_integer, numbers)) else labels
+    numbers = {label: float(label) for label in dict.fromkeys(labels)}
+    if not all(number.is_integer() and abs(number) < EXACT for number in numbers.values()):
+        return labels
+    padded = {numbers[label]: label for label in numbers if re.match(r"[+-]?0\d", label)}
+    for label, number in numbers.items():
+        if padded.get(number, label) != label:
+            problem = f"the classes '{label}' and '{padded[number]}' are one number"
+            raise file.wrong(f"`{file.path}`: {problem}; write them alike, or with letters")
+    return [str(int(numbers[label])) for label in labels]
 
 
 # Arrays ----------------------------------------------------------------------------------------------------------
@@ -124,7 +142,12 @@ def _arrays(file: File) -> list[Row]:
     if x.ndim not in (2, 3) or y.shape != x.shape[:1] or x.dtype.kind not in "biuf":
         problem = f"`x` of `{file.path}` has the shape {x.shape} and `y` {y.shape}"
         raise file.wrong(f"{problem}; expected numbers (series, time, channel) or (series, time), and (series,)")
+    if y.dtype.kind == "f" and np.isnan(y).any():
+        raise file.wrong(f"series {int(np.isnan(y).argmax())} of `{file.path}` has no class: its `y` is not a number")
     values = x.reshape(*x.shape[:2], math.prod(x.shape[2:])).astype(np.float64)
+    if values.shape[1] < values.shape[2]:
+        read = f"`x` of `{file.path}` is read as (series, time, channel): {values.shape[2]} channels"
+        tell_once(f"{read} of at most {values.shape[1]} steps")
     lengths = found.get("lengths", _until_padding(values))
     whole = lengths.shape == (len(x),) and lengths.dtype.kind in "iu"
     if not whole or ("lengths" in found and not ((lengths > 0) & (lengths <= x.shape[1])).all()):
@@ -156,10 +179,15 @@ def _long(table: DataTable) -> tuple[list[Row], list[str]]:
     file, named = table.file, {name.lower(): name for name in table.names}
     if absent := [name for name in LONG if name not in named]:
         raise file.wrong(f"`{file.path}` has no column {listed(absent)}; expected id, time, the channels, and label")
+    if twice := [name for name in table.names if name.lower() in LONG and named[name.lower()] != name]:
+        problem = f"has the columns `{twice[0]}` and `{named[twice[0].lower()]}`; give one of them another name"
+        raise file.wrong(f"`{file.path}` {problem}")
     channels = [name for name in table.names if name.lower() not in LONG]
     if not channels:
         raise file.wrong(f"`{file.path}` has no channels: columns of numbers beside id, time and label")
     ids, labels = table.column(named["id"], file.key), table.column(named["label"], file.key)
+    if nameless := ids.index[ids == ""].tolist():
+        raise file.wrong(f"{file.line(nameless[0])}: the row says no `{named['id']}`, so its series is not known")
     when = times(table, named["time"])
     values = np.stack([table.gaps(name) for name in channels], 1)
     lines = table.cells.index.to_numpy()

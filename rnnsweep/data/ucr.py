@@ -9,6 +9,10 @@ from jaxtyping import Float64
 from rnnsweep.data.tables import ABSENT
 from rnnsweep.data.user_files import File, line_ends
 
+MARK = r" *[,;\t] *| +"
+"""What separates numbers."""
+NAMED = {";": "semicolon", "\t": "tab", "": "blank"}
+
 Series = Float64[np.ndarray, "_ channel"]
 Row = tuple[str, Series, str]
 """Where a series stands, its numbers, and its class."""
@@ -25,7 +29,12 @@ def rows(file: File, text: str) -> list[Row]:
     found = []
     for number, line in enumerate(line_ends(text).split("\n"), 1):
         if line.strip():
-            label, *fields = re.split(r" *[,;\t] *| +", line.strip())
+            marks = {mark.strip(" ") for mark in re.findall(MARK, line.strip())}
+            if "," in marks and len(marks) > 1:
+                other = next(name for mark, name in NAMED.items() if mark in marks)
+                problem = f"separates by commas and by {other}s; separate by one of them"
+                raise file.wrong(f"{file.line(number)} {problem}, and write decimal points in place of decimal commas")
+            label, *fields = re.split(MARK, line.strip())
             values = _numbers(file, number, fields)
             kept = len(values) - np.isnan(values[::-1]).cumprod().sum()
             found.append((file.line(number), values[: int(kept), None], label))
@@ -83,11 +92,13 @@ def _check_head(file: File, number: int, line: str) -> None:
 def _numbers(file: File, number: int, fields: list[str]) -> Float64[np.ndarray, "time"]:
     """The numbers of some fields; NaN where one is missing."""
     written = ["nan" if field.strip().lower() in ABSENT else field for field in fields]
+    wrong = next((field for field in written if "_" in field), None)  # 1_0 is 10 in Python alone
     try:
-        values = np.array(written, np.float64)
+        values = np.array(written if wrong is None else ["nan"], np.float64)
     except ValueError:
         wrong = next(field for field in written if not _is_number(field))
-        raise file.wrong(f"{file.line(number)}: expected a number, got {wrong.strip()!r}") from None
+    if wrong is not None:
+        raise file.wrong(f"{file.line(number)}: expected a number, got {wrong.strip()!r}")
     if np.isinf(values).any():
         raise file.wrong(f"{file.line(number)}: {fields[int(np.isinf(values).argmax())].strip()} is not finite")
     return values

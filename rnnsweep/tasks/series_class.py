@@ -16,6 +16,7 @@ from rnnsweep.data.labelled_series import LabelledSeries, Missing
 from rnnsweep.data.neighbour import nearest
 from rnnsweep.data.series import scales
 from rnnsweep.data.tables import Decimal
+from rnnsweep.data.times import is_even
 from rnnsweep.errors import ConfigError, listed
 from rnnsweep.tasks import new_data
 from rnnsweep.tasks.classification import NumberClassification
@@ -112,7 +113,22 @@ class SeriesClass(NumberClassification):
             raise ConfigError("task.channels", f"there is no channel {listed(wrong)}; there are {listed(names)}")
         if not wanted:
             raise ConfigError("task.channels", "give one channel at least, or null for all")
+        if self.channels is None and len(names) > 1:
+            self._check_all(names)
         return [names.index(name) for name in wanted]
+
+    def _check_all(self, names: list[str]) -> None:
+        """Refuses a channel that counts the rows of the file, where `task.channels` names none.
+
+        Raises:
+            ConfigError: names the channel.
+        """
+        every = np.concatenate(self.files["train"].values)
+        for name, numbers in zip(names, every.T, strict=True):
+            if not name or is_even(numbers):
+                problem = f"the channel `{name}` counts the rows of `{self.path}`" if name else "a channel has no name"
+                hint = "say which to read, as in `task.channels=[NAME,NAME]`"
+                raise ConfigError("task.channels", f"{problem}, as an index does; {hint}", ("task.path",))
 
     # Examples ------------------------------------------------------------------------------------------------
 
