@@ -6,6 +6,7 @@ import pytest
 import torch
 from conftest import DATA
 
+from rnnsweep import errors
 from rnnsweep.api.writing import Options, written
 from rnnsweep.cells.gru import GRU
 from rnnsweep.data import labelled, languages, sentiment
@@ -46,6 +47,54 @@ def test_lines_are_divided_one_by_one_where_asked(folder: Path) -> None:
     assert [len(parts[split]) for split in ("train", "val", "test")] == [44, 14, 14]
     assert all("alma" in {text for text, _ in part} for part in parts.values())
     assert sorted(pair for part in parts.values() for pair in part) == sorted(pairs)
+
+
+@pytest.mark.parametrize(("task", "text"), [(NamesClass, "{n:030}"), (SentimentClass, "good {n} " + "so " * 40)])
+def test_texts_that_are_not_read_whole_are_counted(
+    task: type[NamesClass | SentimentClass], text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "t.csv"
+    rows = [f"{text.format(n=n) if n < 30 else n},{'ab'[n % 2]}\n" for n in range(100)]
+    path.write_text("text,label\n" + "".join(rows))
+    errors.TOLD.clear()
+    _ = task(0, 4, path=str(path)).data
+    length = task.max_len
+    assert f"30 of 100 texts are cut to their first {length} symbols" in capsys.readouterr().err
+    errors.TOLD.clear()
+    _ = task(0, 4, path=str(path), max_len=60).data
+    assert capsys.readouterr().err == ""
+
+
+def test_a_class_that_training_never_sees_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "t.csv"
+    rows = [f"name{n},{'ab'[n % 2] if n < 100 else 'c'}\n" for n in range(102)]
+    path.write_text("text,label\n" + "".join(rows))
+    errors.TOLD.clear()
+    task = NamesClass(0, 8, path=str(path), val_fraction=0.4, test_fraction=0.4)
+    assert "c" not in {label for _, label in task.parts["train"]}
+    assert "no text of 'c' came into the training part" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("task", "long"), [(NamesClass, "a" * 21), (SentimentClass, "good " * 25)])
+def test_new_texts_are_cut_aloud_and_empty_ones_refused(
+    task: type[NamesClass | SentimentClass], long: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained = task(0, 8)
+    model = trained.build(lambda width: GRU(width, hidden_size=4), Last).eval()
+    errors.TOLD.clear()
+    assert len(trained.predict(model, [long, "a"])) == 2
+    assert "longer texts are cut to their first" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match="example 1 is an empty text"):
+        trained.predict(model, ["a", ""])
+
+
+def test_without_a_test_there_is_no_accuracy_on_it() -> None:
+    task = NamesGen(0, 8, test_fraction=0.0, samples=3)
+    model = task.build(lambda width: GRU(width, hidden_size=4), Last).eval()
+    shown = task.summary(model)
+    assert "controllability" in shown.metrics
+    assert not {"classifier_accuracy", "classifier_balanced_accuracy"} & shown.metrics.keys()
+    assert " | - | - | " in shown.page
 
 
 def refusals() -> list[tuple[str, str, str]]:

@@ -22,6 +22,7 @@ from rnnsweep.api.writing import Options, written
 from rnnsweep.cells.gru import GRU
 from rnnsweep.command_words import override_of_texts
 from rnnsweep.data import corpora, digits, labelled, music, series, user_files
+from rnnsweep.data.wordlists import Limits
 from rnnsweep.errors import ConfigError
 from rnnsweep.report.markdown import block
 from rnnsweep.tasks.music import Music
@@ -252,6 +253,18 @@ def test_the_share_of_symbols_that_training_lacks_is_said_in_one_line(
     corpora.load.cache_clear()
     corpora.split(corpora.TextSource(str(path)), 1, 0.05, 0.06, Vocab.of)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("kind", [Vocab.of, Limits(1, None)])
+def test_a_part_with_nothing_to_predict_is_refused(kind: corpora.Kind, tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("a b a b\n" * 30)
+    (tmp_path / "val.txt").write_text("a")
+    source = corpora.TextSource(str(tmp_path / "train.txt"), str(tmp_path / "val.txt"))
+    with pytest.raises(
+        ConfigError, match=r"`.*val.txt` has fewer than two \w+, so there is nothing to predict"
+    ) as told:
+        corpora.split(source, 1, 0.05, 0.05, kind)
+    assert told.value.keys[0] == "task.val_text"
 
 
 def test_a_large_vocabulary_is_cut_in_messages() -> None:

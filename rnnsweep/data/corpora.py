@@ -140,6 +140,9 @@ def split(source: TextSource, sections: int, val_fraction: float, test_fraction:
     parts = _cut(files["train"].text, sections, val_share, test_share, "val" not in files)
     made = SplitText(parts | {split: [files[split].text] for split in NAMED if split in files}, kind)
     for split in NAMED:
+        if split in files and made.tokens[split].shape[1] < 2:
+            problem = f"`{files[split].source}` has fewer than two {made.vocab.unit}, so there is nothing to predict"
+            raise ConfigError(f"task.{split}_text", problem, ("task.text",))
         _tell_unknown(made, split, files.get(split, files["train"]).source)
     return made
 

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from rnnsweep.data import labelled, languages
 from rnnsweep.data.labelled_source import LabelledSource
-from rnnsweep.errors import ConfigError
+from rnnsweep.errors import ConfigError, listed, tell_once
+from rnnsweep.tasks import new_data
 from rnnsweep.tasks.examples import ExampleTask
 from rnnsweep.types import EXECUTION, LATER, Count, Rate, Split
 from rnnsweep.vocab import Vocab
@@ -81,7 +82,38 @@ class LabelledTask(ExampleTask):
         else:
             given |= {split: texts.pairs for split, texts in self.source.files.items()}
         cut = {split: [(self.cut(text), label) for text, label in pairs] for split, pairs in given.items()}
-        return labelled.parts(cut, self.val_fraction, self.test_fraction, seed, self.split_by)
+        made = labelled.parts(cut, self.val_fraction, self.test_fraction, seed, self.split_by)
+        if self.source is not None:
+            self._tell([text for texts in self.source.files.values() for text, _ in texts.pairs], made)
+        return made
+
+    def is_cut(self, text: str) -> bool:
+        """Whether `cut` leaves symbols of a text out."""
+        return len(text) > self.max_len
+
+    def _tell(self, texts: list[str], parts: dict[Split, list[tuple[str, str]]]) -> None:
+        """Says how many of the user's texts are not read whole, and which classes cannot be learned."""
+        if long := sum(map(self.is_cut, texts)):
+            tell_once(f"`{self.path}`: {long:,} of {len(texts):,} texts are cut to their first {self.max_len} symbols")
+        known = {label for _, label in parts["train"]}
+        unknown = sorted({label for part in parts.values() for _, label in part} - known)
+        if unknown:
+            hint = "no model can name them; give them more texts, or `task.test_path` and `task.val_path`"
+            tell_once(f"`{self.path}`: no text of {listed(unknown, 5)} came into the training part: {hint}")
+
+    def checked(self, examples: list[Any]) -> list[str]:
+        """New texts as they are read; what is cut is said.
+
+        Raises:
+            ConfigError: one is no text, or empty.
+        """
+        texts = new_data.texts(examples)
+        cut = [self.cut(text) for text in texts]
+        if "" in cut:
+            raise ConfigError(new_data.KEY, f"example {cut.index('')} is an empty text")
+        if any(map(self.is_cut, texts)):
+            tell_once(f"{new_data.KEY}: longer texts are cut to their first {self.max_len} symbols, as in training")
+        return cut
 
     @functools.cached_property
     def classes(self) -> list[str]:
@@ -89,7 +121,7 @@ class LabelledTask(ExampleTask):
 
     def labels(self, split: Split) -> Int[Tensor, "example"]:
         number = {label: index for index, label in enumerate(self.classes)}
-        return torch.tensor([number[label] for _, label in self.parts[split]])
+        return torch.tensor([number[label] for _, label in self.parts[split]], dtype=torch.int64)
 
     def texts(self, split: Split) -> list[str]:
         return [text for text, _ in self.parts[split]]

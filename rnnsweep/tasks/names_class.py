@@ -25,7 +25,7 @@ class NamesClass(NamesTask, SymbolClassification):
         return len(self.vocab)
 
     def encoded(self, examples: list[Any]) -> Batch:
-        names = [self.cut(text) for text in new_data.texts(examples)]
+        names = self.checked(examples)
         new_data.tell_unknown(map(self.vocab.unknown, names))
         rows, lengths = self.vocab.padded(names, self.max_len)
         return {"inputs": rows, "lengths": lengths}

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from typing import Any, ClassVar
 
 import torch
@@ -121,10 +122,11 @@ class NamesGen(NamesTask):
         recalls = judge.recalls(self.texts("test"), real)
         judged = [judge.classify(text) for text in texts]
         known = set(self.texts("train"))
+        none = math.nan  # no test, no accuracy on it
         measures: dict[str, float] = {
             "controllability": sum(map(int.__eq__, judged, labels.tolist())) / len(texts),
-            "classifier_accuracy": sum(recalls[label] for label in real) / max(1, len(real)),
-            "classifier_balanced_accuracy": sum(recalls.values()) / max(1, len(recalls)),
+            "classifier_accuracy": sum(recalls[label] for label in real) / len(real) if real else none,
+            "classifier_balanced_accuracy": sum(recalls.values()) / len(recalls) if recalls else none,
             "novelty": sum(text not in known for text in texts) / len(texts),
         } | {f"distinct_{n}": distinct([*"".join(texts)], n) for n in (1, 2, 3)}
         by_class = [
@@ -138,7 +140,8 @@ class NamesGen(NamesTask):
             for at in [index * self.samples]
         ]
         data = {"measures": [measures], "by_class": by_class, "continued": self._continued(model)}
-        return Summary(data, _page(data, self.samples), measures)
+        page = _page(data, self.samples)
+        return Summary(data, page, {name: value for name, value in measures.items() if not math.isnan(value)})
 
     def _continued(self, model: nn.Module) -> list[dict[str, str]]:
         """One test name of each class that is long enough: its beginning, its end, and what the model writes."""
@@ -169,7 +172,7 @@ def _page(data: dict[str, Any], samples: int) -> str:
         "",
         "| controllability | classifier's accuracy | balanced | novelty | distinct-1 | distinct-2 | distinct-3 |",
         "|---|---|---|---|---|---|---|",
-        "| " + " | ".join(f"{value:.3f}" for value in measures.values()) + " |",
+        "| " + " | ".join("-" if math.isnan(each) else f"{each:.3f}" for each in measures.values()) + " |",
     ]
     for row in data["by_class"]:
         own = "" if row["recall"] is None else f" (real names {row['recall']:.2f})"

@@ -39,6 +39,9 @@ class SentimentClass(LabelledTask, SymbolClassification):
     def cut(self, text: str) -> str:
         return " ".join(text.lower().split()[: self.max_len])
 
+    def is_cut(self, text: str) -> bool:
+        return len(text.split()) > self.max_len
+
     @property
     def class_names(self) -> list[str]:
         return self.classes
@@ -53,7 +56,7 @@ class SentimentClass(LabelledTask, SymbolClassification):
         return len(self.vocab)
 
     def encoded(self, examples: list[Any]) -> Batch:
-        words = [self.cut(text).split() for text in new_data.texts(examples)]
+        words = [text.split() for text in self.checked(examples)]
         new_data.tell_unknown(map(self.vocab.unknown, words))
         rows, lengths = self.vocab.padded(words, self.max_len)
         return {"inputs": rows, "lengths": lengths}
