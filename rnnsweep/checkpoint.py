@@ -208,7 +208,7 @@ def _check(store: RunStore, content: Content, steps: int) -> None:
         problem = f"stands at step {content['step']:,} of a run of {steps:,} steps: something has changed it"
         raise ConfigError(str(path), f"{problem}; delete it, and the same command starts this run over")
     if store.size < content["rows"]:
-        problem = f"has {store.size:,} bytes where last.pt counts on {content['rows']:,}: rows are lost"
+        problem = f"has {store.size:,} bytes, but last.pt expects {content['rows']:,}: rows are lost"
         raise ConfigError(str(store.path / "metrics.jsonl"), f"{problem}; {ROWS_REMEDY}")
     if not store.are_whole(content["rows"]):
         raise ConfigError(str(store.path / "metrics.jsonl"), f"holds damaged rows; {ROWS_REMEDY}")

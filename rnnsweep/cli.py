@@ -102,7 +102,7 @@ def _run(config: DictConfig) -> float:
     sweeper = str(HydraConfig.get().sweeper._target_).rpartition(".")[2]
     if HydraConfig.get().mode == RunMode.MULTIRUN and sweeper != "BasicSweeper":
         sign = "-" if metric.direction == "max" else ""
-        print(f"{sweeper} gets, to be minimised: {sign}val/{metric.name} = {value:.5g}", flush=True)
+        print(f"{sweeper} minimises {sign}val/{metric.name}; this run has {value:.5g}", flush=True)
     return value
 
 

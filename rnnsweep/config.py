@@ -206,7 +206,7 @@ def plain(values: Any, choices: Any) -> Config:
     for group in values:
         if group == "study" or (group in choices and group not in GROUPS):
             file = f"{group}/{choices[group]}.yaml" if group in choices else f"the YAML of the {group}"
-            problem = f"{file} lacks the first line `# @package _global_`; without it, nothing that it sets counts"
+            problem = f"{file} lacks the first line `# @package _global_`; without it, its settings have no effect"
             raise ConfigError(str(group), problem)
     named = {str(group): name for group, name in choices.items() if not str(group).startswith("hydra/")}
     return {str(key): value for key, value in values.items() if key != "hydra"} | {"choices": named}

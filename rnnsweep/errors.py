@@ -50,7 +50,7 @@ class MachineError(ToldError):
         self.path, self.error, self.verb = path, error, verb
 
     def __str__(self) -> str:
-        remedy = REMEDIES.get(self.error.errno or 0, "mend that")
+        remedy = REMEDIES.get(self.error.errno or 0, "solve that")
         said = self.error.strerror or str(self.error)
         return f"{self.path} cannot be {self.verb}: {said}; {remedy}, then the same command continues"
 

@@ -46,7 +46,7 @@ _SAYINGS = {
     r"Sweeping over Hydra's configuration is not supported ?: ?'(?P<word>.+)'": "a setting of Hydra takes one value",
     r"Could not append to config. An item is already at '(?P<key>.+)'\.": "is set already; leave out the +",
     r"In '(?P<file>.+)': Invalid Defaults List override .*\n?.*@(?!_global_|hydra)": (
-        "its YAML lacks the first line `# @package _global_`; without it, nothing that it sets counts"
+        "its YAML lacks the first line `# @package _global_`; without it, its settings have no effect"
     ),
     r"In '(?P<file>.+)': \w+ raised while composing config:\n(?P<said>.+)": "does not fit the shipped settings: {said}",
     r"Config group override must be|argument of type '\w+' is not (iterable|a container)": (

@@ -15,8 +15,9 @@ def tell_other_length(run: PreparedRun, store: RunStore) -> None:
     for path in sorted(store.path.parent.glob(f"{run.id.rpartition('-')[0]}-*")):
         other = RunStore(path)
         if (lengths := _other_length(run, other)) and (record := other.record()):
-            remedy = f"`from={path}` goes on with it" if record.status == "complete" else f"it is {record.status}"
-            print(f"{path} has these settings and {lengths}; this is another run, from its first step; {remedy}")
+            whole = record.status == "complete"
+            remedy = f"`from={path}` would continue the other one" if whole else f"the other one is {record.status}"
+            print(f"{path} differs from this run only in {lengths}. This run starts at its first step; {remedy}")
 
 
 def _other_length(run: PreparedRun, other: RunStore) -> str:

@@ -90,4 +90,4 @@ def _as_a_number(word: str, problem: str) -> str:
     if not (is_variable and re.search(r"got '[\d.eE+-]+'$", problem)):
         return ""
     number = "${oc.decode:" + value + "}"
-    return f", a text, as every variable of the environment is; for the number type {override_of_texts(key, number)}"
+    return f", a text, as all environment variables are; for a number type {override_of_texts(key, number)}"

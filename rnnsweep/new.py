@@ -1,9 +1,9 @@
 """A class of your own to begin with: `python -m rnnsweep.new KIND NAME`.
 
-Writes NAME.py, test_NAME.py and (but for a view) conf/GROUP/NAME.yaml into a directory, this one where none is named:
-into a package of yours, where it has an __init__.py, or with `--into rnnsweep`, in a clone, to where its own cells,
-tasks and optimizers are (the tests find it there by themselves). What it writes works at once; nothing of rnnsweep
-needs an edit.
+Writes NAME.py, test_NAME.py and conf/GROUP/NAME.yaml (a view has no YAML) into the current directory, or into the one
+that --into names. If that has an __init__.py, the files become part of your package. In a clone, `--into rnnsweep` adds
+a cell, a task or an optimizer to those that ship, where the tests find it. The new files work at once; no file of
+rnnsweep needs an edit.
 """
 
 import argparse
@@ -169,7 +169,7 @@ def main() -> None:
     place = NewFiles.of(kind, name, into)
     if not possible(name, place):
         parser.error(
-            f"`{name}` cannot be a module's name; use small letters, digits and _, and no module's that is here"
+            f"`{name}` cannot be the name of a new module; use small letters, digits and _, and not an existing name"
         )
     print(*write(kind, name, into), "", place.command(kind, name, into), sep="\n")
 

@@ -18,7 +18,7 @@ def directory(key: str, path: str) -> str:
         raise ConfigError(key, "expected a directory, got an empty text")
     for part in path.split("/"):
         if re.search(r"[\x00-\x1f\x7f]", part):
-            raise ConfigError(key, f"{part!r} holds a control character, which no name may")
+            raise ConfigError(key, f"{part!r} holds a control character, which a name must not")
         if len(part.encode("utf-8", "surrogateescape")) > LONGEST:
             raise ConfigError(key, f"`{part[:20]}…` has more than the {LONGEST} bytes that a name may have")
     return path

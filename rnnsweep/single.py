@@ -68,7 +68,7 @@ def _finished(run: PreparedRun, store: RunStore) -> RunRecord | None:
     print(f"{store.path} is finished; `rerun=true` trains it anew")
     if files := provenance.changed_since_start(store, run.config):
         warning = f"warning: {in_words(files)} changed since {store.path} was trained"
-        tell_once(f"{warning}; `rerun=true` trains it anew with the code of now")
+        tell_once(f"{warning}; `rerun=true` trains it anew with the present code")
     return record
 
 
@@ -84,7 +84,7 @@ def _make_ready(run: PreparedRun, store: RunStore) -> None:
     record = store.record()
     begun_anew = store.generation() > 0 and record is None
     if run.config["rerun"] and begun_anew and not files:
-        print(f"{store.path} goes on with the rerun that was interrupted")
+        print(f"{store.path} continues the interrupted rerun")
     elif run.config["rerun"]:
         store.renew(store.generation() + 1)
     elif files and record is not None and record.status == "failed":
@@ -103,4 +103,4 @@ def _claim(store: RunStore) -> None:
         problem = f"cannot write {store.path}: {error.error.strerror}; choose another directory"
         raise ConfigError("out", problem) from None
     if not claimed:
-        raise ConfigError(str(store.path), "another process is training this very run")
+        raise ConfigError(str(store.path), "another process is training this run")

@@ -111,7 +111,7 @@ def _check_place() -> None:
     beyond = [word for word in sys.argv[1:] if not word.isascii()]
     if beyond and codecs.lookup(sys.getfilesystemencoding()).name == "ascii":
         word = os.fsencode(beyond[0]).decode("utf-8", "replace")
-        raise ConfigError(word, "this locale knows ASCII alone; set the environment variable PYTHONUTF8=1")
+        raise ConfigError(word, "this locale has only ASCII letters; set the environment variable PYTHONUTF8=1")
 
 
 def complain(name: str, error: Exception | str, code: int) -> int:

@@ -137,7 +137,7 @@ def test_a_checkpoint_beyond_the_last_step_is_refused(step: int, config: Config,
     assert last.read_bytes() == before
 
 
-LOST = "has .* bytes where last.pt counts on"
+LOST = "has .* bytes, but last.pt expects"
 TABLES: dict[str, tuple[Callable[[Path], object], str]] = {
     "gone": (lambda path: path.unlink(), LOST),
     "empty": (lambda path: path.write_bytes(b""), LOST),

@@ -76,7 +76,7 @@ def test_a_run_its_record_and_the_same_command_again(tmp_path: Path, text: Path)
         text.with_suffix(".moved").rename(text)
     best = torch.load(path / "best.pt", weights_only=False)
     torch.save(best | {"assets": {"vocabulary": "abc"}}, path / "best.pt")
-    with pytest.raises(ConfigError, match=r"not those of the model in config.json and of the vocabulary beside them"):
+    with pytest.raises(ConfigError, match=r"do not fit the model in config.json or the vocabulary"):
         run.saved(path)
 
 
@@ -198,7 +198,7 @@ def test_two_processes_never_train_the_same_run(tmp_path: Path) -> None:
         wait_for(tmp_path, "metrics.jsonl", process)  # type: ignore[arg-type]
         second = rnnsweep(*command[3:], cwd=tmp_path)
         assert second.returncode == 2
-        assert "another process is training this very run" in second.stderr
+        assert "another process is training this run" in second.stderr
     finally:
         process.kill()
         process.wait()
@@ -240,7 +240,7 @@ def test_the_stock_optuna_sweeper_maximises_accuracy(tmp_path: Path) -> None:
     search = ("-m", "optimizer.lr=interval(1e-3,1e-1)", "train.steps=20", "train.eval_every=10")
     result = rnnsweep(*stock, *size, *search, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    given = re.findall(r"OptunaSweeper gets, to be minimised: -val/accuracy = (-0\.\d+)", result.stdout)
+    given = re.findall(r"OptunaSweeper minimises -val/accuracy; this run has (-0\.\d+)", result.stdout)
     records = [json.loads(path.read_text()) for path in tmp_path.glob("multirun/**/record.json")]
     assert sorted(map(float, given)) == pytest.approx(sorted(-r["best"]["val/accuracy"] for r in records), rel=1e-4)
 

@@ -75,7 +75,7 @@ REFUSALS = [
     (errno.ENOSPC, "fsync", "No space left on device; make room on that disk"),
     (errno.EROFS, "open", "Read-only file system; give yourself the permission, or choose another directory"),
     (errno.EACCES, "open", "Permission denied; give yourself the permission, or choose another directory"),
-    (errno.EIO, "fsync", "Input/output error; mend that"),
+    (errno.EIO, "fsync", "Input/output error; solve that"),
 ]
 
 

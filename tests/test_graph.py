@@ -48,7 +48,7 @@ def trained(composed: Compose, folder: Path, *overrides: str, device: str = "cpu
     return [[{key: row[key] for key in row.keys() - TIMES} for row in store.rows()] for store in stores]
 
 
-@pytest.mark.filterwarnings("error:the training step runs unrecorded")
+@pytest.mark.filterwarnings("error:the training step runs without a CUDA graph")
 @pytest.mark.parametrize("name", SHAPES)
 def test_a_played_recording_changes_nothing(
     name: str, composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -104,7 +104,7 @@ def forgetful(function: Callable[..., Any], *arguments: Any) -> graph.Recorded:
 CAPTURING = failing(RuntimeError("operation not permitted when stream is capturing"))
 
 
-@pytest.mark.parametrize(("record", "why"), [(CAPTURING, "not permitted"), (forgetful, "gradients were others")])
+@pytest.mark.parametrize(("record", "why"), [(CAPTURING, "not permitted"), (forgetful, "other gradients")])
 def test_what_cannot_be_recorded_runs_as_it_is_and_says_so(
     record: Callable[..., graph.Recorded], why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,7 +124,7 @@ def test_a_stack_that_does_not_fit_is_the_workers_to_halve(monkeypatch: pytest.M
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-@pytest.mark.filterwarnings("error:the training step runs unrecorded")
+@pytest.mark.filterwarnings("error:the training step runs without a CUDA graph")
 @pytest.mark.parametrize("name", SHAPES)
 def test_a_recording_computes_what_the_step_does(
     name: str, composed: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

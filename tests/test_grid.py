@@ -190,7 +190,7 @@ def test_paired_values_move_together(grammar: Grammar) -> None:
         ["cell=rnn", "cell.hidden_size=8"], ["cell=gru", "cell.hidden_size=16"],
     ]  # fmt: skip
     assert grammar.paired({}) == []
-    with pytest.raises(ConfigError, match=r"^hydra.sweeper.paired: .* as many \(cell: 2, seed: 3\)"):
+    with pytest.raises(ConfigError, match=r"^hydra.sweeper.paired: .* equal numbers of values \(cell: 2, seed: 3\)"):
         grammar.paired({"cell": ["rnn", "gru"], "seed": "range(3)"})
 
 

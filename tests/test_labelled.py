@@ -143,7 +143,7 @@ def test_made_up_names_are_of_unequal_classes_and_no_longer_than_asked() -> None
     counts = {language: sum(label == language for _, label in names) for language in languages.LANGUAGES}
     assert counts == {name: round(1000 * language.share) for name, language in languages.LANGUAGES.items()}
     assert max(len(name) for name, _ in names) <= 9
-    with pytest.raises(ConfigError, match=r"task.examples: .* has not .* names of at most 2 characters"):
+    with pytest.raises(ConfigError, match=r"task.examples: .* has fewer than .* names of at most 2 characters"):
         languages.names(5_000, 2, 0)
 
 

@@ -97,7 +97,7 @@ def test_a_worker_that_ends_before_any_run_got_further_is_tried_five_times(
     assert "Traceback" not in error
     lines = error.splitlines()
     assert said in lines[-1]
-    assert "a worker is given up after 5 tries in a row in which no run got further: " in lines[-1]
+    assert "a worker ended 5 times in a row without progress and is not started again: " in lines[-1]
     assert len(lines) == 1 + (work is not die)  # an error is told once
     if work is break_:
         assert (tmp_path / ".study" / "errors.log").read_text().count("Traceback") == 5

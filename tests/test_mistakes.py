@@ -60,7 +60,7 @@ def test_a_mistake_is_named_as_it_was_typed(words: tuple[str, ...], said: str, r
 
 def test_a_number_from_the_environment(refused: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIXTEEN", "16")
-    said = "expected an integer, got '16', a text, as every variable of the environment is; for the number type"
+    said = "expected an integer, got '16', a text, as all environment variables are; for a number type"
     typed = "'cell.hidden_size=\"${oc.decode:${oc.env:SIXTEEN}}\"'"
     assert refused("cell.hidden_size=${oc.env:SIXTEEN}") == f"`cell.hidden_size=${{oc.env:SIXTEEN}}`: {said} {typed}"
 

@@ -71,7 +71,7 @@ def test_every_kind_has_its_templates_and_every_template_its_kind() -> None:
 def test_a_name_that_cannot_be_imported_is_refused(name: str, tmp_path: Path) -> None:
     made = run("-m", "rnnsweep.new", "cell", name, cwd=tmp_path)
     assert made.returncode == 2
-    assert f"`{name}` cannot be a module's name" in made.stderr
+    assert f"`{name}` cannot be the name of a new module" in made.stderr
     assert not list(tmp_path.iterdir())
 
 

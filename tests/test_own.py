@@ -191,7 +191,7 @@ def test_a_search_improves_a_metric_of_one_s_own_in_stacks(own: Path, monkeypatc
         ("tracker=own_classes.Refuses", r"`own_classes.Refuses` failed: KeyError: 'TOKEN' \(own_classes.py, line"),
         ("metrics={top: own_classes.Lines}", "`own_classes.Lines` is no metric: derive it from rnnsweep.tasks.metric."),
         ("metrics={accuracy: own_classes.Top}", "train.metrics.accuracy: the task has a metric of this name"),
-        ("metrics={loss: own_classes.Top}", "train.metrics.loss: no name for a metric of yours"),
+        ("metrics={loss: own_classes.Top}", "train.metrics.loss: a metric of your own cannot have this name"),
         ("metrics={top: own_classes.Alone}", "train.metrics.top: `own_classes.Alone.measure` returned int; expected a"),
         ("metrics={top: own_classes.Wrong}", r"`own_classes.Wrong.measure` failed: KeyError: 'labels' .own_classes.py"),
         ("metrics={top: {_target_: own_classes.Top, kk: 2}}", "train.metrics.top.kk: .* Did you mean `k`"),

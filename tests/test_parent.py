@@ -102,7 +102,7 @@ def test_runs_that_begin_at_other_steps_share_no_stack(composed: Compose, tmp_pa
 @pytest.mark.parametrize(
     ("overrides", "key", "problem"),
     [
-        (["train.steps=20"], "train.steps", "has trained 20 steps, and they count: ask for more than 20"),
+        (["train.steps=20"], "train.steps", "has trained 20 steps, which count, too: this run would end at step 20"),
         (
             ["train.steps=40", "cell.hidden_size=7"],
             "from",
@@ -159,11 +159,11 @@ def test_a_changed_length_is_told_with_the_way_to_go_on(
     _, first = trained(composed, tmp_path, "train.steps=20")
     trained(composed, tmp_path, "train.steps=20", "seed=1")
     trained(composed, tmp_path, "train.steps=20", "optimizer.lr=0.5")
-    assert "another run" not in capsys.readouterr().out
+    assert "differs from this run" not in capsys.readouterr().out
     trained(composed, tmp_path, "train.steps=30")
     said = capsys.readouterr().out
-    assert said.count("another run") == 1
-    assert f"{first.path} has these settings and train.steps=20" in said
+    assert said.count("differs from this run") == 1
+    assert f"{first.path} differs from this run only in train.steps=20" in said
     assert f"`from={first.path}`" in said
     trained(composed, tmp_path, "train.steps=30")
-    assert "another run" not in capsys.readouterr().out
+    assert "differs from this run" not in capsys.readouterr().out

@@ -300,7 +300,7 @@ def test_an_interrupted_rerun_goes_on_by_the_same_command(
     assert steps[-1] == 10
     record, _ = train(config, tmp_path / "out", rerun=True)
     told = said(capsys)
-    assert "goes on with the rerun that was interrupted" in told
+    assert "continues the interrupted rerun" in told
     assert numbers(record) == numbers(whole)
     assert (store.path / "last.pt").stat().st_mtime_ns > began
     stopped(config, tmp_path / "out", monkeypatch, rerun=True)  # a finished one is trained anew again

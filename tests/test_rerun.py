@@ -108,7 +108,7 @@ def test_an_interrupted_rerun_goes_on_by_the_same_command(again: str, sweep: Swe
     assert progress().startswith("1/2 runs")
     assert stores()[1].rows()[-1]["step"] == 10
     told = sweep(again)
-    assert "goes on with the rerun that was interrupted" in told
+    assert "continues the interrupted rerun" in told
     assert "2 complete" in told
     done = times()
     assert done[0] == begun[0]
@@ -136,7 +136,7 @@ def test_a_larger_grid_goes_on_with_a_rerun(sweep: Sweep) -> None:
     sweep()
     old = times()
     sweep("rerun=true", stop_after=10)
-    assert "goes on with the rerun that was interrupted" in sweep("seed=0,1,2")
+    assert "continues the interrupted rerun" in sweep("seed=0,1,2")
     assert [store.generation() for store in stores()] == [1, 1, 0]
     done = times()
     assert done[1] > old[1]

@@ -73,8 +73,8 @@ def test_a_run_is_known_by_what_the_files_hold(folder: Path) -> None:
     ("name", "content", "said"),
     [
         (TRAIN_IMAGES, None, "has no `train-images-idx3-ubyte`, neither plain nor .gz"),
-        (TRAIN_IMAGES, idx(grey(20))[:-1], r"is torn: 255 bytes where its head says 256"),
-        (TRAIN_IMAGES, idx(grey(20))[:9], "is torn: 9 bytes"),
+        (TRAIN_IMAGES, idx(grey(20))[:-1], r"is damaged: 255 bytes, but its head says 256"),
+        (TRAIN_IMAGES, idx(grey(20))[:9], "is damaged: 9 bytes"),
         (TRAIN_IMAGES, b"\x89PNG and so on", "is not an IDX file of bytes with 3 axes"),
         (TRAIN_IMAGES, idx(np.arange(20)), "is not an IDX file of bytes with 3 axes"),
         (TRAIN_IMAGES, idx(grey(19)), "holds 19 pictures and `train-labels-idx1-ubyte` 20 labels"),

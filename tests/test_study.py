@@ -152,8 +152,8 @@ def test_a_named_study_tells_that_it_holds_grids_of_different_things(
     )
     said = capsys.readouterr().err
     assert said.count("\n") == 1
-    assert "holds grids that set different things" in said
-    assert "now train.clip" in said
+    assert "holds grids with other settings" in said
+    assert "now: train.clip" in said
 
 
 def test_a_search_beside_another_one_or_a_grid_is_told(prepared: Prepared, capsys: pytest.CaptureFixture[str]) -> None:

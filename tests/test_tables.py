@@ -267,7 +267,7 @@ def test_missing_numbers_are_filled_as_asked(missing: Any, wanted: list[float], 
 def test_interpolation_draws_a_straight_line_and_nothing_beyond_the_ends(tmp_path: Path) -> None:
     inside = table(GAPS.replace("null", "9"), tmp_path)
     assert inside.numbers("level", "interpolate").tolist() == [1, 3, 5, 7, 9]
-    with pytest.raises(ConfigError, match=r"line 6 of .* has no number .*, and none to fill it from"):
+    with pytest.raises(ConfigError, match=r"line 6 of .* has no number .*, and no neighbour to fill it from"):
         table(GAPS, tmp_path).numbers("level", "interpolate")
     with pytest.raises(ConfigError, match=r"line 2 of .* has no number .*`task.missing=drop` leaves it out"):
         table("a,b\n,1\n2,3\n", tmp_path).numbers("a", "forward")

@@ -112,7 +112,7 @@ def test_letters_that_the_locale_lacks(monkeypatch: pytest.MonkeyPatch, capsys: 
     with pytest.raises(SystemExit) as ended, command("it"):
         raise AssertionError("the command has begun")
     assert ended.value.code == 2
-    assert "it: task.path=Тексты: this locale knows ASCII alone; set" in capsys.readouterr().err
+    assert "it: task.path=Тексты: this locale has only ASCII letters; set" in capsys.readouterr().err
 
 
 def test_a_working_directory_that_is_gone(
@@ -142,7 +142,7 @@ MISTAKES = [
     ("numpy_lstm", ["--hidden", "0"], "argument --hidden: expected 1 to 1000000, got 0"),
     ("numpy_lstm", ["--noise", "nan"], "argument --noise: expected 0 to 1000000, got nan"),
     ("numpy_lstm", ["--output", "missing/x"], "argument --output: there is no directory missing"),
-    ("new", ["cell", "__init__"], "`__init__` cannot be a module's name"),
+    ("new", ["cell", "__init__"], "`__init__` cannot be the name of a new module"),
     ("new", ["cell", "own", "--into", "file"], "file cannot be used: File exists; move the file"),
     ("new", ["cell", "there"], "there.py: exists already; choose another name, or delete it"),
 ]

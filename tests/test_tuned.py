@@ -211,7 +211,7 @@ def test_settings_that_contradict_each_other_are_refused(settings: dict[str, Any
         ((*COMPARE, TUNE, "seed=1,10000"), "`seed=1,10000`: 10000 is the seed of the tuning trials"),
         ((*COMPARE, TUNE, "hydra.sweeper.draws=3"), "`hydra.sweeper.draws=3`: belongs to a grid"),
         ((*COMPARE, TUNE, "rerun=true"), "a tuned sweep is not trained anew"),
-        ((*COMPARE, TUNE, "hydra.sweeper.metrics=test/loss"), "trials are chosen by the validation part"),
+        ((*COMPARE, TUNE, "hydra.sweeper.metrics=test/loss"), "trials are chosen by a validation metric"),
         ((*COMPARE, 'hydra.sweeper.tune={train.clip: "1.0"}'), "holds one point"),
         ((*COMPARE, 'hydra.sweeper.tune={cell.clip: "1.0,2.0"}'), "A tuned setting must exist in every arm"),
         ((*COMPARE, 'hydra.sweeper.tune={train.threads: "1,2"}'), "two trials are the same run"),
@@ -411,7 +411,7 @@ def test_seeds_that_were_seen_are_not_fresh_for_another_range(prepared: Prepared
     assert second.tuned.seeds == [5, 6, 7]  # the first may have run five
     (note,) = [note for note in second.notes if "fresh" in note]
     assert "5, 6, 7: those of an earlier comparison of this study, 0, 1, 2, 3, 4, are no longer fresh" in note
-    assert "the results of 2, 3, 4, which may have led" in refused(*COMPARE, wide, *rest, "seed=2,3,4")
+    assert "used 2, 3, 4, and its results may have led" in refused(*COMPARE, wide, *rest, "seed=2,3,4")
     assert second.swept(Trainer(near))
     assert tuned_sweep(prepared, wide, *rest).tuned.seeds == [5, 6, 7]
     assert tuned_sweep(prepared, narrow, *rest).tuned.seeds == [0, 1, 2]

@@ -173,4 +173,4 @@ def _tell_unknown(made: SplitText, split: Split, path: str) -> None:
     share = f"{100 * sum(unknown.values()) / made.tokens[split].numel():.2g}%"
     unit = made.vocab.unit
     problem = f"{share} of the {unit} in the {NAMED[split]} part {made.vocab.lacking}"
-    tell_once(f"`{path}`: {problem} ({listed(unknown, 5)}); they all count as one, the unknown symbol")
+    tell_once(f"`{path}`: {problem} ({listed(unknown, 5)}); all of them are read as one unknown symbol")

@@ -69,8 +69,8 @@ def _values(name: str, content: bytes, axes: int) -> np.ndarray:
     start = 4 + 4 * axes
     shape = np.frombuffer(content[4:start].ljust(4 * axes, b"\0"), ">i4").tolist()
     if len(content) != start + math.prod(shape):
-        problem = f"{len(content):,} bytes where its head says {start + math.prod(shape):,}"
-        raise ConfigError("task.path", f"`{name}` is torn: {problem}")
+        problem = f"{len(content):,} bytes, but its head says {start + math.prod(shape):,}"
+        raise ConfigError("task.path", f"`{name}` is damaged: {problem}")
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
 

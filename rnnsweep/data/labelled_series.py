@@ -103,7 +103,7 @@ def _whole(file: File, row: Row, missing: Missing) -> Series:
         step, channel = np.argwhere(np.isnan(filled))[0]
         problem = f"{place}: step {step} of channel {channel} has no number"
         hint = "`task.missing=interpolate` and `task.missing=forward` fill it from its neighbours"
-        hint = hint if missing == "refuse" else "there is none to fill it from"
+        hint = hint if missing == "refuse" else "no neighbour has one to fill it from"
         raise file.wrong(f"{problem}; {hint}", "task.missing")
     return filled
 

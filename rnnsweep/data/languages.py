@@ -61,7 +61,7 @@ def names(count: int, max_len: int, seed: int) -> list[tuple[str, str]]:
             if fresh:
                 made[word] = None
             if vain == PATIENCE:
-                problem = f"{name} has not {wanted} different names of at most {max_len} characters"
+                problem = f"{name} has fewer than {wanted} different names of at most {max_len} characters"
                 raise ConfigError(
                     "task.examples", f"{problem}; lower `task.examples` or raise `task.max_len`", ("task.max_len",)
                 )

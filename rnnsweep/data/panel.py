@@ -160,7 +160,7 @@ def _filled(file: File, panel: Panel, missing: Missing) -> Panel:
         problem = f"{place} has no number in the column `{column}`"
         hint = "say what to do: `task.missing=drop`, `task.missing=interpolate` or `task.missing=forward`"
         if missing != "refuse":
-            hint = "there is none to fill it from; `task.missing=drop` leaves the row out"
+            hint = "no neighbour has one to fill it from; `task.missing=drop` leaves the row out"
         raise file.wrong(f"{problem}; {hint}", "task.missing")
     counted = absent.any(1) if missing == "drop" else absent
     tell_filled(file.path, int(counted.sum()), counted.size, missing)

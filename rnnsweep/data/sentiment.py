@@ -30,7 +30,7 @@ def opinions(count: int, seed: int) -> list[Opinion]:
         ConfigError: more are asked for than the grammar comfortably has.
     """
     if count > 200_000:
-        raise ConfigError("task.examples", f"the grammar has not {count} different opinions to spare; lower it")
+        raise ConfigError("task.examples", f"the grammar has too few opinions for {count} different ones; lower it")
     draws, made = rng.uniform(seed, "data"), dict[str, str]()
     while len(made) < count:
         positive = len(made) % 2 == 0

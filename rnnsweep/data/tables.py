@@ -103,7 +103,7 @@ class DataTable:
             count = f" ({len(absent):,} of {len(numbers):,} rows have none)"
             hint = "say what to do: `task.missing=drop`, `task.missing=interpolate` or `task.missing=forward`"
             if missing != "refuse":
-                count, hint = ", and none to fill it from", "`task.missing=drop` leaves it out"
+                count, hint = ", and no neighbour to fill it from", "`task.missing=drop` leaves it out"
             raise self.file.wrong(f"{problem}{count}; {hint}", "task.missing")
         tell_filled(self.file.path, int(numbers.isna().sum()), len(numbers), missing)
         return np.asarray(filled, np.float64)

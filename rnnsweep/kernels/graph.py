@@ -78,11 +78,11 @@ class Graphed:
         if same.all():
             self.recordings[shapes] = inputs, (replay, outputs)
         else:
-            self._refuse("its gradients were others")
+            self._refuse("the graph gave other gradients")
 
     def _refuse(self, why: str) -> None:
         self.left = 0
-        warnings.warn(f"the training step runs unrecorded, which is slower: as a CUDA graph, {why}", stacklevel=2)
+        warnings.warn(f"the training step runs without a CUDA graph, which is slower: {why}", stacklevel=2)
 
 
 def record(function: Callable[..., Any], *arguments: Any) -> Recorded:

@@ -20,7 +20,7 @@ class SGD(AbstractOptimizer):
 
     def __post_init__(self) -> None:
         if self.nesterov and self.momentum == 0:
-            problem = "Nesterov's momentum needs a momentum above 0, as in torch; set `optimizer.momentum`, as to 0.9"
+            problem = "Nesterov's momentum needs a momentum above 0, as in torch; set `optimizer.momentum`, e.g. to 0.9"
             raise ConfigError("optimizer.nesterov", problem, ("optimizer.momentum",))
 
     def init(self, parameters: Rows) -> Slots:

@@ -46,7 +46,7 @@ def parent(config: Config) -> Parent | None:
         state = "not finished" if record is None else record.status
         raise ConfigError("from", f"{store.path} is {state}; a run starts from one that is complete")
     if digest is None:
-        raise ConfigError("from", f"{store.path} is of an earlier version, whose config.json tells too little")
+        raise ConfigError("from", f"{store.path} was trained by an earlier version; its config.json has no fingerprint")
     if (step := checkpoint.step(store)) == 0:
         raise ConfigError("from", f"{store.path} has no last.pt that can be read")
     return Parent(store.path, digest, step, settings)
@@ -66,10 +66,11 @@ def refuse_unlike(parent: Parent, config: Config, task: AbstractTask, model: nn.
         ConfigError: it names what does not fit.
     """
     if steps <= parent.step:
-        problem = f"{parent.path} has trained {parent.step:,} steps, and they count: ask for more than {steps:,}"
+        counted = f"{parent.path} has trained {parent.step:,} steps, which count, too"
+        problem = f"{counted}: this run would end at step {steps:,}; ask for more"
         raise ConfigError("train.epochs" if config["train"]["epochs"] is not None else "train.steps", problem)
     if (ours := config["optimizer"]["_target_"]) != (theirs := parent.config["optimizer"]["_target_"]):
-        problem = f"{parent.path} was trained with {theirs}, whose state {ours} cannot go on with"
+        problem = f"{parent.path} was trained with {theirs}; {ours} cannot use its state"
         raise ConfigError("optimizer", problem)
     best = checkpoint.best(RunStore(parent.path))
     shapes = {name: tuple(weight.shape) for name, weight in best["weights"].items()}
@@ -77,7 +78,7 @@ def refuse_unlike(parent: Parent, config: Config, task: AbstractTask, model: nn.
         differing = listed(_differing(config, parent.config), 5, str)
         raise ConfigError("from", f"{parent.path} has another model; what differs: {differing or 'the data'}")
     if best["assets"] != task.assets():
-        problem = f"{parent.path} was trained on data with other symbols or classes; its numbers would mean others"
+        problem = f"{parent.path} was trained on data with other symbols or classes, so its weights do not fit"
         raise ConfigError("from", problem)
 
 

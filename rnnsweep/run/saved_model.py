@@ -35,7 +35,7 @@ def saved(path: Path) -> tuple[PreparedRun, nn.Module]:
     except (KeyError, TypeError, AttributeError, ValueError, RuntimeError):
         raise ConfigError(str(path), f"best.pt holds what this version cannot use; {checkpoint.REMEDY}") from None
     if {name: weight.shape for name, weight in kept(model).items()} != shapes:
-        problem = "the weights in best.pt are not those of the model in config.json and of the vocabulary beside them"
+        problem = "the weights in best.pt do not fit the model in config.json or the vocabulary in best.pt"
         raise ConfigError(str(path), f"{problem}; {checkpoint.REMEDY}")
     model.load_state_dict(whole, strict=False)  # a weight that two modules share has one name here
     return PreparedRun(best["run"], "", "", config, classes, task, TrainConfig(**config["train"])), model.eval()

@@ -84,7 +84,8 @@ def _refuse_nameless(config: Config) -> None:
 def _refuse_name(metric: str) -> None:
     """Refuses a name that no metric can have: a file's rows and commands hold it."""
     if not metric.isidentifier() or metric in ("step", "split", *BOOKKEEPING, *(each.name for each in GENERAL)):
-        raise ConfigError(f"train.metrics.{metric}", "no name for a metric of yours; use another one, such as `top3`")
+        problem = "a metric of your own cannot have this name; use another one, such as `top3`"
+        raise ConfigError(f"train.metrics.{metric}", problem)
 
 
 def settings(config: Config, group: str) -> Config:

@@ -27,16 +27,16 @@ def check(sweep: Sweep) -> None:
     needs_tune = "belongs to a tuned sweep; say what is tuned, as in 'hydra.sweeper.tune={optimizer.lr: \"1e-3,1e-2\"}'"
     wrong_pruner = sweep.pruner not in (None, "none", "asha")
     for wrong, name, problem in (
-        (both, "tune", f"{both} cannot be compared and tuned at once; leave it out in one of the two"),
+        (both, "tune", f"{both} cannot be compared and tuned at once; remove it from one of the two"),
         ("seed" in sweep.compared, "compare", "seeds are not compared; leave `seed` out"),
         ("seed" in sweep.tune, "tune", "the seed is not tuned; leave `seed` out"),
         (sweep.tune and not sweep.compared, "tune", f"tunes each compared arm; add {KEY}.compare=cell"),
         (sweep.search and sweep.tune, "search", f"a search tunes by itself; leave out {KEY}.search or {KEY}.tune"),
-        (sweep.search and sweep.compared, "search", f"a search does not compare; leave it or {KEY}.compare out"),
+        (sweep.search and sweep.compared, "search", f"a search does not compare; leave out it or {KEY}.compare"),
         (sweep.seeds_max and not sweep.tune, "seeds_max", needs_tune),
         (sweep.margin and not sweep.tune, "margin", needs_tune),
         (sweep.margin and not sweep.seeds_max, "margin", f"is judged at planned looks; add {KEY}.seeds_max=18"),
-        (sweep.tune and wrong_pruner, "pruner", "a tuned sweep prunes by `asha` or by `none`"),
+        (sweep.tune and wrong_pruner, "pruner", "a tuned sweep prunes by `asha` or `none`"),
     ):  # fmt: skip
         if wrong:
             raise ConfigError(f"{KEY}.{name}", problem)
@@ -147,7 +147,7 @@ class Declared:
             then, now = getattr(before, name), getattr(self.content, name)
             if then != now and (before.looks or self.content.looks):
                 problem = f"the study began with {_said(then)} and cannot go on with {_said(now)}"
-                reason = "the looks are planned before the first run, because their error rate depends on the plan"
+                reason = "the looks are planned before the first run, because the error rate depends on the plan"
                 raise ConfigError(key, f"{problem}: {reason}. Use the former, or another hydra.sweeper.name")
 
     def update(self, **changes: Any) -> None:

@@ -107,7 +107,7 @@ class Executor:
             plan = plan.resumed(bool(self.composer.config.get("rerun")))
             plan.save()
         if goes_on:
-            print(f"{plan.study}: goes on with the rerun that was interrupted", flush=True)
+            print(f"{plan.study}: continues the interrupted rerun", flush=True)
         return plan
 
     def _forget_stop(self, study: Path) -> None:

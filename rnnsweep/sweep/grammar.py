@@ -164,7 +164,8 @@ class Grammar:
         axes = self.axes(params)
         if len({len(axis) for axis in axes}) > 1:
             lengths = ", ".join(f"{key}: {len(axis)}" for key, axis in zip(params, axes, strict=True))
-            raise ConfigError("hydra.sweeper.paired", f"values that move together must be as many ({lengths})")
+            problem = f"settings that change together need equal numbers of values ({lengths})"
+            raise ConfigError("hydra.sweeper.paired", problem)
         return [tuple(itertools.chain(*together)) for together in zip(*axes, strict=True)]
 
 

@@ -83,7 +83,7 @@ def of_a_run(overrides: list[str]) -> list[str]:
 def _tell_retired(plan: Plan) -> None:
     """Says which runs of the grid no report of the study counts."""
     if count := len(plan.runs) - len(plan.counted().runs):
-        remedy = f"`python -m rnnsweep.study {plan.study}` tells how to count them again"
+        remedy = f"`python -m rnnsweep.study {plan.study}` says how to count them again"
         tell_once(
             f"{count} of these runs have levels that are retired in {plan.study}: no report counts them; {remedy}"
         )

@@ -103,6 +103,6 @@ def _check_different(runs: list[PreparedRun]) -> None:
     known = set[str]()
     for run in runs:
         if run.fingerprint in known:
-            problem = f"two trials are the same run, {run.id}: what is compared or tuned changes no result"
+            problem = f"two trials are the same run, {run.id}: a compared or tuned setting changes no result"
             raise ConfigError(f"{KEY}.compare", problem, (f"{KEY}.tune",))
         known.add(run.fingerprint)

@@ -117,11 +117,9 @@ class TunedPlanner:
         declared.content = dataclasses.replace(declared.content, seeds=seeds, looks=looked, levels=levels)
         again = sorted(seen & {*declared.content.every_seed})
         if again and not (before and before.seeds == seeds):
-            problem = (
-                f"an earlier comparison of this study has the results of {listed(again)}, which may have led to this"
-            )
-            remedy = f"what is fresh here begins at {unseen}: leave `seed` out, or use another hydra.sweeper.name"
-            raise ConfigError("seed", f"{problem} range; {remedy}")
+            problem = f"an earlier comparison here used {listed(again)}, and its results may have led to this range"
+            remedy = f"use seeds from {unseen} on: leave `seed` out, or use another hydra.sweeper.name"
+            raise ConfigError("seed", f"{problem}; {remedy}")
 
     def _typed_seeds(self, text: str | None) -> list[int] | None:
         """The fresh seeds that are typed."""
@@ -164,7 +162,7 @@ class TunedPlanner:
         tasks = {repr(run.config["task"]): run for run in runs}
         (typed,) = self.sweep.objectives
         if not typed.removeprefix("-").startswith("val/"):
-            problem = f"trials are chosen by the validation part, and `{typed}` is none of it; use `val/loss`"
+            problem = f"trials are chosen by a validation metric, and `{typed}` is not one; use `val/loss`"
             raise ConfigError(f"{KEY}.metrics", problem)
         found = {objective(typed, run) for run in tasks.values()}
         if len(found) > 1:

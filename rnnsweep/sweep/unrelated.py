@@ -26,8 +26,8 @@ def refuse_unrelated(plan: Plan, name: str | int) -> None:
     if name != UNNAMED:
         before = set[str]().union(*map(_keys, earlier))
         theirs, ours = (", ".join(sorted(keys)) for keys in (before, _keys(plan.runs)))
-        problem = f"{plan.study} now holds grids that set different things ({theirs}; now {ours}) or other tasks"
-        tell_once(f"{problem}: one report counts them together; another `hydra.sweeper.name` keeps them apart")
+        problem = f"{plan.study} now holds grids with other settings (before: {theirs}; now: {ours}) or other tasks"
+        tell_once(f"{problem}, and one report counts them together; another `hydra.sweeper.name` keeps them apart")
         return
     problem = f"{plan.study} holds another grid, and one report would mix them; name this one"
     raise ConfigError("hydra.sweeper.name", f"{problem}: `hydra.sweeper.name={_suggested(plan.runs)}`")

@@ -86,5 +86,5 @@ class WorkerSlot:
         self._due = time.monotonic() + (PAUSE * 2 ** (self._deaths - 1) if self._deaths else 0)
         if self._deaths >= DEATHS:
             self.over = True
-            tries = f"{DEATHS} tries in a row in which no run got further"
-            tell_once(f"a worker is given up after {tries}: {cause}; other workers go on, the same command tries again")
+            problem = f"a worker ended {DEATHS} times in a row without progress and is not started again: {cause}"
+            tell_once(f"{problem}; the other workers go on, and the same command tries again")

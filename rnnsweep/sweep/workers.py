@@ -75,13 +75,13 @@ class Workers:
             try:
                 raise_from(launcher.launch(jobs, initial_job_idx=0))
             except Interrupted:
-                print(f"\nstopped; the runs in hand have checkpoints: the same command continues {study}", flush=True)
+                print(f"\nstopped; interrupted runs have checkpoints: the same command continues {study}", flush=True)
                 raise
         else:
             try:
                 watch(lambda: launcher.launch(jobs, initial_job_idx=0), task)
             except KeyboardInterrupt:
-                print(f"\nno longer watching; workers elsewhere go on: python -m rnnsweep.status {study}", flush=True)
+                print(f"\nstopped watching; the workers elsewhere go on: python -m rnnsweep.status {study}", flush=True)
                 raise
 
     def _threads(self, count: int) -> int:

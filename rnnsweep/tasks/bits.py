@@ -48,7 +48,7 @@ class BitsTask(DrawnTask):
             problem = "the shortest length is above the longest; lower `task.min_len` or raise `task.seq_len`"
             raise ConfigError("task.min_len", problem, ("task.seq_len",))
         if self.curriculum and shortest < self.seq_len:
-            problem = "cuts training sequences short, into what validation and test may hold where lengths differ"
+            problem = "cuts training sequences; a cut one may be a short sequence of the validation or the test"
             raise ConfigError("task.curriculum", f"{problem}; leave `task.min_len` at null", ("task.min_len",))
         bits, lengths = map(self.split, distinct(self.total, shortest, self.seq_len, 2, self.seed))
         return {split: self.sequences(bits[split], lengths[split]) for split in self.sizes}

@@ -55,7 +55,7 @@ class DatasetClassification(NumberClassification):
         """Numbers of one step."""
         widths = {numbers.shape[1] for part in self._items.values() for numbers, _ in part}
         if len(widths) != 1:
-            raise ConfigError("task", f"the items have {listed(sorted(widths))} features; expected as many in each")
+            raise ConfigError("task", f"the items have {listed(sorted(widths))} features; expected one number for all")
         return widths.pop()
 
     @functools.cached_property
