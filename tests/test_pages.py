@@ -1,5 +1,6 @@
 """The pages say what is there: their tables name every choice, their commands are composed, their examples train."""
 
+import datetime
 import inspect
 import os
 import re
@@ -139,8 +140,9 @@ def test_a_command_is_composed_and_its_settings_are_right(
         (tmp_path / "my_folder" / name).write_text(f"text,label\n{rows}")
     (tmp_path / "my_labels.csv").write_text("text,label\n" + "".join(f"a{n},x\nb{n},y\n" for n in range(200)))
     numpy.savez(tmp_path / "mine.npz", x=numpy.arange(4000.0).reshape(200, 20), y=numpy.arange(200) % 2)
-    (tmp_path / "mine.csv").write_text("day,price\n" + "".join(f"{n},{n % 7}\n" for n in range(400)))
-    (tmp_path / "my_series.csv").write_text("day,price\n" + "".join(f"{n},{n % 7}\n" for n in range(400)))
+    days = [datetime.date(2024, 1, 1) + datetime.timedelta(n) for n in range(400)]
+    for name in ("mine.csv", "my_series.csv"):
+        (tmp_path / name).write_text("day,price\n" + "".join(f"{day},{day.weekday()}\n" for day in days))
     arguments = [word for word in shlex.split(command, comments=True) if not word.startswith("from=")]  # no run is here
     if "-m" not in arguments and not arguments[0].startswith("+study="):
         assert composed(*arguments).config["out"] == "outputs"
