@@ -53,6 +53,7 @@ def lines(task: str, ranking: Ranking) -> list[str]:
     said += [f"  {_value(each)}  {each.words or 'the only setting'}" for each in ranking.settings[:SHOWN]]
     if count > SHOWN:
         said.append(f"  and {count - SHOWN} more")
+    said += [f"  {note}" for note in ranking.notes]
     if ranking.left_out:
         verb = "is" if ranking.left_out == 1 else "are"
         problem = "a run diverged, failed or is missing"

@@ -5,7 +5,7 @@ import json
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rnnsweep.record import RunRecord
@@ -46,6 +46,8 @@ class Ranking:
     """The best first. All have as many seeds."""
     left_out: int
     """Settings that are not ranked: a run of theirs diverged or failed, or they have fewer seeds."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the means should know."""
 
 
 def ranked(records: Iterable[RunRecord]) -> dict[str, Ranking]:
@@ -57,13 +59,46 @@ def ranked(records: Iterable[RunRecord]) -> dict[str, Ranking]:
     Returns:
         By the task's name. A task without a complete run is not there.
     """
-    groups: dict[str, dict[str, list[RunRecord]]] = defaultdict(lambda: defaultdict(list))
+    tasks: dict[str, list[RunRecord]] = defaultdict(list)
     for record in records:
-        same = {"seed", *record.environment.get("execution", [])}  # what changes no result
-        values = {key: value for key, value in flat(record.config).items() if key not in same}
-        groups[record.config["choices"]["task"]][json.dumps(values, sort_keys=True)].append(record)
-    found = {task: _ranking([*settings.values()]) for task, settings in groups.items()}
+        tasks[record.config["choices"]["task"]].append(record)
+    found = {task: _ranking(_by_setting(runs)) for task, runs in tasks.items()}
     return {task: ranking for task, ranking in found.items() if ranking.settings}
+
+
+def _by_setting(records: Sequence[RunRecord]) -> list[list[RunRecord]]:
+    """The runs of each setting. What changes no result is no part of it, such as the path of the same data."""
+    groups: dict[str, list[RunRecord]] = defaultdict(list)
+    several = _have_several_data(records)
+    for record in records:
+        same = {"seed", *(key for key in _execution(record) if not (several and key.startswith("task.")))}
+        values = {key: value for key, value in flat(record.config).items() if key not in same}
+        groups[json.dumps(values, sort_keys=True)].append(record)
+    return [part for runs in groups.values() for part in _by_data(runs)]
+
+
+def _execution(record: RunRecord) -> list[str]:
+    found: list[str] = record.environment.get("execution", [])
+    return found
+
+
+def _by_data(runs: list[RunRecord]) -> list[list[RunRecord]]:
+    """The runs of one setting, apart where a file was changed between runs of the same seed."""
+    if not _have_several_data(runs):
+        return [runs]
+    parts: dict[Any, list[RunRecord]] = defaultdict(list)
+    for run in runs:
+        parts[run.environment.get("data_hash")].append(run)
+    return [*parts.values()]
+
+
+def _have_several_data(records: Iterable[RunRecord]) -> bool:
+    """Whether runs of the same seed were trained on different data."""
+    seen: dict[Any, set[Any]] = defaultdict(set)
+    for record in records:
+        if data := record.environment.get("data_hash"):
+            seen[record.config["seed"]].add(data)
+    return any(len(data) > 1 for data in seen.values())
 
 
 def flat(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,22 +111,28 @@ def flat(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _ranking(settings: list[list[RunRecord]]) -> Ranking:
-    whole = [runs for runs in settings if all(map(_value, runs))]
-    most = max((len(runs) for runs in whole), default=0)
-    whole = [sorted(runs, key=lambda run: int(run.config["seed"])) for runs in whole if len(runs) == most]
-    differ = _differing([flat(runs[0].config) for runs in settings])
-    rows = [_setting(runs, differ) for runs in whole]
-    maximised = bool(whole) and whole[0][0].metric.get("direction") == "max"
+    settings = [sorted(runs, key=lambda run: int(run.config["seed"])) for runs in settings]
+    whole = [all(map(_value, runs)) for runs in settings]
+    most = max((len(runs) for runs, done in zip(settings, whole, strict=True) if done), default=0)
+    named = zip(settings, _differing(settings), whole, strict=True)
+    rows = [_setting(runs, values) for runs, values, done in named if done and len(runs) == most]
+    maximised = bool(rows) and rows[0].records[0].metric.get("direction") == "max"
     rows.sort(key=lambda row: row.mean, reverse=maximised)
-    return Ranking(rows, len(settings) - len(rows))
+    return Ranking(rows, len(settings) - len(rows), _notes(rows))
 
 
-def _setting(runs: list[RunRecord], differ: list[str]) -> RankedSetting:
+def _notes(rows: list[RankedSetting]) -> tuple[str, ...]:
+    """What makes the means of settings hard to compare."""
+    seeds, data = {tuple(row.seeds) for row in rows}, [record for row in rows for record in row.records]
+    said = ["not all settings have the same seeds: their means differ by the seeds, too"] * (len(seeds) > 1)
+    several = "the settings were trained on different data: their means differ by the data, too"
+    return *said, *[several] * _have_several_data(data)
+
+
+def _setting(runs: list[RunRecord], differing: dict[str, Any]) -> RankedSetting:
     values = [found[0] for run in runs if (found := _value(run))]
-    shown = flat(runs[0].config)
     deviation = statistics.stdev(values) if len(values) > 1 else math.nan
-    chosen = {key: shown[key] for key in differ}
-    return RankedSetting(chosen, runs, f"val/{runs[0].metric['name']}", statistics.fmean(values), deviation)
+    return RankedSetting(differing, runs, f"val/{runs[0].metric['name']}", statistics.fmean(values), deviation)
 
 
 def _value(record: RunRecord) -> tuple[float] | None:
@@ -100,7 +141,13 @@ def _value(record: RunRecord) -> tuple[float] | None:
     return (float(value),) if record.status == "complete" and value is not None else None
 
 
-def _differing(every: list[dict[str, Any]]) -> list[str]:
-    """The keys of which the settings have several values, and that all of them have."""
-    common = [key for key in every[0] if key != "seed" and all(key in each for each in every)] if every else []
-    return [key for key in common if len({json.dumps(each[key], sort_keys=True) for each in every}) > 1]
+def _differing(settings: list[list[RunRecord]]) -> list[dict[str, Any]]:
+    """What tells each setting from the others: its values of what has several; else the hash of its data."""
+    every = [flat(runs[0].config) for runs in settings]
+    keys = dict.fromkeys(key for each in every for key in each if key != "seed")
+    known = {key: {json.dumps(each[key], sort_keys=True) for each in every if key in each} for key in keys}
+    found = [{key: each[key] for key in keys if key in each and len(known[key]) > 1} for each in every]
+    if len({json.dumps(each, sort_keys=True) for each in found}) == len(found):
+        return found
+    hashes = (str(runs[0].environment.get("data_hash"))[:8] for runs in settings)
+    return [each | {"task.data_hash": data} for each, data in zip(found, hashes, strict=True)]

@@ -40,10 +40,12 @@ def rows(study: Path) -> list["Json"]:
     Raises:
         ConfigError: it is not there, or holds no run.
     """
+    from rnnsweep.report import data_sets
     from rnnsweep.report.collect import collect
 
     try:
-        found: list[Json] = collect([study], retiring=False).to_dict("records")
+        frame = collect([study], retiring=False).drop(columns=data_sets.COLUMN, errors="ignore")  # it is no setting
+        found: list[Json] = frame.to_dict("records")
     except ReportError as error:
         place, _, problem = str(error).partition(": ")
         raise ConfigError(place, problem) from None

@@ -60,6 +60,66 @@ def test_what_changes_no_result_makes_no_setting(tmp_path: Path) -> None:
     assert setting.seeds == [1, 2]
 
 
+def with_data(study: Path, loss: float, data: str, **settings: Any) -> None:
+    """A run that was trained on these data."""
+    store = RunStore(records.run(study, loss, **settings))
+    record = store.record()
+    assert record is not None
+    record.environment["data_hash"] = data
+    store.finish(record)
+
+
+def test_two_data_sets_are_two_settings(tmp_path: Path) -> None:
+    """The path of a text changes no result by itself; its content does."""
+    for seed in range(2):
+        for text, data, loss in (("a.txt", "aaaaaaaaaa", 1.0), ("b.txt", "bbbbbbbbbb", 2.0)):
+            with_data(tmp_path, loss, data, seed=seed, task__text=text)
+    ranking = rankings(tmp_path)["charlm"]
+    assert [(each.values, each.seeds) for each in ranking.settings] == [
+        ({"task.text": "a.txt"}, [0, 1]),
+        ({"task.text": "b.txt"}, [0, 1]),
+    ]
+    note = "the settings were trained on different data: their means differ by the data, too"
+    assert f"  {note}" in best.lines("charlm", ranking)
+    assert f"  {note}" in best_lines(each for row in ranking.settings for each in row.records)
+
+
+def test_a_file_that_was_changed_makes_two_settings(tmp_path: Path) -> None:
+    for seed in range(2):
+        for folder, data, loss in (("one", "aaaaaaaaaa", 1.0), ("two", "bbbbbbbbbb", 2.0)):
+            with_data(tmp_path / folder, loss, data, seed=seed, task__text="a.txt")
+    ranking = ranked(
+        record for path in sorted(tmp_path.glob("*/*")) if (record := RunStore(path).record()) is not None
+    )["charlm"]
+    assert [(each.words, each.seeds) for each in ranking.settings] == [
+        ("task.data_hash=aaaaaaaa", [0, 1]),
+        ("task.data_hash=bbbbbbbb", [0, 1]),
+    ]
+
+
+def test_data_of_each_seed_are_one_setting(tmp_path: Path) -> None:
+    for seed in range(3):
+        with_data(tmp_path, 1.0, f"{seed}" * 10, seed=seed)
+    (setting,) = rankings(tmp_path)["charlm"].settings
+    assert setting.seeds == [0, 1, 2]
+
+
+def test_settings_with_other_seeds_are_told(tmp_path: Path) -> None:
+    for seed in range(2):
+        records.run(tmp_path, 1.0, seed=seed)
+        records.run(tmp_path, 2.0, cell="lstm", seed=5 + seed)
+    said = best.lines("charlm", rankings(tmp_path)["charlm"])
+    assert "  not all settings have the same seeds: their means differ by the seeds, too" in said
+
+
+def test_a_setting_that_one_cell_alone_has_is_shown(tmp_path: Path) -> None:
+    records.run(tmp_path, 3.0)
+    for bias in (0, 1):
+        records.run(tmp_path, 1.0 + bias, cell="lstm", cell__forget_bias=bias)
+    words = [each.words for each in rankings(tmp_path)["charlm"].settings]
+    assert words == ["cell=lstm cell.forget_bias=0", "cell=lstm cell.forget_bias=1", "cell=gru"]
+
+
 WORDS = ("task=parity", "cell=lstm", "optimizer=sgd", "optimizer.lr=0.3", "train.clip=null", "task.test_lengths=[40]")
 
 

@@ -104,3 +104,25 @@ def test_a_file_that_is_no_table_of_runs_is_refused(text: str, problem: str, stu
     file.write_text(text)
     with pytest.raises(ReportError, match=problem.replace("(", r"\(")):
         external.add(collect([study]), [file])
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (PLAIN + "gru,1,1.5,1.5,900\n", ": rows 3 and 5 are of gru with one seed and equal settings"),
+        (WANDB.replace("their-1,finished", "their-1,stopped"), r":3: state: expected one of finished, .*got 'stopped'"),
+    ],
+)
+def test_rows_that_would_count_twice_or_not_at_all_are_refused(text: str, problem: str, study: Path) -> None:
+    file = study.parent / "other.csv"
+    file.write_text(text)
+    with pytest.raises(ReportError, match=problem):
+        external.add(collect([study]), [file])
+
+
+def test_one_seed_at_two_rates_is_no_repetition(study: Path) -> None:
+    file = study.parent / "other.csv"
+    file.write_text("cell,seed,optimizer.lr,val/loss\ngru,0,.1,1\ngru,0,.2,2\n")
+    assert len(external.add(collect([study]), [file])) == 14
+    file.write_text("cell,seed,state,val/loss\ngru,0,failed,\ngru,0,finished,2\n")
+    assert len(external.add(collect([study]), [file])) == 14

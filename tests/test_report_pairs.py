@@ -10,13 +10,15 @@ import pandas as pd
 import pytest
 import records
 
-from rnnsweep.report import stats
+from rnnsweep.record import RunStore
+from rnnsweep.report import reservations, stats
 from rnnsweep.report.collect import collect
 from rnnsweep.report.effect_tables import effect_table
 from rnnsweep.report.effects import Effect
 from rnnsweep.report.equal_cost import at_equal
 from rnnsweep.report.matched_runs import MatchedRuns, _ratio, _times
 from rnnsweep.report.pairs import balanced, counted_unit, ended_pairs, independent_means, seeds_per_setting
+from rnnsweep.report.results import results
 from rnnsweep.report.runs import Runs
 
 pytestmark = pytest.mark.usefixtures("figures_not_drawn")
@@ -182,3 +184,39 @@ def test_a_ratio_is_a_geometric_mean_of_what_is_known() -> None:
     done = pairs({"a": [0, 1, 2, 3]}).assign(parameters=[2.0, 8.0, np.nan, 0.0], parameters_base=[1.0, 1.0, 1.0, 1.0])
     assert _ratio(done, "parameters") == pytest.approx(4.0)
     assert math.isnan(_ratio(done.iloc[2:], "parameters"))
+
+
+def changed(folder: Path, *data: str) -> Path:
+    """Two cells with three seeds each, once with each of these data."""
+    for number, digest in enumerate(data):
+        for seed in range(3):
+            for cell, loss in (("rnn", 1.0), ("gru", 1.0 + 0.1 * (seed + 1))):
+                path = records.run(folder / str(number), loss + number, cell=cell, seed=seed)
+                store = RunStore(path)
+                record = store.record()
+                assert record is not None
+                record.environment["data_hash"] = digest.format(seed=seed) * 10
+                store.finish(dataclasses.replace(record, run=f"{record.run}-{number}"))
+                path.rename(path.with_name(f"{path.name}-{number}"))
+    return folder
+
+
+def test_a_file_that_was_changed_makes_no_repetitions(tmp_path: Path) -> None:
+    """Equal settings and seeds on other data: six runs of a cell were one setting of six seeds."""
+    frame = collect([changed(tmp_path, "a", "b")])
+    runs = Runs(frame)
+    assert runs.settings.varying == ["cell", "task.data_hash"]
+    assert sorted(runs.frame.groupby("setting").size()) == [3] * 4
+    (found,) = MatchedRuns(runs, runs.settings.factor("cell"), runs.metric(None)).against("rnn")
+    assert (found.settings, found.seeds, found.planned) == (2, (3, 3), 6)
+    assert found.values == pytest.approx((0.1, 0.2, 0.3))
+    (said,) = reservations.of(frame)
+    assert said.startswith("Runs of charlm with equal settings and seeds were trained on different data")
+    assert results(tmp_path)["task.data_hash"].tolist() == ["a" * 8] * 6 + ["b" * 8] * 6
+
+
+@pytest.mark.parametrize("data", [["a"], ["a", "a"], ["{seed}"]])
+def test_the_same_data_are_not_told_apart(data: list[str], tmp_path: Path) -> None:
+    frame = collect([changed(tmp_path, *data)])
+    assert "task.data_hash" not in frame
+    assert reservations.of(frame) == []

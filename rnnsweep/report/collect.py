@@ -14,7 +14,7 @@ from rnnsweep import planned, retired, study_folder
 from rnnsweep.errors import ReportError
 from rnnsweep.planned import STATES
 from rnnsweep.record import Json
-from rnnsweep.report import run_row
+from rnnsweep.report import data_sets, run_row
 from rnnsweep.report.run_row import UNSET as UNSET  # the table's readers look for it here
 from rnnsweep.study_folder import FOLDER
 
@@ -61,7 +61,8 @@ def collect(paths: Sequence[Path], apart: bool = False, retiring: bool = True) -
         raise ReportError(f"{paths[0]}: all runs are retired ({', '.join(left_out)})")
     sizes = Counter(row["study"] for each in copies.values() for row in each.values())
     ordered = [sorted(each.values(), key=lambda row: _standing_first(row, sizes)) for each in copies.values()]
-    frame = _table([row for row, *_ in ordered])
+    table = _table([row for row, *_ in ordered])
+    frame = data_sets.told_apart(table, [name for name in table if is_setting(name) and name != "seed"])
     frame.attrs["retired"] = dict(left_out)
     frame.attrs["twice"] = sum(len(each) > 1 for each in ordered)
     frame.attrs["differing"] = [row for each in ordered if _differ(each) for row in each]

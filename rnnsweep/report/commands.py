@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from rnnsweep.report import data_sets
 from rnnsweep.report.factor import Factor
 from rnnsweep.report.tuned_arm import TunedArm
 from rnnsweep.report.tuned_comparison import TunedComparison
@@ -56,6 +57,7 @@ def _added(of: TunedComparison, arms: Sequence[TunedArm], count: int) -> str:
         compared = [
             f"{factor.key}={','.join(dict.fromkeys(level.split(' (')[0] for level in each))}"
             for factor, each in zip(of.tuning.design.compared, levels, strict=True)
+            if factor.key != data_sets.COLUMN
         ]
         lines.append(_command(of, [*compared, *words, f"seed=range({start},{start + count})"]))
     return "; ".join(f"`{line}`" for line in lines)
@@ -67,7 +69,7 @@ def _words(of: TunedComparison, setting: int) -> tuple[str, ...]:
     keys = {*design.conditions, *(factor.key for factor in design.tuned)}
     first = of.runs.frame.iloc[int(np.argmax(of.runs.frame["setting"] == setting))]
     shown = of.runs.settings.setting_values(setting)
-    return tuple(f"{key}={_all_digits(first[key], text)}" for key, text in shown if key in keys)
+    return tuple(f"{key}={_all_digits(first[key], text)}" for key, text in shown if key in keys - {data_sets.COLUMN})
 
 
 def _all_digits(value: object, shown: str) -> str:

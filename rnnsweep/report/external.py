@@ -13,7 +13,8 @@ COLUMN = "env:external"
 """True for the runs of another program."""
 
 STATES = {"finished": "complete", "complete": "complete", "diverged": "diverged", "failed": "failed"}
-STATES |= {"crashed": "failed", "killed": "interrupted", "running": "running"}
+STATES |= {"crashed": "failed", "killed": "interrupted", "running": "running", "pruned": "pruned"}
+STATES |= {"preempted": "interrupted", "preempting": "running", "scheduled": "missing", "pending": "missing"}
 
 NAMES = {"Name": "run", "tags.mlflow.runName": "run", "State": "state", "status": "state", "Runtime": "seconds"}
 """Our names for columns of W&B and MLflow."""
@@ -60,7 +61,8 @@ def _read(file: Path, frame: pd.DataFrame) -> pd.DataFrame:
         table[name] = _numbers(file, table[name])
     table["seed"] = _seeds(file, table)
     table["task"] = table["task"] if "task" in table else _only_task(file, frame)
-    state = table["state"].astype(str).str.lower().map(STATES) if "state" in table else "complete"
+    state = _states(file, table["state"]) if "state" in table else pd.Series("complete", table.index)
+    _refuse_twice(file, table[state == "complete"])
     runs = table["run"].astype(str) if "run" in table else [f"row {row + 2}" for row in range(len(table))]
     return table.assign(
         **{COLUMN: True, "cell": table["cell"].astype(str) + " (external)", "state": state, "run": runs},
@@ -101,6 +103,29 @@ def _seeds(file: Path, table: pd.DataFrame) -> pd.Series:
         cell = table.loc[given.isna() & ~none, "cell"].iloc[0]
         raise ReportError(f"--add {file}: some runs of {cell} have a seed and some have none; give all of them one")
     return given.where(~none, table.groupby("cell").cumcount())
+
+
+def _states(file: Path, column: pd.Series) -> pd.Series:
+    """The states under our names."""
+    found = column.astype(str).str.strip().str.lower().map(STATES)
+    if found.isna().any():
+        row = int(found.isna().to_numpy().argmax())
+        known = ", ".join(STATES)
+        raise ReportError(f"--add {file}:{row + 2}: state: expected one of {known}, got {column.iloc[row]!r}")
+    return found
+
+
+def _refuse_twice(file: Path, table: pd.DataFrame) -> None:
+    """Refuses two finished runs of one setting and one seed: they would count as two seeds."""
+    names = [name for name in table if "/" not in name and name not in {"run", "state", *NUMBERS[1:]}]
+    twice = table[names].map(repr).duplicated(keep=False)
+    if twice.any():
+        alike = table.loc[twice, names].map(repr).agg("\0".join, axis=1)
+        rows = alike.index[alike == alike.iloc[0]][:2] + 2
+        problem = (
+            f"rows {rows[0]} and {rows[1]} are of {table['cell'].loc[rows[0] - 2]} with one seed and equal settings"
+        )
+        raise ReportError(f"--add {file}: {problem}; leave one out, or give each a seed of its own")
 
 
 def _only_task(file: Path, frame: pd.DataFrame) -> str:

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from rnnsweep.report import data_sets
 from rnnsweep.report.collect import UNSET
 from rnnsweep.report.declared import older
 
@@ -21,6 +22,7 @@ def of(frame: pd.DataFrame) -> list[str]:
         differ = len({row["run"] for row in frame.attrs["differing"]})
         told = f"; {differ} of them have different values there: see the table “Did not reproduce”" if differ else ""
         said.append(f"{twice} runs lie in several of the given directories and are counted once{told}.")
+    said += data_sets.warning(frame)
     if unknown:
         counts = frame.loc[frame["task"] == UNSET, "state"].value_counts()
         told = ", ".join(f"{count} {state}" for state, count in counts.items())

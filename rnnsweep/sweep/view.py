@@ -217,4 +217,5 @@ def best_lines(records: Iterable[RunRecord]) -> list[str]:
         seeds = f"mean of {len(first.seeds)} seeds" if len(first.seeds) > 1 else f"seed {first.seeds[0]}"
         what = first.words or "the only setting"
         lines.append(f"best of {task}: {what}  {first.metric} {number(first.mean)}, {seeds}")
+        lines += [f"  {note}" for note in ranking.notes]
     return ["", *lines] if lines else []
