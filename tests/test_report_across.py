@@ -1,18 +1,25 @@
 """The tuned arms over several tasks: tests against Demšar's example and scipy, and which figures there are."""
 
+import dataclasses
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import records
 from numpy.typing import NDArray
 from scipy import stats as scipy_stats
 from statsmodels.stats.multitest import multipletests
 
+from rnnsweep.record import Declaration, RunStore
 from rnnsweep.report.across import forest, profile, ranks
 from rnnsweep.report.across.pictures import pictures
-from rnnsweep.report.across.scores import Scores, iqm, pooled
+from rnnsweep.report.across.scores import Scores, iqm, pooled, scores
 from rnnsweep.report.across.table import sentence, table
+from rnnsweep.report.analysis import DesignOptions, tuned_comparisons
+from rnnsweep.report.collect import collect
+from rnnsweep.report.runs import Runs
 
 pytestmark = pytest.mark.usefixtures("figures_not_drawn")
 
@@ -193,3 +200,32 @@ def test_each_task_weighs_alike_whatever_seeds_it_has() -> None:
     few, many = np.array([1.0, 1, 1]), np.zeros(9)
     assert iqm(pooled([few, many])) == pytest.approx(0.5)
     assert iqm(pooled([np.arange(4.0), np.arange(4.0) + 4])) == 3.5
+
+
+def compared(folder: Path, task: str, chance: float | None) -> Runs:
+    """The test loss of an RNN is 1.01 at its better rate, that of a GRU 2.01."""
+    for cell, loss in (("rnn", 1.0), ("gru", 2.0)):
+        for rate, seed in itertools.product((0.1, 0.2), range(3)):
+            store = RunStore(
+                records.run(folder, loss + rate - 0.1, task=task, cell=cell, seed=seed, optimizer__lr=rate)
+            )
+            record = store.record()
+            assert record is not None
+            declared = {"loss": Declaration("nats", "min", chance)}
+            store.finish(dataclasses.replace(record, declared=declared))
+    return Runs(collect([folder]))
+
+
+@pytest.mark.parametrize(
+    ("chance", "said"), [(0.9, "no arm is better than chance: c."), (None, "the chance level is not known: c.")]
+)
+def test_a_task_that_no_arm_has_learned_has_no_scores(chance: float | None, said: str, tmp_path: Path) -> None:
+    """Over chance at .9, the loss 2.01 would score ten times what 1.01 does."""
+    tasks = {"a": 5.0, "b": 3.0, "c": chance}
+    found = scores(
+        tuned_comparisons([compared(tmp_path / t, t, c) for t, c in tasks.items()], None, {}, DesignOptions())
+    )
+    assert found is not None
+    assert found.tasks == ("a", "b")
+    assert found.means[found.arms.index("RNN")] == pytest.approx([1, 1])
+    assert any(note.endswith(said) for note in table(found).notes)

@@ -34,6 +34,8 @@ class Scores:
     """(arm, task) -> the score by seed."""
     left_out: tuple[str, ...] = ()
     """The tasks whose chance level is not known."""
+    unlearned: tuple[str, ...] = ()
+    """The tasks on which no arm is better than chance: there a worse arm would have a higher score."""
     fresh: bool = False
     """Whether all seeds are fresh: they took no part in the choice of the settings."""
 
@@ -102,18 +104,19 @@ def scores(comparisons: Sequence[TunedComparison | None]) -> Scores | None:
     common = [arm for arm in next(iter(values.values()), {}) if all(arm in each for each in values.values())]
     if len(known) < 2 or len(common) < 2:
         return None
-    found, left_out = dict[tuple[str, str], "pd.Series[float]"](), list[str]()
+    found, left_out, unlearned = dict[tuple[str, str], "pd.Series[float]"](), list[str](), list[str]()
     for each in known:
         task, chance = each.runs.task, _chance(each)
         sign = each.metric.sign
         best = min(values[task][arm].mean() * sign for arm in common) * sign
-        if chance is None or best == chance:
-            left_out.append(task)
+        if chance is None or best * sign >= chance * sign:
+            (left_out if chance is None else unlearned).append(task)
             continue
         found |= {(arm, task): (values[task][arm] - chance) / (best - chance) for arm in common}
     tasks = tuple(dict.fromkeys(task for _, task in found))
     fresh = all(choice.fresh for each in known for arm in each.tuning.ranked for choice in arm.choices.values())
-    return Scores(tuple(common), tasks, found, tuple(left_out), fresh) if len(tasks) > 1 else None
+    names = tuple(left_out), tuple(unlearned)
+    return Scores(tuple(common), tasks, found, *names, fresh=fresh) if len(tasks) > 1 else None
 
 
 def _values(of: TunedComparison) -> dict[str, "pd.Series[float]"]:

@@ -61,6 +61,8 @@ def _notes(of: Scores) -> list[str]:
         )
     said += _tests(of)
     said += [f"Left out, because the chance level is not known: {', '.join(of.left_out)}."] if of.left_out else []
+    told = f"Left out, because no arm is better than chance: {', '.join(of.unlearned)}."
+    said += [told] if of.unlearned else []
     return said
 
 
