@@ -1,5 +1,6 @@
 """`import rnnsweep`: the runs, refusals and records of the command line, and trained models that are used."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 from conftest import ROOT, Compose, choices
 
 import rnnsweep
+from rnnsweep import errors
 from rnnsweep.api import onnx
 from rnnsweep.api.compose import composed
 from rnnsweep.api.modules import of
@@ -70,7 +72,9 @@ def test_a_run_its_files_and_the_same_call_again(tmp_path: Path, capsys: pytest.
     assert "is finished" in capsys.readouterr().out
 
 
-def test_an_error_of_a_callback_stops_the_run_and_the_same_call_continues_it(tmp_path: Path) -> None:
+def test_an_error_of_a_callback_stops_the_run_and_the_same_call_continues_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     def callback(row: dict[str, Any]) -> None:
         if row["split"] == "val" and row["step"] == 10:
             raise ZeroDivisionError
@@ -80,6 +84,9 @@ def test_an_error_of_a_callback_stops_the_run_and_the_same_call_continues_it(tmp
         rnnsweep.train(quick, callbacks=[callback])
     (path,) = tmp_path.iterdir()
     assert not (path / "record.json").exists()
+    errors.TOLD.clear()
+    rnnsweep.load(path)
+    assert f"{path}: the run is not over; these are its best weights so far" in capsys.readouterr().err
     assert rnnsweep.train(quick).status == "complete"
 
 
@@ -354,6 +361,31 @@ def test_an_onnx_file_gives_the_same_outputs(
     named = {one.name: each.numpy() for one, each in zip(session.get_inputs(), given, strict=True)}
     found, expected = session.run(None, named)[0], model(*given)
     assert np.allclose(found, (expected[0] if isinstance(expected, tuple) else expected).detach().numpy(), atol=1e-5)
+
+
+def test_an_onnx_file_says_how_its_numbers_are_scaled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for package in onnx.NEEDED:
+        pytest.importorskip(package)
+    from onnx import load
+
+    learned, model = made("forecast", "task.seq_len=4", "task.horizon=2", "task.points=200", "task.season=4")
+    errors.TOLD.clear()
+    path = onnx.write(learned, model, tmp_path / "model.onnx")
+    assert "reads scaled numbers, each less its mean, over its deviation; both are `scale`" in capsys.readouterr().err
+    (kept,) = load(path).metadata_props
+    assert kept.key == "rnnsweep"
+    assert json.loads(kept.value)["scale"] == learned.assets()["scale"]
+
+
+def test_windows_of_another_length_than_the_trainings_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("forecast", "sine"):
+        learned, model = made(name, "task.seq_len=8")
+        features = 2 if name == "forecast" else 1
+        errors.TOLD.clear()
+        learned.predict(model, [np.zeros((8, features))])
+        assert capsys.readouterr().err == ""
+        learned.predict(model, [np.zeros((8, features)), np.zeros((5, features))])
+        assert "windows of 5 steps; the model was trained on windows of 8" in capsys.readouterr().err
 
 
 def test_an_onnx_file_without_its_packages_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

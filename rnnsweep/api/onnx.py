@@ -1,6 +1,7 @@
 """A trained model as an ONNX file."""
 
 import importlib.util
+import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -8,14 +9,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rnnsweep.errors import ConfigError
+from rnnsweep.errors import ConfigError, tell_once
 from rnnsweep.tasks.base import AbstractTask
 
 NEEDED = ("onnx", "onnxscript")
 
 
 def write(task: AbstractTask, model: nn.Module, path: Path) -> Path:
-    """Writes the model. Its inputs have the shapes of a training batch.
+    """Writes the model. Its inputs have the shapes of a training batch, and are what the model reads.
+
+    What is needed to make them of a person's data, such as the scale, the vocabulary and the names of the classes, is
+    in the file's metadata `rnnsweep`, as JSON; a message says so.
 
     Raises:
         ConfigError: a package is missing, or torch cannot export this model.
@@ -32,7 +36,20 @@ def write(task: AbstractTask, model: nn.Module, path: Path) -> Path:
         torch.onnx.export(program, (), str(path), dynamo=True, verbose=False)
     finally:
         logger.setLevel(level)
+    if assets := task.assets():
+        _describe(path, assets)
+    if "scale" in assets:
+        told = "reads scaled numbers, each less its mean, over its deviation"
+        tell_once(f"{path} {told}; both are `scale` in its metadata `rnnsweep`")
     return path
+
+
+def _describe(path: Path, assets: dict[str, Any]) -> None:
+    import onnx
+
+    model = onnx.load(path, load_external_data=False)
+    onnx.helper.set_model_props(model, {"rnnsweep": json.dumps(assets)})
+    onnx.save(model, path)
 
 
 def exported(task: AbstractTask, model: nn.Module) -> torch.export.ExportedProgram:

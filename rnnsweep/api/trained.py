@@ -10,7 +10,8 @@ from torch import nn
 
 from rnnsweep.api import modules, onnx, writing
 from rnnsweep.config import Config
-from rnnsweep.errors import ConfigError
+from rnnsweep.errors import ConfigError, tell_once
+from rnnsweep.record import RunStore
 from rnnsweep.run import saved
 from rnnsweep.tasks.base import AbstractTask
 
@@ -97,4 +98,8 @@ def load(run: str | os.PathLike[str]) -> Trained:
     """
     path = Path(run)
     identity, model = saved(path)
+    record = RunStore(path).record()
+    if record is None or record.status != "complete":
+        how = "is not over" if record is None else f"is {record.status}"
+        tell_once(f"{path}: the run {how}; these are its best weights so far")
     return Trained(path, identity.config, identity.task, model)

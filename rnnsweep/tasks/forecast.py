@@ -147,7 +147,8 @@ class Forecast(PanelTask):
     @torch.no_grad()
     def predict(self, model: nn.Module, examples: list[Any]) -> list[Any]:
         """The `horizon` rows after each window (time, column), as arrays (horizon, target), both in their own unit."""
-        answers = self.forecast(model, new_data.numbers(examples, self.sizes[0], self.scale)).double().numpy()
+        batch = new_data.windows(examples, self.sizes[0], self.scale, self.seq_len)
+        answers = self.forecast(model, batch).double().numpy()
         mean, deviation = (numbers[self.chosen] for numbers in self.scale)
         return [*(answers * deviation + mean)]
 

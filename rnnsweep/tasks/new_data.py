@@ -61,6 +61,14 @@ def numbers(examples: Iterable[Any], features: int, scale: Scale = (0.0, 1.0)) -
     return _padded([_numbers(example, number, features, scale) for number, example in enumerate(examples)])
 
 
+def windows(examples: Iterable[Any], features: int, scale: Scale, length: int) -> Batch:
+    """Windows of numbers, as `numbers` makes them. Says where they are not as long as those of the training."""
+    batch = numbers(examples, features, scale)
+    if other := sorted({*batch["lengths"].tolist()} - {length}):
+        tell_once(f"{KEY}: windows of {listed(other, 3)} steps; the model was trained on windows of {length}")
+    return batch
+
+
 def _symbols(example: Any, number: int, count: int) -> Tensor:
     values = _array(example, number)
     wrong = values.ndim != 1 or not len(values) or values.dtype.kind not in "iub"

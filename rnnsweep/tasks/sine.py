@@ -151,7 +151,7 @@ class Sine(RegressionTask):
     def predict(self, model: nn.Module, examples: list[Any]) -> list[float]:
         """The value after each window; windows and values are in the series' own unit."""
         mean, deviation = self._scale
-        answers = self.numbers(model, new_data.numbers(examples, self.features, self._scale))
+        answers = self.numbers(model, new_data.windows(examples, self.features, self._scale, self.seq_len))
         return [value * deviation + mean for value in answers.tolist()]
 
     def assets(self) -> dict[str, Any]:
