@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 FOLDER = ".study"
-"""The folder in a study's directory: plans, the states of the workers, and measurements of stacks."""
+"""The folder in a study's directory: plans, the states of the workers, and the choice of kernels."""
 
 
 def worker_file(study: Path, host: str, pid: int) -> Path:

@@ -102,7 +102,7 @@ def _uneven(uneven: list[Row], fields: int, separator: str) -> RowError:
     problem = f"has {first.fields} field{'s' * (first.fields != 1)} where the header names {fields}"
     others = f" ({len(uneven):,} rows do not fit)" if len(uneven) > 1 else ""
     mark = "tab" if separator == "\t" else f"`{separator}`"
-    hint = f"; a field that holds a {mark} stands in quotes" if first.fields > fields else ""
+    hint = f"; put a field that holds a {mark} into quotes" if first.fields > fields else ""
     if separator == "," and first.fields > fields and not re.sub(r"[\d,.+\-eE ]", "", first.text):
         hint += ", or separate decimal commas by `;` and add 'task.decimal=\",\"'"
     return RowError(first.line, f"{problem}{others}{hint}")

@@ -47,7 +47,8 @@ class SearchPlanner:
             bases[" ".join(choice)] = base
             firsts[" ".join(choice)] = identify(corner(*base))  # a wrong key is refused before a trial
         if not groups and not any(found for _, found in bases.values()):
-            raise ConfigError("hydra.sweeper.search", "there is nothing to search over, such as optimizer.lr=1e-3,1e-2")
+            problem = "there is nothing to search over; give a setting several values, as in optimizer.lr=1e-3,1e-2"
+            raise ConfigError("hydra.sweeper.search", problem)
         precheck(firsts.values(), self.study, self.composer.launcher.is_here)
         spans = list(map(validations, firsts.values()))
         search = Search(
@@ -136,6 +137,6 @@ def objectives(sweep: Sweep, firsts: Sequence[PreparedRun]) -> tuple[Objective, 
     (chosen,) = found
     for each in chosen:
         if sweep.pruner not in (None, "none") and not each.known_on_the_way:
-            problem = f"a pruner judges by values on the way, and `{each.name}` is known at the end of a run"
+            problem = f"a pruner needs values during training, and `{each.name}` is known only at the end"
             raise ConfigError("hydra.sweeper.pruner", f"{problem}; use `none`, or a metric such as `val/loss`")
     return chosen

@@ -114,7 +114,7 @@ class TunedSweep:
             if order := halving.ranked(values, self.runs.objective.maximised):
                 best[n] = trials[order[0]]
             else:
-                print(f"{named(arm.condition | arm.arm)}: no trial came to its end; it is not compared", flush=True)
+                print(f"{named(arm.condition | arm.arm)}: no trial was completed, so it is not compared", flush=True)
         self.declared.update(chosen=[self._chosen(n, trial) for n, trial in best.items()])
         return best
 

@@ -65,7 +65,7 @@ class AbstractCell(nn.Module, abc.ABC):
 
 
 def causal(cell: AbstractCell) -> AbstractCell:
-    """Checks that a cell reads in one direction, for models that predict the next step.
+    """Checks that a cell reads in one direction, for models that answer at each step.
 
     Returns:
         The same cell.
@@ -74,7 +74,7 @@ def causal(cell: AbstractCell) -> AbstractCell:
         ConfigError: the cell is bidirectional.
     """
     if cell.bidirectional:
-        problem = "this task predicts what comes next, so its cell must not read from the end; use false"
+        problem = "this task answers at each step, before its cell may see the later ones; use false"
         raise ConfigError("cell.bidirectional", problem)
     return cell
 
