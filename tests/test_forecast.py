@@ -290,7 +290,7 @@ def test_arrays_that_say_two_things_are_refused(arrays: dict[str, Any], said: st
         (
             "year",
             lambda n: 2020 - n,
-            "the column `year` changes by the same in every row, .* `task.columns=.NAME,NAME.`",
+            "the column `year` changes by the same in every row, .* `task.columns=.x.`",
         ),
         ("t", lambda n: n / 10, "the column `t` changes by the same in every row"),
     ],

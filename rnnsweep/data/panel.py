@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -14,6 +15,10 @@ from rnnsweep.data.tables import DataTable, Decimal, Missing, fill, parse, tell_
 from rnnsweep.data.times import check_steps, dates, first_dates, is_even
 from rnnsweep.data.user_files import File, read
 from rnnsweep.errors import ConfigError, listed, tell_once
+
+
+FEW = 5
+"""Columns that a message names one by one."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -135,16 +140,23 @@ def _every(file: File, panel: Panel) -> list[str]:
     Raises:
         ConfigError: one has no name, as the index of a pandas frame, or counts the rows.
     """
-    hint = "say which columns to read, as in `task.columns=[NAME,NAME]`"
     if "" in panel.names:
-        raise file.wrong(f"`{file.path}` has a column without a name, as an index is written; {hint}", "task.columns")
+        problem = f"`{file.path}` has a column without a name, as an index is written"
+        raise file.wrong(f"{problem}; {_without(panel.names, '')}", "task.columns")
     for name, numbers in zip(panel.names, panel.values.T, strict=True):
         if len(panel.names) > 1 and is_even(numbers):
             problem = f"the column `{name}` changes by the same in every row, as a time or a count of the rows does"
-            raise file.wrong(f"{problem}; {hint}", "task.columns")
+            raise file.wrong(f"{problem}; {_without(panel.names, name)}", "task.columns")
         if len(panel.names) > 1 and (np.diff(numbers) > 0).all():
             tell_once(f"`{file.path}`: `{name}` rises in every row, as times do; it is read as a column of numbers")
     return panel.names
+
+
+def _without(names: Sequence[str], one: str) -> str:
+    """How the others are read alone."""
+    others = [name for name in names if name != one]
+    plain = len(others) <= FEW and all(name.isidentifier() for name in others)
+    return f"say which columns to read, as in `task.columns=[{','.join(others) if plain else 'NAME,NAME'}]`"
 
 
 def _filled(file: File, panel: Panel, missing: Missing) -> Panel:
