@@ -67,6 +67,8 @@ class WorkerStatus:
     train: float | None = None
     """The newest training loss."""
     tokens_per_second: float | None = None
+    costs: dict[str, float] = dataclasses.field(default_factory=dict)
+    """Seconds of a run by the signature of its shape, as its machine measured them before."""
 
 
 @dataclasses.dataclass(frozen=True)

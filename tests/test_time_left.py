@@ -1,5 +1,6 @@
 """The time left of a sweep, and the line that says that its steps have become slow."""
 
+import dataclasses
 import time
 from pathlib import Path
 
@@ -50,6 +51,15 @@ def test_a_shape_that_nobody_trained_yet_costs_the_mean() -> None:
     assert (
         seconds_left(runs("a", "b", "c"), ended("run-0", 2.0) | ended("run-1", 4.0), [worker(step=0, seconds=0)]) == 3
     )
+
+
+def test_a_shape_that_nobody_trained_yet_costs_what_was_measured_as_far_as_that_was_right() -> None:
+    """A run of shape a took 6 s where 2 s were measured; one of b was measured to take 10 s, and c was not."""
+    idle = dataclasses.replace(worker(step=0, seconds=0.0), costs={"a": 2.0, "b": 10.0})
+    assert seconds_left(runs("a", "b"), ended("run-0", 6.0), [idle]) == pytest.approx(30)
+    assert seconds_left(runs("a", "b", "c"), ended("run-0", 6.0), [idle]) == pytest.approx(30 + 6)
+    unlike = dataclasses.replace(idle, costs={"b": 10.0})
+    assert seconds_left(runs("a", "b"), ended("run-0", 6.0), [unlike]) == pytest.approx(10)
 
 
 @pytest.mark.parametrize("step", [1, 30, 99])

@@ -16,7 +16,6 @@ from rnnsweep.data.times import check_steps, dates, first_dates, is_even
 from rnnsweep.data.user_files import File, read
 from rnnsweep.errors import ConfigError, listed, tell_once
 
-
 FEW = 5
 """Columns that a message names one by one."""
 

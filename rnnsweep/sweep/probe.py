@@ -57,26 +57,32 @@ class Probed:
         return self.share * self.best
 
 
-def longest_first(runs: Sequence[Planned]) -> list[Planned]:
-    """The runs in the order in which workers begin them, so that no long one is left to the end.
+def costs(runs: Sequence[Planned]) -> dict[str, float]:
+    """Seconds that a run adds to its stack's time, by the signature of its shape.
 
-    Those of one shape keep their order. Shapes that nobody has measured here come first: they may be long.
+    Shapes that were not measured on this machine before are left out.
     """
     first = {planned.signature: planned for planned in reversed(runs)}
-    if len(first) < 2:
-        return list(runs)
     table = known(FILE, dict[str, Probed])
-    seconds = {shape: _expected(planned, table) for shape, planned in first.items()}
-    return sorted(runs, key=lambda planned: -seconds[planned.signature])
+    found = {shape: _cost(planned, table) for shape, planned in first.items()}
+    return {shape: seconds for shape, seconds in found.items() if seconds}
 
 
-def _expected(planned: Planned, table: Mapping[str, Probed]) -> float:
-    """Seconds that a run adds to its stack's time; infinite where that was not measured."""
+def _cost(planned: Planned, table: Mapping[str, Probed]) -> float:
+    """Of one run; 0 where its shape was not measured."""
     try:
         found = table.get(_key(run.identify(planned.config)))
     except ConfigError:  # told when it is the run's turn
-        return math.inf
-    return found.share * found.steps if found and found.steps else math.inf
+        return 0.0
+    return found.share * found.steps if found else 0.0
+
+
+def longest_first(runs: Sequence[Planned], seconds: Mapping[str, float]) -> list[Planned]:
+    """The runs in the order in which workers begin them, so that no long one is left to the end.
+
+    Those of one shape keep their order. Shapes without a cost come first: they may be long.
+    """
+    return sorted(runs, key=lambda planned: -seconds.get(planned.signature, math.inf))
 
 
 def stack_size(like: PreparedRun, available: int, study: Path) -> int:

@@ -7,6 +7,7 @@ import os
 import platform
 import statistics
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,14 @@ class StatusFile(Observer):
 
     Args:
         study: the study's directory.
+        costs: seconds of a run of each shape, as measured before.
     """
 
-    def __init__(self, study: Path):
+    def __init__(self, study: Path, costs: Mapping[str, float] | None = None):
         self.path = worker_file(study, platform.node(), os.getpid())
         files.make(self.path.parent)
         self.state: dict[str, Any] = {"pid": os.getpid(), "host": platform.node(), "runs": [], "failed": []}
+        self.state["costs"] = dict(costs or {})
         self.written = 0.0
         self.expected = 0.0
         """Seconds of a step as measured before; 0 where nothing was measured."""

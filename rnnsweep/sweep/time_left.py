@@ -13,8 +13,9 @@ def seconds_left(
 ) -> float | None:
     """The time until the last run of a plan ends, if the workers that live now go on as they do.
 
-    A run is taken to cost what the runs of its shape have cost so far, those in hand by the time of their steps; a run
-    of a shape that nobody has trained yet costs the mean over the shapes.
+    A run is taken to cost what the runs of its shape have cost so far, those in hand by the time of their steps. A
+    shape that nobody has trained yet costs what was measured for it before, as much more or less as the trained shapes
+    cost than was measured for them; without a measurement it costs the mean over the shapes.
 
     Args:
         runs: of the plan that need a record; those that wait for a later stage are left out.
@@ -36,11 +37,20 @@ def seconds_left(
         return None
     costs = {shape: statistics.fmean(seconds) for shape, seconds in known.items()}
     usual = statistics.fmean(costs.values())
+    costs = _expected(costs, workers) | costs
     left = [name for name in shapes if name not in records]
     trained = sum(worker.seconds for worker in in_hand)
     work = sum(costs.get(shapes[name], usual) for name in left) - trained
     longest = max((_whole(worker) - worker.seconds for worker in in_hand), default=0.0)
     return max(work / min(len(workers), max(len(left), 1)), longest, 0.0)
+
+
+def _expected(costs: Mapping[str, float], workers: Sequence[WorkerStatus]) -> dict[str, float]:
+    """The costs that workers measured before, corrected by what the trained shapes have cost beside it."""
+    measured = {shape: seconds for worker in workers for shape, seconds in worker.costs.items()}
+    both = [(costs[shape], measured[shape]) for shape in costs if shape in measured]
+    factor = sum(cost for cost, _ in both) / sum(before for _, before in both) if both else 1.0
+    return {shape: factor * seconds for shape, seconds in measured.items()}
 
 
 def _whole(worker: WorkerStatus) -> float:

@@ -18,7 +18,7 @@ from rnnsweep.run import PreparedRun
 from rnnsweep.study_folder import FOLDER
 from rnnsweep.sweep.claimed import identified, make_ready
 from rnnsweep.sweep.plan import Plan, Planned
-from rnnsweep.sweep.probe import longest_first, probed
+from rnnsweep.sweep.probe import costs, longest_first, probed
 from rnnsweep.sweep.status_file import StatusFile
 from rnnsweep.sweep.work_options import WorkOptions
 from rnnsweep.trackers import tracked
@@ -34,9 +34,10 @@ class Worker:
 
     def __init__(self, plan: Plan, options: WorkOptions, stop: StopRequest):
         self.plan, self.options, self.stop = plan, options, stop
-        self.status = StatusFile(plan.study)
+        measured = costs(plan.runs)
+        self.status = StatusFile(plan.study, measured)
         self.should_prune: ShouldPrune = never
-        self.left = longest_first(plan.runs)
+        self.left = longest_first(plan.runs, measured)
         self._stops = {planned.id: planned.until for planned in plan.runs}
         self.stop_file = plan.study / FOLDER / "stop"  # made when a run fails under on_error=stop
 
