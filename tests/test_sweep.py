@@ -77,7 +77,7 @@ def test_the_items_of_a_list_are_values_whatever_they_hold(items: list[Any], gra
 def test_paired_values_move_together(grammar: Grammar) -> None:
     axis = grammar.paired({"cell.hidden_size": [8, 16], "optimizer.lr": "1e-2,1e-3"})
     assert values(axis) == [(8, 1e-2), (16, 1e-3)]
-    with pytest.raises(ConfigError, match=r"as many \(a: 2, b: 3\)"):
+    with pytest.raises(ConfigError, match=r"equal numbers of values \(a: 2, b: 3\)"):
         grammar.paired({"a": [1, 2], "b": [1, 2, 3]})
 
 
