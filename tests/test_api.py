@@ -371,7 +371,7 @@ def test_an_onnx_file_says_how_its_numbers_are_scaled(tmp_path: Path, capsys: py
     learned, model = made("forecast", "task.seq_len=4", "task.horizon=2", "task.points=200", "task.season=4")
     errors.TOLD.clear()
     path = onnx.write(learned, model, tmp_path / "model.onnx")
-    assert "reads scaled numbers, each less its mean, over its deviation; both are `scale`" in capsys.readouterr().err
+    assert "expects scaled numbers, (number - mean) / deviation; both are `scale`" in capsys.readouterr().err
     (kept,) = load(path).metadata_props
     assert kept.key == "rnnsweep"
     assert json.loads(kept.value)["scale"] == learned.assets()["scale"]

@@ -411,7 +411,7 @@ def test_seeds_that_were_seen_are_not_fresh_for_another_range(prepared: Prepared
     assert second.tuned.seeds == [5, 6, 7]  # the first may have run five
     (note,) = [note for note in second.notes if "fresh" in note]
     assert "5, 6, 7: those of an earlier comparison of this study, 0, 1, 2, 3, 4, are no longer fresh" in note
-    assert "used 2, 3, 4, and its results may have led" in refused(*COMPARE, wide, *rest, "seed=2,3,4")
+    assert "used the seeds 2, 3, 4; its results may have led" in refused(*COMPARE, wide, *rest, "seed=2,3,4")
     assert second.swept(Trainer(near))
     assert tuned_sweep(prepared, wide, *rest).tuned.seeds == [5, 6, 7]
     assert tuned_sweep(prepared, narrow, *rest).tuned.seeds == [0, 1, 2]

@@ -39,7 +39,7 @@ def write(task: AbstractTask, model: nn.Module, path: Path) -> Path:
     if assets := task.assets():
         _describe(path, assets)
     if "scale" in assets:
-        told = "reads scaled numbers, each less its mean, over its deviation"
+        told = "expects scaled numbers, (number - mean) / deviation"
         tell_once(f"{path} {told}; both are `scale` in its metadata `rnnsweep`")
     return path
 

@@ -117,7 +117,7 @@ class TunedPlanner:
         declared.content = dataclasses.replace(declared.content, seeds=seeds, looks=looked, levels=levels)
         again = sorted(seen & {*declared.content.every_seed})
         if again and not (before and before.seeds == seeds):
-            problem = f"an earlier comparison here used {listed(again)}, and its results may have led to this range"
+            problem = f"an earlier comparison used the seeds {listed(again)}; its results may have led to this range"
             remedy = f"use seeds from {unseen} on: leave `seed` out, or use another hydra.sweeper.name"
             raise ConfigError("seed", f"{problem}; {remedy}")
 
