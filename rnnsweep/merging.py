@@ -1,12 +1,13 @@
 """Copies the runs and the plans of one study into another; nothing is deleted or written over."""
 
+import json
 import shutil
 from pathlib import Path
 
-from rnnsweep import files, planned, study_folder
-from rnnsweep.errors import ConfigError
+from rnnsweep import files, planned, retired, study_folder
+from rnnsweep.errors import ConfigError, tell_once
 from rnnsweep.record import RunStore
-from rnnsweep.study_folder import FOLDER
+from rnnsweep.study_folder import FOLDER, drawn_file, published_file
 
 BEYOND = ("search-*.json", "tuned-*.json", "optuna.journal")
 """Files of a study whose runs depend on each other: a tuned sweep's, a search's."""
@@ -34,6 +35,7 @@ def merge(source: Path, study: Path) -> tuple[list[str], list[str]]:
         _copy(store.path, study / store.path.name)
     for path in planned.plans(source):
         _copy(path, study / FOLDER / path.name)
+    _copy_notes(source, study)
     names = {store.path.name for store in new}
     return sorted(names), [store.path.name for store in stores if store.path.name not in names]
 
@@ -46,6 +48,20 @@ def _check(source: Path, study: Path) -> None:
             raise ConfigError(str(folder), "holds a search or a declared comparison; only plain grids can be merged")
     if source.resolve() == study.resolve():
         raise ConfigError(str(source), "is the study itself; name another one")
+
+
+def _copy_notes(source: Path, study: Path) -> None:
+    """Copies what the source says of its runs. Says what the study says otherwise: it stays."""
+    if drawn := {*planned.drawn(source)} - {*planned.drawn(study)}:
+        files.write(drawn_file(study), json.dumps(sorted(drawn | {*planned.drawn(study)})))
+    for level in retired.read(source):
+        if level not in retired.read(study):
+            tell_once(f"{level} is retired in {source} and counts in {study}: `--retire {level}` there, too")
+    numbers = published_file(source)
+    if numbers.exists():
+        _copy(numbers, published_file(study))
+        if published_file(study).read_bytes() != numbers.read_bytes():
+            tell_once(f"{study} is compared with other published numbers than {source}; those of {source} are left out")
 
 
 def _is_in(study: Path, store: RunStore) -> bool:

@@ -55,7 +55,7 @@ LEAVES = {
     "tuned_plan": set(),
     "planned": {"files", "shapes", "system", "study_folder", "tuned_plan"},
     "retired": {"errors", "files", "study_folder"},
-    "merging": {"errors", "files", "planned", "record", "study_folder"},
+    "merging": {"errors", "files", "planned", "record", "retired", "study_folder"},
     "looks": set(),
     "matching": set(),
     "extensions": {"errors"},

@@ -10,7 +10,7 @@ from conftest import Compose, Told
 
 from rnnsweep import errors, figures, run
 from rnnsweep.cells.gru import GRU
-from rnnsweep.data import panel
+from rnnsweep.data import panel, times
 from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.pooling import Last
@@ -334,3 +334,33 @@ def test_what_was_missing_is_counted(
     panel.load(str(tmp_path / "x.npz"), None, None, missing=missing)
     assert f"{said}" in (told := capsys.readouterr().err)
     assert f"(task.missing={missing})" in told
+
+
+@pytest.mark.parametrize(
+    ("unit", "step", "season", "span"),
+    [
+        ("h", 1, 24, ""),
+        ("m", 15, 96, ""),
+        ("D", 1, 24, "24 days"),
+        ("D", 1, 7, ""),
+        ("D", 1, 365, ""),
+        ("M", 1, 12, ""),
+        ("M", 1, 24, ""),
+        ("M", 1, 7, "213 days"),
+        ("M", 3, 4, ""),
+        ("h", 1, 30, "1.25 days"),
+    ],
+)
+def test_a_season_of_no_usual_length_is_told(unit: Any, step: int, season: int, span: str) -> None:
+    when = np.datetime64("2001-01-01", unit) + step * np.arange(120)
+    assert times.odd_season([str(each) for each in when], season) == span
+    assert times.odd_season(None, season) == times.odd_season(["monday", "tuesday"], season) == ""
+
+
+def test_the_default_season_is_told_where_it_is_odd(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = table(tmp_path)
+    errors.TOLD.clear()
+    _ = forecast(path, season=7).data
+    assert capsys.readouterr().err == ""
+    _ = forecast(path, season=24).data
+    assert "a season of 24 rows lasts 24 days in" in capsys.readouterr().err

@@ -110,3 +110,27 @@ def test_digits_of_our_own_are_told_apart_by_their_shapes() -> None:
     right = (torch.cdist(asked.double().flatten(1), means).argmin(1) == wanted).double().mean()
     assert 0.6 < right < 1  # strokes vary enough that no template has them all
     assert len(torch.unique(known.flatten(1), dim=0)) == 1000
+
+
+@pytest.mark.parametrize(
+    ("pictures", "said"),
+    [
+        (
+            [np.full((3, 4), 0.5)],
+            "example 0 holds numbers from 0.5 to 0.5; .* from 0 to 255, times 255",
+        ),
+        ([np.full((3, 4), 9), np.full((3, 4), -1)], "example 1 holds numbers from -1 to -1; expected grey values"),
+        ([np.full((3, 4), 300)], "example 0 holds numbers from 300 to 300; expected grey values from 0 to 255$"),
+        (
+            [np.full((3, 4), 9), np.full((4, 4), 9)],
+            "example 1 has 16 pixels, example 0 has 12; expected pictures of one",
+        ),
+    ],
+)
+def test_new_pictures_that_are_not_as_the_trainings_are_refused(
+    pictures: list[np.ndarray], said: str, folder: Path
+) -> None:
+    task = SeqMNIST(0, 4, path=str(folder))
+    assert task.encoded([np.zeros((3, 4)), np.full((3, 4), 255)])["inputs"].max() == 1
+    with pytest.raises(ConfigError, match=said):
+        task.encoded(pictures)

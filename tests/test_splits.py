@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from conftest import Compose, Told
 
-from rnnsweep import run
+from rnnsweep import errors, run
 from rnnsweep.data import corpora, splits
 from rnnsweep.errors import ConfigError
 from rnnsweep.tasks.charlm import CharLM
 from rnnsweep.tasks.names_class import NamesClass
 from rnnsweep.tasks.sentiment_class import SentimentClass
+from rnnsweep.tasks.series_class import SeriesClass
 from rnnsweep.vocab import UNKNOWN, Bytes
 
 
@@ -157,3 +158,26 @@ def test_a_class_that_was_never_trained_is_refused(tmp_path: Path) -> None:
         _ = NamesClass(0, 2, path=str(tmp_path / "train.csv"), test_path=str(tmp_path / "test.csv")).data
     with pytest.raises(ConfigError, match=r"task.test_path: give `task.path`"):
         _ = NamesClass(0, 2, test_path=str(tmp_path / "test.csv")).data
+
+
+@pytest.mark.parametrize("copied", [False, True])
+@pytest.mark.parametrize("form", ["texts", "series"])
+def test_two_parts_with_one_content_are_told(
+    form: str, copied: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = {
+        "texts": "text,label\n" + "".join(f"name{{n}}{n},{'ab'[n % 2]}\n" for n in range(40)),
+        "series": "".join(f"{n % 2} {{n}}{n} 2 3\n" for n in range(40)),
+    }
+    contents = {name: rows[form].replace("{n}", str(number)) for number, name in enumerate(("a", "b"), 1)}
+    written(tmp_path, a__txt=contents["a"], b__txt=contents["b"], c__txt=contents["b"])
+    a, b, c = (str(tmp_path / f"{name}.txt") for name in "abc")
+    task = NamesClass if form == "texts" else SeriesClass
+    errors.TOLD.clear()
+    _ = task(0, 4, path=a, val_path=b, test_path=c if copied else b).data
+    assert "the val part, by which the weights are chosen" in capsys.readouterr().err
+    _ = task(0, 4, path=b, test_path=c if copied else b).data
+    assert "the train part, which is trained on" in capsys.readouterr().err
+    errors.TOLD.clear()
+    _ = task(0, 4, path=a, test_path=b).data
+    assert capsys.readouterr().err == ""

@@ -1,6 +1,7 @@
 """What a study counts: levels that are retired, runs by state, two studies as one, grids without a name."""
 
 import dataclasses
+import json
 import sys
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 import records
 from conftest import PARITY, Prepared
 
-from rnnsweep import retired, study
+from rnnsweep import errors, planned, retired, study
 from rnnsweep.errors import ConfigError
 from rnnsweep.merging import merge
 from rnnsweep.planned import Planned
@@ -16,6 +17,7 @@ from rnnsweep.record import RunStore
 from rnnsweep.report.cli import main as report
 from rnnsweep.report.results import results
 from rnnsweep.status import whole
+from rnnsweep.study_folder import drawn_file, published_file
 from rnnsweep.sweep.plan import Plan
 from rnnsweep.sweep.unrelated import refuse_unrelated
 
@@ -101,6 +103,26 @@ def test_another_study_is_merged_and_stays(mine: Path, tmp_path: Path) -> None:
     assert new.exists()
     assert len(results(mine)) == 6
     assert merge(other, mine) == ([], sorted([new.name, same.name]))
+
+
+def test_what_a_study_says_of_its_runs_is_merged_or_told(
+    mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other"
+    plan(other, records.run(other, 2.0, cell="lstm", seed=2), records.run(other, 2.0, cell="gru", seed=2)).save()
+    study.change(other, ["cell=lstm"], [])
+    for folder, key, published in ((mine, "optimizer.lr", "1"), (other, "train.clip", "2")):
+        drawn_file(folder).write_text(json.dumps([key]))
+        published_file(folder).write_text(published)
+    errors.TOLD.clear()
+    merge(other, mine)
+    assert planned.drawn(mine) == ["optimizer.lr", "train.clip"]
+    told = capsys.readouterr().err
+    assert f"cell=lstm is retired in {other} and counts in {mine}" in told
+    assert f"{mine} is compared with other published numbers than {other}" in told
+    published_file(mine).unlink()
+    merge(other, mine)
+    assert published_file(mine).read_text() == "2"
 
 
 def test_a_finished_run_does_not_vanish_behind_an_unfinished_one(mine: Path, tmp_path: Path) -> None:

@@ -38,10 +38,12 @@ class LabelledSource:
         inside = {} if classes else splits.in_folder(self.path, "task.path", ("", ".csv", ".tsv"))
         given: dict[Split, str | None] = {"train": self.path, "val": self.val, "test": self.test}
         found: dict[Split, labelled.Labelled] = {}
-        for split, (path, key) in splits.places(given, inside, "path").items():
+        places = splits.places(given, inside, "path")
+        for split, (path, key) in places.items():
             found[split] = labelled.load(path, self.encoding, self.missing, key, split == "train")
             if new := set(found[split].classes) - set(found["train"].classes):
                 raise ConfigError(key, f"`{path}` has classes that the training texts lack: {listed(sorted(new))}")
+        splits.tell_same({split: (places[split][0], found[split].pairs) for split in found})
         return found
 
     @property

@@ -1,11 +1,12 @@
 """The training, validation and test parts of data that come in files of their own."""
 
 import hashlib
+import itertools
 import re
 from pathlib import Path
 
 from rnnsweep.data.user_files import entries
-from rnnsweep.errors import ConfigError, listed
+from rnnsweep.errors import ConfigError, listed, tell_once
 from rnnsweep.types import Split
 
 WORDS: dict[Split, tuple[str, ...]] = {
@@ -65,6 +66,19 @@ def places(given: dict[Split, str | None], inside: dict[Split, str], noun: str) 
         elif path is not None:
             found[split] = path, key
     return found
+
+
+def tell_same(parts: dict[Split, tuple[str, object]]) -> None:
+    """Says where two parts have one content: a test on what was trained on, or chosen by, is no test.
+
+    Args:
+        parts: of each part its path, and its content or a hash of it.
+    """
+    for other, split in itertools.combinations(parts, 2):
+        (path, content), (known, same) = parts[split], parts[other]
+        if content == same:
+            told = "by which the weights are chosen" if other == "val" else "which is trained on"
+            tell_once(f"`{path}`, the {split} part, has the content of `{known}`, the {other} part, {told}")
 
 
 def joint_sha256(hashes: dict[Split, str]) -> str:

@@ -1,6 +1,7 @@
 """Columns of times: dates in the usual forms, or numbers."""
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from rnnsweep.data.user_files import File
 from rnnsweep.errors import tell_once
 
 CLOCKS = (" %H:%M:%S", " %H:%M", "")
+ENOUGH = 500
+"""Rows whose dates tell how far apart rows are."""
 FORMS = ("ISO8601", *(f"{day}{clock}" for day in ("%d.%m.%Y", "%Y/%m/%d") for clock in CLOCKS))
 """Forms of dates that mean one day only. 03/04/2024 is left out: it can be a day in March or in April."""
 
@@ -77,6 +80,25 @@ def check_steps(file: File, name: str, moments: np.ndarray, place: Callable[[int
     uneven = np.flatnonzero(steps != steps[:1])
     if len(uneven):
         tell_once(f"{place(int(uneven[0]) + 1)}: the steps of `{name}` are not even; each row counts as one step")
+
+
+def odd_season(dates: Sequence[str] | None, season: int) -> str:
+    """How long a season of so many rows lasts, if it is no hour, day, week or month, and no whole years; else empty.
+
+    Args:
+        dates: of the rows, as text; None where there are none.
+        season: rows in a season.
+    """
+    import pandas
+
+    moments = pandas.to_datetime(pandas.Series(list(dates or ())[:ENOUGH]), errors="coerce", format="ISO8601")
+    steps = moments.diff().dt.total_seconds().dropna()
+    if not len(steps) or moments.isna().any():
+        return ""
+    days = season * float(steps.mean() if steps.median() > 27 * 86400 else steps.median()) / 86400  # months differ
+    years = max(1, round(days / 365.25))
+    usual = any(math.isclose(days, each, rel_tol=1e-6) for each in (1 / 24, 1, 5, 7)) or 27 < days < 32
+    return "" if usual or abs(days / years - 365.25) < 6 else f"{days:.4g} days"
 
 
 def is_even(numbers: np.ndarray) -> bool:

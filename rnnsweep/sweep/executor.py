@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rnnsweep import files, locks
+from rnnsweep import files, locks, planned
 from rnnsweep.study_folder import FOLDER, drawn_file
 from rnnsweep.sweep import published, tuned_table
 from rnnsweep.sweep.changes import OF_A_SEARCH, OF_STAGES, refuse_interrupted, retry_failed, tell_finished
@@ -90,7 +90,7 @@ class Executor:
         if self.settings.published:
             published.tell(self.settings.published, plan.study)
         if plan.drawn:
-            files.write(drawn_file(plan.study), json.dumps(plan.drawn))
+            files.write(drawn_file(plan.study), json.dumps(sorted({*planned.drawn(plan.study), *plan.drawn})))
         if plan.declared:
             Declared(plan.study, [], plan.declared).begin()
         if progress.left:

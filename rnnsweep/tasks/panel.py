@@ -13,7 +13,8 @@ from torch import Tensor
 from rnnsweep.data import panel
 from rnnsweep.data.series import scales
 from rnnsweep.data.tables import Decimal, Missing
-from rnnsweep.errors import ConfigError, listed
+from rnnsweep.data.times import odd_season
+from rnnsweep.errors import ConfigError, listed, tell_once
 from rnnsweep.tasks.examples import ExampleTask
 from rnnsweep.types import EXECUTION, Batch, Count, Name, NonNegative, Rate, Split
 
@@ -123,6 +124,8 @@ class PanelTask(ExampleTask):
         if self.season is not None and self.season > train:
             problem = f"a season of {self.season} rows is longer than the training part of {train:,}"
             raise ConfigError("task.season", f"{problem}; use a shorter one, or null", ("task.path",))
+        if self.path is not None and self.season is not None and (span := odd_season(self.panel.times, self.season)):
+            tell_once(f"a season of {self.season} rows lasts {span} in `{self.path}`; `task.season` sets another one")
         return {"train": train, "val": train + val, "test": train + val + test}
 
     def _sizes(self) -> list[int]:

@@ -80,11 +80,13 @@ class SeriesClass(NumberClassification):
         given: dict[Split, str | None] = {"train": self.path, "val": self.val_path, "test": self.test_path}
         inside = {} if self.path is None else splits.in_folder(self.path, "task.path", SUFFIXES)
         found: dict[Split, LabelledSeries] = {}
-        for split, (path, key) in splits.places(given, inside, "path").items():
+        places = splits.places(given, inside, "path")
+        for split, (path, key) in places.items():
             if self.path is None:
                 raise ConfigError(key, "give `task.path`, too")
             found[split] = labelled_series.load(path, self.encoding, self.decimal, self.missing, key)
             self._check_alike(found[split], found["train"], path, key)
+        splits.tell_same({split: (places[split][0], found[split].sha256) for split in found})
         return found
 
     @staticmethod
