@@ -29,8 +29,10 @@ def _options() -> argparse.Namespace:
         help="what the text begins with, or the source to answer",
     )
     parser.add_argument("--label", help="the class of the names to write (one of each)")
-    parser.add_argument("--temperature", type=between(float, 0), default=0.8, help="0 takes the likeliest (0.8)")
-    parser.add_argument("--top-k", type=between(int, 0), default=0, help="draw from the k likeliest; 0: all (0)")
+    parser.add_argument("--temperature", type=between(float, 0), default=0.8, help="0 takes the likeliest symbol (0.8)")
+    parser.add_argument(
+        "--top-k", type=between(int, 0), default=0, help="draw from the k likeliest symbols; 0: all (0)"
+    )
     parser.add_argument("--length", type=between(int, 0), default=400, help="symbols to write (400)")
     parser.add_argument("--seed", type=int, default=0, help="the seed of the sampling (0)")
     return parser.parse_args()

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 def main() -> None:
     parser = Arguments(prog="python -m rnnsweep.status", description=__doc__)
     parser.add_argument("study", type=Path, help="the directory of a study, such as multirun/default")
-    parser.add_argument("--web", action="store_true", help="show it in a browser of this machine, as it goes on")
-    parser.add_argument("--port", type=between(int, 0, 65535), help="of the browser's page; 0: one that is free")
+    parser.add_argument(
+        "--web", action="store_true", help="show it in a browser of this machine, and keep it up to date"
+    )
+    parser.add_argument("--port", type=between(int, 0, 65535), help="the port of the page; 0: any free one")
     arguments = parser.parse_args()
     if arguments.web:
         serve(arguments.study, arguments.port)

@@ -76,6 +76,7 @@ def test_the_options_are_there() -> None:
     rows = [[re.sub(r"=[\w.]+`", "`", cell) for cell in row] for row in headed("hydra.sweeper.")]
     assert named(rows) == {*inspect.signature(Sweep).parameters}
     options = {option for action in parser()._actions for option in action.option_strings}
+    assert "--margin" in parser().format_help()  # argparse fails at a bare % in a help
     assert set(re.findall(r"`(--\w+)", " ".join(row[0] for row in headed("option")))) == options - {"-h", "--help"}
     settings = (CONF / "config.yaml").read_text()
     for name in re.findall(r"`train\.(?!py`)([a-z_]+)", "".join(PAGES.values())):

@@ -74,7 +74,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "metavar": "KEY",
         "help": "a factor whose levels are a random sample: intervals are over its levels, not over seeds",
     },
-    "--margin": {"type": _positive, "help": "a difference below it is small; 0.01 of a loss in nats or of a share"},
+    "--margin": {
+        "type": _positive,
+        "help": "a difference below it is small; the margin that the sweep planned, else 0.01 of a loss in nats or of "
+        "a share, else a hundredth of the mean value",
+    },
     "--add": {
         "action": "append",
         "default": [],
