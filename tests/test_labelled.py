@@ -49,6 +49,26 @@ def test_lines_are_divided_one_by_one_where_asked(folder: Path) -> None:
     assert sorted(pair for part in parts.values() for pair in part) == sorted(pairs)
 
 
+def test_parts_are_no_classes(tmp_path: Path) -> None:
+    for name in ("train", "valid", "test"):
+        (tmp_path / f"{name}.txt").write_text("".join(f"{name} {n}\n" for n in range(20)))
+    with pytest.raises(ConfigError, match=r"holds 'test.txt', 'train.txt', 'valid.txt', which would be its classes"):
+        _ = NamesClass(0, 8, path=str(tmp_path)).data
+    (tmp_path / "plane.txt").write_text("one\ntwo\n")  # a train beside a plane is a class
+    labelled.load.cache_clear()
+    assert NamesClass(0, 8, path=str(tmp_path)).classes == ["plane", "test", "train", "valid"]
+
+
+def test_columns_and_rows_that_are_not_read_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"{n},name{n},{'ab'[n % 2]},train\n" for n in range(40)]
+    (tmp_path / "t.csv").write_text(",text,label,split\n" + "".join(rows) + "40,,a,test\n")
+    errors.TOLD.clear()
+    labelled.load(str(tmp_path / "t.csv"), missing="drop")
+    told = capsys.readouterr().err
+    assert "of its columns `text` and `label` are read, and not 'split'" in told
+    assert "1 of 41 rows lack a text or a label and are left out (task.missing=drop)" in told
+
+
 @pytest.mark.parametrize(("task", "text"), [(NamesClass, "{n:030}"), (SentimentClass, "good {n} " + "so " * 40)])
 def test_texts_that_are_not_read_whole_are_counted(
     task: type[NamesClass | SentimentClass], text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

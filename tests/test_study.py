@@ -20,6 +20,7 @@ from rnnsweep.status import whole
 from rnnsweep.study_folder import drawn_file, published_file
 from rnnsweep.sweep.plan import Plan
 from rnnsweep.sweep.unrelated import refuse_unrelated
+from rnnsweep.sweep.view import Progress
 
 
 @pytest.fixture
@@ -40,6 +41,10 @@ def plan(folder: Path, *paths: Path, task: str = "charlm", keys: str = "cell see
         words = [f"{key}={config['choices'].get(key, config.get(key, 1))}" for key in keys.split()]
         runs.append(Planned(path.name, "", config, words, [], fingerprint=path.name))
     return Plan(folder, runs)
+
+
+def planned_of(path: Path) -> Planned:
+    return Planned(path.name, "", RunStore(path).config() or {}, [], fingerprint=path.name)
 
 
 def test_the_overview_names_levels_and_states(mine: Path) -> None:
@@ -103,6 +108,17 @@ def test_another_study_is_merged_and_stays(mine: Path, tmp_path: Path) -> None:
     assert new.exists()
     assert len(results(mine)) == 6
     assert merge(other, mine) == ([], sorted([new.name, same.name]))
+
+
+def test_the_losses_of_two_tasks_have_no_best(tmp_path: Path) -> None:
+    paths = [records.run(tmp_path, loss, task=task) for task, loss in (("charlm", 1.0), ("sine", 0.1))]
+    both, one = (Progress(Plan(tmp_path, [planned_of(path) for path in part])) for part in (paths, paths[:1]))
+    for progress in (both, one):
+        progress.look()
+    assert both.best is None
+    assert "best" not in both.summary()
+    assert one.best is not None
+    assert one.best.run == paths[0].name
 
 
 def test_what_a_study_says_of_its_runs_is_merged_or_told(

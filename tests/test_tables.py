@@ -358,6 +358,18 @@ def test_the_first_column_is_no_series_where_it_counts_the_rows(
         assert len(of_series(content, tmp_path, column="t").values) == 200
 
 
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        ("1,234", "got '1,234'; take out commas between thousands; for decimal commas add 'task.decimal=\",\"'"),
+        ("1,5", "got '1,5'; for decimal commas add 'task.decimal=\",\"'"),
+    ],
+)
+def test_a_comma_between_thousands_is_no_decimal_comma(number: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=said):
+        table(f"a;b\n{number};2\n", tmp_path).numbers("a")
+
+
 def test_the_first_of_several_columns_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [f"{math.sin(n)},{math.cos(n)}" for n in range(200)]
     errors.TOLD.clear()

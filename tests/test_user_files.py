@@ -154,6 +154,20 @@ def test_every_reader_takes_the_encoding(tmp_path: Path) -> None:
     assert series.column(str(tmp_path / "s.csv"), "Temp\u00e9rature", "utf-16")[0].tolist() == [1.0]
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "mac_roman"])
+def test_utf8_that_is_read_as_another_encoding_is_told(
+    encoding: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "t.txt").write_text("caf\u00e9", "utf-8")
+    errors.TOLD.clear()
+    user_files.read(tmp_path / "t.txt", "task.text").text(encoding)
+    assert f"is valid UTF-8; read as {encoding} its letters beyond ASCII are others" in capsys.readouterr().err
+    for content in ("caf\u00e9".encode(encoding), b"cafe"):
+        (tmp_path / "t.txt").write_bytes(content)
+        user_files.read(tmp_path / "t.txt", "task.text").text(encoding)
+    assert capsys.readouterr().err == ""
+
+
 def test_an_encoding_that_is_not_there_is_refused(tmp_path: Path) -> None:
     (tmp_path / "t.txt").write_text("words\n")
     for name in ("utf9", "base64", "", "a\0b"):
@@ -253,6 +267,13 @@ def test_the_share_of_symbols_that_training_lacks_is_said_in_one_line(
     corpora.load.cache_clear()
     corpora.split(corpora.TextSource(str(path)), 1, 0.05, 0.06, Vocab.of)
     assert capsys.readouterr().err == ""
+
+
+def test_sequences_that_are_left_out_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    music.rolls.cache_clear()
+    errors.TOLD.clear()
+    music.rolls(mat(tmp_path, validdata=rolls(1, 9, 8, 0)))
+    assert "2 of 4 sequences of `validdata` have fewer than two steps and are left out" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", [Vocab.of, Limits(1, None)])

@@ -11,9 +11,10 @@ from typing import Literal
 import torch
 
 from rnnsweep import rng
-from rnnsweep.data.tables import parse
+from rnnsweep.data import splits
+from rnnsweep.data.tables import parse, tell_filled
 from rnnsweep.data.user_files import File, entries, line_ends, read
-from rnnsweep.errors import ConfigError, tell_once
+from rnnsweep.errors import ConfigError, listed, tell_once
 from rnnsweep.types import Split
 
 Missing = Literal["refuse", "drop"]
@@ -54,6 +55,10 @@ def load(
     if not classes:
         hint = "expected one a class, or `train`, `valid` and `test` as folders or CSV files"
         raise ConfigError(key, f"the folder `{path}` holds no .txt files; {hint}")
+    said = [splits.said(place.name) for place in classes]
+    if folder is not None and None not in said and "train" in said and len(said) > 1:
+        problem = f"the folder `{path}` holds {listed(place.name for place in classes)}, which would be its classes"
+        raise ConfigError(key, f"{problem}; parts are CSV files or folders of classes: call them `train.csv`, …")
     files = {place: read(place, key, "file or folder") for place in classes}
     texts = {place: file.text(encoding) for place, file in files.items()}
     digest = hashlib.sha256()
@@ -79,12 +84,16 @@ def _folder(texts: dict[Path, str], key: str) -> list[tuple[str, str]]:
 def _table(file: File, encoding: str, missing: Missing) -> list[tuple[str, str]]:
     table = parse(file, encoding)
     texts, labels = table.column("text", file.key), table.column("label", file.key)
+    if unread := [name for name in table.names if name not in ("", "text", "label")]:
+        tell_once(f"`{file.path}`: of its columns `text` and `label` are read, and not {listed(unread, 5)}")
     absent = texts.index[(texts == "") | (labels == "")]
     if len(texts) == (len(absent) if missing == "drop" else 0):
         raise file.wrong(f"`{file.path}` has no rows" + " with a text and a label" * (len(texts) > 0))
     if len(absent) and missing == "refuse":
         problem = f"{file.line(int(absent[0]))} lacks a text or a label ({len(absent):,} of {len(texts):,} rows do)"
         raise file.wrong(f"{problem}; `task.missing=drop` leaves such rows out")
+    if len(absent):
+        tell_filled(file.path, len(absent), len(texts), "drop", "a text or a label")
     composed = (unicodedata.normalize("NFC", label) for label in labels.drop(absent))
     return list(zip(texts.drop(absent), composed, strict=True))
 

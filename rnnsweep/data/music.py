@@ -9,6 +9,7 @@ import numpy as np
 
 from rnnsweep import rng
 from rnnsweep.data.user_files import File, read
+from rnnsweep.errors import tell_once
 from rnnsweep.types import Split
 
 KEYS = 88
@@ -47,6 +48,9 @@ def _part(file: File, name: str, content: Any) -> list[Roll]:
     """The rolls of one part that have something to predict."""
     rolls = [_roll(file, place, piece) for place, piece in _pieces(name, content)]
     kept = [roll for roll in rolls if len(roll) > 1]
+    if kept and len(kept) < len(rolls):
+        count = f"{len(rolls) - len(kept):,} of {len(rolls):,} sequences of `{name}`"
+        tell_once(f"`{file.path}`: {count} have fewer than two steps and are left out")
     if not kept:
         raise file.wrong(f"`{name}` of `{file.path}` has nothing to predict: no sequence has two steps or more")
     return kept

@@ -27,6 +27,7 @@ NUMBERS: dict[Decimal, re.Pattern[str]] = {
     ",": re.compile(DIGITS.format(","), re.ASCII),
 }
 """What is a number, by its decimal mark."""
+THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?", re.ASCII)
 ABSENT = frozenset(("", "-", "--", "?", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none"))
 """What stands in a column of numbers where a value is missing, in lower case."""
 
@@ -87,7 +88,9 @@ class DataTable:
         if len(wrong):
             found = wrong.iloc[0]
             commas = self.decimal == "." and NUMBERS[","].fullmatch(found)
-            hint = "for decimal commas add 'task.decimal=\",\"'" if commas else f"the columns are {listed(self.names)}"
+            hint = "for decimal commas add 'task.decimal=\",\"'"
+            hint = f"take out commas between thousands; {hint}" if THOUSANDS.fullmatch(found) else hint
+            hint = hint if commas else f"the columns are {listed(self.names)}"
             raise self.file.wrong(f"{self.file.line(int(wrong.index[0]))}: expected a number, got {found!r}; {hint}")
         numbers = fields.mask(absent, "nan").str.replace(self.decimal, ".").map(float).astype("float64")
         endless = fields[np.isinf(numbers)]
@@ -125,10 +128,11 @@ def fill(numbers: Any, missing: Missing) -> Any:
     }[missing]()
 
 
-def tell_filled(path: str, count: int, total: int, missing: Missing) -> None:
-    """Says how many numbers were missing, and what was done; for `drop`, how many rows."""
+def tell_filled(path: str, count: int, total: int, missing: Missing, what: str = "a number") -> None:
+    """Says how many numbers were missing, and what was done; for `drop`, how many rows lack `what`."""
     done = {
-        "drop": "rows lack a number and are left out; the rows around them count as neighbours",
+        "drop": f"rows lack {what} and are left out"
+        + "; the rows around them count as neighbours" * (what == "a number"),
         "interpolate": "numbers were missing and lie on a line to the next known one, which a forecast cannot know",
         "forward": "numbers were missing and repeat the one before",
     }

@@ -1,5 +1,6 @@
 """The files that a user names, as bytes and as text. Every reader in this folder begins here."""
 
+import codecs
 import contextlib
 import dataclasses
 import hashlib
@@ -11,9 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rnnsweep.data.encodings import likely
-from rnnsweep.errors import ConfigError, nearest
+from rnnsweep.errors import ConfigError, nearest, tell_once
 
 HEAD = 65536  # bytes at the beginning of a file that tell whether it is text
+
+ONE_BYTE = ("cp1250", "cp1251", "cp1252", "iso8859-1", "iso8859-15", "koi8-r", "mac-roman")
+"""Encodings, by Python's names, that read any bytes, or nearly any."""
 
 KINDS = {
     b"\x1f\x8b": "a gzip archive",
@@ -79,6 +83,8 @@ class File:
             raise ConfigError("task.encoding", problem) from None
         if "\0" in text[:HEAD]:
             raise self.wrong(self._other_encoding(encoding, None), "task.encoding")
+        if not text.isascii() and codecs.lookup(encoding).name in ONE_BYTE and _is_utf8(self.content):
+            tell_once(f"`{self.path}` is valid UTF-8; read as {encoding} its letters beyond ASCII are others")
         return text
 
     def _other_encoding(self, encoding: str, error: UnicodeError | None) -> str:
@@ -150,6 +156,14 @@ def line_ends(text: str) -> str:
     `str.splitlines` cuts at U+2028, U+0085, form feeds and more, which stand inside of lines.
     """
     return re.sub("\r+\n", "\n", text) if "\n" in text else text.replace("\r", "\n")
+
+
+def _is_utf8(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeError:
+        return False
+    return True
 
 
 def _kind(content: bytes) -> str:

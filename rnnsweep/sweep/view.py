@@ -78,7 +78,9 @@ class Progress:
 
     @property
     def best(self) -> RunRecord | None:
-        """The complete run with the lowest validation loss."""
+        """The complete run with the lowest validation loss; None for several tasks, whose losses differ in kind."""
+        if len({record.config["choices"]["task"] for record in self.records.values()}) > 1:
+            return None
         complete = [r for r in self.records.values() if r.status == "complete" and r.best.get("val/loss") is not None]
         return min(complete, key=lambda record: record.best["val/loss"] or 0.0, default=None)
 
