@@ -208,7 +208,10 @@ def test_a_search_beside_another_one_or_a_grid_is_told(prepared: Prepared, capsy
     assert "holds another search (over optimizer.lr; now over cell, optimizer.lr)" in beside
     assert beside.count("\n") == 1
     (grid,) = prepared("-m", *PARITY, "seed=0,1", "hydra.sweeper.name=grid")
+    assert capsys.readouterr().err == ""
     grid.save()
+    prepared("-m", *PARITY, "seed=0,1", "hydra.sweeper.name=mine")
+    assert "multirun/mine holds a search; one report counts both" in capsys.readouterr().err
     assert "multirun/grid holds a grid; this one begins with no trials" in said(
         "cell=rnn,gru", "hydra.sweeper.name=grid"
     )

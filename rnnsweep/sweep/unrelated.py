@@ -21,6 +21,8 @@ def refuse_unrelated(plan: Plan, name: str | int) -> None:
         ConfigError: the grid is another one, and nobody named the study.
     """
     earlier = [runs for path in planned.plans(plan.study) if (runs := planned.read(path))]
+    if not earlier and searches(plan.study):
+        _tell_both(f"{plan.study} holds a search")
     if not earlier or any(_related(plan.runs, runs) for runs in earlier):
         return
     if name != UNNAMED:
@@ -45,8 +47,12 @@ def tell_of_others(search: Search) -> None:
         held = "a grid"
     else:
         return
-    problem = f"{search.study} holds {held}; this one begins with no trials, and one report counts both"
-    tell_once(f"{problem}: another `hydra.sweeper.name` keeps them apart")
+    _tell_both(f"{search.study} holds {held}; this one begins with no trials")
+
+
+def _tell_both(problem: str) -> None:
+    """Says what a study holds beside what comes now, and what keeps them apart."""
+    tell_once(f"{problem}; one report counts both: another `hydra.sweeper.name` keeps them apart")
 
 
 def _related(runs: Sequence[Planned], others: Sequence[Planned]) -> bool:
