@@ -5,7 +5,7 @@ import json
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from rnnsweep.record import RunRecord
@@ -94,11 +94,22 @@ def _by_data(runs: list[RunRecord]) -> list[list[RunRecord]]:
 
 def _have_several_data(records: Iterable[RunRecord]) -> bool:
     """Whether runs of the same seed were trained on different data."""
+    return _differ(records, lambda record: record.environment.get("data_hash"))
+
+
+def _differ(records: Iterable[RunRecord], what: Callable[[RunRecord], Any]) -> bool:
+    """Whether runs of the same seed have different ones; None is not known."""
     seen: dict[Any, set[Any]] = defaultdict(set)
     for record in records:
-        if data := record.environment.get("data_hash"):
-            seen[record.config["seed"]].add(data)
-    return any(len(data) > 1 for data in seen.values())
+        if (found := what(record)) is not None:
+            seen[record.config["seed"]].add(found)
+    return any(len(found) > 1 for found in seen.values())
+
+
+def _evaluated_on(record: RunRecord) -> tuple[str, str] | None:
+    """The data, and the loss by chance, which follows from the symbols and the share of the training part."""
+    data, loss = record.environment.get("data_hash"), record.declared.get("loss")
+    return (data, f"{loss.chance if loss and loss.chance is not None else math.nan:.6g}") if data else None
 
 
 def flat(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,8 +136,8 @@ def _notes(rows: list[RankedSetting]) -> tuple[str, ...]:
     """What makes the means of settings hard to compare."""
     seeds, data = {tuple(row.seeds) for row in rows}, [record for row in rows for record in row.records]
     said = ["not all settings have the same seeds: their means differ by the seeds, too"] * (len(seeds) > 1)
-    several = "the settings were trained on different data: their means differ by the data, too"
-    return *said, *[several] * _have_several_data(data)
+    several = "the settings were evaluated on different data or symbols: their means differ by these, too"
+    return *said, *[several] * _differ(data, _evaluated_on)
 
 
 def _setting(runs: list[RunRecord], differing: dict[str, Any]) -> RankedSetting:

@@ -1,5 +1,7 @@
 """The best setting by its mean over seeds, and the command and the study that train it with fresh seeds."""
 
+import dataclasses
+import itertools
 import shlex
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from rnnsweep.api.compose import composed, described
 from rnnsweep.config import Config
 from rnnsweep.errors import ConfigError
 from rnnsweep.ranking import Ranking, ranked
-from rnnsweep.record import RunStore
+from rnnsweep.record import Declaration, RunStore
 from rnnsweep.sweep.view import best_lines
 
 LOSSES = {("gru", 0): 1.0, ("gru", 1): 3.0, ("lstm", 0): 1.5, ("lstm", 1): 1.7}
@@ -79,9 +81,20 @@ def test_two_data_sets_are_two_settings(tmp_path: Path) -> None:
         ({"task.text": "a.txt"}, [0, 1]),
         ({"task.text": "b.txt"}, [0, 1]),
     ]
-    note = "the settings were trained on different data: their means differ by the data, too"
+    note = "the settings were evaluated on different data or symbols: their means differ by these, too"
     assert f"  {note}" in best.lines("charlm", ranking)
     assert f"  {note}" in best_lines(each for row in ranking.settings for each in row.records)
+
+
+def test_two_vocabularies_are_told(tmp_path: Path) -> None:
+    """With fewer symbols the best constant answer has a lower loss, and so has every model."""
+    for seed, (count, chance) in itertools.product(range(2), ((1, 5.0), (30, 3.0))):
+        store = RunStore(records.run(tmp_path, chance - 1, seed=seed, task__min_count=count))
+        record = store.record()
+        assert record is not None
+        store.finish(dataclasses.replace(record, declared={"loss": Declaration("nats", "min", chance)}))
+    (note,) = rankings(tmp_path)["charlm"].notes
+    assert note.startswith("the settings were evaluated on different data or symbols")
 
 
 def test_a_file_that_was_changed_makes_two_settings(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Which matched pairs count, and what counts once among them: small frames with known answers."""
 
 import dataclasses
+import itertools
 import math
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,18 @@ import pandas as pd
 import pytest
 import records
 
-from rnnsweep.record import RunStore
+from rnnsweep.record import Declaration, RunStore
 from rnnsweep.report import reservations, stats
 from rnnsweep.report.collect import collect
 from rnnsweep.report.effect_tables import effect_table
 from rnnsweep.report.effects import Effect
 from rnnsweep.report.equal_cost import at_equal
+from rnnsweep.report.leaderboard import leaderboard
 from rnnsweep.report.matched_runs import MatchedRuns, _ratio, _times
 from rnnsweep.report.pairs import balanced, counted_unit, ended_pairs, independent_means, seeds_per_setting
 from rnnsweep.report.results import results
 from rnnsweep.report.runs import Runs
+from rnnsweep.report.sentences import effect_sentence
 
 pytestmark = pytest.mark.usefixtures("figures_not_drawn")
 
@@ -220,3 +223,29 @@ def test_the_same_data_are_not_told_apart(data: list[str], tmp_path: Path) -> No
     frame = collect([changed(tmp_path, *data)])
     assert "task.data_hash" not in frame
     assert reservations.of(frame) == []
+
+
+@pytest.mark.parametrize(
+    ("chances", "known", "alike"),
+    [((5.0, 3.0), True, False), ((5.0, 5.0), True, True), ((None, None), True, True), ((5.0, 3.0), False, True)],
+)
+def test_losses_of_two_vocabularies_are_told(
+    chances: tuple[float | None, ...], known: bool, alike: bool, tmp_path: Path
+) -> None:
+    """A smaller vocabulary has lower losses, whatever the model."""
+    for (count, chance), seed, cell in itertools.product(zip((1, 30), chances, strict=True), range(3), ("rnn", "gru")):
+        store = RunStore(records.run(tmp_path, 1 / count + seed / 50, seed=seed, cell=cell, task__min_count=count))
+        record = store.record()
+        assert record is not None
+        record.environment["data_hash"] = "d" if known else None
+        store.finish(dataclasses.replace(record, declared={"loss": Declaration("nats", "min", chance)}))
+    runs = Runs(collect([tmp_path]))
+    metric = runs.metric(None)
+    (found,) = MatchedRuns(runs, runs.settings.factor("task.min_count"), metric).against("1")
+    (cells,) = MatchedRuns(runs, runs.settings.factor("cell"), metric).against("rnn")
+    said = "They were evaluated on different data or symbols, so a difference may be of these."
+    assert found.alike is alike
+    assert effect_sentence(found, metric, 0.01).endswith(said) is not alike
+    assert said not in effect_sentence(cells, metric, 0.01)
+    notes = leaderboard(runs, metric, {}).notes
+    assert ("Not all settings are comparable: they were evaluated on different data or symbols." in notes) is not alike

@@ -58,6 +58,8 @@ class Effect:
     """The number of planned pairs, finished or not."""
     pairs: pd.DataFrame = dataclasses.field(compare=False, repr=False)
     """`block seed row base difference`: the finished pairs; `row` and `base` are the rows of their runs."""
+    alike: bool = True
+    """Whether the runs of all pairs were evaluated on the same data and symbols, as far as it is known."""
     adjusted: float = math.nan
     """Holm's p over the family."""
     family: int = 0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rnnsweep.report import stats, tuned_sentences
+from rnnsweep.report import evaluated, stats, tuned_sentences
 from rnnsweep.report.effects import Effect
 from rnnsweep.report.expected_best import expected_best
 from rnnsweep.report.metric_column import MetricColumn
@@ -62,6 +62,8 @@ def _selected(section: Section, ranked: Sequence[LeaderboardEntry]) -> str:
         f"Best of {tried} configurations {metric.where}: {runs.settings.describe(best.setting)}, {metric.words} "
         f"{value} ({n}){_tested(runs, metric, best)}."
     )
+    if not runs.evaluated_alike:
+        said += f" Not all are comparable: they were {evaluated.SAID}."
     if metric.name.startswith("test/"):
         said += " It was chosen on the test part, so its value there is biased: too good."
     if len(ranked) > 2:

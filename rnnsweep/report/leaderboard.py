@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnsweep.report import stats
+from rnnsweep.report import evaluated, stats
 from rnnsweep.report.matched_runs import MatchedRuns
 from rnnsweep.report.metric_column import MetricColumn
 from rnnsweep.report.numbers import interval_of, number, size, spread
@@ -67,6 +67,7 @@ def leaderboard(runs: Runs, metric: MetricColumn, baselines: dict[str, str], tun
         _bold_note(bold, metric),
         _mean_note(ppl),
         *_gap_note(gap),
+        *([] if runs.evaluated_alike else [f"Not all settings are comparable: they were {evaluated.SAID}."]),
         *_exceptions(every, ranked, tuning_seed),
     )
     headings = {f"Δ to {key}={level}": f"Δ to {level_name(key, level)}" for key, level in baselines.items()}

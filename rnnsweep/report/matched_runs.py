@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rnnsweep.report import stats
+from rnnsweep.report import evaluated, stats
 from rnnsweep.report.divergence import count_divergence
 from rnnsweep.report.effects import Effect, adjusted
 from rnnsweep.report.factor import Factor
@@ -52,6 +52,7 @@ class MatchedRuns:
                 "parameters": runs.column("parameters"),
                 "seconds": runs.column("seconds"),
                 "timed": runs.frame["env:timed"].to_numpy(object) if "env:timed" in runs.frame else "",
+                "evaluated": evaluated.on(runs.frame),
                 "row": np.arange(len(runs.frame)),
             }
         )
@@ -131,6 +132,7 @@ class MatchedRuns:
             seconds=_times(done),
             both=(sides[0].mean, sides[1].mean) if all(side.flat for side in sides) else None,
             planned=len(pairs),
+            alike=evaluated.alike(done["evaluated"], done["evaluated_base"]),
             pairs=done[["block", "seed", "row", "row_base", "difference"]].rename(columns={"row_base": "base"}),
         )
 

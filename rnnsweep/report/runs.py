@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rnnsweep.errors import ReportError
 from rnnsweep.planned import STATES
+from rnnsweep.report import evaluated
 from rnnsweep.report.declared import DeclaredMetrics
 from rnnsweep.report.metric_column import MetricColumn
 from rnnsweep.report.varying import VaryingSettings
@@ -96,6 +97,12 @@ class Runs:
     def timed_alike(self) -> bool:
         """Whether all complete runs were timed on one host, with equal threads and kernels."""
         return "env:timed" not in self.frame or self.frame.loc[self.complete, "env:timed"].nunique() <= 1
+
+    @functools.cached_property
+    def evaluated_alike(self) -> bool:
+        """Whether all complete runs of each seed were evaluated on the same data and symbols, as far as it is known."""
+        done = self.frame[self.complete]
+        return evaluated.all_alike(evaluated.on(done), self.column("seed")[self.complete])
 
     @property
     def metrics(self) -> list[str]:

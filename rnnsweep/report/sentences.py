@@ -1,6 +1,6 @@
 """Sentences about effects. They never say more than the numbers show."""
 
-from rnnsweep.report import stats
+from rnnsweep.report import evaluated, stats
 from rnnsweep.report.effects import DIFFERENT, Effect
 from rnnsweep.report.factor import Factor
 from rnnsweep.report.metric_column import MetricColumn
@@ -22,6 +22,7 @@ def effect_sentence(effect: Effect, metric: MetricColumn, margin: float) -> str:
     said = [
         _divergence_sentence(effect, level, baseline),
         _difference_sentence(effect, level, baseline, metric, margin),
+        "" if effect.alike else f"They were {evaluated.SAID}, so a difference may be of these.",
     ]
     return " ".join(part for part in said if part)
 
