@@ -13,6 +13,7 @@ import records
 
 from rnnsweep.record import Declaration, RunStore
 from rnnsweep.report import reservations, stats
+from rnnsweep.report.analysis import DesignOptions, tuned_comparisons
 from rnnsweep.report.collect import collect
 from rnnsweep.report.effect_tables import effect_table
 from rnnsweep.report.effects import Effect
@@ -23,6 +24,7 @@ from rnnsweep.report.pairs import balanced, counted_unit, ended_pairs, independe
 from rnnsweep.report.results import results
 from rnnsweep.report.runs import Runs
 from rnnsweep.report.sentences import effect_sentence
+from rnnsweep.report.tuned_sentences import sentences
 
 pytestmark = pytest.mark.usefixtures("figures_not_drawn")
 
@@ -249,3 +251,20 @@ def test_losses_of_two_vocabularies_are_told(
     assert said not in effect_sentence(cells, metric, 0.01)
     notes = leaderboard(runs, metric, {}).notes
     assert ("Not all settings are comparable: they were evaluated on different data or symbols." in notes) is not alike
+
+
+@pytest.mark.parametrize("compared", ["task.text", "cell"])
+def test_arms_on_two_texts_are_told_and_cells_on_each_are_compared(compared: str, tmp_path: Path) -> None:
+    for text, seed, cell, rate in itertools.product("ab", range(3), ("rnn", "gru"), (0.1, 0.2)):
+        loss = 1 + rate + seed / 50 + (text == "b") + 0.3 * (cell == "gru")
+        store = RunStore(
+            records.run(tmp_path, loss, seed=seed, cell=cell, optimizer__lr=rate, task__text=f"{text}.txt")
+        )
+        record = store.record()
+        assert record is not None
+        record.environment["data_hash"] = text * 10
+        store.finish(record)
+    (of,) = tuned_comparisons([Runs(collect([tmp_path]))], None, {}, DesignOptions([compared], ["optimizer.lr"]))
+    assert of is not None
+    said = "not all of these settings are comparable: they were evaluated on different data or symbols"
+    assert (said in sentences(of)[0]) is (compared == "task.text")

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
+from rnnsweep.report import evaluated
 from rnnsweep.report.numbers import aligned, number, p_clause, plus, signed, with_unit
 from rnnsweep.report.tuned_arm import TunedArm
 from rnnsweep.report.tuned_comparison import ArmComparison, TunedComparison
@@ -118,8 +121,18 @@ def _mind(of: TunedComparison, comparison: ArmComparison) -> Iterator[str]:
     for arm in (comparison.arm, comparison.other):
         if of.tuning.external[arm.rows].any():
             yield f"the tuning of {arm.name} is not known"
+    if not _alike(of, comparison):
+        yield f"not all of these settings are comparable: they were {evaluated.SAID}"
     if not of.tuning.equal and not comparison.confirmed:
         yield "the arms had unequal numbers of configurations, so only fresh seeds can confirm a difference"
+
+
+def _alike(of: TunedComparison, comparison: ArmComparison) -> bool:
+    """Whether all settings of both arms were evaluated on the same under each condition, as far as it is known."""
+    on, seeds, condition = evaluated.on(of.runs.frame), of.runs.column("seed"), of.tuning.condition
+    rows = np.concatenate([comparison.arm.rows, comparison.other.rows])
+    parts = (rows[condition[rows] == each] for each in np.unique(condition[rows]))
+    return all(evaluated.all_alike(on[part], seeds[part]) for part in parts)
 
 
 def numbered(what: str, numbers: Sequence[float]) -> str:
