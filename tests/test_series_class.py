@@ -231,6 +231,8 @@ def test_what_was_done_with_a_file_is_told(tmp_path: Path, capsys: pytest.Captur
     np.savez(tmp_path / "x.npz", x=np.ones((2, 3, 50)), y=np.arange(2))
     load(str(tmp_path / "x.npz"))
     assert "is read as (series, time, channel): 50 channels of at most 3 steps" in capsys.readouterr().err
+    load(put(tmp_path, "x.csv", "1,2,3\n0,4,5\n"))
+    assert "the first field of each line is read as the class of its series" in capsys.readouterr().err
     load(put(tmp_path, "x.txt", "1 2 NaN 4\n2 4 5 6\n"), missing="forward")
     assert "1 of 6 numbers were missing and repeat the one before (task.missing=forward)" in capsys.readouterr().err
 

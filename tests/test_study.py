@@ -233,3 +233,27 @@ def test_the_command_tells_a_mistake_in_one_line(
         study.main()
     assert ended.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+WORDS = ("-m", "task=wordlm", "task.text=t.txt", "task.seq_len=8", "train.batch_size=4", "train.steps=4")
+
+
+@pytest.mark.parametrize(
+    ("words", "keys"),
+    [
+        ("hydra.sweeper.search=random task.min_count=range(1,100)", "task.min_count"),
+        ("hydra.sweeper.search=random task=wordlm,charlm", "task"),
+        ("hydra.sweeper.search=random task.embedding_size=4,8", ""),
+        ("cell=rnn,gru hydra.sweeper.compare=cell hydra.sweeper.tune={task.min_count:[1,100]}", "task.min_count"),
+        ("cell=rnn,gru hydra.sweeper.compare=cell hydra.sweeper.tune={task.embedding_size:[4,8]}", ""),
+    ],
+)
+def test_a_choice_by_losses_of_different_symbols_is_told(
+    words: str, keys: str, prepared: Prepared, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = (" ".join(f"w{(n * k) % 41}" for k in range(8)) for n in range(300))
+    (tmp_path / "t.txt").write_text("\n".join(lines))
+    errors.TOLD.clear()
+    prepared(*WORDS, *words.split(), "hydra.sweeper.name=mine")
+    told = f"rnnsweep: {keys}: runs are chosen by losses on different data or symbols"
+    assert (told in capsys.readouterr().err) is bool(keys)

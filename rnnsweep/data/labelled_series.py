@@ -73,6 +73,8 @@ def load(
         found, names = _long(parse(file, encoding, decimal))
     else:
         found = ucr.rows(file, text)
+        if path.lower().endswith(".csv"):  # the archive's files have other names
+            tell_once(f"`{path}`: the first field of each line is read as the class of its series")
     if not found:
         raise file.wrong(f"`{path}` holds no series")
     if decimal != "." and not names:

@@ -2,7 +2,7 @@
 
 import importlib.util
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from rnnsweep.config import Config, own
@@ -172,3 +172,13 @@ def at_corner(space: Space) -> dict[str, Any]:
         key: each["attributes"]["low"] if "low" in each["attributes"] else each["attributes"]["choices"][0]
         for key, each in space.items()
     }
+
+
+def ends_of(space: Space, keys: Collection[str]) -> Space:
+    """The space, with these keys at their other end alone: the highest, or the last choice."""
+    found = dict(space)
+    for key in space.keys() & {*keys}:
+        attributes = space[key]["attributes"]
+        end = attributes["high"] if "high" in attributes else attributes["choices"][-1]
+        found[key] = space[key] | {"attributes": {"choices": [end]}}
+    return found

@@ -11,11 +11,12 @@ from rnnsweep.config import GROUPS, Config
 from rnnsweep.errors import ConfigError
 from rnnsweep.run import PreparedRun, identify
 from rnnsweep.sweep import storage
+from rnnsweep.sweep.comparable import tell_different
 from rnnsweep.sweep.composer import Composer
 from rnnsweep.sweep.objective import Objective, objective
 from rnnsweep.sweep.precheck import precheck
 from rnnsweep.sweep.pruning import validations
-from rnnsweep.sweep.samplers import Space, check_sampler, with_settings
+from rnnsweep.sweep.samplers import Space, check_sampler, ends_of, with_settings
 from rnnsweep.sweep.search import Search, corner
 from rnnsweep.sweep.settings import Sweep, of_each_run
 from rnnsweep.sweep.unrelated import tell_of_others
@@ -50,6 +51,7 @@ class SearchPlanner:
             problem = "there is nothing to search over; give a setting several values, as in optimizer.lr=1e-3,1e-2"
             raise ConfigError("hydra.sweeper.search", problem)
         precheck(firsts.values(), self.study, self.composer.launcher.is_here)
+        self._tell_different(groups, bases)
         spans = list(map(validations, firsts.values()))
         search = Search(
             study=self.study,
@@ -66,6 +68,13 @@ class SearchPlanner:
         )
         tell_of_others(search)
         return search
+
+    @staticmethod
+    def _tell_different(groups: dict[str, list[str]], bases: dict[str, tuple[Config, Space]]) -> None:
+        """Says where trials are evaluated on different things: the groups' choices, and both ends of task settings."""
+        keys = {key for _, space in bases.values() for key in space if key.startswith("task.")}
+        every = [(config, each) for config, space in bases.values() for each in (space, ends_of(space, keys))]
+        tell_different([*groups, *keys], (corner(*each) for each in every))
 
     def _of_the_user(self, setting: str) -> Any:
         """The setting; a class of the user's with all its settings."""

@@ -9,6 +9,7 @@ from rnnsweep.config import General, marked, schema
 from rnnsweep.errors import ConfigError, listed
 from rnnsweep.run import PreparedRun
 from rnnsweep.sweep import compared, tuned_space
+from rnnsweep.sweep.comparable import tell_different
 from rnnsweep.sweep.compared import Declared
 from rnnsweep.sweep.composer import Composer
 from rnnsweep.sweep.grid import Axis
@@ -47,6 +48,7 @@ class TunedPlanner:
         arms, runs = TunedArms(self.sweep, self.composer, self.study).made(axes, conditions)
         precheck(runs, self.study, self.composer.launcher.is_here)
         chosen_by, first = self._objective(runs), arms[0]
+        tell_different(self.sweep.tune, (trial.at(TUNING_SEED)[0] for trial in first.trials))
         content = Tuned(
             compare=self.sweep.compared,
             tune=tuned_space.texts(self.grammar, self.sweep.tune),

@@ -1,0 +1,32 @@
+"""Settings of a task that change what a loss is of: a search or a tuning by the loss would take the easiest one."""
+
+import contextlib
+from collections.abc import Iterable
+
+from rnnsweep.config import Config
+from rnnsweep.errors import ConfigError, listed, tell_once
+from rnnsweep.run import PreparedRun, identify
+from rnnsweep.tasks.base import declared
+
+
+def tell_different(keys: Iterable[str], configs: Iterable[Config]) -> None:
+    """Says where runs that are chosen from are evaluated on different data or symbols.
+
+    Args:
+        keys: what is searched over or tuned. Data are read only if the task or a setting of it is among them.
+        configs: of runs with different values of these, and one seed. One that cannot be trained is left out here.
+    """
+    asked = sorted(key for key in keys if key == "task" or key.startswith("task."))
+    found = set[tuple[str, float | None]]()
+    for config in configs if asked else ():
+        with contextlib.suppress(ConfigError):
+            found.add(_evaluated_on(identify(config)))
+    if len(found) > 1:
+        problem = "runs are chosen by losses on different data or symbols, and the easiest ones may win"
+        tell_once(f"{listed(asked, form=str)}: {problem}; compare such settings by another metric, or fix them")
+
+
+def _evaluated_on(run: PreparedRun) -> tuple[str, float | None]:
+    """The data, and the loss by chance, which follows from the symbols and the share of the training part."""
+    loss = declared(run.task).get("loss")
+    return run.task.data_hash, loss.chance if loss else None
