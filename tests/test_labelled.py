@@ -92,7 +92,10 @@ def test_a_class_that_training_never_sees_is_told(tmp_path: Path, capsys: pytest
     errors.TOLD.clear()
     task = NamesClass(0, 8, path=str(path), val_fraction=0.4, test_fraction=0.4)
     assert "c" not in {label for _, label in task.parts["train"]}
-    assert "no text of 'c' came into the training part" in capsys.readouterr().err
+    assert "no text of 'c' came into the train part: no model can name them" in (told := capsys.readouterr().err)
+    assert ("no text of 'c' came into the test part: its metrics say nothing of them" in told) is (
+        "c" not in {label for _, label in task.parts["test"]}
+    )
 
 
 @pytest.mark.parametrize(("task", "long"), [(NamesClass, "a" * 21), (SentimentClass, "good " * 25)])

@@ -344,7 +344,7 @@ def test_a_metric_that_no_run_has() -> None:
 @pytest.mark.parametrize("pruner", ["median", "asha", "hyperband"])
 def test_an_objective_that_is_known_at_the_end_refuses_a_pruner(metric: str, pruner: str, composed: Compose) -> None:
     first = run.prepare(composed(*SMALL))
-    with pytest.raises(ConfigError, match=f"hydra.sweeper.pruner: .*`{metric}` is known at the end of a run"):
+    with pytest.raises(ConfigError, match=f"hydra.sweeper.pruner: .*`{metric}` is known only at the end"):
         objectives(Sweep(name="s", metrics=[metric], pruner=pruner), [first])  # type: ignore[arg-type]
     assert objectives(Sweep(name="s", metrics=[metric]), [first])
 

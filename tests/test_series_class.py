@@ -226,6 +226,17 @@ def test_an_index_is_no_channel_unless_it_is_named(header: str, said: str, tmp_p
         assert SeriesClass(0, 4, path=path, channels=["v", header]).data["train"]["inputs"].shape[2] == 2
 
 
+def test_a_class_that_is_not_in_the_test_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    errors.TOLD.clear()
+    path = put(tmp_path, "x.txt", ucr([[n, 2, 3] for n in range(44)], [1] * 20 + [2] * 20 + [3] * 4))
+    assert SeriesClass(0, 4, path=path).size("test") == 4
+    told = capsys.readouterr().err
+    assert "no series of '3' came into the val part: its metrics say nothing of them" in told
+    assert "no series of '3' came into the test part: its metrics say nothing of them" in told
+    _ = SeriesClass(0, 4, path=path, val_fraction=0.25, test_fraction=0.25).data
+    assert capsys.readouterr().err == ""
+
+
 def test_what_was_done_with_a_file_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     errors.TOLD.clear()
     np.savez(tmp_path / "x.npz", x=np.ones((2, 3, 50)), y=np.arange(2))

@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from rnnsweep.data.user_files import entries
@@ -79,6 +80,23 @@ def tell_same(parts: dict[Split, tuple[str, object]]) -> None:
         if content == same:
             told = "by which the weights are chosen" if other == "val" else "which is trained on"
             tell_once(f"`{path}`, the {split} part, has the content of `{known}`, the {other} part, {told}")
+
+
+def tell_without(path: str | None, classes: Iterable[str], parts: dict[Split, Iterable[str]], noun: str) -> None:
+    """Says which classes a part has none of: its accuracies say nothing of them, and no model learns them.
+
+    Args:
+        path: of the file.
+        classes: all of them.
+        parts: the classes of the examples of each part. A part without examples is wanted so.
+        noun: what an example is.
+    """
+    every = set(classes)
+    for split, found in parts.items():
+        known = set(found)
+        if known and (lacking := sorted(every - known)):
+            what = "no model can name them" if split == "train" else "its metrics say nothing of them"
+            tell_once(f"`{path}`: no {noun} of {listed(lacking, 5)} came into the {split} part: {what}")
 
 
 def joint_sha256(hashes: dict[Split, str]) -> str:

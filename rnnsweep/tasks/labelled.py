@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from rnnsweep.data import labelled, languages
+from rnnsweep.data import labelled, languages, splits
 from rnnsweep.data.labelled_source import LabelledSource
-from rnnsweep.errors import ConfigError, listed, tell_once
+from rnnsweep.errors import ConfigError, tell_once
 from rnnsweep.tasks import new_data
 from rnnsweep.tasks.examples import ExampleTask
 from rnnsweep.types import EXECUTION, LATER, Count, Rate, Split
@@ -92,14 +92,11 @@ class LabelledTask(ExampleTask):
         return len(text) > self.max_len
 
     def _tell(self, texts: list[str], parts: dict[Split, list[tuple[str, str]]]) -> None:
-        """Says how many of the user's texts are not read whole, and which classes cannot be learned."""
+        """Says how many of the user's texts are not read whole, and which classes a part lacks."""
         if long := sum(map(self.is_cut, texts)):
             tell_once(f"`{self.path}`: {long:,} of {len(texts):,} texts are cut to their first {self.max_len} symbols")
-        known = {label for _, label in parts["train"]}
-        unknown = sorted({label for part in parts.values() for _, label in part} - known)
-        if unknown:
-            hint = "no model can name them; give them more texts, or `task.test_path` and `task.val_path`"
-            tell_once(f"`{self.path}`: no text of {listed(unknown, 5)} came into the training part: {hint}")
+        labels = {split: {label for _, label in part} for split, part in parts.items()}
+        splits.tell_without(self.path, set[str]().union(*labels.values()), {**labels}, "text")
 
     def checked(self, examples: list[Any]) -> list[str]:
         """New texts as they are read; what is cut is said.

@@ -166,7 +166,9 @@ class SeriesClass(NumberClassification):
         series, labels = given.pop("train")
         places = self._dealt(labels, "val" not in given, "test" not in given)
         dealt = {split: ([series[i] for i in own], [labels[i] for i in own]) for split, own in places.items()}
-        return dealt | given
+        found = dealt | given
+        splits.tell_without(self.path, labels, {split: part[1] for split, part in found.items()}, "series")
+        return found
 
     def _dealt(self, labels: list[str], val: bool, test: bool) -> dict[Split, list[int]]:
         """The numbers of the training series that each split gets, in order: the same shares of every class."""
