@@ -10,6 +10,7 @@ import records
 from conftest import PARITY, Prepared
 
 from rnnsweep import errors, planned, retired, study
+from rnnsweep.api.sweeping import _tell_others
 from rnnsweep.errors import ConfigError
 from rnnsweep.merging import merge
 from rnnsweep.planned import Planned
@@ -257,3 +258,12 @@ def test_a_choice_by_losses_of_different_symbols_is_told(
     prepared(*WORDS, *words.split(), "hydra.sweeper.name=mine")
     told = f"rnnsweep: {keys}: runs are chosen by losses on different data or symbols"
     assert (told in capsys.readouterr().err) is bool(keys)
+
+
+def test_a_frame_of_several_sweeps_is_told(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    errors.TOLD.clear()
+    _tell_others(mine, list(results(mine)["run"]))
+    assert capsys.readouterr().err == ""
+    plan(mine, records.run(mine, 2.0, cell="gru", seed=0, train__steps=200)).save()
+    _tell_others(mine, list(results(mine)["run"]))
+    assert f"{mine} holds several sweeps, of 6 runs together" in capsys.readouterr().err

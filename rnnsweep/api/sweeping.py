@@ -12,10 +12,11 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from rnnsweep import planned
 from rnnsweep.api.bar import NotebookBar, is_notebook
 from rnnsweep.api.compose import whole
 from rnnsweep.api.overrides import Overrides, words
-from rnnsweep.errors import ConfigError
+from rnnsweep.errors import ConfigError, tell_once
 from rnnsweep.interrupt import Interrupted
 from rnnsweep.report.results import Results, results
 from rnnsweep.sweep.plan import plans
@@ -50,7 +51,17 @@ def sweep(*overrides: Overrides) -> Results:
         raise ConfigError("the sweep", said.removeprefix("rnnsweep: "))
     if end not in (0, 1):  # 1: a run failed, which its row says
         raise RuntimeError(f"the sweep ended with {end}: {said}")
-    return results(study)
+    found = results(study)
+    _tell_others(study, list(found["run"]))
+    return found
+
+
+def _tell_others(study: Path, runs: list[str]) -> None:
+    """Says where a study of grids has runs of several: a mean over all of them mixes what their commands differ in."""
+    made = [] if planned.searched(study) or planned.tuned(study) else plans(study)  # those have a plan for each stage
+    if made and not any({*runs} <= {run.id for run in plan.runs} for plan in made):
+        hint = "these are the runs of all of them; another hydra.sweeper.name keeps them apart"
+        tell_once(f"{study} holds several sweeps, of {len(runs):,} runs together: {hint}")
 
 
 def _mode(typed: list[str]) -> list[str]:
