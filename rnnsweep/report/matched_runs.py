@@ -52,7 +52,7 @@ class MatchedRuns:
                 "parameters": runs.column("parameters"),
                 "seconds": runs.column("seconds"),
                 "timed": runs.frame["env:timed"].to_numpy(object) if "env:timed" in runs.frame else "",
-                "evaluated": evaluated.on(runs.frame),
+                "evaluated": runs.evaluated_on,
                 "row": np.arange(len(runs.frame)),
             }
         )

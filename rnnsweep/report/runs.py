@@ -99,10 +99,14 @@ class Runs:
         return "env:timed" not in self.frame or self.frame.loc[self.complete, "env:timed"].nunique() <= 1
 
     @functools.cached_property
+    def evaluated_on(self) -> NDArray[Any]:
+        """What each run was evaluated on; see `evaluated.on`."""
+        return evaluated.on(self.frame)
+
+    @functools.cached_property
     def evaluated_alike(self) -> bool:
         """Whether all complete runs of each seed were evaluated on the same data and symbols, as far as it is known."""
-        done = self.frame[self.complete]
-        return evaluated.all_alike(evaluated.on(done), self.column("seed")[self.complete])
+        return evaluated.all_alike(self.evaluated_on[self.complete], self.column("seed")[self.complete])
 
     @property
     def metrics(self) -> list[str]:

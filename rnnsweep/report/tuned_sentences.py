@@ -129,7 +129,7 @@ def _mind(of: TunedComparison, comparison: ArmComparison) -> Iterator[str]:
 
 def _alike(of: TunedComparison, comparison: ArmComparison) -> bool:
     """Whether all settings of both arms were evaluated on the same under each condition, as far as it is known."""
-    on, seeds, condition = evaluated.on(of.runs.frame), of.runs.column("seed"), of.tuning.condition
+    on, seeds, condition = of.runs.evaluated_on, of.runs.column("seed"), of.tuning.condition
     rows = np.concatenate([comparison.arm.rows, comparison.other.rows])
     parts = (rows[condition[rows] == each] for each in np.unique(condition[rows]))
     return all(evaluated.all_alike(on[part], seeds[part]) for part in parts)
