@@ -160,7 +160,7 @@ def _confusion(axes: Any, data: dict[str, Any]) -> None:
     classes, matrix = data["labels"], data["counts"]
     shares = [[count / (sum(row) or 1) for count in row] for row in matrix]
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axes.figure.colorbar(image, ax=axes, label="part of the class", shrink=0.8)
+    axes.figure.colorbar(image, ax=axes, label="share of the class", shrink=0.8)
     for i, row in enumerate(matrix):
         for j, count in enumerate(row):
             if count:
