@@ -50,9 +50,9 @@ class Trials:
 
     def summary(self) -> str:
         """One line."""
-        trials = counted(self.study)
-        told = "  ".join(f"{count} {name}" for name, count in self.counts.items())
-        return f"{sum(t.state.is_finished() for t in trials)}/{self.search.n_trials} trials  {told}{self._best_line()}"
+        over = sum(trial.state.is_finished() for trial in counted(self.study))
+        told = "".join(f"  {count} {name}" for name, count in self.counts.items())
+        return f"{over}/{self.search.n_trials} trials{told}{self._best_line()}"
 
     def _best_line(self) -> str:
         best = self.study.best_trials if self._any_complete() else []
