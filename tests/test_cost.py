@@ -100,6 +100,7 @@ def test_what_others_use_is_what_is_busy_without_this_program(tmp_path: Path, mo
     monkeypatch.setattr(load, "COUNTS", counts)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 2})
     monkeypatch.setattr(os, "sysconf", lambda _: 100)
+    monkeypatch.setattr(os, "nice", lambda _: 0)
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     monkeypatch.setattr(os, "times", lambda: os.times_result((own[0], 0.0, 0.0, 0.0, 0.0)))
     first, other = "cpu0 500 10 20 9000 5 1 2 3 0 0", "cpu1 9 9 9 9 9 9 9 9 0 0"
