@@ -77,6 +77,17 @@ def test_a_damaged_line_that_others_follow_is_named(damaged: bytes, path: Path) 
         opened(path)
 
 
+@pytest.mark.parametrize("values", [{"a": []}, "0.5", ["0.5"], [[]], 0.5, [True]])
+def test_values_of_a_trial_that_are_no_numbers_are_named(values: Any, path: Path) -> None:
+    """Optuna takes them as they are, and they would rank the trial."""
+    lines = path.read_text().splitlines()
+    (place, *_) = (number for number, line in enumerate(lines) if "values" in line)
+    lines[place] = json.dumps(json.loads(lines[place]) | {"values": values})
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(ConfigError, match=rf"line {place + 1} of {len(lines)} is damaged"):
+        opened(path)
+
+
 def test_a_first_line_that_was_cut_short_leaves_an_empty_journal(tmp_path: Path) -> None:
     path = tmp_path / "optuna.journal"
     path.write_bytes(b'{"op_co')

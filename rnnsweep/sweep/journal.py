@@ -87,4 +87,10 @@ def _is_operation(line: bytes) -> bool:
         operation = json.loads(line)
     except (ValueError, RecursionError):
         return False
-    return isinstance(operation, dict) and "op_code" in operation and line.endswith(b"\n")
+    named = isinstance(operation, dict) and "op_code" in operation and line.endswith(b"\n")
+    return named and _are_numbers(operation.get("values"))
+
+
+def _are_numbers(values: Any) -> bool:
+    """Whether a trial may have these values. None stands for none; NaN and infinity are numbers."""
+    return values is None or (isinstance(values, list) and all(type(value) in (int, float) for value in values))
