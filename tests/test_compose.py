@@ -11,7 +11,7 @@ import pytest
 import torch
 from conftest import Compose, Prepared, Told, study
 
-from rnnsweep import run
+from rnnsweep import cli, run
 from rnnsweep.errors import TOLD, ConfigError
 from rnnsweep.interpolation import hidden, resolved
 from rnnsweep.interrupt import StopRequest
@@ -226,6 +226,46 @@ def test_out_is_told_to_have_no_effect_in_a_sweep(prepared: Prepared, capsys: py
     (plan,) = prepared("-m", "task=parity", "out=elsewhere", "seed=0,1")
     assert plan.study == Path("multirun/default")
     assert "`out` is for a single run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("hydra.sweeper.seeds=[0,1,2]",), "hydra.sweeper.seeds=[0, 1, 2] does nothing in this sweep"),
+        (("hydra.sweeper.n_trials=50",), "hydra.sweeper.n_trials=50 does nothing"),
+        (("hydra.sweeper.pruner=asha",), "hydra.sweeper.pruner=asha does nothing"),
+        (("hydra.sweeper.metrics=val/accuracy",), "hydra.sweeper.metrics=val/accuracy does nothing"),
+        (("hydra.sweeper.tune_trials=4",), "hydra.sweeper.tune_trials=4 does nothing"),
+        (("hydra.sweeper.tune_trials=4", "hydra.sweeper.search=random"), "hydra.sweeper.tune_trials=4 does nothing"),
+        (("hydra.sweeper.draws=2",), "hydra.sweeper.draws=2 draws nothing: the grid is run whole"),
+    ],
+)
+def test_settings_of_a_sweep_that_nothing_reads_are_told(
+    words: tuple[str, ...], said: str, prepared: Prepared, capsys: pytest.CaptureFixture[str]
+) -> None:
+    TOLD.clear()
+    prepared("-m", "task=parity", "optimizer.lr=1e-3,1e-2,3e-3", *words)
+    assert said in capsys.readouterr().err
+
+
+def test_settings_of_a_sweep_that_something_reads_are_not_told(
+    prepared: Prepared, capsys: pytest.CaptureFixture[str]
+) -> None:
+    TOLD.clear()
+    searched = ("hydra.sweeper.search=random", "hydra.sweeper.seeds=[0,1]", "hydra.sweeper.n_trials=3")
+    prepared("-m", "task=parity", "optimizer.lr=1e-3,1e-2", *searched, "hydra.sweeper.pruner=median")
+    prepared("-m", "task=parity", "optimizer.lr=interval(0.1,0.2)", "hydra.sweeper.draws=2")
+    assert not capsys.readouterr().err
+
+
+def test_settings_of_a_sweep_are_told_to_a_single_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    TOLD.clear()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["rnnsweep", *SMALL, "train.steps=2", "hydra.sweeper.search=tpe"])
+    cli.main()
+    assert "`hydra.sweeper.search=tpe`: a single run does not read this" in capsys.readouterr().err
 
 
 # Globs ----------------------------------------------------------------------------------------------------------

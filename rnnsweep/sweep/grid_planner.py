@@ -17,6 +17,11 @@ from rnnsweep.sweep.skip import Skip
 from rnnsweep.sweep.unrelated import refuse_unrelated
 from rnnsweep.tuned_plan import Tuned
 
+NOT_DRAWN = (
+    "the grid is run whole, because it has no continuous range and no choices tagged `draw`; "
+    "write them as in 'cell.hidden_size=tag(draw, choice(32,64))'"
+)
+
 
 class GridPlanner:
     """Plans the grid that a sweep's settings and the words of the command line describe."""
@@ -39,6 +44,8 @@ class GridPlanner:
                 found.setdefault(run.fingerprint, (run, overrides))
         if not found:
             raise ConfigError("hydra.sweeper.skip", "leaves no run")
+        if self.sweep.draws and not self.drawn:
+            tell_once(f"hydra.sweeper.draws={self.sweep.draws} draws nothing: {NOT_DRAWN}")
         precheck((run for run, _ in found.values()), self.study, self.composer.launcher.is_here)
         names = names_in(self.study, [run for run, _ in found.values()])
         runs = [

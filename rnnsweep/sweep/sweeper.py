@@ -29,6 +29,7 @@ from rnnsweep.sweep.search_planner import SearchPlanner
 from rnnsweep.sweep.settings import Sweep
 from rnnsweep.sweep.tuned import TunedSweep
 from rnnsweep.sweep.tuned_planner import TunedPlanner
+from rnnsweep.sweep.unused import tell_unused
 from rnnsweep.sweep.workers import Workers
 
 Words = list[str]
@@ -71,6 +72,7 @@ class StudySweeper:
             for whole, words in self._studies(arguments)
         ]  # all are refused before a run of any begins
         works = [work for _, parts in wholes for _, work in parts]
+        tell_unused(part.settings for _, parts in wholes for part, _ in parts)
         if self.settings.plan:
             self._tell(works)
             return
