@@ -189,11 +189,12 @@ def marked(cls: type, marker: Marker) -> frozenset[str]:
 
 def unused(settings: Config, cls: type) -> set[str]:
     """Settings that were added after runs existed, and have their default: they take no part in names."""
-    return {name for name in marked(cls, LATER) if settings[name] == _defaults(cls)[name]}
+    return {name for name in marked(cls, LATER) if settings[name] == defaults(cls)[name]}
 
 
 @functools.cache
-def _defaults(cls: type) -> Config:
+def defaults(cls: type) -> Config:
+    """The settings of a class with their defaults."""
     return {name: field.get_default(call_default_factory=True) for name, field in schema(cls).model_fields.items()}
 
 

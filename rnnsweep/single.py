@@ -11,6 +11,7 @@ from rnnsweep.observers import Careful
 from rnnsweep.provenance import in_words
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.run import PreparedRun, execute, fail
+from rnnsweep.run.unused import tell_idle
 from rnnsweep.trackers import tracked
 from rnnsweep.train import Observer
 
@@ -35,6 +36,7 @@ def train(run: PreparedRun, store: RunStore, shown: Observer | None = None) -> R
     if finished := _finished(run, store):
         return finished
     tell_other_length(run, store)
+    tell_idle(run)
     shown = shown or Careful("the progress display", progress.observer(run.train.progress))
     observer = tracked(shown, run.train.tracker)
     _claim(store)

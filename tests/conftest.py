@@ -204,6 +204,7 @@ def refused(prepared: Prepared, capsys: pytest.CaptureFixture[str], tmp_path: Pa
 
     def command(*words: str) -> str:
         before = set(tmp_path.rglob("*"))
+        capsys.readouterr()  # what commands before it said
         with pytest.raises(SystemExit) as end:
             prepared(*words)
         assert end.value.code == 2

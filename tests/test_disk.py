@@ -414,7 +414,8 @@ def test_a_file_is_named_alike_wherever_it_is_read(tmp_path: Path, monkeypatch: 
 
 # The command ----------------------------------------------------------------------------------------------------
 
-COMMAND = [sys.executable, "-m", "rnnsweep", "-m", *SHORT, "cell.hidden_size=16", "hydra.sweeper.workers=2"]
+WORDS = ("cell.hidden_size=16", "train.warmup=0", "hydra.sweeper.workers=2")
+COMMAND = [sys.executable, "-m", "rnnsweep", "-m", *SHORT, *WORDS]
 GRID = ["seed=range(4)"]
 SEARCH = ["optimizer.lr=interval(1e-3,1e-1)", "hydra.sweeper.search=random", "hydra.sweeper.n_trials=12"]
 

@@ -371,6 +371,7 @@ def test_lists_are_values_of_a_search(
 def test_no_warning_of_optuna_reaches_the_screen_and_lines_have_the_metrics_own_sign(tmp_path: Path) -> None:
     space = ("task.test_lengths=[8],[8,16]", "optimizer.lr=tag(log, interval(1e-4,1e-1))", "cell=rnn,gru")
     how = [f"hydra.sweeper.{text}" for text in ("n_trials=12", "pruner=hyperband", "metrics=[val/accuracy]")]
+    how += ["train.warmup=0"]
     for sampler in ("nsgaii", "qmc"):
         command = [sys.executable, "-m", "rnnsweep", "-m", *SHORT, *space, *how, f"hydra.sweeper.search={sampler}"]
         result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)

@@ -196,7 +196,8 @@ def test_a_named_study_tells_that_it_holds_grids_of_different_things(
 
 
 def test_a_search_beside_another_one_or_a_grid_is_told(prepared: Prepared, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ("-m", *PARITY, "hydra.sweeper.search=random", "hydra.sweeper.name=mine")
+    parity = (*PARITY, "train.warmup=0")
+    words = ("-m", *parity, "hydra.sweeper.search=random", "hydra.sweeper.name=mine")
 
     def said(*more: str) -> str:
         (search,) = prepared(*words, *more)
@@ -208,10 +209,10 @@ def test_a_search_beside_another_one_or_a_grid_is_told(prepared: Prepared, capsy
     beside = said("cell=rnn,gru", "optimizer.lr=1e-3,1e-2")
     assert "holds another search (over optimizer.lr; now over cell, optimizer.lr)" in beside
     assert beside.count("\n") == 1
-    (grid,) = prepared("-m", *PARITY, "seed=0,1", "hydra.sweeper.name=grid")
+    (grid,) = prepared("-m", *parity, "seed=0,1", "hydra.sweeper.name=grid")
     assert capsys.readouterr().err == ""
     grid.save()
-    prepared("-m", *PARITY, "seed=0,1", "hydra.sweeper.name=mine")
+    prepared("-m", *parity, "seed=0,1", "hydra.sweeper.name=mine")
     assert "multirun/mine holds a search; one report counts both" in capsys.readouterr().err
     assert "multirun/grid holds a grid; this one begins with no trials" in said(
         "cell=rnn,gru", "hydra.sweeper.name=grid"

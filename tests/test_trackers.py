@@ -304,7 +304,7 @@ def test_a_display_that_fails_costs_no_run(
 
     monkeypatch.setattr(single.curves, "draw", lambda _: None)
     monkeypatch.setattr(single.progress, "observer", lambda _: Breaks())
-    prepared = run.prepare(composed(*PLAIN, "train.steps=10"))
+    prepared = run.prepare(composed(*PLAIN, "train.steps=10", "train.warmup=0"))
     assert single.train(prepared, RunStore(tmp_path / prepared.id)).status == "complete"
     (line,) = capfd.readouterr().err.splitlines()
     assert "the progress display failed, and the run goes on without it: UnicodeEncodeError" in line

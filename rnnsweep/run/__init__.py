@@ -5,7 +5,7 @@ identity.py     a checked config, its name            devices.py      where a ru
 execution.py    trains a stack of runs                recording.py    the record of a run that was trained
 environment.py  what repeats a number                 ending.py       the record of one that failed or was pruned
 saved_model.py  the model of a run that is over       parent.py       the run that another one starts from
-outline.py      models without numbers
+outline.py      models without numbers                unused.py       settings that do nothing in a run
 """
 
 from rnnsweep.run.devices import device, threads_of

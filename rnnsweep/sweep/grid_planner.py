@@ -28,6 +28,7 @@ class GridPlanner:
 
     def __init__(self, sweep: Sweep, composer: Composer, study: Path):
         self.sweep, self.composer, self.study = sweep, composer, study
+        self.idle: list[str] = []  # what is said of settings that do nothing
         self.drawn: set[str] = set()
 
     def prepared(self, words: Sequence[str]) -> Plan:
@@ -46,7 +47,7 @@ class GridPlanner:
             raise ConfigError("hydra.sweeper.skip", "leaves no run")
         if self.sweep.draws and not self.drawn:
             tell_once(f"hydra.sweeper.draws={self.sweep.draws} draws nothing: {NOT_DRAWN}")
-        precheck((run for run, _ in found.values()), self.study, self.composer.launcher.is_here)
+        self.idle = precheck((run for run, _ in found.values()), self.study, self.composer.launcher.is_here)
         names = names_in(self.study, [run for run, _ in found.values()])
         runs = [
             Planned(names[digest], run.signature, run.written, of_a_run(overrides), own, digest)

@@ -1,5 +1,6 @@
 """From params and the words of the command line to a search: what is drawn, and for which choices of groups."""
 
+import contextlib
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from hydra.core.override_parser.types import Override
 from rnnsweep.config import GROUPS, Config
 from rnnsweep.errors import ConfigError
 from rnnsweep.run import PreparedRun, identify
+from rnnsweep.run.unused import unused
 from rnnsweep.sweep import storage
 from rnnsweep.sweep.comparable import tell_different
 from rnnsweep.sweep.composer import Composer
@@ -27,6 +29,7 @@ class SearchPlanner:
 
     def __init__(self, sweep: Sweep, composer: Composer, study: Path):
         self.sweep, self.composer, self.study = sweep, composer, study
+        self.idle: list[str] = []  # what is said of settings that do nothing
 
     def prepared(self, words: Sequence[str]) -> Search:
         """The search, a run of each choice of groups checked.
@@ -50,8 +53,11 @@ class SearchPlanner:
         if not groups and not any(found for _, found in bases.values()):
             problem = "there is nothing to search over; give a setting several values, as in optimizer.lr=1e-3,1e-2"
             raise ConfigError("hydra.sweeper.search", problem)
-        precheck(firsts.values(), self.study, self.composer.launcher.is_here)
+        self.idle = precheck(firsts.values(), self.study, self.composer.launcher.is_here)
         self._tell_different(groups, bases)
+        for config, space in bases.values():
+            with contextlib.suppress(ConfigError):  # a trial that cannot be trained fails by itself
+                self.idle += unused(identify(corner(config, ends_of(space, space))))
         spans = list(map(validations, firsts.values()))
         search = Search(
             study=self.study,

@@ -31,6 +31,7 @@ class TunedPlanner:
 
     def __init__(self, sweep: Sweep, composer: Composer, study: Path):
         self.sweep, self.composer, self.study = sweep, composer, study
+        self.idle: list[str] = []  # what is said of settings that do nothing
         self.grammar = composer.grammar
 
     def prepared(self, words: Sequence[str]) -> TunedSweep:
@@ -46,7 +47,7 @@ class TunedPlanner:
         self._check_swept(axes)
         conditions = [key for key, axis in axes.items() if len(axis) > 1 and key not in self.sweep.compared]
         arms, runs = TunedArms(self.sweep, self.composer, self.study).made(axes, conditions)
-        precheck(runs, self.study, self.composer.launcher.is_here)
+        self.idle = precheck(runs, self.study, self.composer.launcher.is_here)
         chosen_by, first = self._objective(runs), arms[0]
         tell_different(self.sweep.tune, (trial.at(TUNING_SEED)[0] for trial in first.trials))
         content = Tuned(

@@ -1,0 +1,99 @@
+"""Settings of a run that do nothing beside its others are told, such as a dropout between layers in one layer."""
+
+from collections.abc import Iterator
+
+from torch import nn
+
+from rnnsweep.cells.base import LayeredCell
+from rnnsweep.cells.conv import Conv
+from rnnsweep.config import Config, defaults
+from rnnsweep.errors import tell_once
+from rnnsweep.run.identity import PreparedRun
+from rnnsweep.run.objects import make_model
+from rnnsweep.run.outline import without_numbers
+
+TYPICAL = 384
+"""The hidden size in the YAMLs of the cells."""
+
+Idle = Iterator[tuple[str, str]]
+"""Settings by name, each with what makes it do nothing."""
+
+
+def tell_idle(run: PreparedRun) -> None:
+    """Says all that can be said of a run whose data can be read."""
+    with without_numbers():
+        model = make_model(run.config, run.classes, run.task)
+    for note in (*unused(run), *unread(run, model, run.task.steps_per_epoch)):
+        tell_once(note)
+
+
+def unused(run: PreparedRun) -> Iterator[str]:
+    """What is said of settings that are not at their defaults and do nothing; cheap, without data."""
+    for key, reason in (*_of_the_cell(run), *_of_the_schedule(run), *_of_the_task(run.config["task"])):
+        group, name = key.split(".")
+        yield f"{key}={run.config[group][name]} does nothing: {reason}"
+
+
+def unread(run: PreparedRun, model: nn.Module, steps_per_epoch: int) -> Iterator[str]:
+    """What is said of a warm-up that is longer than the run, and of a pooling that the model does not have.
+
+    Args:
+        run: what is to be trained.
+        model: its model, with or without numbers.
+        steps_per_epoch: of its task, whose data have been read.
+    """
+    steps, warmup = run.train.total_steps(steps_per_epoch) - run.train.schedule_from, run.train.warmup
+    if warmup > steps:
+        reached = f"the learning rate only rises, to {steps / warmup:.2g} of what is set"
+        yield f"train.warmup={warmup} is longer than the run, of {steps} steps: {reached}; lower train.warmup"
+    pooling, chosen = run.classes["pooling"], run.config["choices"].get("pooling", "last")
+    pools = any(isinstance(module, pooling) for module in model.modules())
+    if not pools and chosen != "last" and run.config["task"]["_target_"].startswith("rnnsweep."):
+        yield f"pooling={chosen} does nothing: the model of this task has no pooling"
+
+
+def _of_the_cell(run: PreparedRun) -> Idle:
+    """A cell of the user's may read a setting where those of this package do not."""
+    cell, cls = run.config["cell"], run.classes["cell"]
+    if not cls.__module__.startswith("rnnsweep."):
+        return
+    if cell.get("match_params") and cell["hidden_size"] not in (TYPICAL, defaults(cls)["hidden_size"]):
+        yield "cell.hidden_size", f"cell.match_params={cell['match_params']} chooses the hidden size"
+    if not issubclass(cls, LayeredCell):
+        return
+    alone = cell["num_layers"] == 1
+    for name in ("residual", "layer_norm", *(() if issubclass(cls, Conv) else ("dropout",))):
+        if alone and cell[name]:
+            yield f"cell.{name}", "it acts between layers, and cell.num_layers is 1"
+    if cell["variational"] and not cell["dropout"]:
+        yield "cell.variational", "it is about cell.dropout, which is 0"
+
+
+def _of_the_schedule(run: PreparedRun) -> Idle:
+    """The settings that another schedule reads, and the steps where epochs decide."""
+    train, usual = run.config["train"], defaults(run.classes["train"])
+    chosen = train["schedule"] if isinstance(train["schedule"], str) else train["schedule"]["_target_"]
+    readers = {
+        "floor": ("cosine", "linear"),
+        "decay": ("step", "plateau"),
+        "decay_every": ("step",),
+        "decay_after": ("step",),
+        "plateau_patience": ("plateau",),
+    }
+    for name, schedules in readers.items():
+        if chosen not in schedules and train[name] != usual[name]:
+            yield f"train.{name}", f"train.schedule is {chosen}, and only {' and '.join(schedules)} read it"
+    if train["epochs"] is not None and train["steps"] != usual["steps"]:
+        yield "train.steps", f"train.epochs={train['epochs']} decides the length; use train.epochs=null"
+
+
+def _of_the_task(task: Config) -> Idle:
+    """Those of sequence to sequence."""
+    if not task["_target_"].startswith("rnnsweep.") or "forcing_half" not in task:
+        return
+    if task["forcing_schedule"] == "constant" and task["forcing_half"] != 1000:
+        yield "task.forcing_half", "task.forcing_schedule is constant"
+    if task["beam_size"] == 1 and task["length_penalty"]:
+        yield "task.length_penalty", "task.beam_size is 1, and greedy decoding has no penalty"
+    if task["attention"] not in ("bahdanau", "luong_concat") and task["attention_size"] != 64:
+        yield "task.attention_size", f"task.attention is {task['attention']}; bahdanau and luong_concat read it"

@@ -1,0 +1,100 @@
+"""Settings that do nothing beside the others of a run are told, in a single run, a grid and a search."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Prepared
+
+from rnnsweep import cli
+from rnnsweep.errors import TOLD
+
+SHAPE = ("task=parity", "task.examples=100", "task.held_out=40", "train.batch_size=20", "cell.hidden_size=4")
+SEQUENCES = ("task=addition", "train.batch_size=20", "cell.hidden_size=4", "train.warmup=0")
+Said = Callable[..., str]
+
+
+@pytest.fixture
+def said(prepared: Prepared, capsys: pytest.CaptureFixture[str]) -> Said:
+    """From the words of a sweep to what is said of it on stderr."""
+
+    def command(*words: str) -> str:
+        TOLD.clear()
+        prepared("-m", *words)
+        return capsys.readouterr().err
+
+    return command
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("cell.dropout=0.5",), "cell.dropout=0.5 does nothing: it acts between layers, and cell.num_layers is 1"),
+        (("cell.residual=true",), "cell.residual=True does nothing"),
+        (("cell.layer_norm=true",), "cell.layer_norm=True does nothing"),
+        (("cell.num_layers=2", "cell.variational=true"), "cell.variational=True does nothing"),
+        (("cell.match_params=3000",), "cell.hidden_size=4 does nothing: cell.match_params=3000 chooses"),
+        (("train.floor=0.1", "train.schedule=plateau"), "train.floor=0.1 does nothing: train.schedule is plateau"),
+        (("train.decay=0.5",), "train.decay=0.5 does nothing: train.schedule is cosine"),
+        (("train.decay_every=2", "train.schedule=plateau"), "train.decay_every=2.0 does nothing"),
+        (("train.decay_after=2",), "train.decay_after=2.0 does nothing"),
+        (("train.plateau_patience=2",), "train.plateau_patience=2 does nothing"),
+        (("train.epochs=200", "train.steps=99"), "train.steps=99 does nothing: train.epochs=200.0 decides"),
+        (("train.steps=50",), "train.warmup=100 is longer than the run, of 50 steps: the learning rate only rises, "),
+        (("train.epochs=5",), "train.warmup=100 is longer than the run, of 25 steps"),
+        (("pooling=mean",), "pooling=mean does nothing: the model of this task has no pooling"),
+    ],
+)
+def test_a_setting_that_does_nothing_is_told(words: tuple[str, ...], expected: str, said: Said) -> None:
+    assert f"rnnsweep: {expected}" in said(*SHAPE, "seed=0,1", *words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("cell.num_layers=2", "cell.dropout=0.5", "cell.variational=true", "cell.residual=true"),
+        ("cell=conv", "cell.dropout=0.5", "cell.variational=true"),
+        ("train.schedule=linear", "train.floor=0.1"),
+        ("train.schedule=step", "train.decay=0.5", "train.decay_every=2", "train.decay_after=1"),
+        ("train.schedule=plateau", "train.decay=0.5", "train.plateau_patience=2"),
+        ("train.steps=100",),
+        ("train.steps=50", "train.warmup=0"),
+        ("task.output=last", "pooling=mean"),
+    ],
+)
+def test_a_setting_that_does_something_is_not_told(words: tuple[str, ...], said: Said) -> None:
+    assert said(*SHAPE, "seed=0,1", *words) == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("task.forcing_half=10",), "task.forcing_half=10 does nothing: task.forcing_schedule is constant"),
+        (("task.length_penalty=1",), "task.length_penalty=1.0 does nothing: task.beam_size is 1"),
+        (("task.attention_size=8", "task.attention=luong_dot"), "task.attention_size=8 does nothing"),
+        (("task.attention_size=8", "task.attention=bahdanau"), ""),
+        (("task.length_penalty=1", "task.beam_size=2", "task.forcing_half=10", "task.forcing_schedule=linear"), ""),
+    ],
+)
+def test_settings_of_sequence_to_sequence(words: tuple[str, ...], expected: str, said: Said) -> None:
+    found = said(*SEQUENCES, "seed=0,1", *words)
+    assert expected in found
+    assert bool(found) == bool(expected)
+
+
+def test_a_search_over_a_setting_that_does_nothing_is_told(said: Said) -> None:
+    told = said(*SHAPE, "cell.dropout=interval(0.0,0.5)", "hydra.sweeper.search=random")
+    assert "cell.dropout=0.5 does nothing" in told
+
+
+def test_a_single_run_is_told_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    TOLD.clear()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["rnnsweep", *SHAPE, "train.steps=2", "cell.dropout=0.5", "pooling=mean"])
+    cli.main()
+    told = capsys.readouterr().err
+    for each in ("cell.dropout=0.5 does nothing", "pooling=mean does nothing", "train.warmup=100 is longer"):
+        assert each in told
