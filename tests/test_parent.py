@@ -9,13 +9,14 @@ import torch
 from conftest import Compose
 
 from rnnsweep import run, single
-from rnnsweep.errors import ConfigError
+from rnnsweep.errors import TOLD, ConfigError
 from rnnsweep.fingerprint import signature
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.naming import named
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.schedules import Schedule
 from rnnsweep.train import Observer
+from rnnsweep.train.checkpoints import _of_own_streams
 
 SMALL = (
     "task=parity", "cell=gru", "cell.hidden_size=6", "train.batch_size=4", "train.eval_every=10", "train.log_every=5",
@@ -167,3 +168,24 @@ def test_a_changed_length_is_told_with_the_way_to_go_on(
     assert f"`from={first.path}`" in said
     trained(composed, tmp_path, "train.steps=30")
     assert "differs from this run" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("streams", [1, 2, 4])
+def test_batches_of_other_streams_do_not_carry_on_the_state(
+    streams: int, composed: Compose, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The state of one stream was that of all four; that of two ended the run with an error of torch."""
+    (tmp_path / "t.txt").write_text("to be or not to be, that is the question " * 60)
+    text = ("task=charlm", f"task.text={tmp_path / 't.txt'}", "task.seq_len=16", "task.sample_length=0")
+    _, first = trained(composed, tmp_path, *text, f"train.batch_size={streams}", "train.steps=5")
+    TOLD.clear()
+    capsys.readouterr()
+    found, store = prepared(composed, tmp_path, *text, "train.steps=10", f"from={first.path}")
+    (saved,) = last(first)["state"]
+    assert len(saved) == streams
+    member = run.make_member(found, store)
+    like = last(first) | {"state": [], "run": found.id}
+    carried = _of_own_streams(like | {"state": [saved]}, member)["state"]
+    assert len(carried) == (streams == 4)
+    assert single.train(found, store).status == "complete"
+    assert (f"carried the state of {streams} streams, and here are 4" in capsys.readouterr().err) == (streams != 4)

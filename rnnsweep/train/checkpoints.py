@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from rnnsweep import checkpoint
+from rnnsweep.errors import tell_once
 from rnnsweep.kernels import Execution
 from rnnsweep.layout import Learned
 from rnnsweep.optim import Slots
@@ -123,7 +124,9 @@ class Checkpoints:
         """The member's own checkpoint, else the one that it starts from, if it names a run."""
         member, like = self.members[row], self._last(row, 0, ())
         own = checkpoint.last(member.store, like, steps)
-        return own if own or member.parent is None else checkpoint.inherited(member.parent, like)
+        return (
+            own if own or member.parent is None else _of_own_streams(checkpoint.inherited(member.parent, like), member)
+        )
 
     def _restore(self, row: int, last: dict[str, Any]) -> None:
         member = self.members[row]
@@ -139,3 +142,13 @@ class Checkpoints:
         self.best_saved[row] = member.best.get("step")
         if member.status == "pruned":  # a search that is over pruned it; now it is trained to its end
             member.status = "running"
+
+
+def _of_own_streams(inherited: dict[str, Any], member: Member) -> dict[str, Any]:
+    """The checkpoint of another run without the state that it carried, where its batches had other streams."""
+    streams, ours = {len(leaf) for leaf in inherited["state"]}, member.task.batch_size
+    if streams <= {ours} or member.task.begins(inherited["step"]):
+        return inherited
+    told = f"the run under `from` carried the state of {streams.pop()} streams, and here are {ours}"
+    tell_once(f"train.batch_size: {told}; all begin with the initial state")
+    return inherited | {"state": []}
