@@ -8,8 +8,14 @@ from conftest import Compose
 from torch import nn
 
 from rnnsweep import diagnostics, run
-from rnnsweep.cells.base import AbstractCell
+from rnnsweep.cells.base import AbstractCell, LayeredCell
+from rnnsweep.cells.gru import GRU
+from rnnsweep.cells.mingru import MinGRU
+from rnnsweep.cells.mlstm import MLSTM
+from rnnsweep.cells.qrnn import QRNN
+from rnnsweep.cells.rglru import RGLRU
 from rnnsweep.diagnostics import gradients, shorter
+from rnnsweep.diagnostics.gates import saturation
 from rnnsweep.tasks.base import AbstractTask
 
 Prepared = tuple[AbstractTask, nn.Module, AbstractCell]
@@ -107,3 +113,13 @@ def test_heads_have_matrices_of_their_own(composed: Compose) -> None:
     wanted = [torch.linalg.eigvals(blocks[:, gate]).abs().max().item() for gate in range(4)]
     assert [row["radius"] for row in diagnostics.spectral_radius(cell)] == pytest.approx(wanted)
     assert [row["gate"] for row in diagnostics.spectral_radius(cell)] == ["i", "f", "z", "o"]
+
+
+@pytest.mark.parametrize("cell", [GRU, MinGRU, QRNN, RGLRU, MLSTM])
+def test_what_a_cell_does_at_padded_steps_is_no_saturation(cell: type[LayeredCell]) -> None:
+    torch.manual_seed(0)
+    made, x = cell(3, hidden_size=4, num_layers=2).eval(), torch.randn(2, 10, 3)  # type: ignore[call-arg]
+    x[:, 4:] = 50.0
+    short = x[:, :4]
+    found = saturation(made, x, made.initial_state(x), {"inputs": x, "lengths": torch.tensor([4, 4])})
+    assert found == saturation(made, short, made.initial_state(short), {"inputs": short})

@@ -3,13 +3,14 @@
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from rnnsweep import kernels
 from rnnsweep.cells.base import AbstractCell, Layer, LayeredCell, RecurrentCell
 from rnnsweep.diagnostics.calls import lengths_of
+from rnnsweep.pooling import mask
 from rnnsweep.types import Batch, State
 
 
@@ -26,13 +27,19 @@ class _Sigmoids(TorchFunctionMode):
         return result
 
 
+def _read(gate: Tensor, begun: Tensor, there: Bool[Tensor, "batch time"]) -> Tensor:
+    """The activations without those at padded steps: of one step (batch, ...), or of all in (batch, time, ...)."""
+    at_all = gate.transpose(1, 2) if gate.dim() == 4 else gate  # (batch, head, time, size)
+    return at_all[there] if at_all.dim() > 2 and at_all.shape[:2] == there.shape else gate[begun]
+
+
 @torch.no_grad()
 def saturation(
     cell: AbstractCell, x: Float[Tensor, "batch time in"], state: State, batch: Batch
 ) -> list[dict[str, Any]]:
     """A row `{layer, gate, low, high}` for each gate: shares of its activations below 0.1 and above 0.9.
 
-    What a recurrent cell does at padded steps does not count.
+    What a cell does at padded steps does not count.
     """
     if not isinstance(cell, LayeredCell):
         return []
@@ -41,11 +48,12 @@ def saturation(
     layers, steps = len(cell.layers), x.shape[1] if isinstance(cell, RecurrentCell) else 1
     gates = len(heard.values) // (layers * steps)
     names = cell.sigmoids if len(cell.sigmoids) == gates else [f"gate {number + 1}" for number in range(gates)]
+    there = mask(lengths_of(batch, x.shape[1]), x.shape[1])
     reads = [lengths_of(batch, x.shape[1]) > t for t in range(steps)]
     values = iter(heard.values)  # layer by layer, step by step, gate by gate
     rows = []
     for layer in range(layers):
-        of_layer = [[next(values)[reads[t]] for _ in names] for t in range(steps)]
+        of_layer = [[_read(next(values), reads[t], there) for _ in names] for t in range(steps)]
         for name, of_gate in zip(names, zip(*of_layer, strict=True), strict=True):
             all_ = torch.cat([each.flatten() for each in of_gate]).double()
             low, high = (all_ < 0.1).double().mean().item(), (all_ > 0.9).double().mean().item()
