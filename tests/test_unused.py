@@ -98,3 +98,10 @@ def test_a_single_run_is_told_too(
     told = capsys.readouterr().err
     for each in ("cell.dropout=0.5 does nothing", "pooling=mean does nothing", "train.warmup=100 is longer"):
         assert each in told
+
+
+def test_points_of_a_grid_that_are_one_run_are_told(said: Said) -> None:
+    """Who compares kernels or devices gets a run of the first one alone."""
+    told = said(*SHAPE, "train.warmup=0", "seed=0,1", "train.kernel=scan,library", "train.threads=1,2")
+    assert "rnnsweep: train.kernel, train.threads: changes how a run is executed and not its result" in told
+    assert said(*SHAPE, "train.warmup=0", "seed=0,0", "cell=rnn,gru", "train.kernel=scan") == ""

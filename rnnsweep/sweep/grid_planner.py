@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rnnsweep.errors import ConfigError, tell_once
+from rnnsweep.errors import ConfigError, listed, tell_once
 from rnnsweep.naming import names_in
 from rnnsweep.run import PreparedRun, identify
 from rnnsweep.sweep import compared
@@ -22,6 +22,19 @@ NOT_DRAWN = (
     "write them as in 'cell.hidden_size=tag(draw, choice(32,64))'"
 )
 
+ONE_RUN = "changes how a run is executed and not its result; points that differ in it alone are one run, the first"
+
+
+def _differing(one: PreparedRun, other: PreparedRun) -> set[str]:
+    """The settings in which two points of a grid differ that are the same run."""
+    groups = one.classes if one is not other else ()
+    return {
+        f"{group}.{name}"
+        for group in groups
+        for name, value in other.config[group].items()
+        if one.config[group].get(name) != value
+    }
+
 
 class GridPlanner:
     """Plans the grid that a sweep's settings and the words of the command line describe."""
@@ -39,15 +52,19 @@ class GridPlanner:
         """
         own, skip = self.composer.own_groups(), Skip(self.sweep.conditions)
         found: dict[str, tuple[PreparedRun, list[str]]] = {}
+        alike = set[str]()
         for config, overrides in configs(self.composer.run, self._points(words)):
             run = identify(config | of_each_run(self.study))
             if not skip(run.config):
-                found.setdefault(run.fingerprint, (run, overrides))
+                first, _ = found.setdefault(run.fingerprint, (run, overrides))
+                alike |= _differing(first, run)
         if not found:
             raise ConfigError("hydra.sweeper.skip", "leaves no run")
         if self.sweep.draws and not self.drawn:
             tell_once(f"hydra.sweeper.draws={self.sweep.draws} draws nothing: {NOT_DRAWN}")
         self.idle = precheck((run for run, _ in found.values()), self.study, self.composer.launcher.is_here)
+        if alike:
+            self.idle.append(f"{listed(sorted(alike), form=str)}: {ONE_RUN}")
         names = names_in(self.study, [run for run, _ in found.values()])
         runs = [
             Planned(names[digest], run.signature, run.written, of_a_run(overrides), own, digest)
