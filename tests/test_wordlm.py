@@ -201,6 +201,16 @@ def recurrent_cells() -> list[Any]:
     return [pytest.param(name, marks=[pytest.mark.slow] * (name not in ("lstm", "gru", "indrnn"))) for name in found]
 
 
+@pytest.mark.parametrize(("name", "lines"), [("lstm_full_gate_recurrence", 1), ("lstm_vanilla", 0)])
+def test_weights_that_are_never_dropped_are_told(
+    name: str, lines: int, composed: Compose, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = run.prepare(composed("task=parity", f"cell={name}", "cell.weight_dropout=0.5"))
+    run.make_model(made.config, made.classes, made.task)
+    said = capsys.readouterr().err
+    assert said.count("none of 'weight_gates'") == lines == said.count("weight_dropout")
+
+
 @pytest.mark.parametrize("name", recurrent_cells())
 def test_dropped_recurrent_weights_are_a_cell_with_other_weights(name: str, composed: Compose) -> None:
     """In training the outputs are those of the cell whose weights are the masked ones; in pieces, too; else nothing."""

@@ -13,7 +13,7 @@ from rnnsweep import kernels
 from rnnsweep.cells.base.layer import Layer, RecurrentInit
 from rnnsweep.cells.base.layered import LayeredCell
 from rnnsweep.dropout import DropConnect, Zoneout
-from rnnsweep.errors import ConfigError
+from rnnsweep.errors import ConfigError, listed, tell_once
 from rnnsweep.kernels import fused
 from rnnsweep.kernels.library import LibraryKernel
 from rnnsweep.kernels.pointwise import Normalised, Pointwise
@@ -53,6 +53,9 @@ class RecurrentCell(LayeredCell):
         self.drop_connect = nn.ModuleList(DropConnect(self.weight_dropout) for _ in self.layers)
         if self.weight_dropout and any(layer._parameters.get("weight_hh") is None for layer in self.layers):
             raise ConfigError("cell.weight_dropout", "this cell has no recurrent matrix `weight_hh`; use 0")
+        others = sorted(set[str]().union(*(map(_other_weights, self.layers))))
+        if self.weight_dropout and others:
+            tell_once(f"`cell.weight_dropout` drops numbers of `weight_hh` alone, and none of {listed(others)}")
 
     def forward(
         self, x: Float[Tensor, "*batch time in"], state: State = ()
@@ -119,3 +122,9 @@ class RecurrentCell(LayeredCell):
             state = layer.zoneout(self.step(layer, gates, state), state, kept, t)
             outputs.append(state[0])
         return torch.stack(outputs, 1), state
+
+
+def _other_weights(layer: nn.Module) -> set[str]:
+    """The names of a layer's matrices beside those of the input and of the state."""
+    named = {name for name, weight in layer._parameters.items() if weight is not None and name.startswith("weight_")}
+    return named - {"weight_ih", "weight_hh"}
