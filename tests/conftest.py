@@ -128,10 +128,12 @@ def largest(size: int) -> Iterator[None]:
     """Inside, no file can grow beyond so many bytes, as on a full disk: what `ulimit -f` does."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    sys.dont_write_bytecode = True  # Python would keep a .pyc file that is cut short, and fail at the next import
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        sys.dont_write_bytecode = False
 
 
 @functools.cache

@@ -429,7 +429,13 @@ def test_a_sweep_that_may_not_write_ends_with_one_line_and_continues(
     def limited() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
-    cut = subprocess.run([*COMMAND, *what], cwd=tmp_path, capture_output=True, text=True, preexec_fn=limited)
+    (tmp_path / "warm").mkdir()  # a kernel that was never compiled here is a file, too, and Numba does not name it
+    warm = subprocess.run([*COMMAND, "seed=0"], cwd=tmp_path / "warm", capture_output=True, text=True)
+    assert warm.returncode == 0, warm.stderr
+    shutil.rmtree(tmp_path / "warm")
+    # Python would keep a .pyc file that is cut short, and fail at the next import
+    kept = {"env": os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}, "preexec_fn": limited}
+    cut = subprocess.run([*COMMAND, *what], cwd=tmp_path, capture_output=True, text=True, **kept)  # type: ignore[call-overload]
     assert cut.returncode == os.EX_IOERR
     assert cut.stderr.startswith("rnnsweep: ")
     assert "cannot be written: File too large; allow larger files (`ulimit -f unlimited`)" in cut.stderr
