@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from rnnsweep.record import RunRecord
+from rnnsweep.record import RunRecord, evaluated_on
 
 GROUPS = ("task", "cell", "pooling", "optimizer", "train")
 
@@ -106,12 +106,6 @@ def _differ(records: Iterable[RunRecord], what: Callable[[RunRecord], Any]) -> b
     return any(len(found) > 1 for found in seen.values())
 
 
-def _evaluated_on(record: RunRecord) -> tuple[str, str] | None:
-    """The data, and the loss by chance, which follows from the symbols and the share of the training part."""
-    data, loss = record.environment.get("data_hash"), record.declared.get("loss")
-    return (data, f"{loss.chance if loss and loss.chance is not None else math.nan:.6g}") if data else None
-
-
 def flat(config: Mapping[str, Any]) -> dict[str, Any]:
     """The choices and the settings by their keys, as in `cell` and `cell.hidden_size`; what decides a run's result."""
     found: dict[str, Any] = {"seed": config["seed"], "from": config.get("from")} | dict(config["choices"])
@@ -134,10 +128,16 @@ def _ranking(settings: list[list[RunRecord]]) -> Ranking:
 
 def _notes(rows: list[RankedSetting]) -> tuple[str, ...]:
     """What makes the means of settings hard to compare."""
-    seeds, data = {tuple(row.seeds) for row in rows}, [record for row in rows for record in row.records]
-    said = ["not all settings have the same seeds: their means differ by the seeds, too"] * (len(seeds) > 1)
-    several = "the settings were evaluated on different data or symbols: their means differ by these, too"
-    return *said, *[several] * _differ(data, _evaluated_on)
+    said = []
+    if len({tuple(row.seeds) for row in rows}) > 1:
+        said.append("not all settings have the same seeds: their means differ by the seeds, too")
+    if _differ((record for row in rows for record in row.records), _evaluated_on):
+        said.append("the settings were evaluated on different data or symbols: their means differ by these, too")
+    return tuple(said)
+
+
+def _evaluated_on(record: RunRecord) -> str | None:
+    return evaluated_on(record.environment.get("data_hash"), record.declared)
 
 
 def _setting(runs: list[RunRecord], differing: dict[str, Any]) -> RankedSetting:

@@ -6,8 +6,9 @@ record.json     the outcome, written last           samples.md      what the mod
 curves.png      loss, perplexity, gradient norm
 """
 
+from rnnsweep.record.evaluated import evaluated_on
 from rnnsweep.record.outcome import Declaration, RunRecord
 from rnnsweep.record.store import RunStore
 from rnnsweep.shapes import Json
 
-__all__ = ["Declaration", "Json", "RunRecord", "RunStore"]
+__all__ = ["Declaration", "Json", "RunRecord", "RunStore", "evaluated_on"]

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 from rnnsweep.config import Config
 from rnnsweep.errors import ConfigError, listed, tell_once
-from rnnsweep.run import PreparedRun, identify
+from rnnsweep.record import evaluated_on
+from rnnsweep.run import identify
 from rnnsweep.tasks.base import declared
 
 
@@ -17,16 +18,11 @@ def tell_different(keys: Iterable[str], configs: Iterable[Config]) -> None:
         configs: of runs with different values of these, and one seed. One that cannot be trained is left out here.
     """
     asked = sorted(key for key in keys if key == "task" or key.startswith("task."))
-    found = set[tuple[str, float | None]]()
+    found = set[str | None]()
     for config in configs if asked else ():
         with contextlib.suppress(ConfigError):
-            found.add(_evaluated_on(identify(config)))
+            task = identify(config).task
+            found.add(evaluated_on(task.data_hash, declared(task)))
     if len(found) > 1:
         problem = "runs are chosen by losses on different data or symbols, and the easiest ones may win"
         tell_once(f"{listed(asked, form=str)}: {problem}; compare such settings by another metric, or fix them")
-
-
-def _evaluated_on(run: PreparedRun) -> tuple[str, float | None]:
-    """The data, and the loss by chance, which follows from the symbols and the share of the training part."""
-    loss = declared(run.task).get("loss")
-    return run.task.data_hash, loss.chance if loss else None
