@@ -91,6 +91,12 @@ def tell_once(message: str) -> None:
         print(f"rnnsweep: {message}", file=sys.stderr, flush=True)
 
 
+def tell_each(messages: Iterable[str]) -> None:
+    """Says each of some lines as `tell_once` does."""
+    for message in messages:
+        tell_once(message)
+
+
 def listed(names: Iterable[object], most: int = 20, form: Callable[[object], str] = repr) -> str:
     """Names for a message, `'a', 'b'`. Of many names, the first ones and how many more there are.
 

@@ -110,6 +110,16 @@ class Schedule:
         return 1.0 if self.schedule in ("constant", "plateau") else self.floor + (1 - self.floor) * left
 
 
+READERS: dict[str, tuple[Decay, ...]] = {
+    "floor": ("cosine", "linear"),
+    "decay": ("step", "plateau"),
+    "decay_every": ("step",),
+    "decay_after": ("step",),
+    "plateau_patience": ("plateau",),
+}
+"""The schedules that read a setting, for the settings that not all of them read."""
+
+
 def grown(start: int, end: int, over: int, step: int) -> int:
     """A length that grows linearly from `start` at step 0 to `end` at step `over`, and stays there."""
     return end if step >= over else min(end, start + (end - start) * step // over)

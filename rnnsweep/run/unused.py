@@ -6,11 +6,12 @@ from torch import nn
 
 from rnnsweep.cells.base import LayeredCell
 from rnnsweep.cells.conv import Conv
-from rnnsweep.config import Config, defaults
-from rnnsweep.errors import tell_once
+from rnnsweep.config import defaults
+from rnnsweep.errors import tell_each
 from rnnsweep.run.identity import PreparedRun
 from rnnsweep.run.objects import make_model
 from rnnsweep.run.outline import without_numbers
+from rnnsweep.schedules import READERS
 
 TYPICAL = 384
 """The hidden size in the YAMLs of the cells."""
@@ -23,13 +24,12 @@ def tell_idle(run: PreparedRun) -> None:
     """Says all that can be said of a run whose data can be read."""
     with without_numbers():
         model = make_model(run.config, run.classes, run.task)
-    for note in (*unused(run), *unread(run, model, run.task.steps_per_epoch)):
-        tell_once(note)
+    tell_each((*unused(run), *unread(run, model, run.task.steps_per_epoch)))
 
 
 def unused(run: PreparedRun) -> Iterator[str]:
     """What is said of settings that are not at their defaults and do nothing; cheap, without data."""
-    for key, reason in (*_of_the_cell(run), *_of_the_schedule(run), *_of_the_task(run.config["task"])):
+    for key, reason in (*_of_the_cell(run), *_of_the_schedule(run), *_of_the_task(run)):
         group, name = key.split(".")
         yield f"{key}={run.config[group][name]} does nothing: {reason}"
 
@@ -73,27 +73,21 @@ def _of_the_schedule(run: PreparedRun) -> Idle:
     """The settings that another schedule reads, and the steps where epochs decide."""
     train, usual = run.config["train"], defaults(run.classes["train"])
     chosen = train["schedule"] if isinstance(train["schedule"], str) else train["schedule"]["_target_"]
-    readers = {
-        "floor": ("cosine", "linear"),
-        "decay": ("step", "plateau"),
-        "decay_every": ("step",),
-        "decay_after": ("step",),
-        "plateau_patience": ("plateau",),
-    }
-    for name, schedules in readers.items():
+    for name, schedules in READERS.items():
         if chosen not in schedules and train[name] != usual[name]:
             yield f"train.{name}", f"train.schedule is {chosen}, and only {' and '.join(schedules)} read it"
     if train["epochs"] is not None and train["steps"] != usual["steps"]:
         yield "train.steps", f"train.epochs={train['epochs']} decides the length; use train.epochs=null"
 
 
-def _of_the_task(task: Config) -> Idle:
+def _of_the_task(run: PreparedRun) -> Idle:
     """Those of sequence to sequence."""
+    task, usual = run.config["task"], defaults(run.classes["task"])
     if not task["_target_"].startswith("rnnsweep.") or "forcing_half" not in task:
         return
-    if task["forcing_schedule"] == "constant" and task["forcing_half"] != 1000:
+    if task["forcing_schedule"] == "constant" and task["forcing_half"] != usual["forcing_half"]:
         yield "task.forcing_half", "task.forcing_schedule is constant"
     if task["beam_size"] == 1 and task["length_penalty"]:
         yield "task.length_penalty", "task.beam_size is 1, and greedy decoding has no penalty"
-    if task["attention"] not in ("bahdanau", "luong_concat") and task["attention_size"] != 64:
+    if task["attention"] not in ("bahdanau", "luong_concat") and task["attention_size"] != usual["attention_size"]:
         yield "task.attention_size", f"task.attention is {task['attention']}; bahdanau and luong_concat read it"

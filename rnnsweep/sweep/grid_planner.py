@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rnnsweep.errors import ConfigError, listed, tell_once
+from rnnsweep.errors import ConfigError, listed, tell_each, tell_once
 from rnnsweep.naming import names_in
 from rnnsweep.run import PreparedRun, identify
 from rnnsweep.sweep import compared
@@ -41,7 +41,6 @@ class GridPlanner:
 
     def __init__(self, sweep: Sweep, composer: Composer, study: Path):
         self.sweep, self.composer, self.study = sweep, composer, study
-        self.idle: list[str] = []  # what is said of settings that do nothing
         self.drawn: set[str] = set()
 
     def prepared(self, words: Sequence[str]) -> Plan:
@@ -62,9 +61,9 @@ class GridPlanner:
             raise ConfigError("hydra.sweeper.skip", "leaves no run")
         if self.sweep.draws and not self.drawn:
             tell_once(f"hydra.sweeper.draws={self.sweep.draws} draws nothing: {NOT_DRAWN}")
-        self.idle = precheck((run for run, _ in found.values()), self.study, self.composer.launcher.is_here)
+        idle = precheck((run for run, _ in found.values()), self.study, self.composer.launcher.is_here)
         if alike:
-            self.idle.append(f"{listed(sorted(alike), form=str)}: {ONE_RUN}")
+            idle.append(f"{listed(sorted(alike), form=str)}: {ONE_RUN}")
         names = names_in(self.study, [run for run, _ in found.values()])
         runs = [
             Planned(names[digest], run.signature, run.written, of_a_run(overrides), own, digest)
@@ -74,6 +73,7 @@ class GridPlanner:
         plan = Plan(self.study, runs, drawn=drawn, declared=self._declared([run for run, _ in found.values()]))
         refuse_unrelated(plan, self.sweep.name)
         _tell_retired(plan)
+        tell_each(idle)
         return plan.resumed(bool(self.composer.config.get("rerun")))
 
     def _declared(self, runs: Sequence[PreparedRun]) -> Tuned | None:

@@ -45,7 +45,7 @@ def precheck(runs: Iterable[PreparedRun], study: Path, here: bool) -> list[str]:
             raise ConfigError(error.keys[0], f"{error.problem}{hint}", error.keys[1:]) from None
         except Exception:  # an error of the code, not of a setting: the run that fails keeps its traceback
             continue
-    return [note for run in runs for note in unused(run)] + notes
+    return list(dict.fromkeys([*(note for run in runs for note in unused(run)), *notes]))
 
 
 def _one_of_each_shape(runs: Iterable[PreparedRun], study: Path) -> Iterator[PreparedRun]:

@@ -9,7 +9,7 @@ from typing import Any
 from hydra.core.override_parser.types import Override
 
 from rnnsweep.config import GROUPS, Config
-from rnnsweep.errors import ConfigError
+from rnnsweep.errors import ConfigError, tell_each
 from rnnsweep.run import PreparedRun, identify
 from rnnsweep.run.unused import unused
 from rnnsweep.sweep import storage
@@ -29,7 +29,6 @@ class SearchPlanner:
 
     def __init__(self, sweep: Sweep, composer: Composer, study: Path):
         self.sweep, self.composer, self.study = sweep, composer, study
-        self.idle: list[str] = []  # what is said of settings that do nothing
 
     def prepared(self, words: Sequence[str]) -> Search:
         """The search, a run of each choice of groups checked.
@@ -53,11 +52,11 @@ class SearchPlanner:
         if not groups and not any(found for _, found in bases.values()):
             problem = "there is nothing to search over; give a setting several values, as in optimizer.lr=1e-3,1e-2"
             raise ConfigError("hydra.sweeper.search", problem)
-        self.idle = precheck(firsts.values(), self.study, self.composer.launcher.is_here)
+        idle = precheck(firsts.values(), self.study, self.composer.launcher.is_here)
         self._tell_different(groups, bases)
         for config, space in bases.values():
             with contextlib.suppress(ConfigError):  # a trial that cannot be trained fails by itself
-                self.idle += unused(identify(corner(config, ends_of(space, space))))
+                idle += unused(identify(corner(config, ends_of(space, space))))
         spans = list(map(validations, firsts.values()))
         search = Search(
             study=self.study,
@@ -73,6 +72,7 @@ class SearchPlanner:
             tokens=(min(first for first, _ in spans), max(last for _, last in spans)),
         )
         tell_of_others(search)
+        tell_each(idle)
         return search
 
     @staticmethod

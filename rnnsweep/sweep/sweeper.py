@@ -132,10 +132,7 @@ class StudySweeper:
         compared.check(self.settings)
         chosen = SearchPlanner if self.settings.search else TunedPlanner if self.settings.tune else GridPlanner
         planner: SearchPlanner | TunedPlanner | GridPlanner = chosen(self.settings, self.composer, self.study)
-        work = planner.prepared(words)
-        for note in planner.idle:
-            tell_once(note)
-        return work
+        return planner.prepared(words)
 
     def _tell(self, works: Sequence[Work]) -> None:
         """What would be done."""

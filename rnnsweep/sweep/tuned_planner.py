@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rnnsweep import looks
 from rnnsweep.config import General, marked, schema
-from rnnsweep.errors import ConfigError, listed
+from rnnsweep.errors import ConfigError, listed, tell_each
 from rnnsweep.run import PreparedRun
 from rnnsweep.sweep import compared, tuned_space
 from rnnsweep.sweep.comparable import tell_different
@@ -31,7 +31,6 @@ class TunedPlanner:
 
     def __init__(self, sweep: Sweep, composer: Composer, study: Path):
         self.sweep, self.composer, self.study = sweep, composer, study
-        self.idle: list[str] = []  # what is said of settings that do nothing
         self.grammar = composer.grammar
 
     def prepared(self, words: Sequence[str]) -> TunedSweep:
@@ -47,7 +46,7 @@ class TunedPlanner:
         self._check_swept(axes)
         conditions = [key for key, axis in axes.items() if len(axis) > 1 and key not in self.sweep.compared]
         arms, runs = TunedArms(self.sweep, self.composer, self.study).made(axes, conditions)
-        self.idle = precheck(runs, self.study, self.composer.launcher.is_here)
+        idle = precheck(runs, self.study, self.composer.launcher.is_here)
         chosen_by, first = self._objective(runs), arms[0]
         tell_different(self.sweep.tune, (trial.at(TUNING_SEED)[0] for trial in first.trials))
         content = Tuned(
@@ -67,6 +66,7 @@ class TunedPlanner:
         declared = Declared(self.study, self._fixed(typed, axes, runs[0]), content)
         self._add_seeds(declared, seeds)
         declared.check()
+        tell_each(idle)
         return TunedSweep(declared, arms, self.composer.own_groups(), self._notes(first, declared))
 
     def _notes(self, first: Arm, declared: Declared) -> list[str]:
