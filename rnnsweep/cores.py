@@ -23,12 +23,21 @@ def said() -> str:
     return f"{count} of {machine} cores ({why})"
 
 
+def bound() -> set[int]:
+    """The numbers of the machine's cores that this process is bound to; all where the system does not bind processes.
+
+    A container's quota limits how long it may use them, not which they are.
+    """
+    if "sched_getaffinity" in dir(os):  # Linux
+        return os.sched_getaffinity(0)
+    return set(range(os.cpu_count() or 1))
+
+
 def _limits() -> Iterator[tuple[int, str]]:
     """The machine's cores, then each thing that allows fewer of them, with its name."""
     machine = os.cpu_count() or 1
     yield machine, "the machine's"
-    if "sched_getaffinity" in dir(os):  # Linux
-        yield len(os.sched_getaffinity(0)), "those that this process is bound to"
+    yield len(bound()), "those that this process is bound to"
     given = os.environ.get("SLURM_CPUS_PER_TASK", "")
     if given.isdigit() and int(given):  # Slurm need not bind a job to its cores
         yield int(given), "SLURM_CPUS_PER_TASK"

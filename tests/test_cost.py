@@ -82,7 +82,7 @@ def test_measuring_a_run_leaves_no_files(composed: Compose, tmp_path: Path, monk
 def test_workers_share_the_cores_with_other_programs(
     bound: int, quota: int, busy: float, workers: int, share: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(load, "_bound", lambda: bound)
+    monkeypatch.setattr(cores, "bound", lambda: set(range(bound)))
     monkeypatch.setattr(cores, "cores", lambda: quota)
     assert Quiet(busy).share(workers) == pytest.approx(share)
     assert Estimate(workers, 2.0, Quiet(busy)).seconds(60.0) == pytest.approx(3.0 + 60.0 / workers / share)

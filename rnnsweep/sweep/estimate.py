@@ -1,4 +1,4 @@
-"""How long a sweep takes in its workers, beside what else the machine does."""
+"""How long a sweep takes, with its workers and with what other programs use of the machine."""
 
 from rnnsweep import cores
 from rnnsweep.sweep.load import Load
@@ -8,8 +8,8 @@ WORTH_SAYING = 0.1
 """Cores that other programs keep busy."""
 
 FIRST_STEP = 1.5
-"""When the first worker takes its first step, in units of the time until there is a plan: 2.8 s and 2.0 s were measured
-on a quiet machine for the reference sweep, see scripts/README.md."""
+"""The time until the first training step, divided by the time until there is a plan. For the reference sweep these were
+2.8 s and 2.0 s on a quiet machine; see scripts/README.md."""
 
 
 class Estimate:
@@ -30,7 +30,11 @@ class Estimate:
         Args:
             work: seconds of processor time, of all runs together.
         """
-        return self.start + work / self.workers / self.load.share(self.workers)
+        return self.start + self.working(work)
+
+    def working(self, work: float) -> float:
+        """From the first training step to the end of the last run."""
+        return work / self.workers / self.load.share(self.workers)
 
     def said(self, work: float) -> str:
         """The time as a person reads it: `about 22 s with 2 workers on 2 cores`."""

@@ -13,9 +13,10 @@ def seconds_left(
 ) -> float | None:
     """The time until the last run of a plan ends, if the workers that live now go on as they do.
 
-    A run is taken to cost what the runs of its shape have cost so far, those in hand by the time of their steps. A
-    shape that nobody has trained yet costs what was measured for it before, as much more or less as the trained shapes
-    cost than was measured for them; without a measurement it costs the mean over the shapes.
+    A run is taken to cost what the runs of its shape have cost so far, those in hand by the time of their steps. For a
+    shape that nobody has trained yet, the cost that was measured before is taken. It is corrected by a factor: what the
+    trained shapes have cost, divided by what was measured for them. Without a measurement the mean over the shapes is
+    taken.
 
     Args:
         runs: of the plan that need a record; those that wait for a later stage are left out.

@@ -42,7 +42,7 @@ def forecast(sweep: TunedSweep, stack: int | str, estimate: Estimate) -> Iterato
         parts = [cost.fresh(tuned.looks[-1] - first) for cost in costs]
         more = sum(seconds for _, _, seconds in parts)
         runs = sum(count for count, _, _ in parts)
-        yield f"later looks add at most {runs} runs, about {duration(more / estimate.workers)}"
+        yield f"later looks add at most {runs} runs, about {duration(estimate.working(more))}"
 
 
 class Cost:
