@@ -245,7 +245,7 @@ def test_losses_of_two_vocabularies_are_told(
     metric = runs.metric(None)
     (found,) = MatchedRuns(runs, runs.settings.factor("task.min_count"), metric).against("1")
     (cells,) = MatchedRuns(runs, runs.settings.factor("cell"), metric).against("rnn")
-    said = "They were evaluated on different data or symbols, so a difference may be of these."
+    said = "They were evaluated on different data or symbols, so a difference may come from these."
     assert found.alike is alike
     assert effect_sentence(found, metric, 0.01).endswith(said) is not alike
     assert said not in effect_sentence(cells, metric, 0.01)

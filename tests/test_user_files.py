@@ -161,7 +161,10 @@ def test_utf8_that_is_read_as_another_encoding_is_told(
     (tmp_path / "t.txt").write_text("caf\u00e9", "utf-8")
     errors.TOLD.clear()
     user_files.read(tmp_path / "t.txt", "task.text").text(encoding)
-    assert f"is valid UTF-8; read as {encoding} its letters beyond ASCII are others" in capsys.readouterr().err
+    assert (
+        f"is valid UTF-8; as it is read as {encoding}, its letters beyond ASCII become other letters"
+        in capsys.readouterr().err
+    )
     for content in ("caf\u00e9".encode(encoding), b"cafe"):
         (tmp_path / "t.txt").write_bytes(content)
         user_files.read(tmp_path / "t.txt", "task.text").text(encoding)

@@ -84,7 +84,8 @@ class File:
         if "\0" in text[:HEAD]:
             raise self.wrong(self._other_encoding(encoding, None), "task.encoding")
         if not text.isascii() and codecs.lookup(encoding).name in ONE_BYTE and _is_utf8(self.content):
-            tell_once(f"`{self.path}` is valid UTF-8; read as {encoding} its letters beyond ASCII are others")
+            problem = f"as it is read as {encoding}, its letters beyond ASCII become other letters"
+            tell_once(f"`{self.path}` is valid UTF-8; {problem}")
         return text
 
     def _other_encoding(self, encoding: str, error: UnicodeError | None) -> str:

@@ -22,7 +22,7 @@ def effect_sentence(effect: Effect, metric: MetricColumn, margin: float) -> str:
     said = [
         _divergence_sentence(effect, level, baseline),
         _difference_sentence(effect, level, baseline, metric, margin),
-        "" if effect.alike else f"They were {evaluated.SAID}, so a difference may be of these.",
+        "" if effect.alike else f"They were {evaluated.SAID}, so a difference may come from these.",
     ]
     return " ".join(part for part in said if part)
 

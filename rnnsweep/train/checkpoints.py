@@ -124,9 +124,9 @@ class Checkpoints:
         """The member's own checkpoint, else the one that it starts from, if it names a run."""
         member, like = self.members[row], self._last(row, 0, ())
         own = checkpoint.last(member.store, like, steps)
-        return (
-            own if own or member.parent is None else _of_own_streams(checkpoint.inherited(member.parent, like), member)
-        )
+        if own or member.parent is None:
+            return own
+        return _of_own_streams(checkpoint.inherited(member.parent, like), member)
 
     def _restore(self, row: int, last: dict[str, Any]) -> None:
         member = self.members[row]

@@ -51,10 +51,14 @@ class RecurrentCell(LayeredCell):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.drop_connect = nn.ModuleList(DropConnect(self.weight_dropout) for _ in self.layers)
-        if self.weight_dropout and any(layer._parameters.get("weight_hh") is None for layer in self.layers):
+        if self.weight_dropout:
+            self._check_weight_dropout()
+
+    def _check_weight_dropout(self) -> None:
+        """Refuses a cell without the matrix that is dropped, and says which others are not dropped."""
+        if any(layer._parameters.get("weight_hh") is None for layer in self.layers):
             raise ConfigError("cell.weight_dropout", "this cell has no recurrent matrix `weight_hh`; use 0")
-        others = sorted(set[str]().union(*(map(_other_weights, self.layers))))
-        if self.weight_dropout and others:
+        if others := sorted(set[str]().union(*map(_other_weights, self.layers))):
             tell_once(f"`cell.weight_dropout` drops numbers of `weight_hh` alone, and none of {listed(others)}")
 
     def forward(
