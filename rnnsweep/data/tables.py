@@ -133,7 +133,7 @@ def tell_filled(path: str, count: int, total: int, missing: Missing, what: str =
     done = {
         "drop": f"rows lack {what} and are left out"
         + "; the rows around them count as neighbours" * (what == "a number"),
-        "interpolate": "numbers were missing and lie on a line to the next number, which a forecast would not know yet",
+        "interpolate": "numbers were missing and lie on a line to the next known one, which a forecast would not know",
         "forward": "numbers were missing and repeat the one before",
     }
     if count:
