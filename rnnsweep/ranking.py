@@ -1,14 +1,15 @@
 """Which setting is the best: by the mean over its seeds, not by its luckiest seed."""
 
 import dataclasses
+import itertools
 import json
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rnnsweep.record import RunRecord, evaluated_on
+from rnnsweep.record import DataSet, RunRecord, data_sets, evaluated_on
 
 GROUPS = ("task", "cell", "pooling", "optimizer", "train")
 
@@ -69,7 +70,7 @@ def ranked(records: Iterable[RunRecord]) -> dict[str, Ranking]:
 def _by_setting(records: Sequence[RunRecord]) -> list[list[RunRecord]]:
     """The runs of each setting. What changes no result is no part of it, such as the path of the same data."""
     groups: dict[str, list[RunRecord]] = defaultdict(list)
-    several = _have_several_data(records)
+    several = data_sets.differ(map(_data, records))
     for record in records:
         same = {"seed", *(key for key in _execution(record) if not (several and key.startswith("task.")))}
         values = {key: value for key, value in flat(record.config).items() if key not in same}
@@ -83,27 +84,22 @@ def _execution(record: RunRecord) -> list[str]:
 
 
 def _by_data(runs: list[RunRecord]) -> list[list[RunRecord]]:
-    """The runs of one setting, apart where a file was changed between runs of the same seed."""
-    if not _have_several_data(runs):
-        return [runs]
-    parts: dict[Any, list[RunRecord]] = defaultdict(list)
-    for run in runs:
-        parts[run.environment.get("data_hash")].append(run)
+    """The runs of one setting, apart where they were trained on different data, as on a file that was changed."""
+    parts: dict[str, list[RunRecord]] = defaultdict(list)
+    for run, name in zip(runs, data_sets.names([_data(run) for run in runs]), strict=True):
+        parts[name].append(run)
     return [*parts.values()]
 
 
-def _have_several_data(records: Iterable[RunRecord]) -> bool:
-    """Whether runs of the same seed were trained on different data."""
-    return _differ(records, lambda record: record.environment.get("data_hash"))
+def _data(record: RunRecord) -> DataSet:
+    known = record.environment.get
+    return DataSet(record.config["seed"], known("source_hash"), known("data_hash"))
 
 
-def _differ(records: Iterable[RunRecord], what: Callable[[RunRecord], Any]) -> bool:
-    """Whether runs of the same seed have different ones; None is not known."""
-    seen: dict[Any, set[Any]] = defaultdict(set)
-    for record in records:
-        if (found := what(record)) is not None:
-            seen[record.config["seed"]].add(found)
-    return any(len(found) > 1 for found in seen.values())
+def _evaluated(record: RunRecord) -> DataSet:
+    """The same, with what its losses are of as the content."""
+    data = _data(record)
+    return dataclasses.replace(data, content=evaluated_on(data.content, record.declared))
 
 
 def flat(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,13 +127,9 @@ def _notes(rows: list[RankedSetting]) -> tuple[str, ...]:
     said = []
     if len({tuple(row.seeds) for row in rows}) > 1:
         said.append("not all settings have the same seeds: their means differ by the seeds, too")
-    if _differ((record for row in rows for record in row.records), _evaluated_on):
+    if data_sets.differ(_evaluated(record) for row in rows for record in row.records):
         said.append("the settings were evaluated on different data or symbols: their means differ by these, too")
     return tuple(said)
-
-
-def _evaluated_on(record: RunRecord) -> str | None:
-    return evaluated_on(record.environment.get("data_hash"), record.declared)
 
 
 def _setting(runs: list[RunRecord], differing: dict[str, Any]) -> RankedSetting:
@@ -160,5 +152,6 @@ def _differing(settings: list[list[RunRecord]]) -> list[dict[str, Any]]:
     found = [{key: each[key] for key in keys if key in each and len(known[key]) > 1} for each in every]
     if len({json.dumps(each, sort_keys=True) for each in found}) == len(found):
         return found
-    hashes = (str(runs[0].environment.get("data_hash"))[:8] for runs in settings)
-    return [each | {"task.data_hash": data} for each, data in zip(found, hashes, strict=True)]
+    hashes = data_sets.names([_data(run) for runs in settings for run in runs])
+    first = itertools.accumulate(map(len, settings[:-1]), initial=0)
+    return [each | {"task.data_hash": hashes[place]} for each, place in zip(found, first, strict=True)]

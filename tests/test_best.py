@@ -62,12 +62,12 @@ def test_what_changes_no_result_makes_no_setting(tmp_path: Path) -> None:
     assert setting.seeds == [1, 2]
 
 
-def with_data(study: Path, loss: float, data: str, **settings: Any) -> None:
-    """A run that was trained on these data."""
+def with_data(study: Path, loss: float, data: str, source: str | None = None, **settings: Any) -> None:
+    """A run that was trained on these data; records of earlier versions do not have the hash of their files."""
     store = RunStore(records.run(study, loss, **settings))
     record = store.record()
     assert record is not None
-    record.environment["data_hash"] = data
+    record.environment.update({"data_hash": data} | ({} if source is None else {"source_hash": source}))
     store.finish(record)
 
 
@@ -108,6 +108,37 @@ def test_a_file_that_was_changed_makes_two_settings(tmp_path: Path) -> None:
         ("task.data_hash=aaaaaaaa", [0, 1]),
         ("task.data_hash=bbbbbbbb", [0, 1]),
     ]
+
+
+@pytest.mark.parametrize(
+    ("texts", "words"),
+    [
+        (["a.txt", "b.txt"], ["task.text=a.txt", "task.text=b.txt"]),
+        (["a.txt", "a.txt"], ["task.data_hash=aaaaaaaa", "task.data_hash=bbbbbbbb"]),
+    ],
+)
+def test_two_data_sets_with_other_seeds_are_two_settings(texts: list[str], words: list[str], tmp_path: Path) -> None:
+    """Seeds 0 and 1 of one text and 2 and 3 of another, or of a file that was changed, are not four seeds."""
+    for text, data, seeds in zip(texts, "ab", ((0, 1), (2, 3)), strict=True):
+        for seed in seeds:
+            with_data(tmp_path, 1.0, f"{data}{seed}" * 5, data * 10, seed=seed, task__text=text)
+    ranking = rankings(tmp_path)["charlm"]
+    assert [each.seeds for each in ranking.settings] == [[0, 1], [2, 3]]
+    words = (
+        {"task.text=a.txt", "task.text=b.txt"} if texts[0] != texts[1] else {f"task.data_hash={h * 8}" for h in "ab"}
+    )
+    assert {each.words for each in ranking.settings} == words
+    assert [note.split(":")[0] for note in ranking.notes] == [
+        "not all settings have the same seeds",
+        "the settings were evaluated on different data or symbols",
+    ]
+
+
+def test_one_file_with_other_examples_for_each_seed_is_one_setting(tmp_path: Path) -> None:
+    for seed in range(3):
+        with_data(tmp_path, 1.0, f"{seed}" * 10, "a" * 10, seed=seed)
+    (setting,) = rankings(tmp_path)["charlm"].settings
+    assert setting.seeds == [0, 1, 2]
 
 
 def test_data_of_each_seed_are_one_setting(tmp_path: Path) -> None:

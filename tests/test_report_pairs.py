@@ -216,7 +216,7 @@ def test_a_file_that_was_changed_makes_no_repetitions(tmp_path: Path) -> None:
     assert (found.settings, found.seeds, found.planned) == (2, (3, 3), 6)
     assert found.values == pytest.approx((0.1, 0.2, 0.3))
     (said,) = reservations.of(frame)
-    assert said.startswith("Runs of charlm with equal settings and seeds were trained on different data")
+    assert said.startswith("Runs of charlm with equal settings were trained on different data")
     assert results(tmp_path)["task.data_hash"].tolist() == ["a" * 8] * 6 + ["b" * 8] * 6
 
 
@@ -225,6 +225,23 @@ def test_the_same_data_are_not_told_apart(data: list[str], tmp_path: Path) -> No
     frame = collect([changed(tmp_path, *data)])
     assert "task.data_hash" not in frame
     assert reservations.of(frame) == []
+
+
+@pytest.mark.parametrize("second", ["b.txt", "a.txt"])
+def test_two_data_sets_with_other_seeds_are_two_settings(second: str, tmp_path: Path) -> None:
+    """Seeds 0 and 1 of one text and 2 and 3 of another, or of a file that was changed, are not four seeds."""
+    for text, data, seeds in (("a.txt", "a", (0, 1)), (second, "b", (2, 3))):
+        for seed in seeds:
+            store = RunStore(records.run(tmp_path, 1.0, seed=seed, task__text=text))
+            record = store.record()
+            assert record is not None
+            record.environment.update(source_hash=data * 10, data_hash=f"{data}{seed}" * 5)
+            store.finish(record)
+    runs = Runs(collect([tmp_path]))
+    assert runs.settings.varying == ["task.text" if second == "b.txt" else "task.data_hash"]
+    assert sorted(runs.frame.groupby("setting").size()) == [2, 2]
+    notes = leaderboard(runs, runs.metric(None), {}).notes
+    assert "Not all settings are comparable: they were evaluated on different data or symbols." in notes
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,10 @@ record.json     the outcome, written last           samples.md      what the mod
 curves.png      loss, perplexity, gradient norm
 """
 
+from rnnsweep.record.data_sets import DataSet
 from rnnsweep.record.evaluated import evaluated_on
 from rnnsweep.record.outcome import Declaration, RunRecord
 from rnnsweep.record.store import RunStore
 from rnnsweep.shapes import Json
 
-__all__ = ["Declaration", "Json", "RunRecord", "RunStore", "evaluated_on"]
+__all__ = ["DataSet", "Declaration", "Json", "RunRecord", "RunStore", "evaluated_on"]

@@ -89,6 +89,7 @@ def _outcome(record: RunRecord) -> Json:
         **{f"last:{name}": value for name, value in record.metrics.items()},
         "env:execution": tuple(execution),
         "env:stack": stack,
+        "env:source": environment.get("source_hash"),
         "env:data": environment.get("data_hash"),
         "env:changed": bool(code.get("before")),
         "env:files": tuple(sorted(files.items())),

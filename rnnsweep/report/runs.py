@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rnnsweep.errors import ReportError
 from rnnsweep.planned import STATES
+from rnnsweep.record.data_sets import differ
 from rnnsweep.report import evaluated
 from rnnsweep.report.declared import DeclaredMetrics
 from rnnsweep.report.metric_column import MetricColumn
@@ -105,8 +106,8 @@ class Runs:
 
     @functools.cached_property
     def evaluated_alike(self) -> bool:
-        """Whether all complete runs of each seed were evaluated on the same data and symbols, as far as it is known."""
-        return evaluated.all_alike(self.evaluated_on[self.complete], self.column("seed")[self.complete])
+        """Whether all complete runs were evaluated on the same data and symbols, as far as it is known."""
+        return not differ(self.evaluated_on[self.complete])
 
     @property
     def metrics(self) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from rnnsweep.record.data_sets import differ
 from rnnsweep.report import evaluated
 from rnnsweep.report.numbers import aligned, number, p_clause, plus, signed, with_unit
 from rnnsweep.report.tuned_arm import TunedArm
@@ -129,10 +130,10 @@ def _mind(of: TunedComparison, comparison: ArmComparison) -> Iterator[str]:
 
 def _alike(of: TunedComparison, comparison: ArmComparison) -> bool:
     """Whether all settings of both arms were evaluated on the same under each condition, as far as it is known."""
-    on, seeds, condition = of.runs.evaluated_on, of.runs.column("seed"), of.tuning.condition
+    on, condition = of.runs.evaluated_on, of.tuning.condition
     rows = np.concatenate([comparison.arm.rows, comparison.other.rows])
     parts = (rows[condition[rows] == each] for each in np.unique(condition[rows]))
-    return all(evaluated.all_alike(on[part], seeds[part]) for part in parts)
+    return not any(differ(on[part]) for part in parts)
 
 
 def numbered(what: str, numbers: Sequence[float]) -> str:

@@ -9,6 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rnnsweep.errors import ReportError
+from rnnsweep.record.data_sets import differ
+from rnnsweep.report import data_sets
 from rnnsweep.report.collect import UNSET, is_setting
 from rnnsweep.report.factor import Factor
 from rnnsweep.report.setting_labels import exact, labels, level_name, order
@@ -42,12 +44,10 @@ class VaryingSettings:
         self.factors = self._factors()
 
     def _execution(self) -> set[str]:
-        """Settings that change no result. A task's setting counts as such only if each seed has the same data."""
+        """Settings that change no result. A task's setting counts as such only if all runs have the same data."""
         named = {key for keys in self._frame.get("env:execution", pd.Series(dtype=object)).dropna() for key in keys}
-        if "seed" not in self._frame or "env:data" not in self._frame:
-            return named
-        same = self._frame.groupby("seed")["env:data"].nunique().le(1).all()
-        return {key for key in named if same or not key.startswith("task.")}
+        several = differ(data_sets.of(self._frame))
+        return {key for key in named if not (several and key.startswith("task."))}
 
     def _levels(self, key: str) -> int:
         values = self._frame[key]

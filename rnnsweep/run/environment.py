@@ -37,6 +37,7 @@ def environment(run: PreparedRun, store: RunStore, trainer: Trainer) -> dict[str
         "hidden_size": cell.hidden_size,
         "stack": len(trainer.members),
         "peak_memory_bytes": torch.cuda.max_memory_allocated(trainer.device) if cuda else system.resident_peak(),
+        "source_hash": run.task.source_hash,
         "data_hash": run.task.data_hash,
         "parent": _parent(run),
         "execution": [
