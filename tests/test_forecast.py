@@ -272,7 +272,7 @@ def test_tenths_of_a_second_go_forward(tmp_path: Path) -> None:
         ({"time": np.arange(40)[::-1]}, "row 1 of .*: its `time` is not after that of the row before; sort the rows"),
         ({"time": np.arange("2024-01", 40, dtype="datetime64[D]")[::-1].astype(str)}, "its `time` is not after"),
         ({"time": np.arange("2024-01", 40, dtype="datetime64[D]")[::-1]}, "its `time` is not after"),
-        ({"columns": np.array(["", "b"])}, "a column without a name"),
+        ({"columns": np.array(["", "b"])}, "a column of `.*` has no name"),
     ],
 )
 def test_arrays_that_say_two_things_are_refused(arrays: dict[str, Any], said: str, tmp_path: Path) -> None:
@@ -285,14 +285,18 @@ def test_arrays_that_say_two_things_are_refused(arrays: dict[str, Any], said: st
 @pytest.mark.parametrize(
     ("header", "first", "said"),
     [
-        ("", lambda n: n, "has a column without a name, as an index is written; say which columns to read"),
-        ("seconds", lambda n: 1_700_000_000 + 3600 * n, "the column `seconds` changes by the same in every row"),
+        ("", lambda n: n, "a column of `.*` has no name, as an index is written; say which columns to read"),
+        (
+            "seconds",
+            lambda n: 1_700_000_000 + 3600 * n,
+            "`seconds`, a column of `.*`, changes by the same in every row",
+        ),
         (
             "year",
             lambda n: 2020 - n,
-            "the column `year` changes by the same in every row, .* `task.columns=.x.`",
+            "`year`, a column of `.*`, changes by the same in every row, .* `task.columns=.x.`",
         ),
-        ("t", lambda n: n / 10, "the column `t` changes by the same in every row"),
+        ("t", lambda n: n / 10, "`t`, a column of `.*`, changes by the same in every row"),
     ],
 )
 def test_a_count_of_the_rows_is_no_series_unless_it_is_named(

@@ -213,7 +213,10 @@ def test_decimal_commas_are_refused_where_they_are_not_read(form: str, tmp_path:
 
 @pytest.mark.parametrize(
     ("header", "said"),
-    [("", "a channel has no name, as an index does; say which to read"), ("row", "the channel `row` counts the rows")],
+    [
+        ("", "a channel of `.*` has no name, as an index is written; say which to read"),
+        ("row", "`row`, a channel of `.*`, changes by"),
+    ],
 )
 def test_an_index_is_no_channel_unless_it_is_named(header: str, said: str, tmp_path: Path) -> None:
     """Where a table is in the order of its classes, the number of a row tells the class."""

@@ -343,7 +343,7 @@ def test_a_series_without_names_is_refused(tmp_path: Path) -> None:
     ("header", "row", "said"),
     [
         (",x", "{n},{x}", r"the first column of `.*` has no name, .* `task.column=NAME`; its first line names '', 'x'"),
-        ("t,x", "{t},{x}", r"its first column, `t`, changes by the same in every row, .* `task.column=NAME`"),
+        ("t,x", "{t},{x}", r"`t`, the first column of `.*`, changes by the same in every row, .* `task.column=NAME`"),
     ],
 )
 def test_the_first_column_is_no_series_where_it_counts_the_rows(

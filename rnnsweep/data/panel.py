@@ -12,7 +12,7 @@ from jaxtyping import Float64, Int
 from rnnsweep import rng
 from rnnsweep.data.arrays import opened
 from rnnsweep.data.tables import DataTable, Decimal, Missing, fill, parse, tell_filled
-from rnnsweep.data.times import check_steps, dates, first_dates, is_even
+from rnnsweep.data.times import check_steps, dates, first_dates, index_words, is_even
 from rnnsweep.data.user_files import File, read
 from rnnsweep.errors import ConfigError, listed, tell_once
 
@@ -139,13 +139,9 @@ def _every(file: File, panel: Panel) -> list[str]:
     Raises:
         ConfigError: one has no name, as the index of a pandas frame, or counts the rows.
     """
-    if "" in panel.names:
-        problem = f"`{file.path}` has a column without a name, as an index is written"
-        raise file.wrong(f"{problem}; {_without(panel.names, '')}", "task.columns")
     for name, numbers in zip(panel.names, panel.values.T, strict=True):
-        if len(panel.names) > 1 and is_even(numbers):
-            problem = f"the column `{name}` changes by the same in every row, as a time or a count of the rows does"
-            raise file.wrong(f"{problem}; {_without(panel.names, name)}", "task.columns")
+        if not name or (len(panel.names) > 1 and is_even(numbers)):
+            raise file.wrong(f"{index_words(file.path, name)}; {_without(panel.names, name)}", "task.columns")
         if len(panel.names) > 1 and (np.diff(numbers) > 0).all():
             tell_once(f"`{file.path}`: `{name}` rises in every row, as times do; it is read as a column of numbers")
     return panel.names

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rnnsweep import rng
 from rnnsweep.data.tables import NUMBERS, DataTable, Decimal, Missing, parse
-from rnnsweep.data.times import check_steps, first_dates, is_even
+from rnnsweep.data.times import check_steps, first_dates, index_words, is_even
 from rnnsweep.data.user_files import File, read
 from rnnsweep.errors import ConfigError, listed, tell_once
 
@@ -57,8 +57,8 @@ def _check_first(file: File, names: Sequence[str], numbers: Float64[np.ndarray, 
         ConfigError: it counts the rows.
     """
     if is_even(numbers):
-        problem = f"its first column, `{names[0]}`, changes by the same in every row, as a count of the rows does"
-        raise file.wrong(f"`{file.path}`: {problem}; say which to read: `task.column=NAME`", "task.column")
+        how = "say which to read: `task.column=NAME`"
+        raise file.wrong(f"{index_words(file.path, names[0], 'the first column')}; {how}", "task.column")
     tell_once(f"`{file.path}`: reads `{names[0]}`, the first of {len(names)} columns; `task.column` names another")
 
 
@@ -68,10 +68,8 @@ def _first(table: DataTable, decimal: Decimal) -> str:
     if re.search(r"\d", first) and NUMBERS[decimal].fullmatch(first) and not first.isdigit():
         raise table.file.wrong(f"the first line of `{path}` holds numbers; expected the names of the columns")
     if not first:
-        hint = f"say which to read: `task.column=NAME`; its first line names {listed(table.names)}"
-        raise table.file.wrong(
-            f"the first column of `{path}` has no name, as an index is written; {hint}", "task.column"
-        )
+        how = f"say which to read: `task.column=NAME`; its first line names {listed(table.names)}"
+        raise table.file.wrong(f"{index_words(path, first, 'the first column')}; {how}", "task.column")
     return first
 
 

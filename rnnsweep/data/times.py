@@ -107,3 +107,16 @@ def is_even(numbers: np.ndarray) -> bool:
     steps = np.diff(known)
     rounding = 1e-6 * abs(steps[0]) + 1e-15 * np.abs(known).max() if len(steps) > 1 else 0.0
     return len(steps) > 1 and bool(steps[0]) and bool((np.abs(steps - steps[0]) <= rounding).all())
+
+
+def index_words(path: object, name: str, what: str = "a column") -> str:
+    """What a message says of a column that is an index: it has no name, or is even.
+
+    Args:
+        path: of its file.
+        name: of the column; empty if it has none.
+        what: what the column is, as in `the first column`.
+    """
+    if not name:
+        return f"{what} of `{path}` has no name, as an index is written"
+    return f"`{name}`, {what} of `{path}`, changes by the same in every row, as a time or a count of the rows does"

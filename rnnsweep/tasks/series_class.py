@@ -16,7 +16,7 @@ from rnnsweep.data.labelled_series import LabelledSeries, Missing
 from rnnsweep.data.neighbour import nearest
 from rnnsweep.data.series import scales
 from rnnsweep.data.tables import Decimal
-from rnnsweep.data.times import is_even
+from rnnsweep.data.times import index_words, is_even
 from rnnsweep.errors import ConfigError, listed
 from rnnsweep.tasks import new_data
 from rnnsweep.tasks.classification import NumberClassification
@@ -128,9 +128,10 @@ class SeriesClass(NumberClassification):
         every = np.concatenate(self.files["train"].values)
         for name, numbers in zip(names, every.T, strict=True):
             if not name or is_even(numbers):
-                problem = f"the channel `{name}` counts the rows of `{self.path}`" if name else "a channel has no name"
-                hint = "say which to read, as in `task.channels=[NAME,NAME]`"
-                raise ConfigError("task.channels", f"{problem}, as an index does; {hint}", ("task.path",))
+                how = "say which to read, as in `task.channels=[NAME,NAME]`"
+                raise ConfigError(
+                    "task.channels", f"{index_words(self.path, name, 'a channel')}; {how}", ("task.path",)
+                )
 
     # Examples ------------------------------------------------------------------------------------------------
 
