@@ -123,8 +123,9 @@ def test_digits_of_our_own_are_told_apart_by_their_shapes() -> None:
         ([np.full((3, 4), 300)], "example 0 holds numbers from 300 to 300; expected grey values from 0 to 255$"),
         (
             [np.full((3, 4), 9), np.full((4, 4), 9)],
-            "example 1 has 16 pixels, example 0 has 12; expected pictures of one",
+            "example 1 has 16 pixels; the training pictures have 12, expected as many",
         ),
+        ([np.full((2, 4), 9)], "example 0 has 8 pixels; the training pictures have 12, expected as many"),
     ],
 )
 def test_new_pictures_that_are_not_as_the_trainings_are_refused(

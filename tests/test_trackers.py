@@ -34,10 +34,10 @@ class StopAt(Observer):
             self.stop.signum = signal.SIGTERM
 
 
-def train(composed: Compose, out: Path, tracker: str, stop_at: int = 0) -> RunStore:
+def train(composed: Compose, out: Path, tracker: str, stop_at: int = 0, *settings: str) -> RunStore:
     """Trains or continues a run of 20 steps: train rows at each fifth, validations at each tenth."""
     length = ("train.steps=20", "train.log_every=5", "train.eval_every=10")
-    prepared = run.prepare(composed(*PLAIN, *length, f"train.tracker={tracker}"))
+    prepared = run.prepare(composed(*PLAIN, *length, f"train.tracker={tracker}", *settings))
     store, stop = RunStore(out / prepared.id), StopRequest()
     assert store.claim()
     with contextlib.suppress(Interrupted):
@@ -205,6 +205,13 @@ def test_mlflow_goes_on_with_the_run_that_was_interrupted(composed: Compose, tmp
     assert sorted(losses(mlflow)) == WHOLE
     assert mlflow.runs["r0"]["status"] == "FINISHED"
     assert mlflow.runs["r0"]["name"] == store.path.name
+
+
+def test_a_run_that_diverged_failed_there(composed: Compose, tmp_path: Path, mlflow: Server) -> None:
+    record = train(composed, tmp_path, "mlflow", 0, "optimizer.lr=1e6").record()
+    assert record is not None
+    assert record.status == "diverged"
+    assert mlflow.runs["r0"]["status"] == "FAILED"
 
 
 def test_another_server_gets_a_run_of_its_own(composed: Compose, tmp_path: Path, mlflow: Server) -> None:

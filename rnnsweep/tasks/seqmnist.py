@@ -77,16 +77,16 @@ class SeqMNIST(ClassificationTask):
 
     def encoded(self, examples: list[Any]) -> Batch:
         """Pictures as rows of grey values from 0 to 255, or as their rows one after the other."""
-        flat = [np.asarray(picture).ravel() for picture in examples]
+        flat, pixels = [np.asarray(picture).ravel() for picture in examples], self.data["train"]["inputs"].shape[1]
         batch = new_data.numbers(flat, 1)
         for number, picture in enumerate(flat):
             low, high = picture.min(), picture.max()
             if low < 0 or high > 255 or 0 < high <= 1:
                 problem = f"example {number} holds numbers from {low:g} to {high:g}; expected grey values from 0 to 255"
                 raise ConfigError(new_data.KEY, problem + ", times 255" * bool(0 < high <= 1))
-            if len(picture) != len(flat[0]):
-                problem = f"example {number} has {len(picture)} pixels, example 0 has {len(flat[0])}"
-                raise ConfigError(new_data.KEY, f"{problem}; expected pictures of one size")
+            if len(picture) != pixels:
+                problem = f"example {number} has {len(picture)} pixels; the training pictures have {pixels}"
+                raise ConfigError(new_data.KEY, f"{problem}, expected as many")
         return _scaled(self._sequences(batch["inputs"][..., 0], torch.zeros(len(flat))))
 
     def texts(self, split: Split) -> list[str]:

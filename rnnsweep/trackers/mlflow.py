@@ -7,7 +7,10 @@ from typing import Any
 
 from rnnsweep import locks
 from rnnsweep.trackers.base import AbstractTracker, Heard, Log
-from rnnsweep.train import Member
+from rnnsweep.train.member import Member, Status
+
+STATUS: dict[Status, str] = {"running": "KILLED", "complete": "FINISHED", "pruned": "FINISHED", "diverged": "FAILED"}
+"""MLflow's word for how a run ended."""
 
 
 class MLflow(AbstractTracker):
@@ -61,4 +64,4 @@ class MLflow(AbstractTracker):
 
     def close(self, log: Log) -> None:
         client, run = log.handle
-        client.set_terminated(run, "KILLED" if log.member.status == "running" else "FINISHED")
+        client.set_terminated(run, STATUS[log.member.status])

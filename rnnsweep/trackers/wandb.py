@@ -36,4 +36,4 @@ class WandB(AbstractTracker):
         handle.log(metrics | {"step": step})
 
     def close(self, log: Log) -> None:
-        log.handle.finish(exit_code=int(log.member.status == "running"))
+        log.handle.finish(exit_code=int(log.member.status in ("running", "diverged")))
