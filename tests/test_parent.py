@@ -141,10 +141,11 @@ def test_only_a_finished_run_is_gone_on_from(composed: Compose, tmp_path: Path) 
 
 
 def test_other_settings_that_need_another_state_are_refused(composed: Compose, tmp_path: Path) -> None:
-    _, first = trained(composed, tmp_path, "train.steps=20")
-    more = "train.steps=40", "train.schedule=plateau", f"from={first.path}"
-    with pytest.raises(ConfigError, match="its model or optimizer differ"):
-        trained(composed, tmp_path, *more)
+    for before, after in (("cosine", "plateau"), ("plateau", "constant")):
+        _, first = trained(composed, tmp_path, "train.steps=20", f"train.schedule={before}")
+        more = "train.steps=40", f"train.schedule={after}", f"from={first.path}"
+        with pytest.raises(ConfigError, match=f"train.schedule: .* was trained with {before}; the decays of a"):
+            trained(composed, tmp_path, *more)
 
 
 def test_a_schedule_goes_on_or_begins_anew() -> None:

@@ -453,3 +453,14 @@ def packed(*names: str) -> bytes:
 )
 def test_an_archive_under_the_name_of_a_table_is_told(content: bytes, said: str, tmp_path: Path) -> None:
     assert said in refused(content, tmp_path)
+
+
+@pytest.mark.parametrize("offset", ["+01:00", "Z", "-0500"])
+def test_dates_with_and_without_an_offset_are_refused(offset: str, tmp_path: Path) -> None:
+    path = tmp_path / "mixed.csv"
+    hours = [f"2024-01-01 {hour:02}:00" for hour in range(24)]
+    path.write_text("date,x\n" + "".join(f"{hour}{offset * (n > 3)},{n % 5}\n" for n, hour in enumerate(hours)))
+    with pytest.raises(ConfigError, match=r"line 2 of .*'2024-01-01 00:00' has no offset from UTC, but other dates"):
+        Sine(0, 4, path=str(path), column="x", seq_len=4, horizon=2).data_hash  # noqa: B018
+    path.write_text("date,x\n" + "".join(f"{hour}{offset},{n % 5}\n" for n, hour in enumerate(hours)))
+    assert Sine(0, 4, path=str(path), column="x", seq_len=4, horizon=2).data_hash

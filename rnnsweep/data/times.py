@@ -11,6 +11,8 @@ from rnnsweep.data.user_files import File
 from rnnsweep.errors import tell_once
 
 CLOCKS = (" %H:%M:%S", " %H:%M", "")
+OFFSET = r":\d\d(?:\.\d+)?\s?(?:Z|[+-]\d\d(?::?\d\d)?)$"
+"""The end of a time with an offset from UTC."""
 ENOUGH = 500
 """Rows whose dates tell how far apart rows are."""
 FORMS = ("ISO8601", *(f"{day}{clock}" for day in ("%d.%m.%Y", "%Y/%m/%d") for clock in CLOCKS))
@@ -43,6 +45,7 @@ def times(table: DataTable, name: str) -> np.ndarray:
     fields = table.column(name, table.file.key)
     found = dates(fields)
     if found is not None:
+        _check_offsets(table, name, fields)
         return found.to_numpy("datetime64[ns]").astype(np.int64)  # type: ignore[no-any-return]
     wrong = fields[fields.map(lambda field: NUMBERS[table.decimal].fullmatch(field) is None).astype(bool)]
     if len(wrong):
@@ -52,9 +55,28 @@ def times(table: DataTable, name: str) -> np.ndarray:
 
 
 def first_dates(table: DataTable, names: Iterable[str]) -> tuple[str, np.ndarray] | None:
-    """The first of some columns that holds dates, and its dates; None where none does."""
-    found = ((name, dates(table.column(name))) for name in names)
-    return next(((name, each.to_numpy("datetime64[us]")) for name, each in found if each is not None), None)
+    """The first of some columns that holds dates, and its dates; None where none does.
+
+    Raises:
+        ConfigError: some of its dates have an offset from UTC, some have none.
+    """
+    for name in names:
+        fields = table.column(name)
+        found = dates(fields)
+        if found is not None:
+            _check_offsets(table, name, fields)
+            return name, found.to_numpy("datetime64[us]")
+    return None
+
+
+def _check_offsets(table: DataTable, name: str, fields: Any) -> None:
+    """Refuses dates of which some have an offset from UTC: nobody knows what hour the others mean."""
+    have = fields.str.contains(OFFSET)
+    if have.any() and not have.all():
+        first = fields[~have].index[0]
+        problem = f"{table.file.line(int(first))}: {fields[first]!r} has no offset from UTC"
+        other = f"other dates of `{name}` have one, as {fields[have].iloc[0]!r}"
+        raise table.file.wrong(f"{problem}, but {other}; write all dates with an offset, or all without")
 
 
 def check_steps(file: File, name: str, moments: np.ndarray, place: Callable[[int], str], strict: bool = True) -> None:

@@ -72,6 +72,10 @@ def refuse_unlike(parent: Parent, config: Config, task: AbstractTask, model: nn.
     if (ours := config["optimizer"]["_target_"]) != (theirs := parent.config["optimizer"]["_target_"]):
         problem = f"{parent.path} was trained with {theirs}; {ours} cannot use its state"
         raise ConfigError("optimizer", problem)
+    ours, theirs = config["train"]["schedule"], parent.config["train"]["schedule"]
+    if ours != theirs and "plateau" in (ours, theirs):
+        problem = f"{parent.path} was trained with {theirs}; the decays of a plateau are part of a run's state"
+        raise ConfigError("train.schedule", f"{problem}, so both runs need it, or neither")
     best = checkpoint.best(RunStore(parent.path))
     shapes = {name: tuple(weight.shape) for name, weight in best["weights"].items()}
     if {name: tuple(weight.shape) for name, weight in kept(model).items()} != shapes:
