@@ -1,5 +1,6 @@
 """What a figure and a table show is what their captions and notes say: bands, lines, dots, counts, units."""
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 import records
 from matplotlib.figure import Figure
 
+from rnnsweep.record import RunStore
 from rnnsweep.report import provenance_tables
 from rnnsweep.report.analysis import DesignOptions, analyse, tuned_comparisons
 from rnnsweep.report.cli import main
@@ -96,6 +98,23 @@ def test_a_sentence_says_that_two_differences_are_those_of_two_seeds(tmp_path: P
     (section,) = _tuned(tmp_path)
     few = "(seeds 0, 1; two are too few for an interval)" in " ".join(section.headline)
     assert few == (len(seeds) == 2)
+
+
+@pytest.mark.parametrize(
+    ("own", "metric", "told"), [("ppl", None, True), ("ppl", "val/ppl", False), ("loss", None, False)]
+)
+def test_a_report_on_the_loss_names_the_metric_that_the_task_is_judged_by(
+    own: str, metric: str | None, told: bool, tmp_path: Path
+) -> None:
+    """The best setting of `rnnsweep.best` may be another one than the report's."""
+    for seed in range(3):
+        store = RunStore(records.run(tmp_path, 1.0, seed=seed))
+        record = store.record()
+        assert record is not None
+        store.finish(dataclasses.replace(record, metric={"name": own, "unit": "", "direction": "min"}))
+    section = analyse(Runs(collect([tmp_path])), [], metric, {}, None, tmp_path)
+    said = "The task's own metric is val/ppl: `--metric val/ppl` reports it; `python -m rnnsweep.best` ranks by it."
+    assert (said in section.headline) is told
 
 
 def _tuned(study: Path) -> list[Section]:

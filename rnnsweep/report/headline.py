@@ -34,7 +34,7 @@ def headline(section: Section) -> list[str]:
         )
     ranked = [s for s in ranked_entries(runs, metric) if s.values]
     if ranked:
-        said.append(_selected(section, ranked))
+        said += [_selected(section, ranked), *_judged_otherwise(runs, metric)]
     known = strongest([e for e in section.beside if e.settings or e.divergence.pairs], section.margin)
     said += [f"Exploratory: {effect_sentence(e, metric, section.margin)}" for e in _first_of_each(known)[:EFFECTS]]
     return said
@@ -71,6 +71,16 @@ def _selected(section: Section, ranked: Sequence[LeaderboardEntry]) -> str:
         one, some = expected_best(means, [1, half], metric.lower)
         said += f" A random configuration is expected to reach {number(one)}, the best of {half} {number(some)}."
     return said
+
+
+def _judged_otherwise(runs: Runs, metric: MetricColumn) -> list[str]:
+    """What a reader should know where the tables are of the loss, and the task is judged by another metric."""
+    own = [f"val/{name}" for name, *_ in runs.frame["metric"].dropna().unique()]
+    if metric.name != "val/loss" or len(own) != 1 or own[0] not in {*runs.metrics} - {"val/loss"}:
+        return []
+    return [
+        f"The task's own metric is {own[0]}: `--metric {own[0]}` reports it; `python -m rnnsweep.best` ranks by it."
+    ]
 
 
 def _tested(runs: Runs, metric: MetricColumn, best: LeaderboardEntry) -> str:
