@@ -14,7 +14,9 @@ from rnnsweep.sweep import cost, estimate, load, run_cost
 from rnnsweep.sweep.estimate import Estimate
 from rnnsweep.sweep.load import Load
 from rnnsweep.sweep.plan import Plan, Planned
+from rnnsweep.sweep.probe import copies
 from rnnsweep.sweep.run_cost import RunCost
+from rnnsweep.types import Batch
 
 SHORT = ("task=parity", "task.examples=100", "task.held_out=20", "train.batch_size=10", "cell=rnn")
 
@@ -66,6 +68,28 @@ def test_measuring_a_run_leaves_no_files(composed: Compose, tmp_path: Path, monk
     each = run_cost.measured(run.identify(composed(*SHORT)), 8, 2, tmp_path)
     assert (each.size, each.step > 0, each.validation > 0) == (2, True, True)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("held_out", "seconds", "measured"), [(20, 0.02, 20), (700, 0.02, 200), (2000, 0.002, 800), (2000, 0.0001, 2000)]
+)
+def test_of_a_long_validation_a_part_is_measured(
+    held_out: int, seconds: float, measured: int, composed: Compose, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each example takes so many seconds. 1, 4, 16, … batches of 200 are tried until a second has passed."""
+    now, tried = 0.0, list[int]()
+
+    def evaluated(_stack: object, _tasks: object, parts: list[list[Batch]], _own: object) -> None:
+        nonlocal now
+        tried.append(sum(len(batch["inputs"]) for batch in parts[0]))
+        now += seconds * tried[-1]
+
+    monkeypatch.setattr(run_cost, "evaluate", evaluated)
+    settings = "task=parity", "task.examples=100", f"task.held_out={held_out}", "train.batch_size=10", "cell=rnn"
+    with copies(run.identify(composed(*settings)), 2) as trainer:
+        found = run_cost.validation_seconds(trainer, lambda: now)
+    assert tried[-1] == measured
+    assert found == pytest.approx(held_out * seconds)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,18 @@
 """What a run costs as a part of a sweep: measured on a stack of runs like it."""
 
 import dataclasses
+import itertools
 from pathlib import Path
 
+from rnnsweep.kernels import threads
 from rnnsweep.run import PreparedRun
-from rnnsweep.sweep.probe import clock_of, copies, median_step, stack_size
+from rnnsweep.sweep.probe import Clock, clock_of, copies, median_step, stack_size
+from rnnsweep.train import Trainer
+from rnnsweep.train.evaluation import evaluate
+from rnnsweep.types import Batch
+
+ENOUGH = 1.0
+"""Seconds of a validation that are measured."""
 
 AT_THE_END = 2
 """Evaluations after the last step: the test, and a slice of the training part of a similar size."""
@@ -49,10 +57,28 @@ def measured(first: PreparedRun, available: int, stack: int | str, folder: Path)
     size = stack_size(first, available, folder) if stack == "auto" else min(int(stack), available)
     clock = clock_of(first)
     with copies(first, size) as trainer:
-        step = median_step(trainer, clock)
-        start = clock()
-        trainer.evaluate("val")
-        validation = clock() - start
+        step, validation = median_step(trainer, clock), validation_seconds(trainer, clock)
     epoch = first.task.steps_per_epoch
     steps, validations = first.train.total_steps(epoch), first.train.validations(epoch)
     return RunCost(size, step / size, validation / size, steps, validations)
+
+
+def validation_seconds(trainer: Trainer, clock: Clock) -> float:
+    """Seconds of a whole validation. Of a long one some batches are measured; the others take as long by their size."""
+    task, members = trainer.task, len(trainer.tasks)
+    total = sum(map(_size, task.evaluation("val")))
+    count = 1
+    while True:
+        start = clock()
+        some = list(itertools.islice(task.evaluation("val"), count))
+        with threads.sharing(trainer.pace.threads):
+            evaluate(trainer.stack, trainer.tasks, [some] * members, trainer.config.own_metrics)
+        seconds, measured = clock() - start, sum(map(_size, some))
+        if measured == total or seconds > ENOUGH:
+            return seconds * total / measured if measured else 0.0
+        count *= 4
+
+
+def _size(batch: Batch) -> int:
+    """All numbers of a batch."""
+    return sum(tensor.numel() for tensor in batch.values())
