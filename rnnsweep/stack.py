@@ -58,6 +58,12 @@ def _digest(file: str) -> str:
         return ""
 
 
+def _refuse_unlike(models: Sequence[nn.Module]) -> None:
+    """Raises RuntimeError where models print other settings: the first one's program is not theirs."""
+    if len({tuple(module.extra_repr() for module in model.modules()) for model in models}) > 1:
+        raise RuntimeError("the models of a stack have different programs")
+
+
 class Stack:
     """M models of one shape that differ only in numbers.
 
@@ -76,6 +82,7 @@ class Stack:
         kernel: kernels.Execution | None = None,
         mixed: bool = False,
     ):
+        _refuse_unlike(models)
         self.models, self.size, self.device = models, len(models), device
         self._mixed = mixed
         self._precision = functools.partial(torch.autocast, device.type, torch.bfloat16) if mixed else nullcontext

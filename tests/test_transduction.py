@@ -16,6 +16,7 @@ from rnnsweep.models.decode import beam
 from rnnsweep.models.encoder import Encoder, reversed_within
 from rnnsweep.models.encoder_decoder import EncoderDecoder
 from rnnsweep.schedules import forcing
+from rnnsweep.stack import Stack
 from rnnsweep.tasks import dates
 from rnnsweep.tasks.addition import Addition
 from rnnsweep.tasks.transduction import TransductionTask
@@ -191,6 +192,31 @@ def test_one_source_is_answered_or_refused(composed: Compose) -> None:
     for bad in ("", "abcabc", "axb"):
         with pytest.raises(ConfigError, match=r"^prompt: expected 1 to 5 symbols of `abc`"):
             task.answer(model, bad)
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_a_source_shorter_than_those_of_training_is_read_to_its_own_end(both: bool, composed: Compose) -> None:
+    overrides = ("task.min_len=4", "cell=lstm", f"cell.bidirectional={both}".lower())
+    each, usual = made(composed, *overrides), made(composed, *overrides[1:])
+    model, like = model_of(each), model_of(usual)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.mul_(8)  # so that answers differ
+    like.load_state_dict(model.state_dict())
+    assert (model.shortest, like.shortest) == (4, 1)
+    answers = [
+        [task.answer(one, source) for source in ("a", "b", "c", "ab", "ba", "cba")]  # type: ignore[attr-defined]
+        for one, task in ((model, each.task), (like, usual.task))
+    ]
+    assert answers[0] == answers[1]
+    assert len({*answers[0]}) > 2
+
+
+def test_models_that_read_in_other_pieces_are_no_stack(composed: Compose) -> None:
+    models = [model_of(made(composed, "cell=lstm", f"task.min_len={least}")) for least in (1, 2, 2)]
+    assert Stack(models[1:], torch.device("cpu")).size == 2
+    with pytest.raises(RuntimeError, match="different programs"):
+        Stack(models[:2], torch.device("cpu"))
 
 
 def test_a_question_is_asked_as_it_is_written_and_read_from_its_end() -> None:

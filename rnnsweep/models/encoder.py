@@ -48,7 +48,7 @@ class Encoder(nn.Module):
         Args:
             x: the sequences.
             lengths: the steps of each sequence.
-            shortest: no sequence has fewer steps; up to there the cell reads in one call.
+            shortest: no padded sequence has fewer steps; up to there the cell reads in one call.
         """
         h, state = _to_the_end(self.cell, x, lengths, shortest)
         if self.backward_cell is None:

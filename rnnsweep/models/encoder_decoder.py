@@ -68,7 +68,7 @@ class EncoderDecoder(nn.Module):
         attention: the decoder's attention, or none.
         attention_size: features within an additive score.
         outputs: target symbols.
-        shortest: the fewest steps that a source has.
+        shortest: the fewest steps that a padded source has.
     """
 
     def __init__(
@@ -94,6 +94,9 @@ class EncoderDecoder(nn.Module):
         self.first = Linear(width, hidden) if self.stepwise else None
         self.combine = Linear(hidden + width, hidden) if looks else None
         self.head = Linear(hidden, outputs)
+
+    def extra_repr(self) -> str:
+        return f"shortest={self.shortest}"
 
     def encode(
         self, tokens: Int[Tensor, "*batch source"], lengths: Int[Tensor, "*batch"]

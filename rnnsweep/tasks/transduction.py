@@ -213,7 +213,7 @@ class TransductionTask(ExampleTask):
         assert isinstance(model, EncoderDecoder)
         if expected := self.expected(source):
             raise ConfigError("prompt", f"expected {expected}" + (f", got {source!r}" if source else ""))
-        rows, lengths = self.vocabs[0].padded([self.read(source)], max(len(source), model.shortest))
+        rows, lengths = self.vocabs[0].padded([self.read(source)], len(source))  # no step is padded, however short
         return self._decoded(model, rows, lengths)[0]
 
     def _decoded(self, model: EncoderDecoder, source: Tensor, lengths: Tensor) -> list[str]:
