@@ -183,6 +183,62 @@ def test_a_tuned_sweep_is_read_as_it_was_planned(tmp_path: Path) -> None:
     assert any(note.startswith("The settings were tuned with seed 99.") for note in board.notes)
 
 
+def with_fresh_seeds(study: Path, count: int, diverged: tuple[int, ...] = (), cells: str = "gru rnn") -> None:
+    """A tuned sweep in which the RNN is worse on all fresh seeds and diverges on some of them."""
+    noise = np.random.default_rng(0)
+    for cell in cells.split():
+        dead = cell == "lstm"
+        for rate in (1e-3, 1e-2):
+            status = "diverged" if dead else "complete"
+            records.run(study, 1.6 - rate + 0.4 * (cell == "rnn"), status, cell=cell, seed=99, optimizer__lr=rate)
+        for seed in () if dead else range(count):
+            loss = 1.5 + 0.4 * (cell == "rnn") + float(noise.normal(0, 0.02))
+            status = "diverged" if cell == "rnn" and seed in diverged else "complete"
+            records.run(study, loss, status, cell=cell, seed=seed, optimizer__lr=1e-2)
+    declared(study)
+
+
+@pytest.mark.parametrize(("count", "diverged"), [(5, (2,)), (8, (2, 5, 7))])
+def test_a_planned_look_with_a_diverged_seed_stays_open_as_in_the_sweep(
+    count: int, diverged: tuple[int, ...], tmp_path: Path
+) -> None:
+    with_fresh_seeds(tmp_path, count, diverged)
+    of = found(tmp_path)
+    (comparison,) = of.comparisons
+    assert comparison.look is not None
+    assert (comparison.look.verdict, comparison.clear, len(comparison.values)) == ("open", False, 5 - (count == 5))
+    assert "RNN is not shown to differ from GRU" in sentences(of)[0]
+    assert "no test: it would leave out the fresh seeds that diverged; on fresh seeds 0, 1" in sentences(of)[0]
+    assert "confirmed" not in sentences(of)[0]
+
+
+def test_between_two_looks_the_last_one_counts(tmp_path: Path) -> None:
+    with_fresh_seeds(tmp_path, 4)
+    (comparison,) = found(tmp_path).comparisons
+    assert comparison.seeds == (0, 1, 2)
+    assert comparison.look is not None
+    assert comparison.look.level == 0.005
+
+
+def test_the_level_of_a_look_is_divided_among_the_arms_that_are_compared(tmp_path: Path) -> None:
+    """As the sweep does it: an arm of which no trial was completed is not compared."""
+    with_fresh_seeds(tmp_path, 5, cells="gru lstm rnn")
+    of = found(tmp_path)
+    (comparison,) = of.comparisons
+    assert comparison.look is not None
+    assert comparison.look.level == 0.01
+    assert "comparisons with the leader, 1: p" in " ".join(comparison_table(of).notes)
+
+
+def test_a_seed_that_an_earlier_comparison_has_seen_did_not_choose_the_setting(tmp_path: Path) -> None:
+    with_fresh_seeds(tmp_path, 6)
+    declared(tmp_path, seeds=[0, 1, 2], looks=[], levels=[])
+    (tmp_path / ".study" / "tuned-0.json").rename(tmp_path / ".study" / "tuned-1.json")
+    os.utime(tmp_path / ".study" / "tuned-1.json", (0, 0))
+    declared(tmp_path, seeds=[3, 4, 5])
+    assert "(chosen on validation, seed 99)" in sentences(found(tmp_path))[0]
+
+
 def test_seeds_that_an_earlier_range_has_seen_are_not_fresh(tmp_path: Path) -> None:
     noisy(tmp_path, range(99, 100))
     noisy(tmp_path, range(6), rates=(1e-2,))

@@ -161,7 +161,8 @@ def _notes(of: TunedComparison) -> list[str]:
         said.append(
             f"Planned before the first run: looks at {', '.join(map(str, plan.looks))} fresh seeds, {margin}levels "
             f"{levels}. A look's level is divided by the number of comparisons with the leader, "
-            f"{max(1, len(tuning.arms) - 1)}: p is compared with the quotient, and the interval has that level."
+            f"{max(1, len(tuning.ranked) - 1)}: p is compared with the quotient, and the interval has that level. "
+            "A comparison stays open if a run with a fresh seed diverged, and between looks nothing is decided."
         )
     family = max((c.family for c in of.comparisons), default=0)
     said += [f"p: Holm's correction over all {family} tuned comparisons of the report."] if family else []

@@ -40,6 +40,7 @@ class Tuning:
         self.values = runs.values(metric.name)
         self.seeds = runs.column("seed")
         self.settings = runs.frame["setting"].to_numpy()
+        self.over = runs.frame["state"].isin(["complete", "diverged"]).to_numpy()
         self.condition = runs.settings.codes(design.conditions)
         self.trials = {each.trial for each in design.plan.chosen} if design.plan else set()
         self.names = runs.frame["run"].to_numpy(object)
@@ -90,7 +91,8 @@ class Tuning:
         every = self._finished(by_setting[chosen])
         seen = common | self.design.seen
         fresh = {seed: row for seed, row in every.items() if common and seed not in seen}
-        used = {seed: row for seed, row in every.items() if seed not in fresh}
+        tuned = self.design.plan is not None and self.design.plan.tuning_seed is not None
+        used = {seed: row for seed, row in every.items() if seed not in fresh and (seed in common or not tuned)}
         return Choice(chosen, used, fresh, len(by_setting), self._edges(chosen, by_setting))
 
     def _of_the_plan(self, by_setting: dict[int, NDArray[Any]]) -> int | None:

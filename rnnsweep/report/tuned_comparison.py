@@ -52,9 +52,14 @@ class ArmComparison:
         return self.look.verdict == "differs" if self.look else self.adjusted < stats.ALPHA
 
     @property
+    def lacks_seeds(self) -> bool:
+        """Whether a seed of the planned look has no value, because a run diverged: the comparison then stays open."""
+        return self.look is not None and not math.isfinite(self.look.p)
+
+    @property
     def holds_zero(self) -> bool:
-        """Whether the interval contains zero, or there is no interval: which arm is better is then open."""
-        return not self.interval.flat and not (self.interval.low > 0 or self.interval.high < 0)
+        """Whether the interval contains zero, or there is no interval or no verdict: which arm is better is open."""
+        return self.lacks_seeds or not (self.interval.flat or self.interval.low > 0 or self.interval.high < 0)
 
     @property
     def spread(self) -> tuple[float, float] | None:
@@ -109,7 +114,11 @@ def compare_arms(runs: Runs, tuning: Tuning, baselines: dict[str, str]) -> Tuned
 
 
 def _compare(runs: Runs, tuning: Tuning, metric: MetricColumn, arm: TunedArm, other: TunedArm) -> ArmComparison:
-    fresh = _pairs(runs, metric, arm, other, fresh=True)
+    fresh, number = _pairs(runs, metric, arm, other, fresh=True), None
+    if tuning.design.plan is not None and tuning.design.plan.looks and not tuning.design.random:
+        number = _last_look(tuning, arm, other)
+        looked = 0 if number is None else tuning.design.plan.looks[number]
+        fresh = fresh[fresh["seed"].isin(tuning.design.plan.fresh(looked))]
     confirmed = fresh["seed"].nunique() >= FEW
     pairs = fresh if confirmed else _pairs(runs, metric, arm, other, fresh=False)
     random = tuning.design.random
@@ -122,7 +131,7 @@ def _compare(runs: Runs, tuning: Tuning, metric: MetricColumn, arm: TunedArm, ot
     interval = stats.t_interval(values.to_numpy(), least=FEW, scale=scale)
     seeds = tuple(sorted(kept["seed"].unique()))
     by_condition = kept.groupby("block")["difference"].mean().to_dict()
-    look = _look(tuning, values.to_numpy()) if confirmed and not random and interval.known else None
+    look = _look(tuning, values.to_numpy(), number) if confirmed and interval.known and number is not None else None
     if look is not None:
         interval = dataclasses.replace(interval, low=look.low, high=look.high)
     return ArmComparison(arm, other, tuple(map(float, values)), unit, seeds, interval, confirmed, by_condition, look)
@@ -145,13 +154,32 @@ def _pairs(runs: Runs, metric: MetricColumn, arm: TunedArm, other: TunedArm, fre
     return pd.DataFrame(found, columns=["block", "seed", "row", "difference"]).dropna()
 
 
-def _look(tuning: Tuning, values: NDArray[Any]) -> looks.Look | None:
-    """The result of the planned look at this number of seeds; None if no look is planned there."""
+def _last_look(tuning: Tuning, arm: TunedArm, other: TunedArm) -> int | None:
+    """The newest planned look of which all runs of both arms are over; None if there is none.
+
+    Between two looks nothing is decided: a test whenever one looks would find a difference too often.
+    """
     plan = tuning.design.plan
-    if plan is None or len(values) not in plan.looks:
-        return None
-    margin = plan.margin if plan.margin is not None else 0.0
-    return looks.look(values, plan.looks.index(len(values)), len(tuning.arms), margin)
+    assert plan is not None
+    over = [
+        {*tuning.seeds[tuning.over & (tuning.settings == each.choices[condition].setting)]}
+        for condition in arm.choices.keys() & other.choices.keys()
+        for each in (arm, other)
+    ]
+    done = [number for number, count in enumerate(plan.looks) if all(seeds >= {*plan.fresh(count)} for seeds in over)]
+    return max(done, default=None)
+
+
+def _look(tuning: Tuning, values: NDArray[Any], number: int) -> looks.Look:
+    """The result of a planned look. A seed without a value leaves it open: its run diverged, which is no good result.
+
+    Without that seed the test would favour an arm that often diverges.
+    """
+    plan = tuning.design.plan
+    assert plan is not None
+    found = looks.look(values, number, len(tuning.ranked), plan.margin if plan.margin is not None else 0.0)
+    whole = len(values) == plan.looks[number]
+    return found if whole else dataclasses.replace(found, p=math.nan, verdict="open")
 
 
 def adjusted(tasks: Sequence[TunedComparison | None]) -> list[TunedComparison | None]:

@@ -27,8 +27,13 @@ def sentence(of: TunedComparison, comparison: ArmComparison) -> str:
 
 def brief(of: TunedComparison, comparison: ArmComparison) -> str:
     """A shorter sentence, after another one that says how the settings were chosen."""
-    status = f"confirmed on fresh {numbered('seed', comparison.seeds)}" if comparison.confirmed else "exploratory"
+    status = _fresh(comparison) if comparison.confirmed else "exploratory"
     return f"{_result(of, comparison)}; {status}."
+
+
+def _fresh(comparison: ArmComparison) -> str:
+    """As in `confirmed on fresh seeds 0–2`."""
+    return f"{'' if comparison.lacks_seeds else 'confirmed '}on fresh {numbered('seed', comparison.seeds)}"
 
 
 def _effort(of: TunedComparison, comparison: ArmComparison) -> str:
@@ -93,6 +98,8 @@ def _level(comparison: ArmComparison) -> str:
 
 
 def _judged(comparison: ArmComparison) -> str:
+    if comparison.lacks_seeds:
+        return ", no test: it would leave out the fresh seeds that diverged"
     if comparison.look:
         return f", {p_clause(comparison.look.p)} at a level of {comparison.look.level:.4g}"
     if not comparison.confirmed and comparison.clear:
@@ -109,7 +116,7 @@ def _limits(of: TunedComparison, comparison: ArmComparison) -> str:
 def _mind(of: TunedComparison, comparison: ArmComparison) -> Iterator[str]:
     one = of.tuning.design.one
     if comparison.confirmed:
-        yield f"confirmed on fresh {numbered('seed', comparison.seeds)}"
+        yield _fresh(comparison)
     else:
         yield f"exploratory: these seeds chose the {one}s"
     if comparison.spread:
