@@ -239,6 +239,39 @@ def test_a_seed_that_an_earlier_comparison_has_seen_did_not_choose_the_setting(t
     assert "(chosen on validation, seed 99)" in sentences(found(tmp_path))[0]
 
 
+def test_the_seeds_that_are_needed_are_for_a_margin_in_the_unit_of_the_comparison(tmp_path: Path) -> None:
+    """The report is by a loss of about 200; the arms are compared by the accuracy."""
+    noise = np.random.default_rng(0)
+    for cell, seed in itertools.product(("gru", "rnn"), (99, 0, 1, 2)):
+        for rate in (1e-3, 1e-2) if seed == 99 else (1e-2,):
+            path = records.run(tmp_path, 200.0 - rate, cell=cell, seed=seed, optimizer__lr=rate)
+            record = json.loads((path / "record.json").read_text())
+            reached = 0.5 + 10 * rate + float(noise.normal(0, 0.02))
+            record["best"] |= {"val/accuracy": reached, "test/accuracy": reached}
+            record["declared"] |= {"accuracy": {"unit": "share", "direction": "max", "chance": None}}
+            record["declared"]["loss"]["unit"] = record["metric"]["unit"] = ""
+            (path / "record.json").write_text(json.dumps(record))
+    declared(tmp_path, metric="val/accuracy", maximised=True, margin=0.02)
+    of = found(tmp_path)
+    section = analyse(of.runs, [], None, {}, None, tmp_path / "report", of)
+    assert section.margin == pytest.approx(2.0, abs=0.01)
+    (needed,) = [table for table in section.top_tables if table.title == "Seeds needed"]
+    assert needed.notes[0].startswith("For a margin of 0.020.")
+
+
+def test_a_comparison_without_a_test_metric_keeps_both_columns(tmp_path: Path) -> None:
+    noisy(tmp_path)
+    noisy(tmp_path, range(3, 7), rates=(1e-2,))
+    for path in tmp_path.glob("*/record.json"):
+        record = json.loads(path.read_text())
+        del record["best"]["test/loss"]
+        path.write_text(json.dumps(record))
+    table = comparison_table(found(tmp_path))
+    assert len(set(table.columns)) == len(table.columns)
+    frame = table.frame()
+    assert (frame["val/loss of the choice n"][0], frame["val/loss n"][0]) == (3, 4)
+
+
 def test_seeds_that_an_earlier_range_has_seen_are_not_fresh(tmp_path: Path) -> None:
     noisy(tmp_path, range(99, 100))
     noisy(tmp_path, range(6), rates=(1e-2,))

@@ -9,14 +9,17 @@ from rnnsweep import planned
 from rnnsweep.report import arm_tables, leaderboard, listings, seeds_needed, tuned_comparison, variance_tables
 from rnnsweep.report.arms import Tuning
 from rnnsweep.report.baselines import baselines
+from rnnsweep.report.declared import plain_name
 from rnnsweep.report.design import design
 from rnnsweep.report.discovery import modules
 from rnnsweep.report.headline import headline
 from rnnsweep.report.prompt_samples import samples
+from rnnsweep.report.metric_column import MetricColumn
 from rnnsweep.report.runs import Runs
 from rnnsweep.report.section import Section, default_margin
 from rnnsweep.report.table import Table
 from rnnsweep.report.tuned_comparison import TunedComparison
+from rnnsweep.tuned_plan import Tuned
 
 
 def analyse(
@@ -47,11 +50,12 @@ def analyse(
     chosen = runs.metric(metric)
     factors = [runs.settings.factor(key) for key in by] if by else runs.factors
     plan = tuned.tuning.design.plan if tuned else None
-    given = (margin, plan.margin if plan and plan.metric == chosen.name else None, default_margin(runs, chosen))
-    least = next(each for each in given if each is not None)
+    least = _margin(runs, chosen, margin, plan)
     section = Section(runs, chosen, least, baselines(runs, factors, asked), factors)
     section.tuned, section.views = tuned, views
-    section.top_tables = _top_tables(tuned, least) if tuned else []
+    if tuned:
+        alike = plain_name(tuned.metric.name) == plain_name(chosen.name)
+        section.top_tables = _top_tables(tuned, least if alike else _margin(runs, tuned.metric, None, plan))
     section.leaderboard = leaderboard.leaderboard(runs, chosen, section.baselines, plan.tuning_seed if plan else None)
     for chapter in sorted(modules("answers", runs.packages).values(), key=lambda module: module.RANK):
         section.answers += filter(None, chapter.answers(section))
@@ -59,6 +63,15 @@ def analyse(
     section.appendix = [variance_tables.marginals_table(runs, chosen)] if runs.factors else []
     section.samples, section.headline = samples(section), headline(section)
     return section
+
+
+def _margin(runs: Runs, metric: MetricColumn, asked: float | None, plan: Tuned | None) -> float:
+    """The margin in the unit of a metric: the one that is asked for, else that of the plan, else that of the unit."""
+    if asked is not None:
+        return asked
+    if plan and plan.margin is not None and plain_name(plan.metric) == plain_name(metric.name):
+        return plan.margin
+    return default_margin(runs, metric)
 
 
 def _listings(section: Section, out: Path) -> list[Table]:

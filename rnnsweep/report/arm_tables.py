@@ -19,7 +19,9 @@ SHOWN = 4
 def comparison_table(of: TunedComparison) -> Table:
     """The tuned comparison as a table: a row for each arm, the best on validation first."""
     others = [of.leader] if of.baseline in (of.leader, None) else [of.baseline, of.leader]
-    columns = ["arm", "best setting", "configurations", of.tuning.metric.name]
+    by = of.tuning.metric.name
+    by = f"{by} of the choice" if by == of.metric.name else by  # the runs have no such metric of the test part
+    columns = ["arm", "best setting", "configurations", by]
     columns += [of.metric.name, *(f"Δ to {other.name}" for other in others if other), "status"]
     columns += ["diverged", "parameters", "compute"]
     rows = []
@@ -32,8 +34,8 @@ def comparison_table(of: TunedComparison) -> Table:
     used = sorted({row for arm in of.tuning.ranked for row in arm.best})
     notes = [str(run_counts(of.runs, used, of.metric.name)), *_notes(of)]
     name = f"tuned-{anchor(of.runs.task)}"
-    aside = {of.tuning.metric.name, "configurations", "status", "diverged", "parameters", "compute"} - {of.metric.name}
-    return Table(name, title, tuple(columns), tuple(rows), tuple(notes), measured=_measured(of), elsewhere=tuple(aside))
+    aside = (by, "configurations", "status", "diverged", "parameters", "compute")
+    return Table(name, title, tuple(columns), tuple(rows), tuple(notes), measured=_measured(of), elsewhere=aside)
 
 
 def _measured(of: TunedComparison) -> str:
