@@ -20,6 +20,7 @@ from rnnsweep.errors import ReportError
 from rnnsweep.planned import STATES
 from rnnsweep.record import RunStore
 from rnnsweep.report import (
+    baselines,
     cli,
     latex_table,
     listings,
@@ -264,6 +265,62 @@ def test_one_seed_is_no_evidence_and_two_are_both_shown(tmp_path: Path) -> None:
     board = leaderboard(runs, runs.metric(None), {})
     assert not any(cell.bold for row in board.rows for cell in row.cells)
     assert board.rows[0].cells[3].text == "1.500 and 1.400"
+
+
+def test_one_seed_of_many_settings_is_no_single_run(tmp_path: Path) -> None:
+    for cell, size in itertools.product(("gru", "lstm"), (8, 16, 32)):
+        records.run(tmp_path, 2.0 + 0.1 * (cell == "gru") + size / 100, cell=cell, seed=0, cell__hidden_size=size)
+    told = said(runs_of(tmp_path), "cell", "lstm", "gru")
+    assert told.endswith("one seed, mean over 3 settings: no evidence of a difference.")
+
+
+def test_a_setting_that_is_called_random_has_effects_over_seeds_itself(tmp_path: Path) -> None:
+    for cell, size, seed in itertools.product(("gru", "lstm"), (8, 16, 32), range(4)):
+        gap = np.random.default_rng([size, seed]).normal(0, 0.01)
+        records.run(tmp_path, 2.0 + size / 100 + gap, cell=cell, seed=seed, cell__hidden_size=size)
+    runs = Runs(collect([tmp_path]), sampled=["cell.hidden_size"])
+    sizes, cells = (
+        MatchedRuns(runs, runs.settings.factor(key), runs.metric(None)).against(base)
+        for key, base in (("cell.hidden_size", "8"), ("cell", "gru"))
+    )
+    assert [(effect.unit, len(effect.values)) for effect in (*sizes, *cells)] == [("seed", 4)] * 2 + [("setting", 3)]
+
+
+def test_a_baseline_may_be_named_by_what_changes_together(tmp_path: Path) -> None:
+    for (rate, clip), seed in itertools.product(((1.0, 0.1), (0.1, 1.0), (0.5, 10.0)), range(2)):
+        records.run(tmp_path, 2.0 + rate, seed=seed, optimizer__lr=rate, train__clip=clip)
+    runs = runs_of(tmp_path)
+    for typed, level in (("train.clip=1", "0.1"), ("train.clip=10", "0.5"), ("optimizer.lr=1", "1")):
+        assert baselines.baselines(runs, runs.factors, baselines.read([typed], [runs])) == {"optimizer.lr": level}
+    with pytest.raises(ReportError, match=r"--baseline train.clip=2: no run of task charlm has this level"):
+        baselines.baselines(runs, runs.factors, {"train.clip": "2"})
+    with pytest.raises(ReportError, match=r"--baseline train.clip=1: optimizer.lr .* in other runs"):
+        baselines.baselines(runs, runs.factors, {"optimizer.lr": "1", "train.clip": "1"})
+
+
+def test_true_and_one_are_two_levels(tmp_path: Path) -> None:
+    for value in (True, 1):
+        records.run(tmp_path, 2.0, task__window=value)
+    assert [factor.levels for factor in runs_of(tmp_path).factors] == [("1", "true")]
+
+
+@pytest.mark.parametrize("random", [True, False])
+def test_equal_values_have_no_variance_to_explain(random: bool, tmp_path: Path) -> None:
+    """Values that differ by rounding only are equal; a forest of them cannot be grown."""
+    for place, (rate, size) in enumerate(itertools.product((1e-3, 3e-3, 1e-2), (8, 16, 32, 64))):
+        records.run(tmp_path, 2.0 + place * 1e-15, optimizer__lr=rate, cell__hidden_size=size)
+    if random:
+        search = {"n_trials": 12, "seeds": [0], "metrics": ["val/loss"], "groups": {}, "identities": {}}
+        space = {"bases": {"": [{}, {"optimizer.lr": {}, "cell.hidden_size": {}}]}, "sampler": "random"}
+        (tmp_path / ".study").mkdir()
+        (tmp_path / ".study" / "search-0.json").write_text(json.dumps(search | space))
+    runs = Runs(collect([tmp_path]), ["optimizer.lr", "cell.hidden_size"] if random else [])
+    section = analyse(runs, [], None, {}, None, tmp_path / "report")
+    answers = [answer for answer in section.answers if answer.title == "Where the variance comes from"]
+    assert not any(answer.tables for answer in answers)
+    assert [s for answer in answers for s in answer.sentences] == (
+        ["All 12 finished trials have one value: there is no variance to explain."] if random else []
+    )
 
 
 def test_states_of_a_difference(tmp_path: Path) -> None:

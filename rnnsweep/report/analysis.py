@@ -13,8 +13,8 @@ from rnnsweep.report.declared import plain_name
 from rnnsweep.report.design import design
 from rnnsweep.report.discovery import modules
 from rnnsweep.report.headline import headline
-from rnnsweep.report.prompt_samples import samples
 from rnnsweep.report.metric_column import MetricColumn
+from rnnsweep.report.prompt_samples import samples
 from rnnsweep.report.runs import Runs
 from rnnsweep.report.section import Section, default_margin
 from rnnsweep.report.table import Table

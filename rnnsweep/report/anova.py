@@ -10,6 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
+from rnnsweep.report import stats
+
 Array = NDArray[Any]
 Term = tuple[str, ...]
 """The factors of a main effect or an interaction."""
@@ -72,7 +74,7 @@ def anova(levels: dict[str, Array], values: Array) -> Anova | None:
         The analysis; None if the residual has no degree of freedom, or if nothing varies.
     """
     names = [name for name, column in levels.items() if len(np.unique(column)) > 1]
-    if not names or len(values) < 3 or float(np.ptp(values)) == 0:
+    if not names or len(values) < 3 or stats.alike(values):
         return None
     codes = {name: pd.factorize(levels[name])[0] for name in names}
     sizes = {name: int(codes[name].max()) + 1 for name in names}

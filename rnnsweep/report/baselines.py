@@ -44,12 +44,27 @@ def baselines(runs: Runs, factors: Sequence[Factor], asked: dict[str, str]) -> d
         ReportError: No run has this level.
     """
     found = {f.key: DEFAULTS[f.key] if DEFAULTS.get(f.key) in f.levels else f.levels[0] for f in factors if f.levels}
-    mine = {runs.settings.factor(key): level for key, level in asked.items() if runs.settings.varies(key)}
-    named = {factor.key: _level(runs, factor, level) for factor, level in mine.items()}
+    named: dict[str, str] = {}
+    for key, typed in asked.items():
+        if not runs.settings.varies(key):
+            continue
+        factor, level = runs.settings.factor(key), _level(runs, key, typed)
+        if named.setdefault(factor.key, level) != level:
+            problem = f"{factor.label} has this level in other runs than the baseline before; name one of them"
+            raise ReportError(f"--baseline {key}={typed}: {problem}")
     return named | {key: level for key, level in found.items() if key not in named}
 
 
-def _level(runs: Runs, factor: Factor, typed: str) -> str:
+def _level(runs: Runs, key: str, typed: str) -> str:
+    """The level of the key's factor in the runs with the level that the user typed."""
+    factor, mine = runs.settings.factor(key), runs.settings.alone(key)
+    if key == factor.key:
+        return _shown(runs, factor, typed)
+    rows = mine.column == mine.levels.index(_shown(runs, mine, typed))
+    return factor.levels[int(factor.column[rows.argmax()])]
+
+
+def _shown(runs: Runs, factor: Factor, typed: str) -> str:
     """The level that the user typed, as the report shows it: 1e-3 is 0.001."""
     if typed in factor.levels:
         return typed

@@ -18,7 +18,7 @@ from rnnsweep.report.table import Cell, Table, TableRow, anchor, estimate, level
 
 FINDINGS = {"clear": "clear", "differs": "differs, size open", "small": "differs, small", "same": "identical"}
 FINDINGS |= {"constant": "equal in all pairs", "undecided": "no difference shown", "equivalent": "equivalent"}
-FINDINGS |= {"mixed": "mixed", "two": "two values", "single": "single run", "none": "no pair"}
+FINDINGS |= {"mixed": "mixed", "two": "two values", "single": "one value", "none": "no pair"}
 
 
 OWN = Cell("·", math.nan)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from rnnsweep.report import stats
 from rnnsweep.report.collect import UNSET
 from rnnsweep.report.metric_column import MetricColumn
 from rnnsweep.report.runs import Runs
@@ -41,6 +42,8 @@ def importance(runs: Runs, metric: MetricColumn) -> tuple[dict[str, float], str 
         trials.append(({k: float(v) if numbers[k] else str(v) for k, v in drawn.items()}, float(values[rows].mean())))
     if len(trials) < LEAST or not keys:
         return {}, f"{len(trials)} finished trials are too few for a forest ({LEAST} are needed)."
+    if stats.alike([value for _, value in trials]):
+        return {}, f"All {len(trials)} finished trials have one value: there is no variance to explain."
     alone = _fanova(trials, [key for key in keys if numbers[key]], metric.lower)
     return {**alone, "interactions": max(0.0, 1 - sum(alone.values()))}, None
 

@@ -41,10 +41,11 @@ class MatchedRuns:
     def __init__(self, runs: Runs, factor: Factor, metric: MetricColumn, rows: Any = None, settings: bool = False):
         self.drawn = settings or (runs.random and bool(runs.searched - {factor.key}))
         self.runs, self.factor, self.metric = runs, factor, metric
+        self.sampled = [key for key in runs.sampled if key not in factor.keys]
         self.table = pd.DataFrame(
             {
                 "block": runs.settings.blocks(factor),
-                "sampled": runs.settings.codes([key for key in runs.sampled if key != factor.key]),
+                "sampled": runs.settings.codes(self.sampled),
                 "seed": runs.column("seed"),
                 "level": factor.column,
                 "value": runs.values(metric.name),
@@ -138,7 +139,7 @@ class MatchedRuns:
 
     def _units(self, done: pd.DataFrame) -> tuple[list[float], Unit]:
         """The independent differences and what each is of: a seed, a setting, or a value that the user calls random."""
-        if self.runs.sampled:
+        if self.sampled:
             return [float(value) for value in done.groupby("sampled")["difference"].mean()], "setting"
         values, unit = independent_means(done)
         if self.drawn and unit == "seed" and len(values) < FEW <= done["block"].nunique():

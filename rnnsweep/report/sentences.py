@@ -58,7 +58,8 @@ def _difference_sentence(effect: Effect, level: str, baseline: str, metric: Metr
         return f"{pairs} of {level} and {baseline} has finished: nothing is known of the difference."
     if state == "single":
         value = with_unit(signed(mean), metric)
-        return f"{among}{level} against {baseline}: Δ = {value}; single run: no evidence of a difference."
+        one = "single run" if effect.settings == 1 else f"one seed, mean over {effect.settings} settings"
+        return f"{among}{level} against {baseline}: Δ = {value}; {one}: no evidence of a difference."
     if state == "two":
         both = with_unit(" and ".join(signed(value) for value in effect.values), metric)
         return f"{among}{level} against {baseline}: Δ = {both} (both {effect.unit}s; two are too few for an interval)."

@@ -85,6 +85,15 @@ def t_interval(values: Sequence[float] | Array, level: float = LEVEL, least: int
     return Interval(mean, mean - reach, mean + reach, n, two_sided(mean / error, n - 1), n - 1, mean / error)
 
 
+def alike(values: Sequence[float] | Array) -> bool:
+    """Whether values differ by rounding only.
+
+    Args:
+        values: One or more numbers.
+    """
+    return float(np.ptp(values)) <= ROUNDING * float(np.abs(values).max())
+
+
 def welch(first: Sequence[float], second: Sequence[float], level: float = LEVEL) -> tuple[float, float]:
     """The interval of the difference between two means, from samples with unequal variances (Welch 1947).
 

@@ -51,7 +51,7 @@ class VaryingSettings:
 
     def _levels(self, key: str) -> int:
         values = self._frame[key]
-        return int(values[(values != UNSET) & self._begun].nunique(dropna=False))
+        return int(values[(values != UNSET) & self._begun].map(exact).nunique())
 
     def codes(self, keys: Sequence[str]) -> NDArray[Any]:
         """A number for each run, equal for runs with equal values of these keys; -1 for runs without a config."""
@@ -134,6 +134,10 @@ class VaryingSettings:
             said = "has one value in all these runs" if key not in self.varying else "belongs to one choice alone"
             raise ReportError(f"{option} {key}: {said} (task {self._task}); what varies: {names}")
         raise ReportError(f"{option} {key}: no run has this setting (task {self._task}); what varies: {names}")
+
+    def alone(self, key: str) -> Factor:
+        """A setting that varies as a factor of its own, though it always changes together with another one."""
+        return self._factor(key, (), ())
 
     def blocks(self, factor: Factor, *without: str) -> NDArray[Any]:
         """A number for each run, equal for runs whose other settings are equal.

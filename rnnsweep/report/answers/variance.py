@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from rnnsweep.report import table, variance_tables
+from rnnsweep.report import stats, table, variance_tables
 from rnnsweep.report.anova import anova
 from rnnsweep.report.fanova import importance
 from rnnsweep.report.pictures import pictures
@@ -39,7 +39,7 @@ def _grid(section: Section, answer: Answer) -> None:
     inside = np.isfinite(values)
     for factor in usable:
         inside &= factor.column >= 0
-    if not usable or len(np.unique(values[inside])) < 2:
+    if not usable or not inside.any() or stats.alike(values[inside]):
         return
     found = anova({f.key: f.column[inside] for f in usable}, values[inside])
     if found is None:
