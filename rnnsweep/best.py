@@ -29,13 +29,14 @@ def main() -> None:
         place, _, problem = str(error).partition(": ")
         raise ConfigError(place, problem) from None
     stores = [RunStore(path) for path in paths]
-    found = ranked(record for store in stores if (record := store.record()))
+    records = [record for store in stores if (record := store.record())]
+    found = ranked(records)
     chosen = _of_task(found, options.task, options.study)
     if options.write is not None and len(chosen) > 1:
         raise ConfigError("--write", f"{options.study} has several tasks; choose one: --task {next(iter(chosen))}")
     for task, ranking in chosen.items():
         print("\n".join(lines(task, ranking)))
-        start = 1 + max(int(run.config["seed"]) for each in ranking.settings for run in each.records)
+        start = 1 + max(int(run.config["seed"]) for run in records if run.config["choices"]["task"] == task)
         best = BestSetting.of(options.study, ranking.settings[0], range(start, start + options.seeds))
         if options.write is None:
             print(f"\nwith fresh seeds: {shlex.join(best.command())}\n")
@@ -56,7 +57,7 @@ def lines(task: str, ranking: Ranking) -> list[str]:
     said += [f"  {note}" for note in ranking.notes]
     if ranking.left_out:
         verb = "is" if ranking.left_out == 1 else "are"
-        problem = "a run diverged, failed or is missing"
+        problem = "a run diverged, failed, was pruned or is missing"
         said.append(f"  {ranking.left_out} of {ranking.left_out + count} {verb} not ranked: {problem}")
     return said
 

@@ -5,7 +5,7 @@ import itertools
 import json
 import math
 import statistics
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -21,7 +21,7 @@ class RankedSetting:
     values: dict[str, Any]
     """What differs between the settings of this task, by key."""
     records: list[RunRecord]
-    """Of the complete runs, in the order of their seeds."""
+    """Of the complete runs by which it is ranked, in the order of their seeds."""
     metric: str
     """What it is judged by, as in `val/accuracy`."""
     mean: float
@@ -44,9 +44,9 @@ class Ranking:
     """The settings of one task."""
 
     settings: list[RankedSetting]
-    """The best first. All have as many seeds."""
+    """The best first. All have as many seeds: those of most settings."""
     left_out: int
-    """Settings that are not ranked: a run of theirs diverged or failed, or they have fewer seeds."""
+    """Settings that are not ranked: a run of theirs diverged, failed or was pruned, or they have fewer seeds."""
     notes: tuple[str, ...] = ()
     """What a reader of the means should know."""
 
@@ -113,13 +113,30 @@ def flat(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _ranking(settings: list[list[RunRecord]]) -> Ranking:
     settings = [sorted(runs, key=lambda run: int(run.config["seed"])) for runs in settings]
-    whole = [all(map(_value, runs)) for runs in settings]
-    most = max((len(runs) for runs, done in zip(settings, whole, strict=True) if done), default=0)
-    named = zip(settings, _differing(settings), whole, strict=True)
-    rows = [_setting(runs, values) for runs, values, done in named if done and len(runs) == most]
+    usual = _usual_seeds([runs for runs in settings if all(map(_value, runs))])
+    named = zip(settings, _differing(settings), strict=True)
+    whole = [(runs, values) for runs, values in named if all(map(_value, runs)) and len(runs) >= len(usual)]
+    rows = [_setting(_of_seeds(runs, usual), values) for runs, values in whole]
     maximised = bool(rows) and rows[0].records[0].metric.get("direction") == "max"
     rows.sort(key=lambda row: row.mean, reverse=maximised)
     return Ranking(rows, len(settings) - len(rows), _notes(rows))
+
+
+def _usual_seeds(settings: list[list[RunRecord]]) -> list[int]:
+    """The seeds of most settings; of those that are equally usual, the fewest.
+
+    A setting with further seeds, such as one that was confirmed, is ranked by these, too: else it would be alone.
+    """
+    every = [tuple(int(run.config["seed"]) for run in runs) for runs in settings]
+    counts = Counter(map(len, every))
+    usual = min(counts, key=lambda count: (-counts[count], count), default=0)
+    return list(Counter(seeds for seeds in every if len(seeds) == usual).most_common(1)[0][0]) if every else []
+
+
+def _of_seeds(runs: list[RunRecord], seeds: list[int]) -> list[RunRecord]:
+    """The runs with these seeds; as many others where not all of these are there."""
+    same = [run for run in runs if run.config["seed"] in seeds]
+    return same if len(same) == len(seeds) else runs[: len(seeds)]
 
 
 def _notes(rows: list[RankedSetting]) -> tuple[str, ...]:

@@ -52,7 +52,22 @@ def test_a_setting_with_a_diverged_or_a_missing_run_is_not_ranked(tmp_path: Path
     ranking = rankings(tmp_path)["charlm"]
     assert [each.values["cell"] for each in ranking.settings] == ["lstm", "gru"]
     assert ranking.left_out == 2
-    assert best.lines("charlm", ranking)[-1] == "  2 of 4 are not ranked: a run diverged, failed or is missing"
+    assert (
+        best.lines("charlm", ranking)[-1] == "  2 of 4 are not ranked: a run diverged, failed, was pruned or is missing"
+    )
+
+
+@pytest.mark.parametrize("confirmed", [3e-3, 1e-2])
+def test_a_setting_with_more_seeds_is_ranked_by_those_of_the_others(confirmed: float, tmp_path: Path) -> None:
+    """Fresh seeds that confirm a setting in the same study were all that was ranked: it was the best of one."""
+    for rate in (1e-3, 3e-3, 1e-2):
+        for seed in range(8 if rate == confirmed else 3):
+            records.run(tmp_path, 2.0 + (rate != 3e-3) + seed, seed=seed, optimizer__lr=rate)
+    ranking = rankings(tmp_path)["charlm"]
+    assert ranking.left_out == 0
+    assert ranking.notes == ()
+    assert [each.values["optimizer.lr"] for each in ranking.settings][0] == 3e-3
+    assert {(tuple(each.seeds), each.mean) for each in ranking.settings} == {((0, 1, 2), 3.0), ((0, 1, 2), 4.0)}
 
 
 def test_what_changes_no_result_makes_no_setting(tmp_path: Path) -> None:
