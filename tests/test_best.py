@@ -66,7 +66,7 @@ def test_a_setting_with_more_seeds_is_ranked_by_those_of_the_others(confirmed: f
     ranking = rankings(tmp_path)["charlm"]
     assert ranking.left_out == 0
     assert ranking.notes == ()
-    assert [each.values["optimizer.lr"] for each in ranking.settings][0] == 3e-3
+    assert next(each.values["optimizer.lr"] for each in ranking.settings) == 3e-3
     assert {(tuple(each.seeds), each.mean) for each in ranking.settings} == {((0, 1, 2), 3.0), ((0, 1, 2), 4.0)}
 
 

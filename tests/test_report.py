@@ -636,6 +636,16 @@ def test_bold_is_the_best_and_what_is_not_told_from_it(tmp_path: Path) -> None:
     assert {row.cells[1].text[-2:]: row.cells[1].bold for row in board.rows} == {"64": True, "32": True, "16": False}
 
 
+@pytest.mark.parametrize(("first", "told"), [(0, False), (3, True)])
+def test_settings_with_other_seeds_are_told(first: int, told: bool, tmp_path: Path) -> None:
+    for cell, start in (("gru", 0), ("lstm", first)):
+        for seed in range(start, start + 3):
+            records.run(tmp_path, 2.0 + seed, cell=cell, seed=seed)
+    runs = runs_of(tmp_path)
+    notes = " ".join(leaderboard(runs, runs.metric(None), {}).notes)
+    assert ("Not all settings have the same seeds" in notes) == told
+
+
 def test_a_setting_of_which_one_seed_finished_is_not_the_best(tmp_path: Path) -> None:
     for seed in range(5):
         records.run(tmp_path, 2.0 + seed / 99, cell="gru", seed=seed)

@@ -24,6 +24,8 @@ from rnnsweep.report.setting_ranks import (
 )
 from rnnsweep.report.table import Cell, Table, TableRow, anchor, estimate, measured, pairs_anchor, setting_link
 
+SEEDS = "Not all settings have the same seeds: their means differ by these, too. Bold allows for it."
+
 ELSEWHERE = ("diverged last", "gap", "s/epoch", "tokens/s", "memory")
 """The columns that a paper's column has no room for."""
 
@@ -69,6 +71,7 @@ def leaderboard(runs: Runs, metric: MetricColumn, baselines: dict[str, str], tun
         *_gap_note(gap),
         *([] if runs.evaluated_alike else [f"Not all settings are comparable: they were {evaluated.SAID}."]),
         *_exceptions(every, ranked, tuning_seed),
+        *([SEEDS] if _have_other_seeds(runs, ranked) else []),
     )
     headings = {f"Δ to {key}={level}": f"Δ to {level_name(key, level)}" for key, level in baselines.items()}
     columns = tuple(lines[0]) if lines else ("setting", metric.name)
@@ -95,6 +98,12 @@ def _exceptions(
         yield _tuning_note(tuning_seed)
     if len(every) > len(ranked):
         yield f"Not listed: {len(every) - len(ranked)} settings whose runs were all pruned."
+
+
+def _have_other_seeds(runs: Runs, ranked: list[LeaderboardEntry]) -> bool:
+    """Whether the settings were not all planned with the same seeds."""
+    seeds = runs.column("seed")
+    return len({tuple(sorted(seeds[entry.rows])) for entry in ranked if entry.values}) > 1
 
 
 def _n(runs: Runs, entry: LeaderboardEntry) -> str:
