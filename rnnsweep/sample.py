@@ -17,7 +17,7 @@ def main() -> None:
         print(trained.generate(**options))
     except ConfigError as error:  # the library names its argument, the command line its option
         key = error.keys[0]
-        raise ConfigError(f"--{key}" if key in options else key, error.problem) from None
+        raise ConfigError(f"--{key.replace('_', '-')}" if key in options else key, error.problem) from None
 
 
 def _options() -> argparse.Namespace:

@@ -294,6 +294,12 @@ def test_a_trained_model_predicts_and_writes(tmp_path: Path, text: Path) -> None
         trained.predict("The cat")
     with pytest.raises(ConfigError, match="the vocabulary lacks"):
         trained.generate("Ж")
+    wrong: dict[str, Any] = {"length": -3, "temperature": -1.0, "top_k": -1, "seed": "a", "top_p": 0.9}
+    for name, value in wrong.items():
+        with pytest.raises(ConfigError, match=f"^{name}: "):
+            trained.generate("The ", **{name: value})
+    with pytest.raises(ConfigError, match="prompt: '' has no characters"):
+        trained.generate("")
     with pytest.raises(ConfigError, match="not the directory of a run"):
         rnnsweep.load(tmp_path / "nothing")
 

@@ -54,7 +54,7 @@ def test_the_embedded_text_is_pythons_own() -> None:
 
 
 def test_prompts_that_the_text_cannot_begin_with_are_refused_before_anything_is_trained(text: Path) -> None:
-    for prompt, said in (("", "at least one character"), ("milk\u00e9", "the vocabulary lacks '\u00e9'; it has '")):
+    for prompt, said in (("", "'' has no characters"), ("milk\u00e9", "the vocabulary lacks '\u00e9'; it has '")):
         with pytest.raises(ConfigError, match=f"task.prompts: .*{said}"):
             task(text, prompts=["The ", prompt]).build(lambda size: GRU(size), lambda size: None)  # type: ignore[arg-type,return-value]
 

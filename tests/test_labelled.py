@@ -256,6 +256,10 @@ def test_names_of_a_class_are_written_or_refused() -> None:
         written(task, model, Options(prompt="S\u0161k"), "run")
     with pytest.raises(ConfigError, match=r"label: there is no class `Fynur`. Did you mean `Fynnur`?"):
         written(task, model, Options(label="Fynur"), "run")
+    assert (task.seed, task.temperature) == (0, 1.0)  # the data come from the seed
+    for unread in (Options(top_k=3), Options(length=5)):
+        with pytest.raises(ConfigError, match=r"^(top_k|length): it does nothing here: names end by themselves"):
+            written(task, model, unread, "run")
 
 
 @pytest.mark.skipif(not (DATA / "names").is_dir(), reason="shared/data/names is not here")

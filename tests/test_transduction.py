@@ -10,6 +10,7 @@ import torch
 from conftest import Compose, cells
 
 from rnnsweep import rng, run
+from rnnsweep.api.writing import Options, written
 from rnnsweep.attention import DecoderAttention
 from rnnsweep.errors import ConfigError
 from rnnsweep.models.decode import beam
@@ -192,6 +193,11 @@ def test_one_source_is_answered_or_refused(composed: Compose) -> None:
     for bad in ("", "abcabc", "axb"):
         with pytest.raises(ConfigError, match=r"^prompt: expected 1 to 5 symbols of `abc`"):
             task.answer(model, bad)
+    with pytest.raises(ConfigError, match=r"^the new data: example 1 is 'axb'; expected 1 to 5 symbols of `abc`"):
+        task.predict(model, [source, "axb"])
+    for unread in (Options(seed=1), Options(length=5), Options(temperature=0.0), Options(top_k=2)):
+        with pytest.raises(ConfigError, match="it does nothing here: an encoder-decoder answers"):
+            written(task, model, unread, "a-run")
 
 
 @pytest.mark.parametrize("both", [False, True])

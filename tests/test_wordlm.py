@@ -72,6 +72,7 @@ def test_what_cannot_be_a_vocabulary(tmp_path: Path, refused: Told, monkeypatch:
     words = ("task=wordlm", f"task.text={tmp_path}", "task.seq_len=5", "train.batch_size=2")
     assert "the most frequent one occurs 40 times" in refused(*words, "task.min_count=41")
     assert "the vocabulary lacks 'dog', 'no'" in refused(*words, "task.prompts=[no dog]")
+    assert "' ' has no words; a prompt has at least one" in refused(*words, "task.prompts=[' ']")
     monkeypatch.setattr("rnnsweep.data.wordlists.MOST", 5)
     many = tmp_path / "many"
     many.mkdir()
@@ -79,6 +80,17 @@ def test_what_cannot_be_a_vocabulary(tmp_path: Path, refused: Told, monkeypatch:
     with pytest.raises(ConfigError, match=r"task.max_words: .* has 8 different words and no `<unk>`; say how many"):
         _ = WordLM(0, 2, text=str(many)).data
     assert len(WordLM(0, 2, text=str(many), max_words=5).vocab) == 6
+
+
+def test_parts_of_one_word_have_nothing_to_predict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("once " * 40 + "forevermore " * 10)
+    with pytest.raises(ConfigError, match=r"^task.val_fraction: the validation part of .* has fewer than two words"):
+        _ = WordLM(0, 2, text=str(text), val_fraction=0.01).data
+    _ = WordLM(0, 2, text=str(text), val_fraction=0.2, test_fraction=0.0).data
+    assert "no test" not in capsys.readouterr().err
+    _ = WordLM(0, 2, text=str(text), val_fraction=0.2, test_fraction=0.01).data
+    assert "has fewer than two words, so there is nothing to predict: there is no test" in capsys.readouterr().err
 
 
 # The loss ------------------------------------------------------------------------------------------------------
@@ -395,3 +407,5 @@ def test_a_run_is_trained_and_sampled_from(composed: Compose, tmp_path: Path) ->
     text = written(saved.task, model, Options(prompt="the cat", temperature=1.0, length=6), store.path.name)
     assert text.startswith("the cat")
     assert "<unk>" not in text
+    with pytest.raises(ConfigError, match="prompt: ' ' has no words"):
+        written(saved.task, model, Options(prompt=" "), store.path.name)

@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from rnnsweep.api import modules, onnx, writing
-from rnnsweep.config import Config
+from rnnsweep.config import Config, checked
 from rnnsweep.errors import ConfigError, tell_once
 from rnnsweep.record import RunStore
 from rnnsweep.run import saved
@@ -57,12 +57,13 @@ class Trained:
         """What the model writes after a prompt; see `writing.Options` for the settings.
 
         Raises:
-            ConfigError: the task writes nothing, or the vocabulary lacks a symbol of the prompt.
+            ConfigError: the task writes nothing, the vocabulary lacks a symbol of the prompt, or a setting is wrong.
 
         Example:
             >>> rnnsweep.load("outputs/charlm-gru-s0-1a2b3c4d").generate("The ", length=200, temperature=0.5)
         """
-        return writing.written(self.task, self.model, writing.Options(prompt=prompt, **how), str(self.path))
+        options = writing.Options(**checked(writing.Options, {"prompt": prompt, **how}, ""))
+        return writing.written(self.task, self.model, options, str(self.path))
 
     def to_torch(self) -> dict[str, nn.Module]:
         """The recurrent cells as nn.RNN, nn.GRU or nn.LSTM with the same weights, by their names in the model.

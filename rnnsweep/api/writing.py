@@ -14,6 +14,7 @@ from rnnsweep.tasks.base import AbstractTask
 from rnnsweep.tasks.language import LanguageModel
 from rnnsweep.tasks.names_gen import NamesGen
 from rnnsweep.tasks.transduction import TransductionTask
+from rnnsweep.types import Natural, NonNegative
 from rnnsweep.vocab import Vocabulary
 
 
@@ -23,11 +24,11 @@ class Options:
 
     prompt: str | None = None
     """What the text begins with, or the source to answer; None: an opening that the vocabulary knows."""
-    length: int = 400
+    length: Natural = 400
     """Symbols to write."""
-    temperature: float = 0.8
+    temperature: NonNegative = 0.8
     """0 takes the likeliest symbol."""
-    top_k: int = 0
+    top_k: Natural = 0
     """Draw from the so many likeliest symbols; 0: from all."""
     seed: int = 0
     """Another seed gives another text."""
@@ -52,16 +53,26 @@ def written(task: AbstractTask, model: nn.Module, options: Options, name: str) -
     if isinstance(task, LanguageModel):
         return _text_after(task, model, options)
     if isinstance(task, NamesGen):
+        _refuse_unread(options, ("top_k", "length"), "names end by themselves and are drawn from all symbols")
         return _names(task, model, options)
     if isinstance(task, TransductionTask):
+        unread = ("temperature", "top_k", "length", "seed")
+        _refuse_unread(options, unread, "an encoder-decoder answers with its likeliest target, by `task.beam_size`")
         return task.answer(model, options.prompt or "")
     raise ConfigError(name, "its task writes nothing; language models and encoder-decoders do")
 
 
+def _refuse_unread(options: Options, names: tuple[str, ...], reason: str) -> None:
+    """Refuses options that are not at their defaults and would do nothing."""
+    for name in names:
+        if getattr(options, name) != getattr(Options, name):
+            raise ConfigError(name, f"it does nothing here: {reason}; leave it out")
+
+
 def _text_after(task: LanguageModel, model: nn.Module, options: Options) -> str:
     prompt = opening(task.prompts, task.opening, task.vocab) if options.prompt is None else options.prompt
-    if missing := task.vocab.missing(prompt):
-        raise ConfigError("prompt", missing)
+    if problem := task.unfit(prompt):
+        raise ConfigError("prompt", problem)
     text = generate(
         model,
         task.vocab.encode(prompt).long()[None],
@@ -88,6 +99,6 @@ def _names(task: NamesGen, model: nn.Module, options: Options) -> str:
     if missing := task.vocab.missing(options.prompt or ""):
         raise ConfigError("prompt", missing)
     chosen = list(range(len(task.classes))) if label is None else [composed[label]] * 10
-    task.temperature, task.seed, prompt = options.temperature, options.seed, options.prompt or ""
-    ends = task.write(model, [prompt] * len(chosen), torch.tensor(chosen))
+    prompt = options.prompt or ""
+    ends = task.write(model, [prompt] * len(chosen), torch.tensor(chosen), options.temperature, options.seed)
     return "\n".join(f"{task.classes[number]}: {prompt}{end}" for number, end in zip(chosen, ends, strict=True))

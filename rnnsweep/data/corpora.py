@@ -140,9 +140,8 @@ def split(source: TextSource, sections: int, val_fraction: float, test_fraction:
     parts = _cut(files["train"].text, sections, val_share, test_share, "val" not in files)
     made = SplitText(parts | {split: [files[split].text] for split in NAMED if split in files}, kind)
     for split in NAMED:
-        if split in files and made.tokens[split].shape[1] < 2:
-            problem = f"`{files[split].source}` has fewer than two {made.vocab.unit}, so there is nothing to predict"
-            raise ConfigError(f"task.{split}_text", problem, ("task.text",))
+        if made.tokens[split].shape[1] < 2 and (split != "test" or split in files or test_share):
+            _refuse_short(split, split in files, files.get(split, files["train"]).source, made.vocab.unit)
         _tell_unknown(made, split, files.get(split, files["train"]).source)
     return made
 
@@ -164,6 +163,20 @@ def _cut(
         "val": [section[train:val] for section in cut],
         "test": [section[val:] for section in cut],
     }
+
+
+def _refuse_short(split: Split, own: bool, path: str, unit: str) -> None:
+    """Refuses a part in which there is nothing to predict; a test that is cut from the text is told instead.
+
+    `own`: the part has a file of its own.
+    """
+    nothing = f"has fewer than two {unit}, so there is nothing to predict"
+    if own:
+        raise ConfigError(f"task.{split}_text", f"`{path}` {nothing}", ("task.text",))
+    if split == "val":
+        problem = f"the validation part of `{path}` {nothing}; raise it, or use a longer text"
+        raise ConfigError("task.val_fraction", problem, ("task.text",))
+    tell_once(f"the test part of `{path}` {nothing}: there is no test; raise task.test_fraction")
 
 
 def _tell_unknown(made: SplitText, split: Split, path: str) -> None:

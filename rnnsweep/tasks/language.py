@@ -204,9 +204,14 @@ class LanguageModel(AbstractTask):
             ConfigError: names `task.prompts`.
         """
         for prompt in self.prompts or ():
-            problem = self.vocab.missing(prompt) if prompt else "a prompt has at least one character"
-            if problem:
+            if problem := self.unfit(prompt):
                 raise ConfigError("task.prompts", problem)
+
+    def unfit(self, prompt: str) -> str:
+        """What is wrong with a prompt, for a person to read; empty where nothing is."""
+        if not len(self.vocab.encode(prompt)):
+            return f"{prompt!r} has no {self.vocab.unit}; a prompt has at least one"
+        return self.vocab.missing(prompt)
 
     def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, "*member"], Metrics, State]:
         scores, state = model(batch["inputs"], state)  # (batch, time, vocab)

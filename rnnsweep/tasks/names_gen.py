@@ -96,7 +96,9 @@ class NamesGen(NamesTask):
 
     # What it writes ------------------------------------------------------------------------------------------
 
-    def write(self, model: nn.Module, prompts: list[str], labels: Int[Tensor, "batch"]) -> list[str]:
+    def write(
+        self, model: nn.Module, prompts: list[str], labels: Int[Tensor, "batch"], temperature: float, seed: int
+    ) -> list[str]:
         """The rest of a name of each class after each prompt (all of one length), without the prompt."""
         device = next(model.parameters()).device
         edge = torch.full((len(prompts), 1), self.vocab.boundary)
@@ -105,9 +107,9 @@ class NamesGen(NamesTask):
             lambda tokens, state=(): model(tokens, labels.to(device), state),
             start.to(device),
             self.max_len,
-            torch.full((len(prompts),), self.temperature, device=device),
+            torch.full((len(prompts),), temperature, device=device),
             torch.zeros(len(prompts), dtype=torch.int64, device=device),
-            rng.generator(self.seed, "sampling", len(prompts[0])),
+            rng.generator(seed, "sampling", len(prompts[0])),
         )
         return [self.vocab.ended(row) for row in drawn.tolist()]
 
@@ -116,7 +118,7 @@ class NamesGen(NamesTask):
         if not self.samples:
             return Summary({})
         labels = torch.arange(len(self.classes)).repeat_interleave(self.samples)
-        texts = self.write(model, [""] * len(labels), labels)
+        texts = self.write(model, [""] * len(labels), labels, self.temperature, self.seed)
         judge = NaiveBayes(self.texts("train"), self.labels("train").tolist())
         real = self.labels("test").tolist()
         recalls = judge.recalls(self.texts("test"), real)
@@ -153,7 +155,8 @@ class NamesGen(NamesTask):
         prompts = [found[name][: self.prompt_len] for name in names]
         if not prompts:
             return []
-        written = self.write(model, prompts, torch.tensor([self.classes.index(name) for name in names]))
+        labels = torch.tensor([self.classes.index(name) for name in names])
+        written = self.write(model, prompts, labels, self.temperature, self.seed)
         return [
             {"class": name, "prompt": prompt, "text": text, "truth": found[name][self.prompt_len :]}
             for name, prompt, text in zip(names, prompts, written, strict=True)

@@ -201,7 +201,11 @@ class TransductionTask(ExampleTask):
 
     def predict(self, model: nn.Module, examples: list[Any]) -> list[str]:
         """The target that the model writes for each source, as `answer` does."""
-        return [self.answer(model, source) for source in new_data.texts(examples)]
+        sources = new_data.texts(examples)
+        for number, source in enumerate(sources):
+            if expected := self.expected(source):
+                raise ConfigError(new_data.KEY, f"example {number} is {source!r}; expected {expected}")
+        return [self.answer(model, source) for source in sources]
 
     @torch.no_grad()
     def answer(self, model: nn.Module, source: str) -> str:
