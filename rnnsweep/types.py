@@ -81,6 +81,9 @@ EXECUTION = Marker("changes how a run is executed, not what it computes")
 LATER = Marker("came after runs existed: at its default it is no part of a run's identity")
 """On every setting that is added from now on, so that runs that exist keep their names."""
 
+MADE_UP = Marker("read only where the data are made up")
+FROM_FILES = Marker("read only where the data come from files that `path` or `text` names")
+
 PROGRAM_AT_ZERO = Marker("zero is another program, not another number")
 PROGRAM_AT_ONE = Marker("one is another program, not another number")
 

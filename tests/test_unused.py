@@ -83,6 +83,54 @@ def test_settings_of_sequence_to_sequence(words: tuple[str, ...], expected: str,
     assert bool(found) == bool(expected)
 
 
+SMALL = ("train.batch_size=2", "cell.hidden_size=4", "train.warmup=0", "seed=0,1")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (
+            ("task=names_class", "task.path=names", "task.examples=300"),
+            ["task.examples=300 does nothing: the data come"],
+        ),
+        (
+            ("task=names_class", "task.path=names", "task.val_path=val.csv", "task.val_fraction=0.2"),
+            ["task.val_fraction=0.2 does nothing: the val part has a file of its own"],
+        ),
+        (("task=names_class", "task.path=names", "task.val_fraction=0.2"), []),
+        (("task=names_class", "task.examples=300"), []),
+        (
+            ("task=charlm", "task.text=texts", "task.seq_len=4", "task.test_fraction=0.2", "task.val_fraction=0.3"),
+            ["task.val_fraction=0.3 does nothing: the val part has a file of its own"],
+        ),
+        (
+            ("task=sine", "task.column=OT", "task.noise=0.1"),
+            ["task.column=OT does nothing: it is about files, and task.path names none"],
+        ),
+        (
+            ("task=forecast", "task.points=400", "task.splits=[200,100,100]", "task.val_fraction=0.3"),
+            ["task.val_fraction=0.3 does nothing: task.splits says the rows of each part"],
+        ),
+        (
+            ("task=counting", "task.output=classification", "task.test_lengths=[30]", "task.curriculum_start=3"),
+            ["task.test_lengths=[30] does nothing", "task.curriculum_start=3 does nothing: task.curriculum is 0"],
+        ),
+        (("task=counting", "task.test_lengths=[30]", "task.curriculum_start=3", "task.curriculum=10"), []),
+    ],
+)
+def test_settings_of_the_data(words: tuple[str, ...], expected: list[str], said: Said, tmp_path: Path) -> None:
+    for folder in ("names", "texts"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "names" / "Ab.txt").write_text("anna\nabba\nalma\nadda\nava\nafra\n")
+    (tmp_path / "names" / "Zu.txt").write_text("zuzu\nzora\nziri\nzenu\nzana\nzuma\n")
+    (tmp_path / "val.csv").write_text("text,label\naida,Ab\nzazu,Zu\n")
+    (tmp_path / "texts" / "train.txt").write_text("the cat sat on the mat\n" * 9)
+    (tmp_path / "texts" / "valid.txt").write_text("the mat sat on the cat\n")
+    found = said(*words, *SMALL)
+    assert all(each in found for each in expected)
+    assert found.count("does nothing") == len(expected)
+
+
 def test_a_search_over_a_setting_that_does_nothing_is_told(said: Said) -> None:
     told = said(*SHAPE, "cell.dropout=interval(0.0,0.5)", "hydra.sweeper.search=random")
     assert "cell.dropout=0.5 does nothing" in told

@@ -6,12 +6,13 @@ from torch import nn
 
 from rnnsweep.cells.base import LayeredCell
 from rnnsweep.cells.conv import Conv
-from rnnsweep.config import defaults
+from rnnsweep.config import defaults, marked
 from rnnsweep.errors import tell_each
 from rnnsweep.run.identity import PreparedRun
 from rnnsweep.run.objects import make_model
 from rnnsweep.run.outline import without_numbers
 from rnnsweep.schedules import READERS
+from rnnsweep.types import FROM_FILES, MADE_UP
 
 TYPICAL = 384
 """The hidden size in the YAMLs of the cells."""
@@ -81,9 +82,43 @@ def _of_the_schedule(run: PreparedRun) -> Idle:
 
 
 def _of_the_task(run: PreparedRun) -> Idle:
+    """A task of the user's may read a setting where those of this package do not."""
+    if not run.config["task"]["_target_"].startswith("rnnsweep."):
+        return
+    yield from _of_the_data(run)
+    yield from _of_the_bits(run)
+    yield from _of_transduction(run)
+
+
+def _of_the_data(run: PreparedRun) -> Idle:
+    """What makes data up where there are files, or reads files where there are none."""
+    task, cls = run.config["task"], run.classes["task"]
+    usual, files = defaults(cls), next((name for name in ("path", "text") if name in task), None)
+    if files is None:
+        return
+    given = task[files] is not None
+    reason = f"the data come from task.{files}" if given else f"it is about files, and task.{files} names none"
+    for name in sorted(marked(cls, MADE_UP if given else FROM_FILES)):
+        if task[name] != usual[name]:
+            yield f"task.{name}", reason
+    for name in ("val_fraction", "test_fraction") if task.get("splits") is not None else ():
+        if task[name] != usual[name]:
+            yield f"task.{name}", "task.splits says the rows of each part"
+
+
+def _of_the_bits(run: PreparedRun) -> Idle:
+    """Those of parity and counting."""
+    task, usual = run.config["task"], defaults(run.classes["task"])
+    if task.get("curriculum") == 0 and task["curriculum_start"] != usual["curriculum_start"]:
+        yield "task.curriculum_start", "task.curriculum is 0, so that sequences are read whole"
+    if task.get("output") == "classification" and task["test_lengths"] != usual["test_lengths"]:
+        yield "task.test_lengths", "task.output is classification, which has no class for a longer sequence"
+
+
+def _of_transduction(run: PreparedRun) -> Idle:
     """Those of sequence to sequence."""
     task, usual = run.config["task"], defaults(run.classes["task"])
-    if not task["_target_"].startswith("rnnsweep.") or "forcing_half" not in task:
+    if "forcing_half" not in task:
         return
     if task["forcing_schedule"] == "constant" and task["forcing_half"] != usual["forcing_half"]:
         yield "task.forcing_half", "task.forcing_schedule is constant"

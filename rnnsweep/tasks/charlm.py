@@ -45,8 +45,7 @@ class CharLM(LanguageModel):
 
     @functools.cached_property
     def data(self) -> corpora.SplitText:
-        shares = self.val_fraction, self.test_fraction
-        return corpora.split(self.source, self.sections, *shares, KINDS[self.tokens].of)
+        return self.cut_into_parts(self.sections, KINDS[self.tokens].of)
 
     def build(self, cell: CellFactory, pooling: PoolingFactory) -> ManyToMany:
         self.check_prompts()

@@ -13,9 +13,9 @@ from torch import Tensor
 from rnnsweep.data import labelled, languages, splits
 from rnnsweep.data.labelled_source import LabelledSource
 from rnnsweep.errors import ConfigError, tell_once
-from rnnsweep.tasks import new_data
+from rnnsweep.tasks import new_data, own_parts
 from rnnsweep.tasks.examples import ExampleTask
-from rnnsweep.types import EXECUTION, LATER, Count, Rate, Split
+from rnnsweep.types import EXECUTION, FROM_FILES, LATER, MADE_UP, Count, Rate, Split
 from rnnsweep.vocab import Vocab
 
 
@@ -34,7 +34,7 @@ class LabelledTask(ExampleTask):
     """The same for the validation; None: the share `val_fraction` of the texts."""
     test_path: Annotated[str | None, EXECUTION] = None
     """The same for the test; None: the share `test_fraction` of the texts."""
-    examples: Count = 6000
+    examples: Annotated[Count, MADE_UP] = 6000
     """Texts to make up where there is no path."""
     max_len: Count = 20
     """Symbols of a text that are read; longer texts are cut."""
@@ -46,9 +46,9 @@ class LabelledTask(ExampleTask):
     """What the split divides. texts: the different texts, so that no test text was trained on. lines: the lines of the
     data, as in published figures; a text that occurs often is then mostly known from training."""
 
-    encoding: Annotated[str, LATER] = "utf-8"
+    encoding: Annotated[str, LATER, FROM_FILES] = "utf-8"
     """The encoding of the files."""
-    missing: Annotated[labelled.Missing, LATER] = "refuse"
+    missing: Annotated[labelled.Missing, LATER, FROM_FILES] = "refuse"
     """What to do with a row of a table that lacks its text or its label: refuse, or drop it."""
 
     @abc.abstractmethod
@@ -83,6 +83,7 @@ class LabelledTask(ExampleTask):
             given |= {split: texts.pairs for split, texts in self.source.files.items()}
         cut = {split: [(self.cut(text), label) for text, label in pairs] for split, pairs in given.items()}
         made = labelled.parts(cut, self.val_fraction, self.test_fraction, seed, self.split_by)
+        own_parts.tell_idle_shares(self, given)
         if self.source is not None:
             self._tell([text for texts in self.source.files.values() for text, _ in texts.pairs], made)
         return made

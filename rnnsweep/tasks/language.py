@@ -16,12 +16,13 @@ from rnnsweep.data import corpora
 from rnnsweep.errors import ConfigError
 from rnnsweep.kernels.dense import mean_cross_entropy
 from rnnsweep.models.many_to_many import ManyToMany
-from rnnsweep.tasks import chance, context, new_data, repeats, samples
+from rnnsweep.tasks import chance, context, new_data, own_parts, repeats, samples
 from rnnsweep.tasks.base import AbstractTask
 from rnnsweep.tasks.repeats import Digests
 from rnnsweep.tasks.resident import resident
 from rnnsweep.types import (
     EXECUTION,
+    FROM_FILES,
     LATER,
     Batch,
     Count,
@@ -81,7 +82,7 @@ class LanguageModel(AbstractTask):
     """What samples begin with; None: four openings from the validation part."""
     sample_length: Natural = 300
     """Symbols of a sample."""
-    encoding: Annotated[str, LATER] = "utf-8"
+    encoding: Annotated[str, LATER, FROM_FILES] = "utf-8"
     """The encoding of the files."""
 
     @property
@@ -95,6 +96,11 @@ class LanguageModel(AbstractTask):
     @abc.abstractmethod
     def data(self) -> corpora.SplitText:
         """The parts of the text; made once, on first use."""
+
+    def cut_into_parts(self, sections: int, kind: corpora.Kind) -> corpora.SplitText:
+        """The parts of the text, each in `sections` sections; `kind` makes the vocabulary."""
+        own_parts.tell_idle_shares(self, self.source.files)
+        return corpora.split(self.source, sections, self.val_fraction, self.test_fraction, kind)
 
     @functools.cached_property
     def source(self) -> corpora.TextSource:

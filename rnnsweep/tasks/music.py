@@ -24,6 +24,7 @@ from rnnsweep.tasks.repeats import Digests
 from rnnsweep.types import (
     EXECUTION,
     HELD_OUT,
+    MADE_UP,
     Batch,
     Count,
     Deviation,
@@ -56,9 +57,9 @@ class Music(ExampleTask):
     """A .mat file with traindata, validdata and testdata; None: chorales of our own."""
     seq_len: Count = 128
     """Steps that training predicts at a time; longer pieces are cut."""
-    examples: Count = 300
+    examples: Annotated[Count, MADE_UP] = 300
     """Pieces to make up for training where there is no path."""
-    held_out: Count = 60
+    held_out: Annotated[Count, MADE_UP] = 60
     """Pieces to make up for validation, and as many for the test."""
     input_noise: Deviation = 0.0
     """Standard deviation of the Gaussian noise on the keys that training reads."""

@@ -16,7 +16,7 @@ from rnnsweep.data.tables import Decimal, Missing
 from rnnsweep.data.times import odd_season
 from rnnsweep.errors import ConfigError, listed, tell_once
 from rnnsweep.tasks.examples import ExampleTask
-from rnnsweep.types import EXECUTION, Batch, Count, Name, NonNegative, Rate, Split
+from rnnsweep.types import EXECUTION, FROM_FILES, MADE_UP, Batch, Count, Name, NonNegative, Rate, Split
 
 SHARES = ("task.splits", "task.val_fraction", "task.test_fraction", "task.path")  # settings of the parts' sizes
 
@@ -37,18 +37,18 @@ class PanelTask(ExampleTask):
     """The columns that the model reads; None: all but that of the dates."""
     targets: list[Name] | None = None
     """The columns to forecast, of those that are read; None: all of these."""
-    date: Name | None = None
+    date: Annotated[Name | None, FROM_FILES] = None
     """The column of dates; None: the first that holds dates, if any does."""
-    encoding: str = "utf-8"
+    encoding: Annotated[str, FROM_FILES] = "utf-8"
     """The encoding of the file."""
-    decimal: Decimal = "."
+    decimal: Annotated[Decimal, FROM_FILES] = "."
     """The decimal mark of the file's numbers."""
-    missing: Missing = "refuse"
+    missing: Annotated[Missing, FROM_FILES] = "refuse"
     """What to do where a column has no number. refuse: stop; drop: leave the row out; interpolate: draw a straight line
     between the numbers before and after; forward: repeat the number before."""
-    points: Count = 3000
+    points: Annotated[Count, MADE_UP] = 3000
     """Rows of the made-up series."""
-    noise: NonNegative = 0.1
+    noise: Annotated[NonNegative, MADE_UP] = 0.1
     """How far the made-up temperature deviates from its rhythm."""
     seq_len: Count = 48
     """Rows in a window."""

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from typing import Any
+from typing import Annotated, Any
 
 from jaxtyping import Int
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from rnnsweep.data.bag import BagOfSymbols
 from rnnsweep.tasks import new_data
 from rnnsweep.tasks.classification import SymbolClassification
 from rnnsweep.tasks.labelled import LabelledTask
-from rnnsweep.types import Batch, Count, Metric, Split, Summary
+from rnnsweep.types import MADE_UP, Batch, Count, Metric, Split, Summary
 from rnnsweep.vocab import Words
 
 
@@ -24,7 +24,7 @@ class SentimentClass(LabelledTask, SymbolClassification):
     regression over a bag of words reaches stands in the record, `bag_of_words`, beside the model's accuracy.
     """
 
-    examples: Count = 8000
+    examples: Annotated[Count, MADE_UP] = 8000
     """Snippets to make up where there is no path."""
     max_len: Count = 24
     """Words of a snippet that are read; longer ones are cut."""

@@ -14,7 +14,7 @@ from rnnsweep.errors import ConfigError
 from rnnsweep.models.embedding import Features
 from rnnsweep.tasks import new_data
 from rnnsweep.tasks.classification import ClassificationTask
-from rnnsweep.types import EXECUTION, Batch, Count, Rate, Split
+from rnnsweep.types import EXECUTION, MADE_UP, Batch, Count, Rate, Split
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
@@ -29,7 +29,7 @@ class SeqMNIST(ClassificationTask):
     """A folder with MNIST's four IDX files, plain or .gz; None: digits in strokes of our own."""
     permuted: bool = False
     """The pixels of all pictures come in one random order, the same for every run."""
-    examples: Count = 6000
+    examples: Annotated[Count, MADE_UP] = 6000
     """Digits to make up where there is no path, and a sixth as many for the test."""
     val_fraction: Rate = 0.1
     """Share of the training pictures for validation: the last of them."""

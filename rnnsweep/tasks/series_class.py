@@ -18,9 +18,21 @@ from rnnsweep.data.series import scales
 from rnnsweep.data.tables import Decimal
 from rnnsweep.data.times import index_words, is_even
 from rnnsweep.errors import ConfigError, listed
-from rnnsweep.tasks import new_data
+from rnnsweep.tasks import new_data, own_parts
 from rnnsweep.tasks.classification import NumberClassification
-from rnnsweep.types import EXECUTION, Batch, Count, Metric, Name, NonNegative, Rate, Split, Summary
+from rnnsweep.types import (
+    EXECUTION,
+    FROM_FILES,
+    MADE_UP,
+    Batch,
+    Count,
+    Metric,
+    Name,
+    NonNegative,
+    Rate,
+    Split,
+    Summary,
+)
 
 SUFFIXES = (".txt", ".tsv", ".csv", ".ts", ".npz")
 
@@ -42,26 +54,26 @@ class SeriesClass(NumberClassification):
     """The same for the validation; None: the share `val_fraction` of the training series."""
     test_path: Annotated[str | None, EXECUTION] = None
     """The same for the test; None: the share `test_fraction` of the training series."""
-    channels: list[Name] | None = None
+    channels: Annotated[list[Name] | None, FROM_FILES] = None
     """The channels to read: columns of a CSV, or their numbers from 0; None: all."""
-    encoding: str = "utf-8"
+    encoding: Annotated[str, FROM_FILES] = "utf-8"
     """The encoding of the files."""
-    decimal: Decimal = "."
+    decimal: Annotated[Decimal, FROM_FILES] = "."
     """The decimal mark of a CSV's numbers."""
-    missing: Missing = "refuse"
+    missing: Annotated[Missing, FROM_FILES] = "refuse"
     """What to do where a number is missing inside of a series. refuse: stop; interpolate: draw a straight line between
     the numbers before and after; forward: repeat the number before."""
-    examples: Count = 2000
+    examples: Annotated[Count, MADE_UP] = 2000
     """Series to make up for training where there is no path."""
-    held_out: Count = 400
+    held_out: Annotated[Count, MADE_UP] = 400
     """Series to make up for validation, and as many for the test."""
-    seq_len: Annotated[int, Ge(10)] = 60
+    seq_len: Annotated[int, Ge(10), MADE_UP] = 60
     """Steps of the longest made-up series."""
-    noise: NonNegative = 0.1
+    noise: Annotated[NonNegative, MADE_UP] = 0.1
     """Standard deviation of the noise in made-up series."""
-    val_fraction: Rate = 0.1
+    val_fraction: Annotated[Rate, FROM_FILES] = 0.1
     """Share of the training series for validation, where they come from a file."""
-    test_fraction: Rate = 0.1
+    test_fraction: Annotated[Rate, FROM_FILES] = 0.1
     """Share of the training series for the test, where it has no file."""
 
     @property
@@ -168,6 +180,7 @@ class SeriesClass(NumberClassification):
         places = self._dealt(labels, "val" not in given, "test" not in given)
         dealt = {split: ([series[i] for i in own], [labels[i] for i in own]) for split, own in places.items()}
         found = dealt | given
+        own_parts.tell_idle_shares(self, given)
         splits.tell_without(self.path, labels, {split: part[1] for split, part in found.items()}, "series")
         return found
 

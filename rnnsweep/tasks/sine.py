@@ -19,7 +19,9 @@ from rnnsweep.tasks import new_data
 from rnnsweep.tasks.regression import RegressionTask
 from rnnsweep.types import (
     EXECUTION,
+    FROM_FILES,
     LATER,
+    MADE_UP,
     Batch,
     Count,
     Metric,
@@ -48,15 +50,15 @@ class Sine(RegressionTask):
 
     path: Annotated[str | None, EXECUTION] = None
     """A CSV file with a line of names; None: sines. A run is known by the content."""
-    column: Name | None = None
+    column: Annotated[Name | None, FROM_FILES] = None
     """The column to forecast; None: the first."""
-    points: Annotated[int, Ge(10)] = 800
+    points: Annotated[int, Ge(10), MADE_UP] = 800
     """Values of a made-up series."""
-    period: Positive = 37.699112
+    period: Annotated[Positive, MADE_UP] = 37.699112
     """Points in a period of the slowest sine."""
-    frequencies: Count = 1
+    frequencies: Annotated[Count, MADE_UP] = 1
     """Sines in the mean: of this period, of half of it, of a third, …"""
-    noise: NonNegative = 0.0
+    noise: Annotated[NonNegative, MADE_UP] = 0.0
     """Standard deviation of the noise on each point."""
     seq_len: Count = 20
     """Values in a window."""
@@ -64,11 +66,11 @@ class Sine(RegressionTask):
     """Values at the end to forecast."""
     val_fraction: Rate = 0.1
     """Share of the values before the horizon for validation."""
-    encoding: Annotated[str, LATER] = "utf-8"
+    encoding: Annotated[str, LATER, FROM_FILES] = "utf-8"
     """The encoding of the file."""
-    decimal: Annotated[Decimal, LATER] = "."
+    decimal: Annotated[Decimal, LATER, FROM_FILES] = "."
     """The decimal mark of the file's numbers."""
-    missing: Annotated[Missing, LATER] = "refuse"
+    missing: Annotated[Missing, LATER, FROM_FILES] = "refuse"
     """What to do where the column has no number. refuse: stop; drop: leave the row out; interpolate: draw a straight
     line between the numbers before and after; forward: repeat the number before."""
 

@@ -58,8 +58,7 @@ class WordLM(LanguageModel):
 
     @functools.cached_property
     def data(self) -> corpora.SplitText:
-        limits = Limits(self.min_count, self.max_words)
-        return corpora.split(self.source, 1, self.val_fraction, self.test_fraction, limits)
+        return self.cut_into_parts(1, Limits(self.min_count, self.max_words))
 
     # Windows of random lengths --------------------------------------------------------------------------------
 
