@@ -392,6 +392,69 @@ def test_a_command_types_all_digits_of_a_rate(tmp_path: Path) -> None:
     assert "optimizer.lr=0.00123456789,0.0123456789,0.1`" in notes
 
 
+def typed(study: Path, *words: str) -> None:
+    """Says in all records which command trained them."""
+    for path in study.glob("*/record.json"):
+        record = json.loads(path.read_text())
+        record["environment"]["command"] = ["python", "/x/rnnsweep/__main__.py", *words]
+        path.write_text(json.dumps(record))
+
+
+@pytest.mark.parametrize("words", [["hydra.sweeper.search=random", "hydra.sweeper.n_trials=9"], ["+study=mine"]])
+def test_the_best_of_a_search_are_confirmed_by_a_grid(words: list[str], tmp_path: Path) -> None:
+    """The command of the search with other seeds would draw anew; a study may name the search in its file."""
+    noisy(tmp_path)
+    typed(tmp_path, "-m", "optimizer.lr=tag(log,interval(1e-3,1e-2))", *words, "hydra.sweeper.name=s")
+    (tmp_path / ".study").mkdir()
+    search = {"n_trials": 9, "seeds": [0, 1, 2], "metrics": ["val/loss"], "groups": {"cell": ["gru", "rnn", "lstm"]}}
+    search |= {"identities": {}, "sampler": "random", "bases": {"": [{}, {"optimizer.lr": {}}]}}
+    (tmp_path / ".study" / "search-0.json").write_text(json.dumps(search))
+    (of,) = tuned_comparisons([Runs(collect([tmp_path]), ["cell", "optimizer.lr"])], None, {}, DesignOptions())
+    assert of is not None
+    notes = " ".join(comparison_table(of).notes)
+    before, after = ("+study=mine ", " hydra.sweeper.search=null") if words[0] == "+study=mine" else ("", "")
+    grid = f"{before}hydra.sweeper.name=s cell=gru,rnn,lstm optimizer.lr=0.01 'seed=range(3,8)'{after}`"
+    assert f"`python -m rnnsweep -m {grid}" in notes
+    assert "(optimizer.lr). Widen the range that it is drawn from at this end." in notes
+
+
+def test_a_command_repeats_neither_a_forecast_nor_a_rerun(tmp_path: Path) -> None:
+    noisy(tmp_path)
+    typed(tmp_path, "-m", "++cell=gru,lstm,rnn", "rerun=true", "hydra.sweeper.plan=true", "cell.hidden_size=32")
+    notes = " ".join(comparison_table(found(tmp_path)).notes)
+    assert "`python -m rnnsweep -m cell.hidden_size=32 cell=gru,rnn,lstm optimizer.lr=0.01 'seed=range(3,8)'`" in notes
+    assert "-m ++cell=gru,lstm,rnn cell.hidden_size=32 optimizer.lr=0.001,0.003,0.01,0.03`" in notes
+
+
+def test_settings_that_move_together_are_confirmed_one_by_one(tmp_path: Path) -> None:
+    """The pairs of the sweep's command with the cells beside them would be all combinations."""
+    for cell, size, seed, rate in itertools.product(("gru", "rnn"), (32, 64), range(3), RATES[:2]):
+        if (cell == "gru") == (size == 32):
+            loss = 2.0 + rate + 0.1 * np.random.default_rng([size, seed]).normal()
+            records.run(tmp_path, float(loss), cell=cell, cell__hidden_size=size, seed=seed, optimizer__lr=rate)
+    typed(tmp_path, "-m", "hydra.sweeper.paired=[{cell: [gru,rnn], cell.hidden_size: [32,64]}]", "seed=0,1,2")
+    notes = " ".join(comparison_table(found(tmp_path)).notes)
+    (said,) = [note for note in comparison_table(found(tmp_path)).notes if note.startswith("Exploratory until")]
+    assert "hydra.sweeper.paired" not in notes
+    for cell, size in (("gru", 32), ("rnn", 64)):
+        assert (
+            f" cell={cell} pooling=last optimizer=adamw task.seq_len=64 task.text=null cell.hidden_size={size} " in said
+        )
+    assert said.count("'seed=range(3,8)' hydra.sweep.dir=") == 2
+    assert said.count(f"hydra.sweeper.name={tmp_path.name}`") == 2
+
+
+@pytest.mark.parametrize("looks_at", [[3, 5, 8], []])
+def test_a_tuned_sweep_goes_on_by_its_own_command(looks_at: list[int], tmp_path: Path) -> None:
+    noisy(tmp_path, range(99, 100))
+    typed(tmp_path, "-m", "cell=gru,rnn,lstm", "hydra.sweeper.compare=cell", "hydra.sweeper.tune={optimizer.lr: '1,2'}")
+    declared(tmp_path, looks=looks_at, levels=[0.01] * len(looks_at))
+    (said,) = [note for note in comparison_table(found(tmp_path)).notes if note.startswith("Exploratory until")]
+    words = "-m cell=gru,rnn,lstm hydra.sweeper.compare=cell 'hydra.sweeper.tune={optimizer.lr:"
+    assert f"`python -m rnnsweep {words}" in said
+    assert said.endswith(" seed=0,1,2,3,4`") == (not looks_at)
+
+
 def test_the_next_value_beyond_an_edge(tmp_path: Path) -> None:
     noisy(tmp_path)
     factor = Runs(collect([tmp_path])).settings.factor("optimizer.lr")

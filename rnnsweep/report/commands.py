@@ -3,13 +3,27 @@
 import math
 import shlex
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
+from rnnsweep import planned
 from rnnsweep.report import data_sets
 from rnnsweep.report.factor import Factor
 from rnnsweep.report.tuned_arm import TunedArm
 from rnnsweep.report.tuned_comparison import TunedComparison
+from rnnsweep.study_folder import from_here
+
+ONCE = ("hydra.sweeper.plan", "rerun", "resume_changed")
+"""What a command that goes on with a sweep does not repeat."""
+
+CHOOSING = (
+    "hydra.sweeper.draws",
+    *(f"hydra.sweeper.{name}" for name in ("tune", "tune_trials", "seeds_max", "margin")),
+)
+"""What a grid of chosen settings does not have: it draws and tunes nothing."""
+
+OF_A_SEARCH = tuple(f"hydra.sweeper.{name}" for name in ("search", "n_trials", "seeds", "metrics", "pruner", "storage"))
 
 FRESH = 5
 """How many fresh seeds a confirmation asks for."""
@@ -22,7 +36,11 @@ def confirmation(of: TunedComparison, count: int = FRESH) -> str:
         of: The tuned comparison.
         count: How many fresh seeds.
     """
-    return _added(of, of.tuning.ranked, count)
+    plan = of.tuning.design.plan
+    if plan is None or plan.tuning_seed is None:
+        return _added(of, of.tuning.ranked, count)
+    fresh = [] if plan.looks else [f"seed={','.join(map(str, plan.fresh(max(count, len(plan.seeds)))))}"]
+    return f"`{_command(of, fresh, tunes=True)}`"  # the tuned sweep goes on
 
 
 def more(of: TunedComparison, arms: Sequence[TunedArm], count: int) -> str:
@@ -51,6 +69,10 @@ def _added(of: TunedComparison, arms: Sequence[TunedArm], count: int) -> str:
             words = _words(of, choice.setting)
             if arm not in groups.setdefault(words, []):
                 groups[words].append(arm)
+    seeds = f"seed=range({start},{start + count})"
+    if not _is_plain(of):
+        chosen = dict.fromkeys(choice.setting for arm in arms for choice in arm.choices.values())
+        return "; ".join(f"`{_alone(of, setting, seeds)}`" for setting in chosen)
     lines = []
     for words, mine in groups.items():
         levels = zip(*(arm.levels for arm in mine), strict=True)
@@ -59,8 +81,32 @@ def _added(of: TunedComparison, arms: Sequence[TunedArm], count: int) -> str:
             for factor, each in zip(of.tuning.design.compared, levels, strict=True)
             if factor.key != data_sets.COLUMN
         ]
-        lines.append(_command(of, [*compared, *words, f"seed=range({start},{start + count})"]))
+        lines.append(_command(of, [*compared, *words, seeds]))
     return "; ".join(f"`{line}`" for line in lines)
+
+
+def _is_plain(of: TunedComparison) -> bool:
+    """Whether the sweep's command trains one setting if the values of the factors are added to it.
+
+    It does not if settings move together, or if the command is that of several studies.
+    """
+    design, frame = of.tuning.design, of.runs.frame
+    typed = _study(shlex.split(next(iter(frame["sweep"].dropna()), "")))
+    own = {_study(shlex.split(command)) for command in frame["command"].dropna()} if typed else set()
+    return not any(factor.together for factor in (*design.compared, *design.tuned)) and own <= {typed, None}
+
+
+def _study(words: Sequence[str]) -> str | None:
+    return next((word for word in words if _key(word) == "study"), None)
+
+
+def _alone(of: TunedComparison, setting: int, seeds: str) -> str:
+    """The command that trains one setting with other seeds, from the command of one of its runs."""
+    rows = of.runs.frame[of.runs.frame["setting"] == setting]
+    study, command = Path(rows["study"].iloc[0]), next(iter(rows["command"].dropna()), "python -m rnnsweep")
+    kept = [word for word in shlex.split(command) if _key(word) not in ("seed", "out", "hydra.mode")]
+    where = [f"hydra.sweep.dir={from_here(study.parent)}", f"hydra.sweeper.name={study.name}"]
+    return shlex.join([*kept[:3], "-m", *kept[3:], seeds, *where])
 
 
 def _words(of: TunedComparison, setting: int) -> tuple[str, ...]:
@@ -78,12 +124,18 @@ def _all_digits(value: object, shown: str) -> str:
 
 
 def _command(of: TunedComparison, overrides: Sequence[str], tunes: bool = False) -> str:
-    """The command of the sweep with other overrides. The tuned ranges are left out, unless the command tunes again."""
+    """The command of the sweep with other overrides, which trains a grid, unless it tunes again."""
     sweeps = of.runs.frame["sweep"].dropna()
     typed = shlex.split(sweeps.mode()[0]) if len(sweeps) else ["python", "-m", "rnnsweep", "-m"]
-    keys = {override.split("=")[0] for override in overrides}
-    kept = [word for word in typed if word.split("=")[0] not in keys and (tunes or "hydra.sweeper.tune" not in word)]
-    return shlex.join([*kept, *overrides])
+    searches = [search for study in of.runs.frame["study"].unique() for search in planned.searched(Path(study))]
+    aside = {*map(_key, overrides), *ONCE, *([] if tunes else CHOOSING), *(OF_A_SEARCH if searches else ())}
+    kept = [word for word in typed if _key(word) not in aside]
+    of_a_file = bool(searches) and not any(_key(word) == OF_A_SEARCH[0] for word in typed)  # `+study=` names it
+    return shlex.join([*kept, *overrides, *([f"{OF_A_SEARCH[0]}=null"] if of_a_file else [])])
+
+
+def _key(override: str) -> str:
+    return override.split("=")[0].lstrip("+")
 
 
 def wider(of: TunedComparison) -> Iterator[tuple[str, str, str]]:
@@ -93,6 +145,10 @@ def wider(of: TunedComparison) -> Iterator[tuple[str, str, str]]:
         if plan is not None and factor.key in plan.tune:
             place = f"hydra.sweeper.tune, under a new hydra.sweeper.name: {plan.tune[factor.key]}"
             yield factor.key, end, f"Widen it at this end in {place}."
+        elif factor.key in of.runs.searched:
+            yield factor.key, end, "Widen the range that it is drawn from at this end."
+        elif not _is_plain(of):
+            yield factor.key, end, "Add a value at this end."
         else:
             value = beyond(factor, end)
             known = [_all_digits(n, level) for n, level in zip(factor.numbers or (), factor.levels, strict=True)]
