@@ -82,7 +82,22 @@ def test_texts_that_are_not_read_whole_are_counted(
     assert f"30 of 100 texts are cut to their first {length} symbols" in capsys.readouterr().err
     errors.TOLD.clear()
     _ = task(0, 4, path=str(path), max_len=60).data
-    assert capsys.readouterr().err == ""
+    assert "are cut" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [(NamesGen, "11% of the characters in the test"), (SentimentClass, "50% of the words in the test")],
+)
+def test_symbols_that_training_never_sees_are_told(
+    task: type[NamesGen | SentimentClass], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "train.csv").write_text("text,label\n" + "good day,a\nday good,a\nbad day,b\nday bad,b\n")
+    (tmp_path / "test.csv").write_text("text,label\ngood dayé,a\n")
+    _ = task(0, 2, path=str(tmp_path), val_fraction=0.25).data
+    told = capsys.readouterr().err
+    assert f"{said} part do not occur in the training part ('" in told
+    assert told.count("unknown symbol") == 1
 
 
 def test_a_class_that_training_never_sees_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -107,6 +107,16 @@ def test_what_is_no_mat_file_is_refused(tmp_path: Path) -> None:
         rolls(str(tmp_path / "none.mat"))
 
 
+def test_new_rolls_hold_zeros_and_ones() -> None:
+    task = Music(0, 1, examples=4, held_out=2)
+    model = task.build(lambda size: GRU(size, hidden_size=4), Last).eval()
+    roll = np.zeros((3, KEYS))
+    assert len(task.predict(model, [roll])[0]) == 3
+    roll[1, 40] = 64
+    with pytest.raises(ConfigError, match=r"^the new data: example 1 holds 64; expected zeros and ones"):
+        task.predict(model, [np.zeros((5, KEYS)), roll])
+
+
 def test_the_head_starts_at_how_often_each_key_sounds() -> None:
     task = Music(0, 4, examples=40, held_out=10)
     model = task.build(lambda width: GRU(width, hidden_size=5), Last)

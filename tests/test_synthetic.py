@@ -121,6 +121,23 @@ def test_mqar() -> None:
         _ = MQAR(0, 8, num_pairs=4, seq_len=11).data
 
 
+def test_mqar_of_few_sequences_says_how_many_of_the_test_are_trained_on(capsys: pytest.CaptureFixture[str]) -> None:
+    _ = MQAR(0, 8, num_pairs=1, seq_len=4, symbols=4, examples=100, held_out=10).data
+    assert "rnnsweep: 10 of the 10 test sequences are trained on, too: of these settings there are only 8 " in (
+        capsys.readouterr().err
+    )
+    _ = MQAR(0, 8, examples=100, held_out=10).data
+    assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize("shapes", [((5, 3, 1), (5, 1)), ((5, 3), (5,)), ((4, 3, 1), (5,)), ((5, 3, 2), (5,))])
+def test_drawn_tensors_of_other_shapes_are_refused(shapes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Targets (count, 1) would be compared with all answers of a batch."""
+    monkeypatch.setattr(SeqMean, "draw", lambda *_: tuple(map(torch.zeros, shapes)))
+    with pytest.raises(ConfigError, match=r"^task: `draw\(5, ...\)` returned .*; expected \(5, time, 1\) and \(5,\)"):
+        _ = SeqMean(0, 1, examples=5, held_out=5).data
+
+
 def test_xml_closes_the_tag_that_was_opened_last() -> None:
     task = XML(0, 8, seq_len=60, name_len=4, examples=200, held_out=20)
     batch = task.data["train"]
@@ -161,7 +178,7 @@ def test_arithmetic() -> None:
         a, sign, b = re.fullmatch(r"(-?\d+)([+-])(-?\d+)=", equation).groups()  # type: ignore[union-attr]
         assert result == f"{int(a) + int(b) if sign == '+' else int(a) - int(b)}."
     assert len(VOCAB) - 1 == 40
-    with pytest.raises(ConfigError, match=r"task.examples: there are 722 equations of 1 digits and 1,200 are asked"):
+    with pytest.raises(ConfigError, match=r"of the 722 equations of 1 digits at most 180 can be drawn, and 1,200"):
         _ = Arithmetic(0, 8, digits=1, examples=1000, held_out=100).equations
 
 
@@ -173,7 +190,7 @@ def test_addition() -> None:
     terms = [sorted(map(int, question.split("+"))) for question, _ in every]
     assert all(sum(pair) == int(answer) for pair, (_, answer) in zip(terms, every, strict=True))
     assert len({tuple(pair) for pair in terms}) == 2200
-    with pytest.raises(ConfigError, match=r"task.examples: there are 55 different questions of 1 digits and 52000 are"):
+    with pytest.raises(ConfigError, match=r"of the 55 questions of 1 digits at most 25 can be drawn, and 52,000 are"):
         _ = Addition(0, 8, digits=1).pairs
 
 

@@ -20,6 +20,7 @@ from rnnsweep.schedules import forcing
 from rnnsweep.stack import Stack
 from rnnsweep.tasks import dates
 from rnnsweep.tasks.addition import Addition
+from rnnsweep.tasks.copy import Copy
 from rnnsweep.tasks.transduction import TransductionTask
 
 ATTENTIONS = ["none", "bahdanau", "luong_dot", "luong_general", "luong_concat"]
@@ -272,6 +273,23 @@ def test_widths_come_from_the_settings_and_not_from_what_was_drawn() -> None:
 def test_padding_takes_no_part_in_a_runs_name(task: TransductionTask, known: str) -> None:
     """The hashes are of the version whose rows were as wide as the longest that was drawn."""
     assert task.data_hash.startswith(known)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        ([("abé", "a")], r"a source of the test part does not fit `alphabets`: the vocabulary lacks 'é'"),
+        ([("ab", "a ")], r"a target of the test part does not fit `alphabets`: the vocabulary lacks ' '"),
+        ([("", "a")], "the test part has an empty source"),
+        ([], "the test part has no pair"),
+    ],
+)
+def test_pairs_that_do_not_fit_are_refused(pairs: list[tuple[str, str]], said: str) -> None:
+    task = Copy(0, 2, examples=20, held_out=10, alphabet=3)
+    task.pairs["test"] = pairs
+    for found in (lambda: task.data_hash, lambda: task.data):
+        with pytest.raises(ConfigError, match=f"^task: {said}"):
+            found()
 
 
 def test_forcing_schedules_have_their_halves() -> None:

@@ -11,12 +11,11 @@ from jaxtyping import Int
 from torch import Tensor
 
 from rnnsweep.data import splits
+from rnnsweep.data.splits import NAMED
 from rnnsweep.data.user_files import read
-from rnnsweep.errors import ConfigError, listed, tell_once
+from rnnsweep.errors import ConfigError, tell_once
 from rnnsweep.types import Split
 from rnnsweep.vocab import Vocabulary
-
-NAMED: dict[Split, str] = {"val": "validation", "test": "test"}
 
 Kind = Callable[[str], Vocabulary]
 """Makes the vocabulary of a training text. It must be hashable: `split` keeps its results by its arguments."""
@@ -142,7 +141,9 @@ def split(source: TextSource, sections: int, val_fraction: float, test_fraction:
     for split in NAMED:
         if made.tokens[split].shape[1] < 2 and (split != "test" or split in files or test_share):
             _refuse_short(split, split in files, files.get(split, files["train"]).source, made.vocab.unit)
-        _tell_unknown(made, split, files.get(split, files["train"]).source)
+        unknown, vocab = made.vocab.unknown("".join(made.parts[split])), made.vocab
+        path, total = files.get(split, files["train"]).source, made.tokens[split].numel()
+        splits.tell_unknown(path, split, unknown, total, (vocab.unit, vocab.lacking))
     return made
 
 
@@ -177,13 +178,3 @@ def _refuse_short(split: Split, own: bool, path: str, unit: str) -> None:
         problem = f"the validation part of `{path}` {nothing}; raise it, or use a longer text"
         raise ConfigError("task.val_fraction", problem, ("task.text",))
     tell_once(f"the test part of `{path}` {nothing}: there is no test; raise task.test_fraction")
-
-
-def _tell_unknown(made: SplitText, split: Split, path: str) -> None:
-    unknown = made.vocab.unknown("".join(made.parts[split]))
-    if not unknown:
-        return
-    share = f"{100 * sum(unknown.values()) / made.tokens[split].numel():.2g}%"
-    unit = made.vocab.unit
-    problem = f"{share} of the {unit} in the {NAMED[split]} part {made.vocab.lacking}"
-    tell_once(f"`{path}`: {problem} ({listed(unknown, 5)}); all of them are read as one unknown symbol")

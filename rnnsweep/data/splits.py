@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,6 +17,10 @@ WORDS: dict[Split, tuple[str, ...]] = {
     "test": ("test",),
 }
 """The words in a file's name that tell its part: `train.txt`, `ptb.valid.txt`, `GunPoint_TRAIN.ts`."""
+
+
+NAMED: dict[Split, str] = {"val": "validation", "test": "test"}
+"""What a message calls the parts that are not trained on."""
 
 
 def in_folder(path: str, key: str, suffixes: tuple[str, ...] | None = None) -> dict[Split, str]:
@@ -97,6 +102,22 @@ def tell_without(path: str | None, classes: Iterable[str], parts: dict[Split, It
         if known and (lacking := sorted(every - known)):
             what = "no model can name them" if split == "train" else "its metrics say nothing of them"
             tell_once(f"`{path}`: no {noun} of {listed(lacking, 5)} came into the {split} part: {what}")
+
+
+def tell_unknown(path: str | None, split: Split, unknown: Counter[str], total: int, what: tuple[str, str]) -> None:
+    """Says which symbols of a part the vocabulary of the training part lacks, and their share.
+
+    Args:
+        path: of the file.
+        split: the part, one of NAMED.
+        unknown: how often each of these symbols occurs.
+        total: symbols of the part.
+        what: a symbol is, in the plural, and what is said of the unknown ones.
+    """
+    if unknown:
+        share, (unit, lacking) = f"{100 * unknown.total() / total:.2g}%", what
+        problem = f"{share} of the {unit} in the {NAMED[split]} part {lacking} ({listed(sorted(unknown), 5)})"
+        tell_once(f"`{path}`: {problem}; all of them are read as one unknown symbol")
 
 
 def joint_sha256(hashes: dict[Split, str]) -> str:

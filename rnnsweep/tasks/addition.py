@@ -38,12 +38,10 @@ class Addition(DrawnTask, TransductionTask):
     def pairs(self) -> dict[Split, Pairs]:
         total, bound = self.total, 10**self.digits
         if total > bound * bound / 4:
-            problem = (
-                f"there are {bound * (bound + 1) // 2} different questions of {self.digits} digits and {total} are"
-            )
-            raise ConfigError(
-                "task.examples", f"{problem} asked for; lower `task.examples` or raise `task.digits`", ("task.digits",)
-            )
+            there, most = bound * (bound + 1) // 2, bound * bound // 4
+            problem = f"of the {there:,} questions of {self.digits} digits at most {most:,} can be drawn, and {total:,}"
+            problem = f"{problem} are asked for; lower `task.examples` or `task.held_out`, or raise `task.digits`"
+            raise ConfigError("task.examples", problem, ("task.digits", "task.held_out"))
         draws, found = rng.uniform(self.seed, "data"), dict[tuple[int, int], tuple[int, int]]()
         while len(found) < total:
             # as many digits as often as any other number of digits, or short terms would hardly occur

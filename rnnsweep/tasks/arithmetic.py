@@ -47,10 +47,9 @@ class Arithmetic(AnswerTask):
         """Each equation as the text that is read, letters and "=" included, and the result with its end."""
         there = 2 * (2 * 10**self.digits - 1) ** 2
         if self.total > there / 4:
-            problem = f"there are {there:,} equations of {self.digits} digits and {self.total:,} are asked for"
-            raise ConfigError(
-                "task.examples", f"{problem}; lower `task.examples` or raise `task.digits`", ("task.digits",)
-            )
+            problem = f"of the {there:,} equations of {self.digits} digits at most {there // 4:,} can be drawn"
+            problem = f"{problem}, and {self.total:,} are asked for; lower `task.examples` or `task.held_out`"
+            raise ConfigError("task.examples", f"{problem}, or raise `task.digits`", ("task.digits", "task.held_out"))
         draws, found = rng.uniform(self.seed, "data"), dict[str, str]()
         while len(found) < self.total:
             a, b = self._number(draws), self._number(draws)

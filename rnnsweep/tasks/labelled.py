@@ -3,8 +3,9 @@
 import abc
 import dataclasses
 import functools
-from collections.abc import Iterable
-from typing import Annotated, Any
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, ClassVar
 
 import torch
 from jaxtyping import Int
@@ -26,6 +27,9 @@ class LabelledTask(ExampleTask):
     The user's texts are split in the same way for every seed, so that runs are compared on the same ones; made-up texts
     come from the run's seed. A text that occurs in several classes lies in one split with all of them.
     """
+
+    symbol: ClassVar[str] = "characters"
+    """What is read at each step, in the plural."""
 
     path: Annotated[str | None, EXECUTION] = None
     """A folder with a text file for each class, or a CSV file of text and label; or a folder that holds `train`,
@@ -54,6 +58,10 @@ class LabelledTask(ExampleTask):
     @abc.abstractmethod
     def made_up(self) -> list[tuple[str, str]]:
         """(text, class) pairs from the seed."""
+
+    def symbols_of(self, text: str) -> Sequence[str]:
+        """A text as the symbols that are read."""
+        return text
 
     @abc.abstractmethod
     def cut(self, text: str) -> str:
@@ -93,11 +101,16 @@ class LabelledTask(ExampleTask):
         return len(text) > self.max_len
 
     def _tell(self, texts: list[str], parts: dict[Split, list[tuple[str, str]]]) -> None:
-        """Says how many of the user's texts are not read whole, and which classes a part lacks."""
+        """Says how many of the user's texts are not read whole, and which classes and symbols a part lacks."""
         if long := sum(map(self.is_cut, texts)):
             tell_once(f"`{self.path}`: {long:,} of {len(texts):,} texts are cut to their first {self.max_len} symbols")
         labels = {split: {label for _, label in part} for split, part in parts.items()}
         splits.tell_without(self.path, set[str]().union(*labels.values()), {**labels}, "text")
+        found = {split: Counter(s for text, _ in part for s in self.symbols_of(text)) for split, part in parts.items()}
+        for split in splits.NAMED:
+            unknown = Counter({symbol: n for symbol, n in found[split].items() if symbol not in found["train"]})
+            what = self.symbol, "do not occur in the training part"
+            splits.tell_unknown(self.path, split, unknown, found[split].total(), what)
 
     def checked(self, examples: list[Any]) -> list[str]:
         """New texts as they are read; what is cut is said.

@@ -2,14 +2,17 @@
 
 import dataclasses
 import functools
+import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from rnnsweep import rng
-from rnnsweep.errors import ConfigError
+from rnnsweep.errors import ConfigError, tell_once
+from rnnsweep.tasks import repeats
 from rnnsweep.tasks.answers import BLANK, AnswerTask
-from rnnsweep.types import Batch, Count, Split
+from rnnsweep.types import HELD_OUT, Batch, Count, Split
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
@@ -36,7 +39,15 @@ class MQAR(AnswerTask):
         if self.seq_len < 3 * self.num_pairs:
             problem = f"{self.num_pairs} pairs and as many questions take {3 * self.num_pairs} steps; raise it"
             raise ConfigError("task.seq_len", problem, ("task.num_pairs",))
-        return {split: self._draw(split, count) for split, count in self.sizes.items()}
+        made = {split: self._draw(split, count) for split, count in self.sizes.items()}
+        half, steps = self.symbols // 2, self.seq_len - 2 * self.num_pairs
+        there = math.perm(half, self.num_pairs) * half**self.num_pairs * math.perm(steps, self.num_pairs)
+        if self.examples * self.held_out > there:  # then some of the test are expected in training, too
+            for split in HELD_OUT:
+                known = int(np.isin(repeats.of_batch(made[split]), repeats.of_batch(made["train"])).sum())
+                problem = f"of these settings there are only {there:,} sequences; raise task.seq_len or task.symbols"
+                tell_once(f"{known:,} of the {self.held_out:,} {split} sequences are trained on, too: {problem}")
+        return made
 
     def _draw(self, split: Split, count: int) -> Batch:
         generator, half = rng.generator(self.seed, "data", split), self.symbols // 2

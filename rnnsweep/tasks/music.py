@@ -158,6 +158,10 @@ class Music(ExampleTask):
     def predict(self, model: nn.Module, examples: list[Any]) -> list[list[list[float]]]:
         """How likely each key sounds next, (time, KEYS), after each step of each piano roll (time, KEYS)."""
         batch = new_data.numbers(examples, KEYS)
+        if len(wrong := torch.nonzero((batch["inputs"] != 0) & (batch["inputs"] != 1))):
+            strange = batch["inputs"][tuple(wrong[0])].item()
+            problem = f"example {int(wrong[0, 0])} holds {strange:g}; expected zeros and ones, 1 where a key sounds"
+            raise ConfigError(new_data.KEY, problem)
         chances = model(batch["inputs"])[0].sigmoid().tolist()
         return [rows[:length] for rows, length in zip(chances, batch["lengths"].tolist(), strict=True)]
 

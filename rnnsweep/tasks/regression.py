@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from rnnsweep import rng
 from rnnsweep.cells.base import CellFactory
+from rnnsweep.errors import ConfigError
 from rnnsweep.kernels.members import total
 from rnnsweep.models.embedding import Features
 from rnnsweep.models.many_to_one import ManyToOne
@@ -66,4 +67,9 @@ class DrawnRegression(DrawnTask, RegressionTask):
 
     def _examples(self, split: Split, count: int) -> Batch:
         inputs, targets = self.draw(count, rng.generator(self.seed, "data", split))
+        if inputs.dim() != 3 or targets.shape != (count,) or (len(inputs), inputs.shape[2]) != (count, self.features):
+            problem = (
+                f"`draw({count}, ...)` returned tensors of the shapes {tuple(inputs.shape)} {tuple(targets.shape)}"
+            )
+            raise ConfigError("task", f"{problem}; expected ({count}, time, {self.features}) and ({count},)")
         return {"inputs": inputs, "lengths": torch.full((count,), inputs.shape[1]), "targets": targets}

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from jaxtyping import Int
 from torch import Tensor, nn
@@ -24,6 +24,8 @@ class SentimentClass(LabelledTask, SymbolClassification):
     regression over a bag of words reaches stands in the record, `bag_of_words`, beside the model's accuracy.
     """
 
+    symbol: ClassVar[str] = "words"
+
     examples: Annotated[Count, MADE_UP] = 8000
     """Snippets to make up where there is no path."""
     max_len: Count = 24
@@ -35,6 +37,9 @@ class SentimentClass(LabelledTask, SymbolClassification):
 
     def made_up(self) -> list[tuple[str, str]]:
         return sentiment.opinions(self.examples, self.seed)
+
+    def symbols_of(self, text: str) -> list[str]:
+        return text.split()
 
     def cut(self, text: str) -> str:
         return " ".join(text.lower().split()[: self.max_len])

@@ -119,11 +119,27 @@ class TransductionTask(ExampleTask):
 
     @functools.cached_property
     def data(self) -> dict[Split, Batch]:
+        self._refuse_unfit()
         return {split: self._examples(pairs, self.widths) for split, pairs in self.pairs.items()}
+
+    def _refuse_unfit(self) -> None:
+        """Refuses parts without a pair, empty sources, and symbols that `alphabets` lacks: they would be one symbol.
+
+        Raises:
+            ConfigError: it says which part.
+        """
+        for split, pairs in self.pairs.items():
+            if not pairs or not all(source for source, _ in pairs):
+                problem = "an empty source" if pairs else "no pair"
+                raise ConfigError("task", f"the {split} part has {problem}; a pair has one symbol to read at least")
+            for number, name in enumerate(("source", "target")):
+                if missing := self.vocabs[number].missing("".join(pair[number] for pair in pairs)):
+                    raise ConfigError("task", f"a {name} of the {split} part does not fit `alphabets`: {missing}")
 
     @property
     def data_hash(self) -> str:
         """The hash leaves out columns that hold only padding, so that a run's name does not depend on `widths`."""
+        self._refuse_unfit()
         return digest(self._examples(pairs, self._drawn) for pairs in self.pairs.values())
 
     def _examples(self, pairs: Pairs, widths: tuple[int, int]) -> Batch:
