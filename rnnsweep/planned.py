@@ -93,10 +93,15 @@ def read(path: Path) -> list[Planned] | None:
 
 def searched(study: Path) -> list[Searched]:
     """The searches that were begun in a study's directory, the newest of each: the same space is the same search."""
-    paths = sorted((study / FOLDER).glob("search-*.json"), key=lambda path: path.stat().st_mtime)
-    found = [search for search in (files.read(path, Searched) for path in paths) if search]
+    found = every_search(study)
     spaces = (json.dumps([s.metrics, s.seeds, s.groups, s.identities, s.bases], sort_keys=True) for s in found)
     return list(dict(zip(spaces, found, strict=True)).values())
+
+
+def every_search(study: Path) -> list[Searched]:
+    """The searches as each command described them, the newest last: a later one may have another sampler."""
+    paths = sorted((study / FOLDER).glob("search-*.json"), key=lambda path: path.stat().st_mtime)
+    return [search for search in (files.read(path, Searched) for path in paths) if search]
 
 
 def repeated(study: Path) -> int:

@@ -16,6 +16,7 @@ import pytest
 import records
 from conftest import ROOT
 
+from rnnsweep import planned
 from rnnsweep.errors import ReportError
 from rnnsweep.planned import STATES
 from rnnsweep.record import RunStore
@@ -127,6 +128,17 @@ def test_only_a_random_search_has_a_forest(tmp_path: Path, sampler: str, says: s
         assert found["optimizer.lr"] > 0.9
         assert found["interactions"] < 0.1
         assert found.sum() == pytest.approx(1)
+
+
+def test_a_search_that_went_on_with_another_sampler_was_guided(tmp_path: Path) -> None:
+    (tmp_path / ".study").mkdir()
+    search = {"seeds": [0], "metrics": ["val/loss"], "groups": {}, "identities": {}, "bases": {"": [{}, {"a.b": {}}]}}
+    for count, sampler in ((4, "tpe"), (8, "random")):
+        file = tmp_path / ".study" / f"search-{count}.json"
+        file.write_text(json.dumps(search | {"n_trials": count, "sampler": sampler}))
+        os.utime(file, (count, count))
+    assert searched_keys([str(tmp_path)]) == {"tpe": ["a.b"], "random": ["a.b"]}
+    assert [known.n_trials for known in planned.searched(tmp_path)] == [8]
 
 
 def test_a_run_in_two_directories_counts_once(tmp_path: Path) -> None:

@@ -19,10 +19,11 @@ from hydra.core.global_hydra import GlobalHydra
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution, json_to_distribution
 from optuna.trial import TrialState
 
-from rnnsweep import results, run
+from rnnsweep import planned, results, run
 from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.record import RunRecord, RunStore
+from rnnsweep.report.collect import collect
 from rnnsweep.sweep.grammar import Grammar
 from rnnsweep.sweep.objective import Objective, objective
 from rnnsweep.sweep.plan import Plan, Planned
@@ -111,6 +112,16 @@ def test_failed_trials_are_tried_again_and_stop_the_others_when_asked(
     assert not trials.failed
     assert trials.left == 0
     assert trials.summary().startswith("4/4 trials")
+
+
+def test_a_run_of_two_searches_is_there_once_and_not_missing(composed: Compose, tmp_path: Path) -> None:
+    """The second search draws what the first has drawn; the report missed as many runs as the two share."""
+    for metric in ("val/loss", "parameters"):
+        described = search(composed, tmp_path, n_trials=1, metrics=(metric,))
+        described.save()
+        work(described)
+    assert planned.repeated(tmp_path) == 1
+    assert list(collect([tmp_path])["state"]) == ["complete"]
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "gp", "cmaes", "qmc", "nsgaii"])

@@ -144,7 +144,7 @@ def searched_keys(studies: Sequence[str]) -> dict[str, list[str]]:
     for study in studies:
         if keys := planned.drawn(Path(study)):
             found.setdefault("random", []).extend(keys)
-        for search in planned.searched(Path(study)):
+        for search in planned.every_search(Path(study)):
             keys = [*search.groups, *(key for _, space in search.bases.values() for key in space)]
             sampler = search.sampler if isinstance(search.sampler, str) else search.sampler["_target_"]
             found.setdefault(sampler, []).extend(keys)

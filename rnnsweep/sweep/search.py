@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 RETRIED = "retried"
 """The attribute of an Optuna study that lists the failed trials whose parameters were tried again."""
 
+OF_OTHERS = "of others"
+"""The attribute of a trial that lists the runs which another search, or a grid, had begun before."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Search:
@@ -111,10 +114,20 @@ class Search:
                     retry_failed(self._stores(trial), resume_changed)
 
     def note_repeats(self, study: "optuna.Study") -> None:
-        """Writes how many runs of the trials are those of earlier ones: the report does not read the trials."""
-        runs = [name for trial in counted(study) for name in trial.user_attrs.get("runs", [])]
-        if repeats := len(runs) - len(set(runs)):
+        """Writes how many runs of the trials are those of earlier ones, or of another search or grid of the study.
+
+        The report does not read the trials.
+        """
+        trials = counted(study)
+        runs = [name for trial in trials for name in trial.user_attrs.get("runs", [])]
+        others = {name for trial in trials for name in trial.user_attrs.get(OF_OTHERS, [])}
+        if repeats := len(runs) - len({*runs} - others):
             files.write(repeats_file(self.study, self.name), json.dumps(repeats))
+
+    def runs_of_others(self, study: "optuna.Study", runs: list[str]) -> list[str]:
+        """Those of some runs that the study's directory has, though no trial of this search has them."""
+        mine = {name for trial in study.get_trials(deepcopy=False) for name in trial.user_attrs.get("runs", [])}
+        return [name for name in runs if name not in mine and (self.study / name).exists()]
 
     def _stores(self, trial: "optuna.trial.FrozenTrial") -> list[RunStore]:
         return [RunStore(self.study / name) for name in trial.user_attrs.get("runs", [])]

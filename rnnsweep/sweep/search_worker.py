@@ -12,7 +12,7 @@ from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.sweep.plan import Plan, Planned
 from rnnsweep.sweep.pruning import Pruning
 from rnnsweep.sweep.samplers import sampler
-from rnnsweep.sweep.search import Search, counted
+from rnnsweep.sweep.search import OF_OTHERS, Search, counted
 from rnnsweep.sweep.work_options import WorkOptions
 from rnnsweep.sweep.worker import IDLE_SECONDS, Claimed, Worker
 
@@ -75,7 +75,10 @@ class SearchWorker(Worker):
         index = 0 if self.search.sampler == "qmc" else count
         self.trials.sampler = sampler(self.search.sampler, rng.key(self.search.seeds[0], "sampling", index) % 2**31)
         self.search.suggest(trial)
-        trial.set_user_attr("runs", [planned.id for planned in self.search.planned(trial)])
+        runs = [planned.id for planned in self.search.planned(trial)]
+        if there := self.search.runs_of_others(self.trials, runs):
+            trial.set_user_attr(OF_OTHERS, there)
+        trial.set_user_attr("runs", runs)
         self.search.note_repeats(self.trials)
 
     def _drawn(self, frozen: "optuna.trial.FrozenTrial") -> bool:
