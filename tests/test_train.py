@@ -1,6 +1,7 @@
 """The trainer: what it computes, resumes, records, and how members of a stack stay apart."""
 
 import dataclasses
+import itertools
 import json
 import math
 import signal
@@ -315,6 +316,27 @@ def test_the_speed_of_a_row_counts_all_its_steps_and_all_their_time(composed: Co
     speeds = [row["tokens_per_second"] for row in store.rows() if row["split"] == "train"]
     assert len(speeds) == 6
     assert max(speeds) < 16 * 20 / 0.005
+
+
+def test_the_speed_of_a_row_leaves_out_validations_and_nothing_else(composed: Compose, tmp_path: Path) -> None:
+    """Validations for the curve come between train rows; batches of a curriculum differ in length."""
+
+    class Slow(Observer):
+        def stepped(self, step: int) -> None:
+            time.sleep(0.005)
+
+    every = ("train.steps=60", "train.eval_every=60", "train.log_every=25", "train.curve_points=10")
+    prepared = run.prepare(composed(*PARITY, *every, "task.curriculum=59", "task.curriculum_start=1"))
+    store = RunStore(tmp_path / prepared.id)
+    store.claim()
+    run.execute([(prepared, store)], Slow(), StopRequest())
+    rows = store.rows()
+    assert [row["step"] for row in rows if row["split"] == "val"] == [20, 40, 60]
+    speeds = {row["step"]: row["tokens_per_second"] for row in rows if row["split"] == "train"}
+    assert [*speeds] == [25, 50, 60]
+    lengths = [prepared.task.batch(step)["inputs"].shape[1] for step in range(60)]
+    for start, end in itertools.pairwise((0, *speeds)):
+        assert speeds[end] < 16 * sum(lengths[start:end]) / ((end - start) * 0.005)
 
 
 def test_a_parameter_that_is_not_trained_is_refused(composed: Compose) -> None:

@@ -1,7 +1,8 @@
 """The rows of metrics.jsonl: a train row every few steps, and a row for each evaluation."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 
@@ -45,10 +46,14 @@ class MetricsLog:
             member.seconds += self.clock - before
             member.share_seconds += (self.clock - before) / len(trained)
 
-    def leave_out_time(self) -> None:
-        """Counts the time of a validation, which stays out of the tokens per second."""
+    @contextmanager
+    def validating(self) -> Iterator[None]:
+        """A block whose time is the members', but stays out of the tokens per second."""
         self.count_time()
-        self.row_seconds = 0.0
+        trained = self.row_seconds
+        yield
+        self.count_time()
+        self.row_seconds = trained
 
     def train_rows(self, step: int, rates: Column) -> None:
         """Writes the running members' means since the last train row, and ends those that diverged."""
@@ -60,7 +65,7 @@ class MetricsLog:
             means = self.tally.means(row, steps)
             speed = {
                 "lr": rates[row].item(),
-                "tokens_per_second": steps * self.tally.tokens / seconds,
+                "tokens_per_second": steps * self.tally.tokens_per_step / seconds,
                 "seconds_per_epoch": seconds / steps * self.steps_per_epoch,
                 "epoch": step / self.steps_per_epoch,
             }

@@ -127,22 +127,20 @@ class Trainer:
 
     def validate(self) -> None:
         """Validates all members, keeps the weights of the best, and ends those that are done or pruned."""
-        with self.validated_weights():
+        with self.log.validating(), self.validated_weights():
             losses = [self.validate_member(row, means) for row, means in enumerate(self.evaluate("val"))]
             # asked at the last step, too: the pruner compares later trials with this one, which is then complete
             if self.should_prune(self.members, self.step) and self.step < self.steps:
                 prune(self.members)
             take_snapshots(self.members, self.stack, self.step, self.steps_per_epoch)
         self.optimizer.heard(self.slots, torch.tensor(losses, dtype=torch.float64, device=self.device)[:, None])
-        self.log.leave_out_time()
 
     def draw_curve(self) -> None:
         """Records a validation that only the learning curves need: nothing is decided by it."""
-        with self.validated_weights():
+        with self.log.validating(), self.validated_weights():
             for member, means in zip(self.members, self.evaluate("val"), strict=True):
                 if member.status == "running":
                     self.log.write(member, self.step, "val", member.task.derive(means))
-        self.log.leave_out_time()
 
     def validate_member(self, row: int, means: Means) -> float:
         """Records the validation of a running member, and keeps its weights if they are its best. Returns its loss."""

@@ -13,7 +13,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.sums: dict[str, Float[Tensor, "member"]] = {}
-        self.tokens = 0
+        self.tokens, self.steps = 0, 0  # since this process began, where it went on from a checkpoint
 
     def add(self, metrics: Metrics, norms: Float[Tensor, "member"], limits: Tensor | None, tokens: int) -> None:
         """Adds a step.
@@ -24,7 +24,7 @@ class Tally:
             limits: the largest norms, one a row; None: nothing is clipped.
             tokens: the size of one member's batch: sequences times steps.
         """
-        self.tokens = tokens
+        self.tokens, self.steps = self.tokens + tokens, self.steps + 1
         self._add("grad_norm", norms)
         if limits is not None:
             self._add("clipped", (norms > limits[:, 0]).to(norms))
@@ -34,6 +34,11 @@ class Tally:
 
     def _add(self, name: str, value: Tensor) -> None:
         self.sums[name] = self.sums[name] + value if name in self.sums else value.clone()
+
+    @property
+    def tokens_per_step(self) -> float:
+        """The mean: windows and a curriculum's batches differ in length."""
+        return self.tokens / self.steps
 
     def means(self, row: int, steps: int) -> dict[str, float]:
         """The metrics of member `row`, its mean gradient norm and its share of clipped steps over `steps` steps.
