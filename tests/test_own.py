@@ -2,10 +2,12 @@
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import rnnsweep
 from rnnsweep import help as helping
@@ -252,6 +254,119 @@ def test_a_pooling_that_fails_is_told_before_the_training(name: str, said: str, 
         prepare(config)
     assert str(error.value).startswith("pooling: ")
     assert "\n" not in str(error.value)
+
+
+CELLS = """
+import dataclasses
+import torch
+from torch import nn
+from rnnsweep.cells.base import LayeredCell, RecurrentCell
+
+class Leaky(RecurrentCell):
+    gates = 1
+
+    def step(self, layer, gates, state):
+        return (torch.tanh(gates + layer.recurrent(state[0])),)
+
+class Trained(Leaky):
+    def step(self, layer, gates, state):
+        return (torch.tanh(gates)[:, : 2 if self.training else None],)
+
+class Changed(Leaky):
+    def step(self, layer, gates, state):
+        h = torch.tanh(gates)
+        y = h * h
+        h.add_(1)
+        return (y,)
+
+class Frozen(Leaky):
+    def __post_init__(self):
+        super().__post_init__()
+        self.share = nn.Parameter(torch.ones(1), requires_grad=False)
+
+class Hidden(Leaky):
+    def __post_init__(self):
+        super().__post_init__()
+        self.known = [self.layers[0]]
+        self.more = {"a": [nn.Linear(self.hidden_size, self.hidden_size)]}
+
+    def step(self, layer, gates, state):
+        return (torch.tanh(gates + self.more["a"][0](layer.recurrent(state[0]))),)
+
+class Cut(Leaky):
+    def step(self, layer, gates, state):
+        return (torch.tanh(gates + layer.recurrent(state[0]).detach()),)
+
+class Dropping(Leaky):
+    def step(self, layer, gates, state):
+        return (nn.functional.dropout(super().step(layer, gates, state)[0], 0.5, self.training),)
+
+class Sees(LayeredCell):
+    def make_layer(self, input_size):
+        return nn.GRU(input_size, self.hidden_size // 2, batch_first=True, bidirectional=True)
+
+    def layer_state(self, layer, x):
+        return (x.new_zeros(x.shape[0], self.hidden_size),)
+
+    def run_layer(self, layer, x, state):
+        y, _ = layer(x)
+        return y, (y[:, -1],)
+
+class Forgets(Sees):
+    def make_layer(self, input_size):
+        return nn.GRU(input_size, self.hidden_size, batch_first=True)
+"""
+
+
+@pytest.fixture
+def with_cell(own: Path) -> Callable[..., Any]:
+    (own / "own_classes.py").write_text(CELLS)
+
+    def config(name: str) -> Any:
+        described_run = described(*QUICK, LISTED, f"out={own}/outputs")
+        described_run["cell"] = {"_target_": f"own_classes.{name}", "hidden_size": 4}
+        return described_run
+
+    return config
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Trained", r"cell: `own_classes.Trained` failed: (RuntimeError|TypeCheckError): "),
+        ("Changed", r"cell: `own_classes.Changed` failed: RuntimeError: .*modified by an inplace operation"),
+        ("Frozen", r"cell: the parameter `cell.share` is not trained"),
+    ],
+)
+def test_a_cell_that_fails_in_training_alone_is_told_before(
+    name: str, said: str, with_cell: Callable[..., Any], own: Path
+) -> None:
+    with pytest.raises(ConfigError, match=said) as error:
+        prepare(with_cell(name))
+    assert "\n" not in str(error.value)
+    assert not (own / "outputs").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Leaky", ""),
+        ("Hidden", "rnnsweep: cell.more: its weights are neither trained nor saved; use nn.ModuleList, "),
+        ("Cut", "rnnsweep: cell.layers.0.weight_hh, cell.layers.0.bias_hh: no gradient gets there"),
+        ("Dropping", "rnnsweep: a class of yours draws from torch's own generator"),
+        ("Sees", "rnnsweep: own_classes.Sees sees later inputs"),
+        ("Forgets", "rnnsweep: own_classes.Forgets reads a sequence otherwise than its two halves"),
+    ],
+)
+def test_what_a_cell_of_one_s_own_does_silently_is_told(
+    name: str, said: str, with_cell: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = torch.random.get_rng_state()
+    prepare(with_cell(name))
+    assert torch.equal(before, torch.random.get_rng_state())
+    told = capsys.readouterr().err
+    assert told.startswith(said)
+    assert told.count("\n") == bool(said)
 
 
 def test_a_file_with_an_error_is_named_with_its_line(own: Path) -> None:

@@ -14,7 +14,7 @@ from rnnsweep.cli import CONF
 from rnnsweep.config import checked
 from rnnsweep.errors import ConfigError
 from rnnsweep.layout import Layout
-from rnnsweep.optim import Hyperparameters
+from rnnsweep.optim import AbstractOptimizer, Hyperparameters, trial
 from rnnsweep.optim.member_by_member import MemberByMember
 from rnnsweep.run.validate import validated
 
@@ -110,6 +110,111 @@ def test_what_cannot_be_kept_is_refused_by_name(layout: Layout) -> None:
         late.update(rows, rows.clone(), slots, hyperparameters, 2)
     with pytest.raises(ConfigError, match="Rateless takes no `lr`"):
         checked(Rateless, {}, "optimizer")
+
+
+class Apart(torch.optim.Optimizer):
+    """Momentum, kept beside the state."""
+
+    def __init__(self, params: Any, lr: float = 0.1):
+        super().__init__(params, {"lr": lr})
+        self.velocity: dict[Tensor, Tensor] = {}
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        for parameter in self.param_groups[0]["params"]:
+            last = self.velocity.get(parameter, torch.zeros(()))
+            self.velocity[parameter] = 0.9 * last + parameter.grad
+            parameter.sub_(0.1 * self.velocity[parameter])
+
+
+class Counts(torch.optim.Optimizer):
+    """Counts its steps in `state`, under no parameter."""
+
+    def __init__(self, params: Any, lr: float = 0.1):
+        super().__init__(params, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        self.state["steps"] = self.state.get("steps", 0) + 1  # type: ignore[index, operator]
+        for parameter in self.param_groups[0]["params"]:
+            parameter.sub_(0.1 / self.state["steps"] * parameter.grad)  # type: ignore[index, operator]
+
+
+@pytest.mark.parametrize("kind", [Apart, Counts])
+def test_an_optimizer_that_keeps_numbers_elsewhere_is_refused(
+    kind: type[torch.optim.Optimizer], layout: Layout
+) -> None:
+    """It would be made anew at each step, without them: gradient descent in place of momentum, without a word."""
+    with pytest.raises(ConfigError, match=f"{kind.__name__} keeps numbers elsewhere than in self.state"):
+        made(kind, {}, 0.1, layout)
+
+
+class Puts(torch.optim.SGD):
+    """Puts another tensor in the place of the old one."""
+
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        for parameter in self.param_groups[0]["params"]:
+            assert parameter.grad is not None
+            parameter.data = parameter.data - self.param_groups[0]["lr"] * parameter.grad
+
+
+def test_an_optimizer_that_puts_new_tensors_in_place_of_the_old_trains(layout: Layout) -> None:
+    puts, sgd = (trained(kind, {}, layout, [0], resumed=False) for kind in (Puts, torch.optim.SGD))
+    assert torch.allclose(puts, sgd)
+
+
+class Own(AbstractOptimizer):
+    def init(self, parameters: Tensor) -> dict[str, Tensor]:
+        return {"mean": torch.zeros_like(parameters)}
+
+    def update(self, parameters: Tensor, gradients: Tensor, slots: Any, hyperparameters: Any, step: int) -> None:
+        slots["mean"].lerp_(gradients, 0.1)
+        parameters.sub_(hyperparameters.lr.to(parameters) * slots["mean"])
+
+
+class Renames(Own):
+    def update(self, parameters: Tensor, gradients: Tensor, slots: Any, hyperparameters: Any, step: int) -> None:
+        parameters = parameters - hyperparameters.lr.to(parameters) * gradients
+
+
+class Keeps(Own):
+    def update(self, parameters: Tensor, gradients: Tensor, slots: Any, hyperparameters: Any, step: int) -> None:
+        self.mean = 0.9 * getattr(self, "mean", 0) + gradients
+        parameters.sub_(hyperparameters.lr.to(parameters) * self.mean)
+
+
+class Misspelt(Own):
+    def update(self, parameters: Tensor, gradients: Tensor, slots: Any, hyperparameters: Any, step: int) -> None:
+        parameters.sub_(hyperparameters["rate"].to(parameters) * gradients)
+
+
+class Slotless(Own):
+    def init(self, parameters: Tensor) -> Any:
+        return None
+
+
+class Memberless(Own):
+    def init(self, parameters: Tensor) -> dict[str, Tensor]:
+        return {"mean": torch.zeros_like(parameters[0])}
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (Renames, "Renames` moved no weight in 8 steps"),
+        (Keeps, "Keeps` keeps numbers in itself"),
+        (Misspelt, r"Misspelt` failed: KeyError: 'rate' \(test_own_optimizers.py, line "),
+        (Slotless, "Slotless.init` returned no dict of tensors with a row for each member"),
+        (Memberless, "Memberless.init` returned no dict"),
+    ],
+)
+def test_a_rule_that_does_not_do_what_it_seems_to_do_is_refused(
+    kind: type[AbstractOptimizer], said: str, layout: Layout
+) -> None:
+    assert trial.laid_out(Own(lr=0.1), layout) == Own(lr=0.1)
+    with pytest.raises(ConfigError, match=said) as error:
+        trial.laid_out(kind(lr=0.1), layout)
+    assert "\n" not in str(error.value)
 
 
 def test_settings_have_the_types_of_their_defaults() -> None:

@@ -31,6 +31,11 @@ class AbstractOptimizer(abc.ABC):
     weight_decay: Annotated[NonNegative, PER_MEMBER] = 0.0
     """The factor of the weights that is added to the gradient, or taken from the weights."""
 
+    @property
+    def rule(self) -> type:
+        """The class that the user names."""
+        return type(self)
+
     def laid_out(self, layout: Layout) -> "AbstractOptimizer":
         """The optimizer of models with these parameters. Most rules treat all numbers of a row alike, and need it not.
 

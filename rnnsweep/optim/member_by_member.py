@@ -13,6 +13,8 @@ from rnnsweep.optim.base import AbstractOptimizer, Hyperparameters, Rows, Slots
 State = dict[str, dict[str, Any]]
 """What an optimizer keeps, by the names of the parameters: `{"cell.weight": {"step": 3.0, "exp_avg": ...}}`."""
 
+TRIED = 3  # steps of a trial
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MemberByMember(AbstractOptimizer):
@@ -30,11 +32,15 @@ class MemberByMember(AbstractOptimizer):
     state: State = dataclasses.field(default_factory=dict)
     """What it keeps after a step: names, types and shapes."""
 
+    @property
+    def rule(self) -> type:
+        return self.kind
+
     def laid_out(self, layout: Layout) -> "MemberByMember":
         """The optimizer of models with these parameters; one step on zeros shows what it keeps.
 
         Raises:
-            ConfigError: it cannot make a step.
+            ConfigError: it cannot make a step, or keeps more than is in `self.state[parameter]`.
         """
         known = dataclasses.replace(self, layout=layout)
         row = torch.zeros(1, layout.width)
@@ -44,7 +50,26 @@ class MemberByMember(AbstractOptimizer):
             raise
         except Exception as error:  # whatever a user's class raises
             raise _refused(self.kind, f"cannot make a step: {error}") from error
-        return dataclasses.replace(known, state=state)
+        known = dataclasses.replace(known, state=state)
+        known._refuse_forgetful()
+        return known
+
+    def _refuse_forgetful(self) -> None:
+        """Refuses an optimizer whose steps differ where it is made anew at each, with its state, as in a resume."""
+        assert self.layout is not None
+        start, lr = torch.linspace(-1, 1, self.layout.width)[None], float(self.settings["lr"])
+        one, anew, state = start.clone(), start.clone(), dict[str, dict[str, Any]]()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            for step in range(TRIED):
+                state = self._stepped(anew, torch.cos(start + step), state, lr)
+            torch.manual_seed(0)
+            optimizer, parameters = self._made(one, lr)
+            for step in range(TRIED):
+                self._step(optimizer, parameters, one, torch.cos(start + step))
+        if not torch.allclose(one, anew, equal_nan=True):
+            problem = "keeps numbers elsewhere than in self.state[parameter], and only those are in a checkpoint"
+            raise _refused(self.kind, problem)
 
     def init(self, parameters: Rows) -> Slots:
         kept = ((f"{name}/{key}", value) for name, key, value in _entries(self.state))
@@ -72,18 +97,33 @@ class MemberByMember(AbstractOptimizer):
 
     def _stepped(self, row: Rows, gradient: Rows, state: State, lr: float) -> State:
         """Makes a step of one member in place; returns what the optimizer keeps."""
+        optimizer, parameters = self._made(row, lr)
+        for name in parameters.keys() & state.keys():
+            optimizer.state[parameters[name]] = state[name]
+        self._step(optimizer, parameters, row, gradient)
+        return {name: dict(optimizer.state[parameter]) for name, parameter in parameters.items()}
+
+    def _made(self, row: Rows, lr: float) -> tuple[torch.optim.Optimizer, dict[str, nn.Parameter]]:
+        """A new optimizer of one member, and its parameters."""
         assert self.layout is not None
         parameters = {name: nn.Parameter(self.layout.view(row, name)[0]) for name in self.layout.places}
-        optimizer = self.kind(list(parameters.values()), **self.settings | {"lr": lr})
+        return self.kind(list(parameters.values()), **self.settings | {"lr": lr}), parameters
+
+    def _step(
+        self, optimizer: torch.optim.Optimizer, parameters: dict[str, nn.Parameter], row: Rows, gradient: Rows
+    ) -> None:
+        """Lets the optimizer make a step, in place."""
+        assert self.layout is not None
         for name, parameter in parameters.items():
             parameter.grad = self.layout.view(gradient, name)[0]
-            if name in state:
-                optimizer.state[parameter] = state[name]
         before = _groups(optimizer)
         optimizer.step()
         if _groups(optimizer) != before:
             raise _refused(self.kind, "changes its param_groups, which no checkpoint holds; use self.state[parameter]")
-        return {name: dict(optimizer.state[parameter]) for name, parameter in parameters.items()}
+        for name, parameter in parameters.items():
+            own = self.layout.view(row, name)[0]
+            if parameter.data_ptr() != own.data_ptr():  # it has put another tensor in place of parameter.data
+                own.copy_(parameter.detach())
 
 
 def _entries(state: State) -> list[tuple[str, str, Any]]:

@@ -6,6 +6,7 @@ execution.py    trains a stack of runs                recording.py    the record
 environment.py  what repeats a number                 ending.py       the record of one that failed or was pruned
 saved_model.py  the model of a run that is over       parent.py       the run that another one starts from
 outline.py      models without numbers                unused.py       settings that do nothing in a run
+trial.py        the user's classes on a batch
 """
 
 from rnnsweep.run.devices import device, threads_of

@@ -1,25 +1,23 @@
 """A run before it is trained: its checked config, its name, its task."""
 
 import dataclasses
-import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
-import torch
 from torch import nn
 
 from rnnsweep import interpolation
-from rnnsweep.config import GROUPS, Config
-from rnnsweep.errors import ConfigError
+from rnnsweep.config import Config
+from rnnsweep.errors import ConfigError, tell_each
 from rnnsweep.fingerprint import fingerprint, names, signature
 from rnnsweep.own import telling
 from rnnsweep.places import directory
 from rnnsweep.run.devices import device
 from rnnsweep.run.objects import make_model, make_optimizer, make_task
 from rnnsweep.run.parent import Parent, parent, refuse_unlike
+from rnnsweep.run.trial import theirs, tried
 from rnnsweep.run.validate import Classes, validated
 from rnnsweep.tasks.base import AbstractTask
-from rnnsweep.tasks.metric import with_own
 from rnnsweep.train import TrainConfig
 
 
@@ -86,32 +84,25 @@ def prepare(config: Config) -> PreparedRun:
         ConfigError: the first thing that is wrong.
     """
     run = identify(config)
-    with _blaming(run.config) as theirs:
+    with _blaming(run.config):
         run.task.steps_per_epoch  # noqa: B018  raises where the data do not fill a batch
         model = make_model(run.config, run.classes, run.task)
-        if theirs or run.train.own_metrics:
-            _try_batch(run, model.eval())
+        told = tried(run, model)
     if run.task.check:
         run.task.refuse_repeats()
     device(run.train)
     refuse_unlike_parent(run, model)
+    tell_each(told)
     return run
 
 
 @contextmanager
-def _blaming(config: Config) -> Iterator[list[str]]:
-    """Within the block an error is told in one line, where the run has classes of the user's; gives their groups."""
-    theirs = [group for group in GROUPS if not config[group]["_target_"].startswith("rnnsweep.")]
-    names = "`, `".join(config[group]["_target_"] for group in theirs)
-    with telling(theirs[0], names) if theirs else nullcontext():
-        yield theirs
-
-
-@torch.no_grad()
-def _try_batch(run: PreparedRun, model: nn.Module) -> None:
-    """Computes the loss and the user's metrics of one batch, so that what is wrong is told before the training."""
-    for batch in itertools.islice(run.task.evaluation("val"), 1):
-        with_own(run.task.loss, run.train.own_metrics)(model, batch, ())
+def _blaming(config: Config) -> Iterator[None]:
+    """Within the block an error is told in one line, where the run has classes of the user's."""
+    groups = theirs(config)
+    names = "`, `".join(config[group]["_target_"] for group in groups)
+    with telling(groups[0], names) if groups else nullcontext():
+        yield
 
 
 def refuse_unlike_parent(run: PreparedRun, model: nn.Module) -> None:

@@ -1,13 +1,17 @@
 """What a plan can know of its runs before a worker starts: errors that otherwise each run would report by itself."""
 
+import contextlib
+import dataclasses
 import json
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from rnnsweep.errors import ConfigError
+from rnnsweep.kernels import threads
 from rnnsweep.run import PreparedRun, device, make_model, refuse_unlike_parent
 from rnnsweep.run.outline import without_numbers
+from rnnsweep.run.trial import theirs, tried
 from rnnsweep.run.unused import unread, unused
 from rnnsweep.sweep.machine import visible_gpus
 from rnnsweep.tasks.base import AbstractTask
@@ -63,4 +67,13 @@ def _check(run: PreparedRun, task: AbstractTask, here: bool) -> list[str]:
     with without_numbers():
         model = make_model(run.config, run.classes, task)
     refuse_unlike_parent(run, model)
-    return list(unread(run, model, task.steps_per_epoch))
+    return [*unread(run, model, task.steps_per_epoch), *_tried(run, task)]
+
+
+def _tried(run: PreparedRun, task: AbstractTask) -> list[str]:
+    """What is told of the user's classes. One that fails is left to its runs, for the others go on."""
+    if not theirs(run.config):
+        return []
+    with contextlib.suppress(ConfigError), threads.using(1):
+        return tried(dataclasses.replace(run, task=task), make_model(run.config, run.classes, task))
+    return []
