@@ -29,7 +29,7 @@ from rnnsweep.report.runs import Runs
 from rnnsweep.report.subject import Subject
 from rnnsweep.report.tuned_comparison import TunedComparison
 from rnnsweep.report.tuned_sentences import numbered, sentences
-from rnnsweep.report.views import tuned_budget
+from rnnsweep.report.views import budget, pareto, tuned_budget
 
 pytestmark = pytest.mark.usefixtures("figures_not_drawn")
 
@@ -112,6 +112,40 @@ def test_unequal_numbers_of_configurations_are_compared_at_the_smaller(tmp_path:
     assert "only fresh seeds can confirm a difference" in sentences(of)[0]
     assert not any(comparison.clear for comparison in of.comparisons)
     assert [row.cells[2].text for row in fairness(of).rows] == ["2", "2"]
+
+
+def test_settings_that_were_only_planned_are_no_tuning(tmp_path: Path) -> None:
+    """In the midst of a sweep: the RNN has all its rates, the GRU the first two, the LSTM none."""
+    planned = []
+    for (cell, done), (index, rate), seed in itertools.product(
+        (("gru", 2), ("lstm", 0), ("rnn", 3)), enumerate(RATES), range(3)
+    ):
+        planned.append(records.config(cell=cell, seed=seed, optimizer__lr=rate))
+        if index < done:
+            loss = 2.0 + 0.2 * (cell == "gru") - index / 5 + seed / 50
+            records.run(tmp_path, loss, cell=cell, seed=seed, optimizer__lr=rate)
+    records.plan(tmp_path, *planned)
+    of = found(tmp_path)
+    assert not of.tuning.equal
+    assert "Tuned over 2 of the learning rates each" in sentences(of)[0]
+    assert [[cell.text for cell in row.cells[:4]] for row in fairness(of).rows] == [
+        ["RNN", "3", "2", "9"],
+        ["GRU", "2", "2", "6"],
+        ["LSTM", "0", "no setting finished", "0"],
+    ]
+    frame = budget.data(Subject(of.runs, of.tuning.metric, arms=of.runs.settings.factor("cell")))
+    assert frame.groupby("arm")["configurations"].max().to_dict() == {"gru": 2, "rnn": 3}
+
+
+def test_the_time_of_a_setting_is_that_of_its_finished_runs(tmp_path: Path) -> None:
+    for cell, seed in itertools.product(("gru", "rnn"), range(2)):
+        status = "diverged" if (cell, seed) == ("gru", 0) else "complete"
+        path = records.run(tmp_path, 2.0, status, cell=cell, seed=seed)
+        record = json.loads((path / "record.json").read_text())
+        (path / "record.json").write_text(json.dumps(record | {"seconds": 1.0 if status == "diverged" else 10.0}))
+    runs = Runs(collect([tmp_path]))
+    frame = pareto.data(Subject(runs, runs.metric(None), arms=runs.settings.factor("cell")))
+    assert set(frame.loc[frame["cost"] == "seconds", "amount"]) == {10.0}
 
 
 def test_fixed_conditions_are_averaged_before_the_seeds_are_compared(tmp_path: Path) -> None:

@@ -47,11 +47,11 @@ class Tuning:
         groups = self._groups()
         levels = list(dict.fromkeys(level for level, _ in groups))
         self.external = _external(runs)
-        ours = {key: rows for key, rows in groups.items() if not self.external[rows].any()}
-        tried = {key: _count(self.settings[rows]) for key, rows in ours.items()}
+        tried = {key: _count(self._tried(rows)) for key, rows in groups.items()}
+        ours = {key: rows for key, rows in groups.items() if tried[key] and not self.external[rows].any()}
         own = {level for level, _ in ours}
         self.equal = all(len({tried.get((level, condition), 0) for level in own}) == 1 for _, condition in ours)
-        least = {c: min((n for (_, other), n in tried.items() if other == c), default=1) for _, c in groups}
+        least = {c: min((tried[key] for key in ours if key[1] == c), default=1) for _, c in groups}
         self.arms = [self._arm(level, groups, least) for level in levels]
 
     def _groups(self) -> dict[tuple[tuple[str, ...], int], NDArray[Any]]:
@@ -76,12 +76,20 @@ class Tuning:
         found = {condition: self._choice(rows, least[condition]) for condition, rows in mine.items()}
         choices = {condition: choice for condition, choice in found.items() if choice is not None}
         name = ", ".join(level_name(f.key, level) for f, level in zip(self.design.compared, levels, strict=True))
-        every = np.concatenate(list(mine.values()))
-        return TunedArm(levels, name, choices, sum(_count(self.settings[rows]) for rows in mine.values()), every)
+        every = [rows[self.runs.tried[rows]] for rows in mine.values()]
+        counts = [_count(self._tried(rows)) for rows in mine.values()]
+        return TunedArm(levels, name, choices, sum(counts), np.concatenate(every))
+
+    def _tried(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """The settings of some runs that were tried: those that were only planned, so far, chose nothing."""
+        found: NDArray[Any] = self.settings[rows[self.runs.tried[rows]]]
+        return found
 
     def _choice(self, rows: NDArray[Any], most: int) -> Choice | None:
         """The best of the first `most` settings of an arm under one condition; None if too few seeds finished."""
-        codes = list(dict.fromkeys(self.settings[rows]))[:most]
+        codes = list(dict.fromkeys(self._tried(rows)))[:most]
+        if not codes:
+            return None
         by_setting = {int(code): rows[self.settings[rows] == code] for code in codes}
         common = self._common(by_setting)
         chosen = self._of_the_plan(by_setting)

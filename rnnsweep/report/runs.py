@@ -17,6 +17,9 @@ from rnnsweep.report.declared import DeclaredMetrics
 from rnnsweep.report.metric_column import MetricColumn
 from rnnsweep.report.varying import VaryingSettings
 
+OVER = ("complete", "diverged", "pruned", "failed")
+"""The states of runs that are over."""
+
 
 class Runs:
     """The runs of one task.
@@ -56,6 +59,9 @@ class Runs:
         self.factors = self.settings.factors
         self._derive()
         self.frame["setting"] = self.settings.of_runs
+        over = self.settings.of_runs[self.frame["state"].isin(OVER).to_numpy()]
+        self.tried = np.isin(self.settings.of_runs, over) & (self.settings.of_runs >= 0)
+        """For each run whether its setting was tried: whether one run of the setting, of any seed, is over."""
 
     def _derive(self) -> None:
         """Adds two metrics: `val/gap` and `val/overfit`.

@@ -11,7 +11,6 @@ from rnnsweep.report.table import anchor
 
 RANK = 70
 
-TRIED = ["complete", "diverged", "pruned", "failed"]
 ASKS = "How much does tuning improve the result, and which settings are worth their time and size?"
 
 
@@ -32,6 +31,5 @@ def answers(section: Section) -> Iterator[Answer]:
 
 def _tried(section: Section, arms: Factor, code: int) -> int:
     """The number of configurations of a level that were trained."""
-    frame = section.runs.frame
-    rows = (arms.column == code) & frame["state"].isin(TRIED).to_numpy()
-    return int(frame.loc[rows, "setting"].nunique())
+    runs = section.runs
+    return int(runs.frame.loc[(arms.column == code) & runs.tried, "setting"].nunique())

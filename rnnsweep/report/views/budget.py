@@ -35,7 +35,8 @@ def _tried(of: Subject) -> dict[str, list[float]]:
     arms, ranked = of.arms, ranked_entries(of.runs, of.metric)
     found = {}
     for code, level in enumerate(arms.levels if arms else ["all"]):
-        values = [s.interval.mean for s in ranked if arms is None or arms.column[s.rows[0]] == code]
+        mine = [s for s in ranked if arms is None or arms.column[s.rows[0]] == code]
+        values = [s.interval.mean for s in mine if of.runs.tried[s.rows[0]]]
         if sum(map(math.isfinite, values)) >= 2:
             found[level] = values
     return found

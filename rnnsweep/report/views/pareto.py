@@ -87,7 +87,8 @@ def _finished(of: Subject) -> list[LeaderboardEntry]:
 
 def _points(of: Subject, cost: str) -> Any:
     column = of.runs.column(cost)
-    return np.array([[_mean(column[s.rows]), s.interval.mean] for s in _finished(of)]).reshape(-1, 2)
+    done = of.runs.complete
+    return np.array([[_mean(column[s.rows[done[s.rows]]]), s.interval.mean] for s in _finished(of)]).reshape(-1, 2)
 
 
 def _mean(values: Any) -> float:
