@@ -369,6 +369,118 @@ def test_what_a_cell_of_one_s_own_does_silently_is_told(
     assert told.count("\n") == bool(said)
 
 
+TASKS = """
+import dataclasses
+import torch
+from torch import nn
+from rnnsweep.tasks.base import AbstractTask
+from rnnsweep.types import Metric, Summary
+
+class Model(nn.Module):
+    def __init__(self, cell):
+        super().__init__()
+        self.cell = cell(1)
+        self.head = nn.Linear(self.cell.hidden_size, 1)
+
+    def forward(self, x):
+        return self.head(self.cell(x, ())[0][:, -1])
+
+@dataclasses.dataclass(kw_only=True, eq=False)
+class Sum(AbstractTask):
+    metric = Metric("loss", "", "min")
+    data_hash = "x"
+    steps_per_epoch = 10
+
+    def build(self, cell, pooling):
+        return Model(cell)
+
+    def batch(self, step):
+        x = torch.randn(4, 3, 1, generator=torch.Generator().manual_seed(step))
+        return {"inputs": x, "targets": x.sum(1)}
+
+    def evaluation(self, split):
+        yield self.batch(1000)
+
+    def loss(self, model, batch, state):
+        loss = ((model(batch["inputs"]) - batch["targets"]) ** 2).mean()
+        return loss, {"loss": (loss, torch.tensor(1))}, ()
+
+class Bare(Sum):
+    def loss(self, *given):
+        return super().loss(*given)[0]
+
+class Other(Sum):
+    def loss(self, *given):
+        loss, metrics, state = super().loss(*given)
+        return loss, {"error": metrics["loss"]}, state
+
+class Counted(Sum):
+    def loss(self, *given):
+        loss, _, state = super().loss(*given)
+        return loss, {"loss": (loss, 1)}, state
+
+class Taken(Sum):
+    def loss(self, *given):
+        loss, metrics, state = super().loss(*given)
+        return loss, metrics | {"lr": metrics["loss"]}, state
+
+class Unvalidated(Sum):
+    def evaluation(self, split):
+        return iter(())
+
+class Part(Sum):
+    steps_per_epoch = 2.5
+
+class Underived(Sum):
+    def derive(self, means):
+        means["root"] = means["loss"] ** 0.5
+
+class Tensors(Sum):
+    def summary(self, model):
+        return Summary({"weights": model.head.weight})
+
+class Judged(Sum):
+    metric = Metric("accuracy", "", "max")
+
+class Early(Sum):
+    def summary(self, model):
+        return Summary({"share": 1 / 0})
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Sum", ""),
+        ("Bare", "task: `own_classes.Bare.loss` returned something else; expected a loss, a tensor (); the metrics as"),
+        ("Other", "task: `own_classes.Other.loss` returned something else"),
+        ("Counted", "task: `own_classes.Counted.loss` returned something else"),
+        ("Taken", "task: each row of metrics.jsonl has a `lr`; give your metric another name"),
+        ("Unvalidated", "task: `own_classes.Unvalidated.evaluation` gives no batch of `val`"),
+        ("Part", "task: `own_classes.Part.steps_per_epoch` is 2.5; expected a whole number"),
+        ("Underived", "task: `own_classes.Underived.derive` returned None; expected a number for each name"),
+        ("Tensors", "task: `own_classes.Tensors.summary` failed: TypeError: Object of type Parameter is not JSON"),
+        ("Judged", "rnnsweep: `own_classes.Judged` is judged by `accuracy`, and its rows hold only 'loss'"),
+        ("Early", "rnnsweep: `own_classes.Early.summary` failed with the untrained model: ZeroDivisionError: division"),
+    ],
+)
+def test_what_is_wrong_with_a_task_is_told_before_the_training(
+    name: str, said: str, own: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (own / "own_classes.py").write_text(TASKS)
+    config = described("task=parity", "cell.hidden_size=4", LISTED, f"out={own}/outputs")
+    config["task"] = {"_target_": f"own_classes.{name}"}
+    told = ""
+    try:
+        prepare(config)
+    except ConfigError as error:
+        told = str(error)
+    told += capsys.readouterr().err.rstrip("\n")
+    assert told.startswith(said)
+    assert bool(told) == bool(said)
+    assert "\n" not in told
+
+
 def test_a_file_with_an_error_is_named_with_its_line(own: Path) -> None:
     (own / "own_classes.py").write_text("import os\nraise ValueError('no')\n")
     with pytest.raises(

@@ -1,6 +1,7 @@
 """A trial of the user's classes on a batch: what is wrong with them is told before the training."""
 
-import itertools
+import json
+import numbers
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -9,12 +10,13 @@ from torch import Tensor, nn
 
 from rnnsweep.cells.base import AbstractCell
 from rnnsweep.config import GROUPS, Config
-from rnnsweep.errors import listed
+from rnnsweep.errors import ConfigError, listed
 from rnnsweep.layout import Layout
 from rnnsweep.optim import trial
+from rnnsweep.own import in_a_line, telling
 from rnnsweep.run.objects import make_optimizer
 from rnnsweep.tasks.metric import with_own
-from rnnsweep.types import State
+from rnnsweep.types import BOOKKEEPING, Batch, Metrics, State
 
 if TYPE_CHECKING:
     from rnnsweep.run.identity import PreparedRun
@@ -42,12 +44,24 @@ def tried(run: "PreparedRun", model: nn.Module) -> list[str]:
         ConfigError: a class fails.
     """
     groups = theirs(run.config)
-    if groups or run.train.own_metrics:
-        _evaluate(run, model.eval())
+    measured = _evaluate(run, model.eval()) if groups or run.train.own_metrics else set()
     if not groups:
         return []
     trial.laid_out(make_optimizer(run.config, run.classes), Layout(model))
-    return list(_notes(run, model))
+    return [*(_notes_on_the_task(run, model.eval(), measured) if "task" in groups else ()), *_notes(run, model)]
+
+
+def _notes_on_the_task(run: "PreparedRun", model: nn.Module, measured: set[str]) -> Iterator[str]:
+    name, judge = run.config["task"]["_target_"], run.task.metric.name
+    if judge not in measured:
+        yield f"`{name}` is judged by `{judge}`, and its rows hold only {listed(sorted(measured))}"
+    try:
+        shown = run.task.summary(model)
+    except Exception as error:  # it may do so only where nothing has been learned
+        yield f"`{name}.summary` failed with the untrained model: {in_a_line(error)}"
+        return
+    with telling("task", f"{name}.summary"):
+        json.dumps(shown.data)
 
 
 def _notes(run: "PreparedRun", model: nn.Module) -> Iterator[str]:
@@ -71,9 +85,42 @@ def _is_theirs(module: nn.Module) -> bool:
 
 
 @torch.no_grad()
-def _evaluate(run: "PreparedRun", model: nn.Module) -> None:
-    for batch in itertools.islice(run.task.evaluation("val"), 1):
-        with_own(run.task.loss, run.train.own_metrics)(model, batch, ())
+def _evaluate(run: "PreparedRun", model: nn.Module) -> set[str]:
+    """The names of the metrics of a validation batch.
+
+    Raises:
+        ConfigError: something is not of the kind that the training needs.
+    """
+    task, name = run.task, run.config["task"]["_target_"]
+    if not isinstance(steps := task.steps_per_epoch, numbers.Integral) or steps < 1:
+        raise ConfigError("task", f"`{name}.steps_per_epoch` is {steps!r}; expected a whole number, 1 or more")
+    batch = next(iter(task.evaluation("val")), None)
+    if batch is None:
+        raise ConfigError("task", f"`{name}.evaluation` gives no batch of `val`, by which the best weights are chosen")
+    _, metrics, _ = _loss(run, model, batch, ())
+    derived = task.derive({name: (total / count).item() for name, (total, count) in metrics.items()})
+    if not isinstance(derived, dict) or not all(isinstance(value, int | float) for value in derived.values()):
+        raise ConfigError("task", f"`{name}.derive` returned {derived!r}; expected a number for each name")
+    if taken := sorted(derived.keys() & {"step", "split", *BOOKKEEPING}):
+        raise ConfigError("task", f"each row of metrics.jsonl has a `{taken[0]}`; give your metric another name")
+    return set(derived)
+
+
+def _loss(run: "PreparedRun", model: nn.Module, batch: Batch, state: State) -> tuple[Tensor, Metrics, State]:
+    """The loss of a batch, with the user's metrics.
+
+    Raises:
+        ConfigError: the task returned something else.
+    """
+    match found := with_own(run.task.loss, run.train.own_metrics)(model, batch, state):
+        case (Tensor(ndim=0), {"loss": _} as metrics, tuple()) if all(map(_is_sum_and_count, metrics.values())):
+            return found
+    problem = "expected a loss, a tensor (); the metrics as {name: (sum, count)}, tensors (), with `loss`; and a state"
+    raise ConfigError("task", f"`{run.config['task']['_target_']}.loss` returned something else; {problem}")
+
+
+def _is_sum_and_count(value: object) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and all(isinstance(x, Tensor) and x.ndim == 0 for x in value)
 
 
 def _train(run: "PreparedRun", model: nn.Module) -> list[str]:
@@ -81,7 +128,7 @@ def _train(run: "PreparedRun", model: nn.Module) -> list[str]:
     names, parameters = zip(*model.named_parameters(), strict=True)
     state, gradients = State(), tuple[Tensor | None, ...]()
     for step in range(2):
-        loss, _, state = run.task.loss(model, run.task.batch(step), () if run.task.begins(step) else state)
+        loss, _, state = _loss(run, model, run.task.batch(step), () if run.task.begins(step) else state)
         gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
         state = tuple(leaf.detach() for leaf in state)
     return [name for name, gradient in zip(names, gradients, strict=True) if gradient is None]
