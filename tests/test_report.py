@@ -37,6 +37,7 @@ from rnnsweep.report.effect_tables import effect_table
 from rnnsweep.report.equal_cost import at_equal
 from rnnsweep.report.equal_cost_table import equal_cost_table
 from rnnsweep.report.fanova import importance
+from rnnsweep.report.headline import headline
 from rnnsweep.report.leaderboard import leaderboard
 from rnnsweep.report.matched_runs import MatchedRuns
 from rnnsweep.report.numbers import ratios, spread
@@ -51,7 +52,7 @@ from rnnsweep.report.stats import Interval
 from rnnsweep.report.subject import Subject
 from rnnsweep.report.summaries import read_summary
 from rnnsweep.report.table import anchor
-from rnnsweep.report.views import effect
+from rnnsweep.report.views import budget, effect
 from rnnsweep.secrets import redacted
 
 pytestmark = pytest.mark.usefixtures("figures_not_drawn")
@@ -646,6 +647,26 @@ def test_bold_is_the_best_and_what_is_not_told_from_it(tmp_path: Path) -> None:
     runs = runs_of(tmp_path)
     board = leaderboard(runs, runs.metric(None), {})
     assert {row.cells[1].text[-2:]: row.cells[1].bold for row in board.rows} == {"64": True, "32": True, "16": False}
+
+
+def test_the_expected_best_is_no_better_than_the_best(tmp_path: Path) -> None:
+    """A setting of which one lucky seed finished is not the best, so no draw of settings has it as its best."""
+    for rate, seed in itertools.product((1e-3, 3e-3, 1e-2, 3e-2), range(3)):
+        status = "diverged" if rate == 3e-2 and seed else "complete"
+        records.run(tmp_path, 1.0 if rate == 3e-2 else 2.0 + rate, status, seed=seed, optimizer__lr=rate)
+    runs = runs_of(tmp_path)
+    said = headline(analyse(runs, [], None, {}, None, tmp_path / "report"))
+    expected = np.mean([2.001, 2.003, 2.01])
+    assert f"A random configuration is expected to reach {expected:.3f}, the best of 2 2.003." in " ".join(said)
+    assert budget.data(Subject(runs, runs.metric(None)))["expected best"].min() == pytest.approx(2.001)
+
+
+def test_a_run_without_the_setting_that_varies_is_named_so(tmp_path: Path) -> None:
+    for kind, loss in ((None, 1.0), ("a", 2.0), ("b", 3.0)):
+        records.run(tmp_path, loss, seed=0, **({"task__kind": kind} if kind else {}))
+    runs = runs_of(tmp_path)
+    board = leaderboard(runs, runs.metric(None), {})
+    assert [row.cells[1].text for row in board.rows] == ["without task.kind", "task.kind=a", "task.kind=b"]
 
 
 @pytest.mark.parametrize(("first", "told"), [(0, False), (3, True)])

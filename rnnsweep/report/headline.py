@@ -14,7 +14,7 @@ from rnnsweep.report.numbers import number, share, spread, with_unit
 from rnnsweep.report.runs import Runs
 from rnnsweep.report.section import Section
 from rnnsweep.report.sentences import effect_sentence, strongest
-from rnnsweep.report.setting_ranks import LeaderboardEntry, ranked_entries
+from rnnsweep.report.setting_ranks import LeaderboardEntry, means, ranked_entries
 
 EFFECTS = 5  # most sentences about effects
 
@@ -67,8 +67,8 @@ def _selected(section: Section, ranked: Sequence[LeaderboardEntry]) -> str:
     if metric.name.startswith("test/"):
         said += " It was chosen on the test part, so its value there is biased: too good."
     if len(ranked) > 2:
-        means, half = [s.interval.mean for s in ranked] + [math.nan] * (tried - len(ranked)), max(1, tried // 2)
-        one, some = expected_best(means, [1, half], metric.lower)
+        values, half = means(ranked) + [math.nan] * (tried - len(ranked)), max(1, tried // 2)
+        one, some = expected_best(values, [1, half], metric.lower)
         said += f" A random configuration is expected to reach {number(one)}, the best of {half} {number(some)}."
     return said
 

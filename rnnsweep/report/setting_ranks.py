@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,15 @@ def _ranked_entries(runs: Runs, metric: MetricColumn) -> list[LeaderboardEntry]:
                 LeaderboardEntry(int(setting[rows[0]]), tuple(done), interval, *counts, bool(pruned[rows].all()), rows)
             )
     return sorted(found, key=lambda s: (not s.enough, s.interval.mean * metric.sign if s.values else math.inf))
+
+
+def means(ranked: Sequence[LeaderboardEntry]) -> list[float]:
+    """The value of each setting for the expected best: NaN if too few of its seeds have finished for it to be the best.
+
+    Args:
+        ranked: The settings, the best first. If the first has too few finished seeds, all have, and their means count.
+    """
+    return [entry.interval.mean if entry.enough or not ranked[0].enough else math.nan for entry in ranked]
 
 
 def indistinguishable(runs: Runs, metric: MetricColumn, ranked: list[LeaderboardEntry]) -> set[int]:

@@ -181,6 +181,8 @@ class VaryingSettings:
         """
         named = [(key, value) for key, value in self._texts[setting] if only is None or key in only]
         told = [level_name(key, value) for key, value in named if key not in without]
+        if not named and only is None and self.varying:  # as of runs from before there was such a setting
+            return f"without {', '.join(self.varying)}"
         return ", ".join(told) or "the one setting"
 
 

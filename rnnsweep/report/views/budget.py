@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from rnnsweep.report.draw import canvas, color, in_unit, legend, log_if_wide, marker, plain_log
 from rnnsweep.report.expected_best import expected_best
 from rnnsweep.report.setting_labels import level_name
-from rnnsweep.report.setting_ranks import ranked_entries
+from rnnsweep.report.setting_ranks import means, ranked_entries
 from rnnsweep.report.subject import Subject
 
 MOST = 40  # most points of one line
@@ -35,8 +35,8 @@ def _tried(of: Subject) -> dict[str, list[float]]:
     arms, ranked = of.arms, ranked_entries(of.runs, of.metric)
     found = {}
     for code, level in enumerate(arms.levels if arms else ["all"]):
-        mine = [s for s in ranked if arms is None or arms.column[s.rows[0]] == code]
-        values = [s.interval.mean for s in mine if of.runs.tried[s.rows[0]]]
+        mine = [s for s in ranked if of.runs.tried[s.rows[0]]]
+        values = means([s for s in mine if arms is None or arms.column[s.rows[0]] == code])
         if sum(map(math.isfinite, values)) >= 2:
             found[level] = values
     return found
@@ -49,8 +49,8 @@ def title(of: Subject) -> str:
 def caption(frame: pd.DataFrame, of: Subject) -> str:
     return (
         "The expected best of n configurations, drawn without replacement (unbiased; cf. Dodge et al. 2019). The value "
-        "of a configuration is its mean over seeds; a configuration that never finished ranks last. In brackets: the "
-        "number of configurations tried."
+        "of a configuration is its mean over seeds; a configuration of which too few seeds finished ranks last. In "
+        "brackets: the number of configurations tried."
     )
 
 
