@@ -44,6 +44,25 @@ def said(prepared: Prepared, capsys: pytest.CaptureFixture[str]) -> Said:
         (("train.steps=50",), "train.warmup=100 is longer than the run, of 50 steps: the learning rate only rises, "),
         (("train.epochs=5",), "train.warmup=100 is longer than the run, of 25 steps"),
         (("pooling=mean",), "pooling=mean does nothing: the model of this task has no pooling"),
+        (("cell=mlp_window", "cell.dropout=0.5"), "cell.dropout=0.5 does nothing: it acts between layers"),
+        (("cell=lstm_coupled_gates", "cell.forget_bias=2"), "cell.forget_bias=2.0 does nothing: cell.forget_gate=coup"),
+        (
+            ("cell=lstm_no_forget_gate", "cell.forget_bias=2"),
+            "cell.forget_bias=2.0 does nothing: cell.forget_gate=n",
+        ),
+        (
+            ("cell=lstm_coupled_gates", "cell.input_gate=false"),
+            "cell.forget_gate=coupled is 1 - i, and without an i",
+        ),
+        (("cell=indrnn", "cell.recurrent_init=identity", "cell.horizon=9"), "cell.horizon=9 does nothing"),
+        (
+            ("cell.match_params=420", "cell.hidden_size=384"),
+            "cell.match_params=420: the nearest model has 466 parameters",
+        ),
+        (
+            ("optimizer=ntasgd", "optimizer.nonmono=6"),
+            "optimizer.nonmono=6: an average counts from validation 9 on, a",
+        ),
     ],
 )
 def test_a_setting_that_does_nothing_is_told(words: tuple[str, ...], expected: str, said: Said) -> None:
@@ -60,6 +79,12 @@ def test_a_setting_that_does_nothing_is_told(words: tuple[str, ...], expected: s
         ("train.schedule=plateau", "train.decay=0.5", "train.plateau_patience=2"),
         ("train.steps=100",),
         ("train.steps=50", "train.warmup=0"),
+        ("cell=mlp_window", "cell.dropout=0.5", "cell.num_layers=2"),
+        ("cell=lstm_coupled_gates",),
+        ("cell=lstm_vanilla", "cell.forget_bias=2"),
+        ("cell=indrnn", "cell.horizon=9"),
+        ("cell.match_params=3000", "cell.hidden_size=384"),
+        ("optimizer=ntasgd",),
         ("task.output=last", "pooling=mean"),
     ],
 )

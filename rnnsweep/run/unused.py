@@ -1,13 +1,18 @@
 """Settings of a run that do nothing beside its others are told, such as a dropout between layers in one layer."""
 
+import math
 from collections.abc import Iterator
 
 from torch import nn
 
 from rnnsweep.cells.base import LayeredCell
 from rnnsweep.cells.conv import Conv
+from rnnsweep.cells.indrnn import IndRNN
+from rnnsweep.cells.lstm_vanilla import LSTMVanilla
+from rnnsweep.cells.mlp_window import MLPWindow
 from rnnsweep.config import defaults, marked
 from rnnsweep.errors import tell_each
+from rnnsweep.optim import NTASGD
 from rnnsweep.run.identity import PreparedRun
 from rnnsweep.run.objects import make_model
 from rnnsweep.run.outline import without_numbers
@@ -16,6 +21,9 @@ from rnnsweep.types import FROM_FILES, MADE_UP
 
 TYPICAL = 384
 """The hidden size in the YAMLs of the cells."""
+
+UNMATCHED = 0.05
+"""The share by which a matched number of parameters may be missed without a word."""
 
 Idle = Iterator[tuple[str, str]]
 """Settings by name, each with what makes it do nothing."""
@@ -30,13 +38,15 @@ def tell_idle(run: PreparedRun) -> None:
 
 def unused(run: PreparedRun) -> Iterator[str]:
     """What is said of settings that are not at their defaults and do nothing; cheap, without data."""
-    for key, reason in (*_of_the_cell(run), *_of_the_schedule(run), *_of_the_task(run)):
+    for key, reason in (*_of_the_cell(run), *_of_one_cell(run), *_of_the_schedule(run), *_of_the_task(run)):
         group, name = key.split(".")
         yield f"{key}={run.config[group][name]} does nothing: {reason}"
+    if run.config["cell"].get("forget_gate") == "coupled" and not run.config["cell"].get("input_gate", True):
+        yield "cell.forget_gate=coupled is 1 - i, and without an input gate i is 1: the memory forgets all at each step"
 
 
 def unread(run: PreparedRun, model: nn.Module, steps_per_epoch: int) -> Iterator[str]:
-    """What is said of a warm-up that is longer than the run, and of a pooling that the model does not have.
+    """What is said of settings for which the run is too short, or which the model has no place for.
 
     Args:
         run: what is to be trained.
@@ -47,10 +57,28 @@ def unread(run: PreparedRun, model: nn.Module, steps_per_epoch: int) -> Iterator
     if warmup > steps:
         reached = f"the learning rate only rises, to {steps / warmup:.2g} of what is set"
         yield f"train.warmup={warmup} is longer than the run, of {steps} steps: {reached}; lower train.warmup"
+    every = run.train.steps_between(steps_per_epoch)
+    yield from _unaveraged(run, math.ceil(run.train.total_steps(steps_per_epoch) / every))
+    yield from _unmatched(run, sum(parameter.numel() for parameter in model.parameters()))
     pooling, chosen = run.classes["pooling"], run.config["choices"].get("pooling", "last")
     pools = any(isinstance(module, pooling) for module in model.modules())
     if not pools and chosen != "last" and run.config["task"]["_target_"].startswith("rnnsweep."):
         yield f"pooling={chosen} does nothing: the model of this task has no pooling"
+
+
+def _unaveraged(run: PreparedRun, validations: int) -> Iterator[str]:
+    if issubclass(run.classes["optimizer"], NTASGD) and run.parent is None:
+        nonmono = run.config["optimizer"]["nonmono"]
+        if nonmono + 3 > validations:  # the earliest one that may begin the average, and one that sees it
+            short = f"an average counts from validation {nonmono + 3} on, and the run has {validations}"
+            yield f"optimizer.nonmono={nonmono}: {short}; it is plain gradient descent"
+
+
+def _unmatched(run: PreparedRun, parameters: int) -> Iterator[str]:
+    wanted = run.config["cell"].get("match_params")
+    if wanted and abs(parameters / wanted - 1) > UNMATCHED:
+        nearest = f"the nearest model has {parameters:,} parameters, {abs(parameters / wanted - 1):.0%}"
+        yield f"cell.match_params={wanted}: {nearest} {'more' if parameters > wanted else 'fewer'}"
 
 
 def _of_the_cell(run: PreparedRun) -> Idle:
@@ -68,6 +96,21 @@ def _of_the_cell(run: PreparedRun) -> Idle:
             yield f"cell.{name}", "it acts between layers, and cell.num_layers is 1"
     if cell["variational"] and not cell["dropout"]:
         yield "cell.variational", "it is about cell.dropout, which is 0"
+
+
+def _of_one_cell(run: PreparedRun) -> Idle:
+    """Those of single cells."""
+    cell, cls = run.config["cell"], run.classes["cell"]
+    if issubclass(cls, MLPWindow) and cell["num_layers"] == 1 and cell["dropout"]:
+        yield "cell.dropout", "it acts between layers, and cell.num_layers is 1"
+    if issubclass(cls, LSTMVanilla) and cell["forget_gate"] != "own" and _is_set(run, "cell", "forget_bias"):
+        yield "cell.forget_bias", f"cell.forget_gate={cell['forget_gate']} has no weights and no bias"
+    if issubclass(cls, IndRNN) and cell["recurrent_init"] == "identity" and _is_set(run, "cell", "horizon"):
+        yield "cell.horizon", "it is about cell.recurrent_init=uniform"
+
+
+def _is_set(run: PreparedRun, group: str, name: str) -> bool:
+    return bool(run.config[group][name] != defaults(run.classes[group])[name])
 
 
 def _of_the_schedule(run: PreparedRun) -> Idle:
