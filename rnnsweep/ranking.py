@@ -71,8 +71,10 @@ def _by_setting(records: Sequence[RunRecord]) -> list[list[RunRecord]]:
     """The runs of each setting. What changes no result is no part of it, such as the path of the same data."""
     groups: dict[str, list[RunRecord]] = defaultdict(list)
     several = data_sets.differ(map(_data, records))
+    known = list(dict.fromkeys(key for record in records for key in _execution(record)))
     for record in records:
-        same = {"seed", *(key for key in _execution(record) if not (several and key.startswith("task.")))}
+        keys = _execution(record) or known  # a run that failed does not say them
+        same = {"seed", *(key for key in keys if not (several and key.startswith("task.")))}
         values = {key: value for key, value in flat(record.config).items() if key not in same}
         groups[json.dumps(values, sort_keys=True)].append(record)
     return [part for runs in groups.values() for part in _by_data(runs)]

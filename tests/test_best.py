@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import json
 import shlex
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,20 @@ def test_a_setting_with_a_diverged_or_a_missing_run_is_not_ranked(tmp_path: Path
     assert (
         best.lines("charlm", ranking)[-1] == "  2 of 4 are not ranked: a run diverged, failed, was pruned or is missing"
     )
+
+
+def test_a_failed_run_is_one_of_its_setting_and_none_of_its_own(tmp_path: Path) -> None:
+    """Its record does not say which settings change no result."""
+    for (cell, seed), loss in LOSSES.items():
+        status = "failed" if (cell, seed) == ("gru", 1) else "complete"
+        path = records.run(tmp_path, loss, cell=cell, seed=seed, status=status)
+        if status == "failed":
+            record = json.loads((path / "record.json").read_text())
+            record["environment"] = {key: record["environment"][key] for key in ("versions", "platform")}
+            (path / "record.json").write_text(json.dumps(record))
+    ranking = rankings(tmp_path)["charlm"]
+    assert [each.values for each in ranking.settings] == [{"cell": "lstm"}]
+    assert ranking.left_out == 1
 
 
 @pytest.mark.parametrize("confirmed", [3e-3, 1e-2])

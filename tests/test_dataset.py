@@ -42,6 +42,11 @@ def test_ragged_items_are_padded_and_classes_sorted() -> None:
         ([(torch.zeros(2, 3, 4), "a")], [], r"has the shape \(2, 3, 4\)"),
         ([([[1, 2]], "a"), ([[1]], "b")], [], "the items have 1, 2 features"),
         ([([1], "a"), ([1], "b")], [([1], "c")], "a part has classes that the training part lacks: 'c'"),
+        ([([1], "a"), ([1], None)], [], "item 1 of the train part has the label None; expected a name or a number"),
+        ([([1], 1.0), ([1], float("nan"))], [], "item 1 of the train part has the label nan; expected a name or"),
+        ([([1], torch.tensor([0, 1])), ([1], 1)], [], r"item 0 of the train part has the label \[0, 1\]"),
+        ([([1], "a"), ([1], 0)], [], "the labels are names and numbers; give them as one of both"),
+        ([([1], "a"), ([2], "a")], [], "there is one class only, 'a'; expected at least two"),
     ],
 )
 def test_items_that_cannot_be_used(items: list[Any], test: list[Any], said: str) -> None:

@@ -5,12 +5,15 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import CONF, Compose, choices
+from conftest import CONF, Compose, Told, choices
 from omegaconf import OmegaConf
 
 from rnnsweep import run
 from rnnsweep.errors import ConfigError
+from rnnsweep.interrupt import StopRequest
+from rnnsweep.record import RunStore
 from rnnsweep.tasks import repeats
+from rnnsweep.train import Observer
 
 FEW = {"examples": 200, "held_out": 40}
 NEEDS_FILES = {"seqmnist"}
@@ -62,6 +65,17 @@ def test_a_passage_of_both_parts_is_told(composed: Compose, tmp_path: Path) -> N
     says = r"2 of the 2 passages of 50 symbols of `test` occur in `train`, too: number 0 of `test` is number 333"
     with pytest.raises(ConfigError, match=says):
         run.prepare(composed(*overrides, "task.check=true"))
+
+
+def test_a_sweep_is_checked_too(refused: Told, tmp_path: Path, composed: Compose) -> None:
+    """Before it starts, for one run of each shape; then each of its runs, whose seeds may give other data."""
+    (tmp_path / "text.txt").write_text("the cat sat on the mat and the dog ran over the hill\n" * 40)
+    words = ("task=charlm", f"task.text={tmp_path / 'text.txt'}", "task.check=true", "train.batch_size=2")
+    assert "passages of 50 symbols of `val` occur in `train`, too" in refused("-m", *words)
+    identified, store = run.identify(composed(*words)), RunStore(tmp_path / "run")
+    store.claim()
+    with pytest.raises(ConfigError, match=r"^task.check: .* of `val` occur in `train`, too"):
+        run.execute([(identified, store)], Observer(), StopRequest())
 
 
 def test_a_check_changes_no_identity(composed: Compose) -> None:

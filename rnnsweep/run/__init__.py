@@ -12,7 +12,7 @@ trial.py        the user's classes on a batch
 from rnnsweep.run.devices import device, threads_of
 from rnnsweep.run.ending import fail, prune
 from rnnsweep.run.execution import execute, make_member
-from rnnsweep.run.identity import PreparedRun, identify, prepare, refuse_unlike_parent
+from rnnsweep.run.identity import PreparedRun, identify, prepare, refuse_repeats, refuse_unlike_parent
 from rnnsweep.run.objects import make_model, make_optimizer, make_task
 from rnnsweep.run.saved_model import saved
 from rnnsweep.run.validate import settings, validated
@@ -29,6 +29,7 @@ __all__ = [
     "make_task",
     "prepare",
     "prune",
+    "refuse_repeats",
     "refuse_unlike_parent",
     "saved",
     "settings",

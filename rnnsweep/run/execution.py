@@ -10,7 +10,7 @@ from rnnsweep import commits, provenance
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.run.devices import device, threads_of
-from rnnsweep.run.identity import PreparedRun
+from rnnsweep.run.identity import PreparedRun, refuse_repeats
 from rnnsweep.run.objects import make_model, make_optimizer
 from rnnsweep.run.recording import ended
 from rnnsweep.tasks.base import AbstractTask
@@ -45,9 +45,11 @@ def execute(
     """
     first = runs[0][0].train
     where, records = device(first), dict[str, RunRecord]()
+    runs = sharing(runs)
+    for run, _ in runs:
+        refuse_repeats(run, run.task)
     for run, store in runs:
         store.begin(run.written, _about(run, store))
-    runs = sharing(runs)
     try:
         with threads_of(first):
             while left := [(run, store) for run, store in runs if run.id not in records]:

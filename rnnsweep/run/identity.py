@@ -1,6 +1,7 @@
 """A run before it is trained: its checked config, its name, its task."""
 
 import dataclasses
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
@@ -19,6 +20,9 @@ from rnnsweep.run.trial import theirs, tried
 from rnnsweep.run.validate import Classes, validated
 from rnnsweep.tasks.base import AbstractTask
 from rnnsweep.train import TrainConfig
+
+CHECKED: set[str] = set()
+"""The data that `task.check` has found in order in this process, and in the one that started it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,12 +92,27 @@ def prepare(config: Config) -> PreparedRun:
         run.task.steps_per_epoch  # noqa: B018  raises where the data do not fill a batch
         model = make_model(run.config, run.classes, run.task)
         told = tried(run, model)
-    if run.task.check:
-        run.task.refuse_repeats()
+    refuse_repeats(run, run.task)
     device(run.train)
     refuse_unlike_parent(run, model)
     tell_each(told)
     return run
+
+
+def refuse_repeats(run: PreparedRun, task: AbstractTask) -> None:
+    """Does what `task.check` says, once in a process for the same data.
+
+    Args:
+        run: says whether.
+        task: the run's task, or one of the same settings and seed.
+
+    Raises:
+        ConfigError: an example of the validation or of the test occurs in the training part, too.
+    """
+    data = json.dumps([run.seed, run.config["task"], task.source_hash])
+    if task.check and data not in CHECKED:
+        task.refuse_repeats()
+        CHECKED.add(data)
 
 
 @contextmanager

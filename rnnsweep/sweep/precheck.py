@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rnnsweep.errors import ConfigError
 from rnnsweep.kernels import threads
-from rnnsweep.run import PreparedRun, device, make_model, refuse_unlike_parent
+from rnnsweep.run import PreparedRun, device, make_model, refuse_repeats, refuse_unlike_parent
 from rnnsweep.run.outline import without_numbers
 from rnnsweep.run.trial import theirs, tried
 from rnnsweep.run.unused import unread, unused
@@ -67,6 +67,7 @@ def _check(run: PreparedRun, task: AbstractTask, here: bool) -> list[str]:
     with without_numbers():
         model = make_model(run.config, run.classes, task)
     refuse_unlike_parent(run, model)
+    refuse_repeats(run, task)
     return [*unread(run, model, task.steps_per_epoch), *_tried(run, task)]
 
 

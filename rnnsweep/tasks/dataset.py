@@ -5,6 +5,7 @@ import dataclasses
 import functools
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -40,7 +41,11 @@ class DatasetClassification(NumberClassification):
         if numbers.dim() != 2 or not len(numbers) or not numbers.isfinite().all():
             problem = f"item {index} of the {split} part has the shape {tuple(numbers.shape)}"
             raise ConfigError("task", f"{problem}; expected finite numbers (time, features), one step at least")
-        return numbers, label.item() if isinstance(label, Tensor) else label
+        label = label.tolist() if isinstance(label, Tensor | np.ndarray | np.generic) else label
+        if not isinstance(label, str | int | float) or label != label:  # NaN is not equal to itself
+            problem = f"item {index} of the {split} part has the label {label}"
+            raise ConfigError("task", f"{problem}; expected a name or a number, one for a sequence")
+        return numbers, label
 
     @functools.cached_property
     def _datasets(self) -> dict[Split, Any]:
@@ -48,7 +53,12 @@ class DatasetClassification(NumberClassification):
 
     @functools.cached_property
     def class_names(self) -> list[str]:
-        return [str(label) for label in sorted({label for _, label in self._items["train"]})]
+        labels = {label for _, label in self._items["train"]}
+        if len({isinstance(label, str) for label in labels}) > 1:
+            raise ConfigError("task", "the labels are names and numbers; give them as one of both")
+        if len(labels) < 2:
+            raise ConfigError("task", f"there is one class only, {listed(labels)}; expected at least two")
+        return [str(label) for label in sorted(labels)]
 
     @functools.cached_property
     def features(self) -> int:
