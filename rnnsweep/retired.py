@@ -13,12 +13,14 @@ from rnnsweep.study_folder import retired_file
 
 @dataclasses.dataclass(frozen=True)
 class Level:
-    """One value of a setting."""
+    """One value of a setting; 1e-3 and 0.001 are one level."""
 
     key: str
     """As in `cell` or `cell.hidden_size`."""
-    text: str
+    text: str = dataclasses.field(compare=False)
     """The value as it is typed, as in `lstm`, `128` or `null`."""
+    value: str = dataclasses.field(repr=False)
+    """The same in one form."""
 
     @classmethod
     def of(cls, word: str) -> "Level":
@@ -30,11 +32,11 @@ class Level:
         key, _, text = word.partition("=")
         if not key or not text:
             raise ConfigError(word, "expected a setting and its value, as in `cell=lstm`")
-        return cls(key, text)
+        return cls(key, text, level_text(_value(text)))
 
     def holds(self, settings: Mapping[str, Any]) -> bool:
         """Whether a run with these settings, by their keys, has this level."""
-        return self.key in settings and level_text(settings[self.key]) == level_text(_value(self.text))
+        return self.key in settings and level_text(settings[self.key]) == self.value
 
     def __str__(self) -> str:
         return f"{self.key}={self.text}"

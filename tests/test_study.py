@@ -76,6 +76,19 @@ def test_numbers_are_levels_however_they_are_typed() -> None:
     assert not retired.Level.of("train.flag=1").holds({"train.flag": True})
 
 
+def test_a_level_is_one_however_it_is_typed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for rate in (1e-3, 3e-3):
+        records.run(tmp_path, 1.0, optimizer__lr=rate)
+    (tmp_path / ".study").mkdir()
+    study.change(tmp_path, ["optimizer.lr=1e-3"], [])
+    study.change(tmp_path, ["optimizer.lr=0.001"], [])
+    assert [str(level) for level in retired.read(tmp_path)] == ["optimizer.lr=1e-3"]
+    assert len(results(tmp_path)) == 1
+    assert f"optimizer.lr=1e-3 in {tmp_path} is retired: 1 run is left out" in capsys.readouterr().err
+    study.change(tmp_path, [], ["optimizer.lr=0.0010"])
+    assert retired.read(tmp_path) == []
+
+
 @pytest.mark.parametrize(
     ("retire", "restore", "said"),
     [

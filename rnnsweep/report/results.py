@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from rnnsweep.errors import tell_once
 from rnnsweep.record import RunStore
 from rnnsweep.report.collect import UNSET, collect, is_setting
 
@@ -55,7 +56,7 @@ def results(*paths: str | os.PathLike[str]) -> Results:
         paths: Directories with runs, such as `multirun/default`.
 
     Returns:
-        A DataFrame with a row for each run, in the order of the plan.
+        A DataFrame with a row for each run, in the order of the plan; without those of retired levels, which is said.
 
     Raises:
         ReportError: A path does not exist, or there is no run below it.
@@ -65,7 +66,10 @@ def results(*paths: str | os.PathLike[str]) -> Results:
         >>> done = runs[runs["status"] == "complete"]
         >>> done.groupby(["cell", "optimizer.lr"])["test/loss"].agg(["mean", "std", "count"])
     """
-    return tidy(collect([Path(path) for path in paths]))
+    frame = collect([Path(path) for path in paths])
+    for level, count in frame.attrs["retired"].items():
+        tell_once(f"{level} is retired: {count} run{'s are' if count > 1 else ' is'} left out")
+    return tidy(frame)
 
 
 def tidy(frame: pd.DataFrame) -> Results:
