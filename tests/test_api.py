@@ -260,6 +260,7 @@ def test_what_the_model_does_not_know_of_a_text_is_told(
         ("seqmean", [[1.0, np.nan]], "example 0 holds a number that is not finite"),
         ("sentiment_class", ["good", 3], "example 1 is 3; expected a text"),
         ("names_gen", ["a"], "task: names_gen writes names and answers nothing; use `generate`"),
+        ("parity", ["0²"], "example 0 is '0²'; expected a sequence of whole numbers from 0 to 1"),
         ("parity", [], "expected a list of examples, got none"),
     ],
 )
@@ -292,6 +293,8 @@ def test_a_trained_model_predicts_and_writes(tmp_path: Path, text: Path) -> None
     assert len(trained.predict(["The cat"] * 3)) == 3
     with pytest.raises(ConfigError, match=r"expected a list of examples, got one text; use \['The cat'\]"):
         trained.predict("The cat")
+    with pytest.raises(ConfigError, match=r"^the new data: example 501 has fewer than two characters"):
+        trained.predict(["The cat"] * 501 + ["T"])
     with pytest.raises(ConfigError, match="the vocabulary lacks"):
         trained.generate("Ж")
     wrong: dict[str, Any] = {"length": -3, "temperature": -1.0, "top_k": -1, "seed": "a", "top_p": 0.9}

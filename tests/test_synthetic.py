@@ -121,6 +121,14 @@ def test_mqar() -> None:
         _ = MQAR(0, 8, num_pairs=4, seq_len=11).data
 
 
+def test_classes_of_a_count_end_where_the_training_ends() -> None:
+    task = Counting(0, 8, output="classification", seq_len=3, examples=3, held_out=1)
+    model = Answers(lambda bits, lengths: torch.nn.functional.one_hot(bits.sum(1).clamp(max=3), 4))
+    assert task.predict(model, ["011", [1]]) == [2, 1]
+    with pytest.raises(ConfigError, match=r"^the new data: example 1 has 4 bits, and the classes end at 3"):
+        task.predict(model, ["011", "0000"])
+
+
 def test_mqar_of_few_sequences_says_how_many_of_the_test_are_trained_on(capsys: pytest.CaptureFixture[str]) -> None:
     _ = MQAR(0, 8, num_pairs=1, seq_len=4, symbols=4, examples=100, held_out=10).data
     assert "rnnsweep: 10 of the 10 test sequences are trained on, too: of these settings there are only 8 " in (

@@ -13,6 +13,7 @@ from rnnsweep.config import Config, checked
 from rnnsweep.errors import ConfigError, tell_once
 from rnnsweep.record import RunStore
 from rnnsweep.run import saved
+from rnnsweep.tasks import new_data
 from rnnsweep.tasks.base import AbstractTask
 
 AT_ONCE = 500
@@ -50,8 +51,11 @@ class Trained:
         if isinstance(examples, str):
             raise ConfigError("the new data", f"expected a list of examples, got one text; use [{examples[:20]!r}]")
         every = list(examples)
-        parts = (every[start : start + AT_ONCE] for start in range(0, max(1, len(every)), AT_ONCE))
-        return [answer for part in parts for answer in self.task.predict(self.model, part)]
+        answers = []
+        for start in range(0, max(1, len(every)), AT_ONCE):
+            with new_data.numbered_from(start):
+                answers += self.task.predict(self.model, every[start : start + AT_ONCE])
+        return answers
 
     def generate(self, prompt: str | None = None, **how: Any) -> str:
         """What the model writes after a prompt; see `writing.Options` for the settings.

@@ -74,7 +74,7 @@ class BitsTask(DrawnTask):
     @torch.no_grad()
     def predict(self, model: nn.Module, examples: list[Any]) -> list[Any]:
         """The answer to each sequence of bits, a list or a text such as "0110"; a list if each step is asked."""
-        rows = [[*map(int, bits)] if isinstance(bits, str) and bits.isdigit() else bits for bits in examples]
+        rows = [[*map(int, bits)] if isinstance(bits, str) and bits.isdecimal() else bits for bits in examples]
         batch = new_data.symbols(rows, 2)
         lengths = batch["lengths"]
         answers = self.answers(model, self.sequences(batch["inputs"], lengths)).tolist()

@@ -2,19 +2,20 @@
 
 import dataclasses
 import functools
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from rnnsweep.cells.base import CellFactory
+from rnnsweep.errors import ConfigError
 from rnnsweep.kernels.dense import cross_entropy
 from rnnsweep.kernels.members import total
 from rnnsweep.models.embedding import TokenEmbedding
 from rnnsweep.models.many_to_one import ManyToOne
 from rnnsweep.pooling import PoolingFactory
-from rnnsweep.tasks import chance
+from rnnsweep.tasks import chance, new_data
 from rnnsweep.tasks.bits import BitsTask
 from rnnsweep.tasks.predictions import PredictionTask
 from rnnsweep.types import Batch, Count, Metric, Metrics, State, Summary
@@ -73,6 +74,14 @@ class Counting(BitsTask, PredictionTask):
     def numbers(self, model: nn.Module, batch: Batch) -> Tensor:
         answers: Tensor = model(batch["inputs"], batch["lengths"])
         return answers.squeeze(1) if self.regression else answers.argmax(1)
+
+    def predict(self, model: nn.Module, examples: list[Any]) -> list[Any]:
+        answers = super().predict(model, examples)
+        for number, bits in enumerate(examples):
+            if not self.regression and len(bits) > self.seq_len:
+                problem = f"{new_data.named(number)} has {len(bits)} bits, and the classes end at {self.seq_len}"
+                raise ConfigError(new_data.KEY, f"{problem}; train with `task.output=regression` to count further")
+        return answers
 
     @torch.no_grad()
     def summary(self, model: nn.Module) -> Summary:

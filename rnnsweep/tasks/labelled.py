@@ -121,7 +121,7 @@ class LabelledTask(ExampleTask):
         texts = new_data.texts(examples)
         cut = [self.cut(text) for text in texts]
         if "" in cut:
-            raise ConfigError(new_data.KEY, f"example {cut.index('')} is an empty text")
+            raise ConfigError(new_data.KEY, f"{new_data.named(cut.index(''))} is an empty text")
         if any(map(self.is_cut, texts)):
             tell_once(f"{new_data.KEY}: longer texts are cut to their first {self.max_len} symbols, as in training")
         return cut

@@ -233,7 +233,7 @@ class LanguageModel(AbstractTask):
         for number, text in enumerate(texts):
             tokens = self.vocab.encode(text).long()[None]
             if tokens.shape[1] < 2:
-                raise ConfigError(new_data.KEY, f"example {number} has fewer than two {self.vocab.unit}")
+                raise ConfigError(new_data.KEY, f"{new_data.named(number)} has fewer than two {self.vocab.unit}")
             loss, _, _ = self.loss(model, {"inputs": tokens[:, :-1], "targets": tokens[:, 1:]}, ())
             losses.append(float(loss))
         return losses

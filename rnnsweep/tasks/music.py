@@ -160,8 +160,8 @@ class Music(ExampleTask):
         batch = new_data.numbers(examples, KEYS)
         if len(wrong := torch.nonzero((batch["inputs"] != 0) & (batch["inputs"] != 1))):
             strange = batch["inputs"][tuple(wrong[0])].item()
-            problem = f"example {int(wrong[0, 0])} holds {strange:g}; expected zeros and ones, 1 where a key sounds"
-            raise ConfigError(new_data.KEY, problem)
+            problem = f"{new_data.named(int(wrong[0, 0]))} holds {strange:g}"
+            raise ConfigError(new_data.KEY, f"{problem}; expected zeros and ones, 1 where a key sounds")
         chances = model(batch["inputs"])[0].sigmoid().tolist()
         return [rows[:length] for rows, length in zip(chances, batch["lengths"].tolist(), strict=True)]
 

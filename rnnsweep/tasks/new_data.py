@@ -1,6 +1,8 @@
 """New examples for a trained model, as batches. A wrong example is refused by its number."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,33 @@ from rnnsweep.types import Batch
 
 KEY = "the new data"
 
+_FIRST = ContextVar("first", default=0)
+"""The number of the first of the examples that a task is given."""
+
+
+@contextmanager
+def numbered_from(first: int) -> Iterator[None]:
+    """A block in which a task is given a part of a user's examples.
+
+    Args:
+        first: the place of its first one among all of them.
+    """
+    before = _FIRST.set(first)
+    try:
+        yield
+    finally:
+        _FIRST.reset(before)
+
+
+def named(number: int) -> str:
+    """What a message calls an example: its number among all that the user gave.
+
+    Args:
+        number: its number among those that the task is given.
+    """
+    return f"example {_FIRST.get() + number}"
+
+
 Scale = tuple[float | np.ndarray, float | np.ndarray]
 """A mean and a standard deviation: numbers, or one of each for each feature."""
 
@@ -21,7 +50,7 @@ def tell_unknown(unknown: Iterable[Iterable[str]]) -> None:
     """Says which symbols the model does not know; `unknown` gives those of each example."""
     for number, names in enumerate(map(sorted, unknown)):
         if names:
-            problem = f"example {number} holds {listed(names, 5)}, which the model does not know"
+            problem = f"{named(number)} holds {listed(names, 5)}, which the model does not know"
             tell_once(f"{KEY}: {problem}; they count as one, the unknown symbol")
 
 
@@ -34,7 +63,7 @@ def texts(examples: Iterable[Any]) -> list[str]:
     found = list(examples)
     for number, example in enumerate(found):
         if not isinstance(example, str):
-            raise ConfigError(KEY, f"example {number} is {_shown(example)}; expected a text")
+            raise ConfigError(KEY, f"{named(number)} is {_shown(example)}; expected a text")
     return found
 
 
@@ -73,7 +102,7 @@ def _symbols(example: Any, number: int, count: int) -> Tensor:
     values = _array(example, number)
     wrong = values.ndim != 1 or not len(values) or values.dtype.kind not in "iub"
     if wrong or int(values.min()) < 0 or int(values.max()) >= count:
-        problem = f"example {number} is {_shown(example)}"
+        problem = f"{named(number)} is {_shown(example)}"
         raise ConfigError(KEY, f"{problem}; expected a sequence of whole numbers from 0 to {count - 1}")
     return torch.from_numpy(values.astype(np.int64))
 
@@ -82,10 +111,10 @@ def _numbers(example: Any, number: int, features: int, scale: Scale) -> Tensor:
     values = _array(example, number)
     values = values[:, None] if values.ndim == 1 else values
     if values.ndim != 2 or values.shape[1] != features or not len(values) or values.dtype.kind not in "iubf":
-        problem = f"example {number} is {_shown(example)}"
+        problem = f"{named(number)} is {_shown(example)}"
         raise ConfigError(KEY, f"{problem}; expected numbers (time, {features}), one step at least")
     if not np.isfinite(values).all():
-        raise ConfigError(KEY, f"example {number} holds a number that is not finite")
+        raise ConfigError(KEY, f"{named(number)} holds a number that is not finite")
     mean, deviation = scale
     return torch.from_numpy(((values - mean) / deviation).astype(np.float32))
 
@@ -94,7 +123,7 @@ def _array(example: Any, number: int) -> np.ndarray:
     try:
         return np.asarray(example.detach().cpu() if isinstance(example, Tensor) else example)
     except ValueError:
-        raise ConfigError(KEY, f"the steps of example {number} have different widths") from None
+        raise ConfigError(KEY, f"the steps of {named(number)} have different widths") from None
 
 
 def _padded(sequences: Sequence[Tensor]) -> Batch:

@@ -82,10 +82,11 @@ class SeqMNIST(ClassificationTask):
         for number, picture in enumerate(flat):
             low, high = picture.min(), picture.max()
             if low < 0 or high > 255 or 0 < high <= 1:
-                problem = f"example {number} holds numbers from {low:g} to {high:g}; expected grey values from 0 to 255"
+                problem = f"{new_data.named(number)} holds numbers from {low:g} to {high:g}"
+                problem = f"{problem}; expected grey values from 0 to 255"
                 raise ConfigError(new_data.KEY, problem + ", times 255" * bool(0 < high <= 1))
             if len(picture) != pixels:
-                problem = f"example {number} has {len(picture)} pixels; the training pictures have {pixels}"
+                problem = f"{new_data.named(number)} has {len(picture)} pixels; the training pictures have {pixels}"
                 raise ConfigError(new_data.KEY, f"{problem}, expected as many")
         return _scaled(self._sequences(batch["inputs"][..., 0], torch.zeros(len(flat))))
 

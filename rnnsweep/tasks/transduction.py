@@ -220,7 +220,7 @@ class TransductionTask(ExampleTask):
         sources = new_data.texts(examples)
         for number, source in enumerate(sources):
             if expected := self.expected(source):
-                raise ConfigError(new_data.KEY, f"example {number} is {source!r}; expected {expected}")
+                raise ConfigError(new_data.KEY, f"{new_data.named(number)} is {source!r}; expected {expected}")
         return [self.answer(model, source) for source in sources]
 
     @torch.no_grad()
