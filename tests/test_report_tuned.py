@@ -447,7 +447,8 @@ def test_the_best_of_a_search_are_confirmed_by_a_grid(words: list[str], tmp_path
     assert of is not None
     notes = " ".join(comparison_table(of).notes)
     before, after = ("+study=mine ", " hydra.sweeper.search=null") if words[0] == "+study=mine" else ("", "")
-    grid = f"{before}hydra.sweeper.name=s cell=gru,rnn,lstm optimizer.lr=0.01 'seed=range(3,8)'{after}`"
+    task = " task=charlm" if before else ""  # the study's file may name several
+    grid = f"{before}hydra.sweeper.name=s{task} cell=gru,rnn,lstm optimizer.lr=0.01 'seed=range(3,8)'{after}`"
     assert f"`python -m rnnsweep -m {grid}" in notes
     assert "(optimizer.lr). Widen the range that it is drawn from at this end." in notes
 
@@ -458,6 +459,17 @@ def test_a_command_repeats_neither_a_forecast_nor_a_rerun(tmp_path: Path) -> Non
     notes = " ".join(comparison_table(found(tmp_path)).notes)
     assert "`python -m rnnsweep -m cell.hidden_size=32 cell=gru,rnn,lstm optimizer.lr=0.01 'seed=range(3,8)'`" in notes
     assert "-m ++cell=gru,lstm,rnn cell.hidden_size=32 optimizer.lr=0.001,0.003,0.01,0.03`" in notes
+
+
+@pytest.mark.parametrize("words", [["task=parity,charlm"], ["+study=mine"]])
+def test_the_best_of_one_task_are_confirmed_on_this_task(words: list[str], tmp_path: Path) -> None:
+    """The other task has another best rate."""
+    noisy(tmp_path, rates=RATES[:2])
+    typed(tmp_path, "-m", *words, "cell=gru,lstm,rnn")
+    notes = " ".join(comparison_table(found(tmp_path)).notes)
+    study = "+study=mine " if words == ["+study=mine"] else ""
+    assert f"-m {study}task=charlm cell=gru,rnn,lstm optimizer.lr=0.003 'seed=range(3,8)'`" in notes
+    assert "parity" not in notes
 
 
 def test_settings_that_move_together_are_confirmed_one_by_one(tmp_path: Path) -> None:

@@ -127,11 +127,20 @@ def _command(of: TunedComparison, overrides: Sequence[str], tunes: bool = False)
     """The command of the sweep with other overrides, which trains a grid, unless it tunes again."""
     sweeps = of.runs.frame["sweep"].dropna()
     typed = shlex.split(sweeps.mode()[0]) if len(sweeps) else ["python", "-m", "rnnsweep", "-m"]
+    overrides = [*([] if tunes else _task(of, typed)), *overrides]
     searches = [search for study in of.runs.frame["study"].unique() for search in planned.searched(Path(study))]
     aside = {*map(_key, overrides), *ONCE, *([] if tunes else CHOOSING), *(OF_A_SEARCH if searches else ())}
     kept = [word for word in typed if _key(word) not in aside]
     of_a_file = bool(searches) and not any(_key(word) == OF_A_SEARCH[0] for word in typed)  # `+study=` names it
     return shlex.join([*kept, *overrides, *([f"{OF_A_SEARCH[0]}=null"] if of_a_file else [])])
+
+
+def _task(of: TunedComparison, typed: Sequence[str]) -> list[str]:
+    """The word for this task if the sweep's command, or the study that it names, has the task among its settings."""
+    word, words = f"task={of.runs.learned}", list(typed)
+    if _study(typed):
+        words += [each for command in of.runs.frame["command"].dropna() for each in shlex.split(command)]
+    return [word] if "task" in map(_key, words) and word not in typed else []
 
 
 def _key(override: str) -> str:
