@@ -106,6 +106,19 @@ class Dropout(RandomMask):
         return x * (~dropped * (1 / (1 - self.rate_of(dropped)))).to(x.dtype)
 
 
+def adopted(model: nn.Module) -> nn.Module:
+    """The model, in which each nn.Dropout is a `Dropout`: torch's own generator knows neither members nor resumes.
+
+    Args:
+        model: It is changed in place.
+    """
+    for module in model.modules():
+        for name, child in module.named_children():
+            if type(child) is nn.Dropout and child.p < 1:
+                setattr(module, name, Dropout(child.p).train(child.training))
+    return model
+
+
 class DropConnect(RandomMask):
     """In training, drops single weights (Wan et al. 2013; of recurrent matrices, Merity et al. 2018, section 3).
 

@@ -18,6 +18,7 @@ from torch.utils import _pytree as pytree
 from rnnsweep import kernels, rng
 from rnnsweep.cells.base import AbstractCell
 from rnnsweep.dropout import RandomMask
+from rnnsweep.errors import ConfigError
 from rnnsweep.kernels import fused
 from rnnsweep.kernels.members import counts_from_the_end, leading
 from rnnsweep.layout import Layout, Learned, buffers, kept
@@ -229,6 +230,12 @@ class Stack:
                     results, after = one(leaves, batch, state)
             else:
                 results, after = vmap(one)(leaves, batch, state)
+        except RuntimeError as error:
+            if "random operation" in str(error):
+                problem = "a class of yours draws from torch's own generator, which knows no runs"
+                remedy = "use nn.Dropout or rnnsweep.dropout.Dropout, or train runs alone with hydra.sweeper.stack=1"
+                raise ConfigError("hydra.sweeper.stack", f"{problem}; {remedy}") from None
+            raise
         finally:
             for (home, name), value in zip(self._homes, before, strict=True):
                 home[name] = value

@@ -14,9 +14,11 @@ from rnnsweep import help as helping
 from rnnsweep.api.compose import described
 from rnnsweep.cli import CONF
 from rnnsweep.errors import ConfigError
+from rnnsweep.interrupt import StopRequest
 from rnnsweep.provenance import code
 from rnnsweep.record import RunStore
-from rnnsweep.run import identify, prepare
+from rnnsweep.run import execute, identify, prepare
+from rnnsweep.train import Observer
 
 MINE = """
 import dataclasses
@@ -301,6 +303,15 @@ class Dropping(Leaky):
     def step(self, layer, gates, state):
         return (nn.functional.dropout(super().step(layer, gates, state)[0], 0.5, self.training),)
 
+class Plain(Leaky):
+    def make_layer(self, input_size):
+        layer = super().make_layer(input_size)
+        layer.dropping = nn.Dropout(0.5)
+        return layer
+
+    def step(self, layer, gates, state):
+        return (layer.dropping(super().step(layer, gates, state)[0]),)
+
 class Sees(LayeredCell):
     def make_layer(self, input_size):
         return nn.GRU(input_size, self.hidden_size // 2, batch_first=True, bidirectional=True)
@@ -367,6 +378,30 @@ def test_what_a_cell_of_one_s_own_does_silently_is_told(
     told = capsys.readouterr().err
     assert told.startswith(said)
     assert told.count("\n") == bool(said)
+
+
+def test_torch_s_dropout_gives_a_run_the_same_numbers_alone_and_in_a_stack(
+    with_cell: Callable[..., Any], own: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = [prepare(with_cell("Plain") | {"seed": seed}) for seed in (0, 1)]
+    assert not capsys.readouterr().err
+    assert runs[0].signature == runs[1].signature
+    records = []
+    for name, parts in (("together", [runs]), ("alone", [[each] for each in runs])):
+        for part in parts:
+            stores = [RunStore(own / name / each.id) for each in part]
+            assert all(store.claim() for store in stores)
+            records += execute(list(zip(part, stores, strict=True)), Observer(), StopRequest())
+    losses = [record.metrics["train/loss"] for record in records]
+    assert losses[:2] == pytest.approx(losses[2:], rel=1e-5)
+
+
+def test_a_draw_that_no_stack_can_do_is_told(with_cell: Callable[..., Any], own: Path) -> None:
+    runs = [prepare(with_cell("Dropping") | {"seed": seed}) for seed in (0, 1)]
+    stores = [RunStore(own / each.id) for each in runs]
+    assert all(store.claim() for store in stores)
+    with pytest.raises(ConfigError, match=r"hydra\.sweeper\.stack: a class of yours draws from torch's own generator"):
+        execute(list(zip(runs, stores, strict=True)), Observer(), StopRequest())
 
 
 TASKS = """

@@ -6,7 +6,7 @@ import json
 import torch
 from torch import nn
 
-from rnnsweep import rng
+from rnnsweep import dropout, rng
 from rnnsweep.cells.base import AbstractCell
 from rnnsweep.config import Config
 from rnnsweep.errors import ConfigError
@@ -49,7 +49,7 @@ def _build(config: Config, classes: Classes, task: AbstractTask, sizes: dict[str
     cell = functools.partial(classes["cell"], **settings(config, "cell") | sizes)
     pooling = functools.partial(classes["pooling"], **settings(config, "pooling"))
     with rng.seeded(config["seed"], "init"):
-        return task.build(cell, pooling)
+        return dropout.adopted(task.build(cell, pooling))
 
 
 _sizes: dict[str, int] = {}  # by what decides the shape

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rnnsweep.run.identity import PreparedRun
 
 
-DRAWN = "alone, in a stack and after a resume it then gives other numbers; use rnnsweep.dropout.Dropout"
+DRAWN = "alone, in a stack and after a resume it gives other numbers; use nn.Dropout or rnnsweep.dropout.Dropout"
 
 
 def theirs(config: Config) -> list[str]:
@@ -70,7 +70,7 @@ def _notes(run: "PreparedRun", model: nn.Module) -> Iterator[str]:
         unreached = _train(run, model.train())
         drawn = not torch.equal(before, torch.random.get_rng_state())
     if drawn:
-        yield f"a class of yours draws from torch's own generator, as nn.Dropout does: {DRAWN}"
+        yield f"a class of yours draws from torch's own generator, as nn.functional.dropout does: {DRAWN}"
     for broken in {_broken_law(cell.eval()) for cell in model.modules() if isinstance(cell, AbstractCell)} - {""}:
         yield f"{run.config['cell']['_target_']} {broken}"
     if hidden := list(_hidden(model)):
