@@ -105,6 +105,7 @@ def test_settings_of_sequence_to_sequence(words: tuple[str, ...], expected: str,
     assert bool(found) == bool(expected)
 
 
+WORDS = ("task=wordlm", "task.text=texts", "task.seq_len=4", "task.sample_length=0")
 SMALL = ("train.batch_size=2", "cell.hidden_size=4", "train.warmup=0", "seed=0,1")
 
 
@@ -138,6 +139,20 @@ SMALL = ("train.batch_size=2", "cell.hidden_size=4", "train.warmup=0", "seed=0,1
             ["task.test_lengths=[30] does nothing", "task.curriculum_start=3 does nothing: task.curriculum is 0"],
         ),
         (("task=counting", "task.test_lengths=[30]", "task.curriculum_start=3", "task.curriculum=10"), []),
+        (
+            ("task=names_gen", "task.samples=0", "task.temperature=0.5", "task.prompt_len=2"),
+            ["task.temperature=0.5 does nothing: task.samples is 0", "task.prompt_len=2 does nothing"],
+        ),
+        (
+            (
+                *WORDS,
+                "task.variational=true",
+                "task.embedding_dropout=0",
+                "task.output_dropout=0",
+                "task.prompts=[the]",
+            ),
+            ["task.variational=True does nothing", "task.prompts=['the'] does nothing: task.sample_length is 0"],
+        ),
     ],
 )
 def test_settings_of_the_data(words: tuple[str, ...], expected: list[str], said: Said, tmp_path: Path) -> None:

@@ -130,6 +130,7 @@ def _of_the_task(run: PreparedRun) -> Idle:
         return
     yield from _of_the_data(run)
     yield from _of_the_bits(run)
+    yield from _of_the_texts(run)
     yield from _of_transduction(run)
 
 
@@ -156,6 +157,18 @@ def _of_the_bits(run: PreparedRun) -> Idle:
         yield "task.curriculum_start", "task.curriculum is 0, so that sequences are read whole"
     if task.get("output") == "classification" and task["test_lengths"] != usual["test_lengths"]:
         yield "task.test_lengths", "task.output is classification, which has no class for a longer sequence"
+
+
+def _of_the_texts(run: PreparedRun) -> Idle:
+    """Those of language models and of names_gen."""
+    task, usual = run.config["task"], defaults(run.classes["task"])
+    if task.get("variational") and not task["embedding_dropout"] and not task["output_dropout"]:
+        yield "task.variational", "it is about task.embedding_dropout and task.output_dropout, which are 0"
+    if task.get("sample_length") == 0 and task["prompts"]:
+        yield "task.prompts", "task.sample_length is 0"
+    for name in ("temperature", "prompt_len") if task.get("samples") == 0 else ():
+        if task[name] != usual[name]:
+            yield f"task.{name}", "task.samples is 0"
 
 
 def _of_transduction(run: PreparedRun) -> Idle:
