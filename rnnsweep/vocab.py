@@ -130,6 +130,11 @@ class Bytes(Vocab):
     def split(cls, text: str) -> str:
         return text.encode("utf-8", "surrogateescape").decode("latin-1")
 
+    @staticmethod
+    def joined(symbols: str) -> str:
+        """The text of which `split` gives these symbols."""
+        return symbols.encode("latin-1").decode("utf-8", "surrogateescape")
+
     def decode(self, numbers: list[int]) -> str:
         content = b"".join(b"\xef\xbf\xbd" if n == UNKNOWN else self.symbols[n - 1].encode("latin-1") for n in numbers)
         return content.decode("utf-8", "replace")

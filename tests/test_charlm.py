@@ -116,6 +116,24 @@ def test_sections_are_split_each(tmp_path: Path) -> None:
     assert val["inputs"].shape == (10, 9)
 
 
+def test_sections_of_bytes_are_of_equal_size_wherever_letters_end(tmp_path: Path) -> None:
+    path = tmp_path / "t.txt"
+    path.write_bytes(content := ("größe" * 30 + "plain" * 41).encode() + b"\xff")
+    made = task(path, tokens="bytes", sections=3, val_fraction=0.2, test_fraction=0.2)
+    sections = torch.cat([made.data.tokens[split] for split in ("train", "val", "test")], 1)
+    size = len(content) // 3
+    assert sections.shape == (3, size)
+    numbers = [ord(symbol) for symbol in made.vocab.symbols]
+    assert bytes(numbers[n - 1] if n else 255 for n in sections.flatten().tolist()) == content[: 3 * size]
+
+
+def test_old_line_ends_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, content, told in (("old", b"one\rtwo\r", True), ("new", b"one\r\ntwo\r\n", False)):
+        (tmp_path / name).write_bytes(content)
+        corpora.load(str(tmp_path / name))
+        assert ("its lines end at \\r, which is read as a character" in capsys.readouterr().err) is told
+
+
 def test_metrics_follow_from_the_loss() -> None:
     derived = task().derive({"loss": math.log(8)})
     assert derived["ppl"] == pytest.approx(8)

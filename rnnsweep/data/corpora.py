@@ -15,7 +15,7 @@ from rnnsweep.data.splits import NAMED
 from rnnsweep.data.user_files import read
 from rnnsweep.errors import ConfigError, tell_once
 from rnnsweep.types import Split
-from rnnsweep.vocab import Vocabulary
+from rnnsweep.vocab import Bytes, Vocabulary
 
 Kind = Callable[[str], Vocabulary]
 """Makes the vocabulary of a training text. It must be hashable: `split` keeps its results by its arguments."""
@@ -48,6 +48,8 @@ def load(path: str | None, encoding: str | None = "utf-8", key: str = "task.text
     text = file.content.decode("utf-8", "surrogateescape") if encoding is None else file.text(encoding)
     if not text.strip():
         raise file.wrong(f"`{path}` is empty")
+    if encoding is not None and "\r" in text and "\n" not in text:
+        tell_once(f"`{path}`: its lines end at \\r, which is read as a character, or as a blank between words; use \\n")
     return Corpus(text if encoding is None else text.replace("\r\n", "\n"), path, file.sha256)
 
 
@@ -136,7 +138,10 @@ def split(source: TextSource, sections: int, val_fraction: float, test_fraction:
     if len(files) > 1 and sections > 1:
         raise ConfigError("task.sections", "a text whose parts are files is not cut into sections; use 1")
     val_share, test_share = (0.0 if "val" in files else val_fraction), (0.0 if "test" in files else test_fraction)
-    parts = _cut(files["train"].text, sections, val_share, test_share, "val" not in files)
+    whole, in_bytes = files["train"].text, source.encoding is None and sections > 1
+    parts = _cut(Bytes.split(whole) if in_bytes else whole, sections, val_share, test_share, "val" not in files)
+    if in_bytes:  # sections of as many bytes, where one may end within a character
+        parts = {split: list(map(Bytes.joined, every)) for split, every in parts.items()}
     made = SplitText(parts | {split: [files[split].text] for split in NAMED if split in files}, kind)
     for split in NAMED:
         if made.tokens[split].shape[1] < 2 and (split != "test" or split in files or test_share):
