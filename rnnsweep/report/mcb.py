@@ -2,10 +2,11 @@
 
 The best of many settings is partly lucky. A test of each setting against it would ignore that it was picked, and would
 be wrong too often. MCB asks for each setting whether it may be the best. A setting may not if it is worse than some
-other setting by more than d s sqrt(1/n + 1/m). Here d is Dunnett's one-sided quantile for as many comparisons, n and m
-are the numbers of seeds, and s is the residual standard deviation of a two-way layout (setting and seed). The remaining
-settings contain the best one with a probability of 95% (J. C. Hsu, Multiple Comparisons, 1996, chapter 4). Settings are
-compared on the same seeds; the method assumes that all settings have the same variance.
+other setting by more than d s sqrt(v). Here d is Dunnett's one-sided quantile for as many comparisons, s is the
+residual standard deviation of a two-way layout (setting and seed), and v is 1/n + 1/m if both settings have n = m seeds
+in common; if some runs are missing, v is that of the least-squares difference. The remaining settings contain the best
+one with a probability of 95% (J. C. Hsu, Multiple Comparisons, 1996, chapter 4). Settings are compared on the same
+seeds; the method assumes that all settings have the same variance.
 """
 
 import functools
@@ -14,6 +15,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special  # scipy.stats would take a second to import
+from scipy.sparse import csgraph
 
 from rnnsweep.report.stats import ALPHA, ROUNDING
 
@@ -41,21 +43,31 @@ def may_be_best(values: NDArray[np.float64], lower: bool = True) -> NDArray[np.b
     df = (settings - 1) * (seeds - 1)
     error = math.sqrt(float((residuals**2).sum()) / df)
     error = max(error, ROUNDING * float(np.abs(whole).mean()) / math.sqrt(df))
-    counts, means = np.isfinite(signed).sum(1), _means(signed)
-    reach, parts = quantile(len(signed) - 1, df) * error, 1 / np.maximum(1, counts)
-    gaps = means[:, None] - means[None, :]
-    bounds = reach * np.sqrt(parts[:, None] + parts[None, :])
-    found: NDArray[np.bool_] = ~(gaps > bounds).any(1) & (counts > 0)
+    reach = quantile(len(signed) - 1, df) * error
+    gaps, variance = _contrasts(signed)
+    found: NDArray[np.bool_] = np.isfinite(signed).sum(1) > 0
+    found[(gaps > reach * np.sqrt(variance)).any(axis=1)] = False
     return found
 
 
-def _means(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The means of the settings, corrected for the effects of the seeds that each has."""
-    with np.errstate(all="ignore"):
-        centred = values - np.nanmean(values, 1, keepdims=True)
-        seed = np.nan_to_num(np.nanmean(centred, 0))
-        found: NDArray[np.float64] = np.nanmean(values - seed, 1)
-    return np.where(np.isfinite(found), found, np.inf)
+def _contrasts(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The differences between the settings, by least squares with an effect of each seed, and their variances.
+
+    The variances are in units of that of the residuals. Settings that no common seeds link cannot be compared: the
+    variance of their difference is infinite.
+    """
+    known = np.isfinite(values)
+    if known.all():
+        means = values.mean(1)
+        return means[:, None] - means, np.full((len(values),) * 2, 2 / values.shape[1])
+    settings = np.maximum(1, known.sum(0))
+    over_seed = np.where(known, values, 0.0).sum(0) / settings
+    inverse = np.linalg.pinv(np.diag(known.sum(1)) - (known / settings) @ known.T, hermitian=True)
+    means = inverse @ np.where(known, values - over_seed, 0.0).sum(1)
+    own = np.diag(inverse)
+    _, part = csgraph.connected_components(known.astype(int) @ known.T)
+    variance = np.where(part[:, None] == part, own[:, None] + own - 2 * inverse, np.inf)
+    return means[:, None] - means, np.maximum(0.0, variance)
 
 
 @functools.cache
