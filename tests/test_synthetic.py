@@ -121,6 +121,15 @@ def test_mqar() -> None:
         _ = MQAR(0, 8, num_pairs=4, seq_len=11).data
 
 
+def test_targets_and_rows_of_an_own_task_that_do_not_fit_are_refused() -> None:
+    task = SeqMean(0, 2, examples=4, held_out=2)
+    batch = task.batch(0) | {"targets": torch.zeros(2, 1)}
+    with pytest.raises(ConfigError, match=r"targets of the shape \(2, 1\); expected one number a sequence, \(2,\)"):
+        task.loss(Answers(lambda inputs, lengths: inputs.mean((1, 2))[:, None]), batch, ())
+    with pytest.raises(ConfigError, match=r"^task: 7 examples were drawn; expected 8"):
+        task.split(torch.zeros(7))
+
+
 def test_classes_of_a_count_end_where_the_training_ends() -> None:
     task = Counting(0, 8, output="classification", seq_len=3, examples=3, held_out=1)
     model = Answers(lambda bits, lengths: torch.nn.functional.one_hot(bits.sum(1).clamp(max=3), 4))

@@ -117,6 +117,12 @@ class DrawnTask(ExampleTask):
 
         Args:
             drawn: `total` rows, those of training first.
+
+        Raises:
+            ConfigError: there are more or fewer rows.
         """
+        if len(drawn) != self.total:
+            problem = f"{len(drawn):,} examples were drawn; expected {self.total:,}: `task.examples` and twice"
+            raise ConfigError("task", f"{problem} `task.held_out`")
         ends = itertools.accumulate(self.sizes.values())
         return {split: drawn[end - size : end] for (split, size), end in zip(self.sizes.items(), ends, strict=True)}

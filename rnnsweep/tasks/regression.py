@@ -39,8 +39,11 @@ class RegressionTask(PredictionTask):
         return ManyToOne(Features(self.features), cell, pooling, outputs=1)
 
     def loss(self, model: nn.Module, batch: Batch, state: State) -> tuple[Float[Tensor, "*member"], Metrics, State]:
-        answers = self.numbers(model, batch)
-        loss, count = total((answers - batch["targets"]).square()), total(torch.ones_like(answers))
+        answers, targets = self.numbers(model, batch), batch["targets"]
+        if targets.shape != answers.shape:  # (batch, 1) would be compared with all answers of the batch
+            problem = f"a batch has targets of the shape {tuple(targets.shape)}"
+            raise ConfigError("task", f"{problem}; expected one number a sequence, {tuple(answers.shape)}")
+        loss, count = total((answers - targets).square()), total(torch.ones_like(answers))
         return loss / count, {"loss": (loss.detach(), count)}, ()
 
     @torch.no_grad()
