@@ -11,6 +11,7 @@ from rnnsweep.report import external
 from rnnsweep.report.analysis import DesignOptions, tuned_comparisons
 from rnnsweep.report.arm_tables import comparison_table
 from rnnsweep.report.collect import collect
+from rnnsweep.report.commands import confirmation
 from rnnsweep.report.runs import Runs
 from rnnsweep.report.tuned_sentences import sentences
 
@@ -126,3 +127,13 @@ def test_one_seed_at_two_rates_is_no_repetition(study: Path) -> None:
     assert len(external.add(collect([study]), [file])) == 14
     file.write_text("cell,seed,state,val/loss\ngru,0,failed,\ngru,0,finished,2\n")
     assert len(external.add(collect([study]), [file])) == 14
+
+
+def test_no_command_trains_a_cell_of_ours_in_the_place_of_theirs(study: Path) -> None:
+    file = study.parent / "other.csv"
+    file.write_text(PLAIN.replace("gru", "lstm"))
+    (of,) = tuned_comparisons([Runs(external.add(collect([study]), [file]))], None, {}, DesignOptions())
+    assert of is not None
+    assert "LSTM (external)" in {arm.name for arm in of.tuning.ranked}
+    assert "cell=gru,rnn optimizer.lr=0.001" in confirmation(of)
+    assert "lstm" not in confirmation(of)

@@ -61,7 +61,11 @@ def more(of: TunedComparison, arms: Sequence[TunedArm], count: int) -> str:
 
 
 def _added(of: TunedComparison, arms: Sequence[TunedArm], count: int) -> str:
-    """The commands that train the best settings of these arms with new seeds; arms with equal settings share one."""
+    """The commands that train the best settings of these arms with new seeds; arms with equal settings share one.
+
+    An arm that is the result of another program has none.
+    """
+    arms = [arm for arm in arms if not of.tuning.external[arm.rows].any()]
     start = 1 + max(int(seed) for arm in of.tuning.arms for choice in arm.choices.values() for seed in choice.runs)
     groups: dict[tuple[str, ...], list[TunedArm]] = {}
     for arm in arms:
@@ -82,7 +86,7 @@ def _added(of: TunedComparison, arms: Sequence[TunedArm], count: int) -> str:
             if factor.key != data_sets.COLUMN
         ]
         lines.append(_command(of, [*compared, *words, seeds]))
-    return "; ".join(f"`{line}`" for line in lines)
+    return "; ".join(f"`{line}`" for line in lines) or "none, because another program trains these arms"
 
 
 def _is_plain(of: TunedComparison) -> bool:
