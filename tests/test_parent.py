@@ -14,7 +14,7 @@ from rnnsweep.fingerprint import signature
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.naming import named
 from rnnsweep.record import RunRecord, RunStore
-from rnnsweep.schedules import Schedule
+from rnnsweep.schedules import AbstractSchedule, Schedule
 from rnnsweep.train import Observer
 from rnnsweep.train.checkpoints import _of_own_streams
 
@@ -153,6 +153,29 @@ def test_a_schedule_goes_on_or_begins_anew() -> None:
     assert [anew.multiplier(100 + step, 200, 20) for step in range(100)] == [
         whole.multiplier(step, 100, 20) for step in range(100)
     ]
+
+
+class Falls(AbstractSchedule):
+    def factor(self, step: int, steps: int, epoch: float) -> float:
+        return 1 - step / steps
+
+
+def test_a_schedule_of_one_s_own_begins_anew_where_epochs_decide_the_length(composed: Compose, tmp_path: Path) -> None:
+    """The steps that do not count may be no more than those of the first run: it was blamed for a division by zero."""
+    few = "task.examples=80", "task.held_out=20", "train.steps=20", "train.warmup=0", "train.log_every=1"
+    _, first = trained(composed, tmp_path, *few)
+    own = (
+        *few,
+        f"train.schedule={__name__}.Falls",
+        f"packages=[{__name__}]",
+        "train.schedule_from=20",
+        f"from={first.path}",
+    )
+    _, second = trained(composed, tmp_path, "train.epochs=2", *own)
+    rates = [row["lr"] for row in second.rows() if row["split"] == "train"]
+    assert rates == pytest.approx([rates[0] * (1 - step / 20) for step in range(20)])
+    with pytest.raises(ConfigError, match="has trained 20 steps, which count, too: this run would end at step 20"):
+        prepared(composed, tmp_path, *own)
 
 
 def test_a_changed_length_is_told_with_the_way_to_go_on(

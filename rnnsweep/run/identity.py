@@ -70,7 +70,8 @@ def identify(config: Config) -> PreparedRun:
     _refuse_early_schedule(config["train"]["schedule_from"], origin.step if origin else 0)
     digest = fingerprint(*identity, origin.identity if origin else "")
     train = TrainConfig(**config["train"])
-    train.multiplier(train.schedule_from, train.steps, 1)  # a schedule of the user's that fails is told here
+    longer = max(train.steps, train.schedule_from + 1)  # the length is not known where epochs decide it
+    train.multiplier(train.schedule_from, longer, 1)  # a schedule of the user's that fails is told here
     name, shape = names(config, digest)[0], signature(*identity, origin.step if origin else 0)
     return PreparedRun(name, digest, shape, config, classes, task, train, texts, origin)
 
