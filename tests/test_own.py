@@ -46,6 +46,11 @@ class Nothing(AbstractSchedule):
         pass
 
 
+class Ends(AbstractSchedule):
+    def factor(self, step, steps, epoch):
+        return [1.0, 0.5][step // 10 if step < 11 else 2]
+
+
 class Narrow(AbstractSchedule):
     def factor(self, step):
         return 1.0
@@ -75,6 +80,11 @@ class Top(AbstractMetric):
         scores, _ = model(batch["inputs"])
         right = (scores.topk(self.k, -1).indices == batch["targets"][..., None]).any(-1)
         return right.sum(), right.numel()
+
+
+class Rows(Top):
+    def measure(self, model, batch, state):
+        return batch["inputs"][:, 0].float(), 1
 
 
 class Alone(Top):
@@ -188,6 +198,7 @@ def test_a_search_improves_a_metric_of_one_s_own_in_stacks(own: Path, monkeypatc
         ("schedule=own_classes.Lacking", "`own_classes.Lacking` lacks .*`factor`.*AbstractSchedule says what it does"),
         ("schedule=own_classes.Nothing", "`own_classes.Nothing.factor` returned None at step 0; expected a number"),
         ("schedule=own_classes.Narrow", r"`own_classes.Narrow.factor` failed: TypeError: .*positional"),
+        ("schedule=own_classes.Ends", r"`own_classes.Ends.factor` failed: IndexError: list index out of range .own_cl"),
         ("schedule={_target_: own_classes.Halves, evry: 2}", "train.schedule.evry: .* Did you mean `every`"),
         ("schedule={_target_: own_classes.Halves, every: x}", "train.schedule.every: expected an integer, got 'x'"),
         ("schedule={every: 2}", "expected 'constant', .* or the path of a class of yours such as mine.Name, got"),
@@ -196,6 +207,10 @@ def test_a_search_improves_a_metric_of_one_s_own_in_stacks(own: Path, monkeypatc
         ("metrics={top: own_classes.Lines}", "`own_classes.Lines` is no metric: derive it from rnnsweep.tasks.metric."),
         ("metrics={accuracy: own_classes.Top}", "train.metrics.accuracy: the task has a metric of this name"),
         ("metrics={loss: own_classes.Top}", "train.metrics.loss: a metric of your own cannot have this name"),
+        (
+            "metrics={top: own_classes.Rows}",
+            r"`own_classes.Rows.measure` returned a tensor .40,., int; expected",
+        ),
         ("metrics={top: own_classes.Alone}", "train.metrics.top: `own_classes.Alone.measure` returned int; expected a"),
         ("metrics={top: own_classes.Wrong}", r"`own_classes.Wrong.measure` failed: KeyError: 'labels' .own_classes.py"),
         ("metrics={top: {_target_: own_classes.Top, kk: 2}}", "train.metrics.top.kk: .* Did you mean `k`"),
@@ -402,6 +417,34 @@ def test_a_draw_that_no_stack_can_do_is_told(with_cell: Callable[..., Any], own:
     assert all(store.claim() for store in stores)
     with pytest.raises(ConfigError, match=r"hydra\.sweeper\.stack: a class of yours draws from torch's own generator"):
         execute(list(zip(runs, stores, strict=True)), Observer(), StopRequest())
+
+
+MORE_POOLINGS = """
+from rnnsweep.pooling import AbstractPooling, mask
+
+class Masked(AbstractPooling):
+    def forward(self, h, lengths):
+        return (h * mask(lengths, h.shape[-2])[..., None]).sum(-2)
+
+class Whole(AbstractPooling):
+    def forward(self, h, lengths):
+        return h.mean(-2)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("Masked", ""), ("Whole", "rnnsweep: own_classes.Whole reads padded steps")]
+)
+def test_a_pooling_that_reads_padded_steps_is_told(
+    name: str, said: str, own: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (own / "own_classes.py").write_text(MORE_POOLINGS)
+    config = described("task=seqmean", "task.examples=64", "task.held_out=32", LISTED, f"out={own}/outputs")
+    config["pooling"] = {"_target_": f"own_classes.{name}"}
+    prepare(config)
+    told = capsys.readouterr().err
+    assert told.startswith(said)
+    assert bool(told) == bool(said)
 
 
 TASKS = """

@@ -1,8 +1,10 @@
 """A trial of the user's classes on a batch: what is wrong with them is told before the training."""
 
+import dataclasses
 import json
 import numbers
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,6 +16,7 @@ from rnnsweep.errors import ConfigError, listed
 from rnnsweep.layout import Layout
 from rnnsweep.optim import trial
 from rnnsweep.own import in_a_line, telling
+from rnnsweep.pooling import AbstractPooling, mask
 from rnnsweep.run.objects import make_optimizer
 from rnnsweep.tasks.metric import with_own
 from rnnsweep.types import BOOKKEEPING, Batch, Metrics, State
@@ -21,6 +24,9 @@ from rnnsweep.types import BOOKKEEPING, Batch, Metrics, State
 if TYPE_CHECKING:
     from rnnsweep.run.identity import PreparedRun
 
+
+ASKED = 1000
+"""The steps, about so many, at which a schedule is asked for its factor."""
 
 DRAWN = "alone, in a stack and after a resume it gives other numbers; use nn.Dropout or rnnsweep.dropout.Dropout"
 
@@ -44,11 +50,21 @@ def tried(run: "PreparedRun", model: nn.Module) -> list[str]:
         ConfigError: a class fails.
     """
     groups = theirs(run.config)
+    _read_schedule(run)
     measured = _evaluate(run, model.eval()) if groups or run.train.own_metrics else set()
     if not groups:
         return []
     trial.laid_out(make_optimizer(run.config, run.classes), Layout(model))
     return [*(_notes_on_the_task(run, model.eval(), measured) if "task" in groups else ()), *_notes(run, model)]
+
+
+def _read_schedule(run: "PreparedRun") -> None:
+    """Asks a schedule of the user's for the rates of the run, of a long one for some of them."""
+    if run.train.own is not None:
+        train, per_epoch = dataclasses.replace(run.train), run.task.steps_per_epoch  # an object that trains no run
+        first, steps = run.parent.step if run.parent else 0, run.train.total_steps(per_epoch)
+        for step in {*range(first, steps, max(1, (steps - first) // ASKED)), steps - 1}:
+            train.multiplier(step, steps, per_epoch)
 
 
 def _notes_on_the_task(run: "PreparedRun", model: nn.Module, measured: set[str]) -> Iterator[str]:
@@ -73,6 +89,9 @@ def _notes(run: "PreparedRun", model: nn.Module) -> Iterator[str]:
         yield f"a class of yours draws from torch's own generator, as nn.functional.dropout does: {DRAWN}"
     for broken in {_broken_law(cell.eval()) for cell in model.modules() if isinstance(cell, AbstractCell)} - {""}:
         yield f"{run.config['cell']['_target_']} {broken}"
+    if _reads_padding(run, model):
+        name = run.config["pooling"]["_target_"]
+        yield f"{name} reads padded steps: leave out what is beyond `lengths`, as with `mask`"
     if hidden := list(_hidden(model)):
         remedy = "use nn.ModuleList, nn.ParameterList or nn.Parameter"
         yield f"{listed(hidden, form=str)}: its weights are neither trained nor saved; {remedy}"
@@ -169,6 +188,24 @@ def _broken_law(cell: AbstractCell) -> str:
     if same == [True, True, False]:
         return "reads a sequence otherwise than its two halves: what later steps need belongs into its state"
     return ""
+
+
+@torch.no_grad()
+def _reads_padding(run: "PreparedRun", model: nn.Module) -> bool:
+    """Whether a pooling of the user's gives something else where padded steps hold something else."""
+    poolings = [module for module in model.modules() if isinstance(module, AbstractPooling) and _is_theirs(module)]
+    calls: list[tuple[AbstractPooling, Tensor, Tensor]] = []
+    with ExitStack() as hooks:
+        for pooling in poolings:
+            hooks.enter_context(pooling.register_forward_pre_hook(lambda own, given: calls.append((own, *given))))
+        if poolings:
+            run.task.loss(model.eval(), run.task.batch(0), ())
+    for pooling, h, lengths in tuple(calls):
+        fewer = (lengths + 1) // 2
+        other = torch.where(mask(fewer, h.shape[-2])[..., None], h, h + 1)
+        if not _near(pooling(h, fewer), pooling(other, fewer)):
+            return True
+    return False
 
 
 def _near(one: Tensor, other: Tensor) -> bool:

@@ -73,4 +73,9 @@ def _measured(name: str, metric: AbstractMetric, model: nn.Module, batch: Batch,
     match found:
         case (Tensor(), Tensor() | int()) if found[0].ndim == 0:
             return found[0], torch.as_tensor(found[1])
-    raise ConfigError(key, f"`{path}` returned {type(found).__name__}; expected a sum, a tensor (), and a count")
+    returned = ", ".join(map(_kind, found)) if isinstance(found, tuple) else _kind(found)
+    raise ConfigError(key, f"`{path}` returned {returned}; expected a sum, a tensor (), and a count")
+
+
+def _kind(value: object) -> str:
+    return f"a tensor {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
