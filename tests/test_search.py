@@ -13,14 +13,14 @@ from typing import Any
 
 import optuna
 import pytest
-from conftest import CONF, Compose, Told
+from conftest import CONF, Compose, Prepared, Told
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution, json_to_distribution
 from optuna.trial import TrialState
 
 from rnnsweep import planned, results, run
-from rnnsweep.errors import ConfigError
+from rnnsweep.errors import TOLD, ConfigError
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.report.collect import collect
@@ -451,11 +451,35 @@ def test_a_space_that_lives_with_the_cell(tmp_path: Path) -> None:
         (("hydra.sweeper.search=tpe", "optimizer.lr=1,2", "hydra.sweeper.n_trials=0"), "expected at least 1, got 0"),
         (("hydra.sweeper.search=tpe", "optimizer.lr=1,2", "hydra.sweeper.metrics=[val/bleu]"), "no run has `val/bleu`"),
         (("hydra.sweeper.search=tpe", "optimizer.lr=1,2", "hydra.sweeper.skip='seed>1'"), "belongs to a grid"),
+        (("hydra.sweeper.search=tpe", "optimizer.lr=1,2", "hydra.sweeper.seeds=[0,1,0]"), "names a seed twice"),
+        (("hydra.sweeper.search=tpe", "optimizer.lr=1,2", "seed=1,1"), "`seed=1,1`: names a seed twice"),
+        (("hydra.sweeper.search=tpe", "optimizer.lr=1,2", "seed=true,false"), "expected integers, got True"),
         (("hydra.sweeper.search=tpe", "optimizer.lrr=1,2"), "AdamW has no parameter `lrr`. Did you mean `lr`?"),
     ],
 )
 def test_a_bad_search_is_refused(arguments: tuple[str, ...], said: str, refused: Told) -> None:
     assert said in refused("-m", *SMALL, *arguments)
+
+
+@pytest.mark.parametrize(("seeds", "told"), [("3", True), ("[3]", False), ("0", False), ('"range(3)"', False)])
+def test_a_seed_that_may_be_a_count_is_told(
+    seeds: str, told: bool, prepared: Prepared, capsys: pytest.CaptureFixture[str]
+) -> None:
+    TOLD.clear()
+    prepared("-m", *SMALL, "hydra.sweeper.search=tpe", "optimizer.lr=1e-3,1e-2", f"hydra.sweeper.seeds={seeds}")
+    said = "hydra.sweeper.seeds=3 is the seed 3; 3 seeds are `seed=range(3)`"
+    assert (said in capsys.readouterr().err) == told
+
+
+def test_a_trial_that_diverged_is_not_the_best(composed: Compose, tmp_path: Path) -> None:
+    """It has the fewest parameters, and so is on the front of loss and parameters."""
+    described = search(composed, tmp_path, metrics=("val/loss", "parameters"))
+    study = described.open()
+    for loss, size in ((math.inf, 10.0), (1.0, 20.0), (2.0, 30.0)):
+        study.add_trial(optuna.trial.create_trial(values=[loss, size], params={}, distributions={}))
+    said = Trials(described).closing_table()
+    assert "trial 1: val/loss 1  parameters 20" in said
+    assert "trial 0" not in said
 
 
 def test_a_storage_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from hydra.core.override_parser.types import Override
 
 from rnnsweep.config import GROUPS, Config
-from rnnsweep.errors import ConfigError, tell_each
+from rnnsweep.errors import ConfigError, tell_each, tell_once
 from rnnsweep.run import PreparedRun, identify
 from rnnsweep.run.unused import unused
 from rnnsweep.sweep import storage
@@ -71,6 +71,9 @@ class SearchPlanner:
             identities={choice: first.id for choice, first in firsts.items()},
             tokens=(min(first for first, _ in spans), max(last for _, last in spans)),
         )
+        if self.sweep.seeds == search.seeds[0] > 0 and len(search.seeds) == 1:
+            number = search.seeds[0]
+            tell_once(f"hydra.sweeper.seeds={number} is the seed {number}; {number} seeds are `seed=range({number})`")
         tell_of_others(search)
         tell_each(idle)
         return search
@@ -134,8 +137,10 @@ class SearchPlanner:
     def _seeds(self, text: str) -> tuple[int, ...]:
         values = [setting.value for (setting,) in self.composer.grammar.axis(text)]
         for value in values:
-            if not isinstance(value, int):
+            if not isinstance(value, int) or isinstance(value, bool):
                 raise ConfigError("seed", f"expected integers, got {value!r}", ("hydra.sweeper.seeds",))
+        if len(set(values)) < len(values):
+            raise ConfigError("seed", "names a seed twice", ("hydra.sweeper.seeds",))
         return tuple(values)
 
 

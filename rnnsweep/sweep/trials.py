@@ -1,6 +1,7 @@
 """How a search stands: trials by state, the best, the Pareto front of several objectives."""
 
 import collections
+import math
 from typing import TYPE_CHECKING
 
 from rnnsweep import planned
@@ -55,7 +56,7 @@ class Trials:
         return f"{over}/{self.search.n_trials} trials{told}{self._best_line()}"
 
     def _best_line(self) -> str:
-        best = self.study.best_trials if self._any_complete() else []
+        best = self._best()
         return f"  best {self._values(best[0])}" if best and len(self.search.metrics) == 1 else ""
 
     def _values(self, trial: "optuna.trial.FrozenTrial") -> str:
@@ -63,8 +64,11 @@ class Trials:
         named = zip(self.search.objectives, trial.values, strict=True)
         return "  ".join(f"{objective.name} {shown(value)}" for objective, value in named)
 
-    def _any_complete(self) -> bool:
-        return any(trial.state.name == "COMPLETE" for trial in counted(self.study))
+    def _best(self) -> "list[optuna.trial.FrozenTrial]":
+        """The best trial, or the front; none of them diverged."""
+        if not any(trial.state.name == "COMPLETE" for trial in counted(self.study)):
+            return []
+        return [trial for trial in self.study.best_trials if all(map(math.isfinite, trial.values))]
 
     def lines(self) -> list[str]:
         """The summary and a line for each worker."""
@@ -84,7 +88,7 @@ class Trials:
     def closing_table(self) -> str:
         """How the search ended: the best trial, or the front where there are several objectives."""
         lines = ["", self.summary()]
-        for trial in self.study.best_trials if self._any_complete() else []:
+        for trial in self._best():
             chosen = " ".join(f"{key}={value}" for key, value in trial.params.items())
             lines += [
                 f"trial {trial.number}: {self._values(trial)}",
