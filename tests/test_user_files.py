@@ -46,11 +46,40 @@ DOORS: dict[str, Callable[[str], Any]] = {
 
 @pytest.fixture(autouse=True)
 def _fresh() -> None:
-    for cached in (corpora.load, corpora.split, labelled.load, series.column, music.rolls, digits.pictures):
+    for cached in (corpora.load, corpora._split, labelled.load, series.column, music.rolls, digits.pictures):
         cached.cache_clear()
 
 
 # Paths ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("whole_folder", [False, True])
+def test_a_file_that_changes_is_read_again(whole_folder: bool, tmp_path: Path) -> None:
+    """As in a notebook, where one process trains on what a cell wrote anew."""
+    path, folder = tmp_path / "x.csv", tmp_path / "classes"
+    folder.mkdir()
+    (folder / "b.txt").write_text("one\ntwo\n")
+    readers = {
+        "text": lambda: corpora.load(str(path)).text,
+        "parts": lambda: corpora.split(corpora.TextSource(str(path)), 1, 0.1, 0.1, Vocab.of).parts,
+        "table": lambda: labelled.load(str(path)).pairs,
+        "series": lambda: series.column(str(path), "number")[0].tolist(),
+    }
+    readers = {"folder": lambda: labelled.load(str(folder)).pairs} if whole_folder else readers
+
+    def found(number: int) -> dict[str, Any]:
+        lines = [f"{number * n % 7}.5,word{number * n},{'ab'[n % 2]}\n" for n in range(20)]
+        path.write_text("number,text,label\n" + "".join(lines))
+        (folder / "a.txt").write_text(f"word{number}\nother\n")
+        return {name: reader() for name, reader in readers.items()}
+
+    first, second = found(1), found(3)
+    assert not any(first[name] == second[name] for name in readers)
+
+
+def test_an_unchanged_file_is_read_once(tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_text(WORDS)
+    assert corpora.load(str(tmp_path / "x.txt")) is corpora.load(str(tmp_path / "x.txt"))
 
 
 def file_at(folder: Path, door: str, make: Callable[[Path], object]) -> str:
@@ -261,13 +290,12 @@ def test_the_share_of_symbols_that_training_lacks_is_said_in_one_line(
     path.write_text("a" * 900 + "a" * 40 + "\u00e9" * 9 + "z" + "a" * 50)
     errors.TOLD.clear()
     for _ in range(2):
-        corpora.split.cache_clear()
+        corpora._split.cache_clear()
         corpora.split(corpora.TextSource(str(path)), 1, 0.05, 0.05, Vocab.of)
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "20% of the characters in the validation part do not occur in the training part ('z', '\u00e9')" in said
     path.write_text("ab" * 500)
-    corpora.load.cache_clear()
     corpora.split(corpora.TextSource(str(path)), 1, 0.05, 0.06, Vocab.of)
     assert capsys.readouterr().err == ""
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rnnsweep.data import splits
 from rnnsweep.data.splits import NAMED
-from rnnsweep.data.user_files import read
+from rnnsweep.data.user_files import kept, read
 from rnnsweep.errors import ConfigError, tell_once
 from rnnsweep.types import Split
 from rnnsweep.vocab import Bytes, Vocabulary
@@ -30,7 +30,7 @@ class Corpus:
     sha256: str
 
 
-@functools.lru_cache(maxsize=12)
+@kept(12)
 def load(path: str | None, encoding: str | None = "utf-8", key: str = "task.text") -> Corpus:
     r"""The text of a file.
 
@@ -121,9 +121,8 @@ class SplitText:
         return {split: torch.stack([self.vocab.encode(p) for p in parts]) for split, parts in self.parts.items()}
 
 
-@functools.lru_cache(maxsize=8)
 def split(source: TextSource, sections: int, val_fraction: float, test_fraction: float, kind: Kind) -> SplitText:
-    """The parts of a text; made once for all runs of a process.
+    """The parts of a text; made once for all runs of a process, until its files change.
 
     A part that has no file of its own is cut from the end of the training text; of each section, where there are
     several.
@@ -134,6 +133,13 @@ def split(source: TextSource, sections: int, val_fraction: float, test_fraction:
     Raises:
         ConfigError: too little is left to train on or to validate with, or a text in files of its own has sections.
     """
+    return _split(source.sha256, source, sections, val_fraction, test_fraction, kind)
+
+
+@functools.lru_cache(maxsize=8)
+def _split(
+    _: str, source: TextSource, sections: int, val_fraction: float, test_fraction: float, kind: Kind
+) -> SplitText:
     files = source.files
     if len(files) > 1 and sections > 1:
         raise ConfigError("task.sections", "a text whose parts are files is not cut into sections; use 1")

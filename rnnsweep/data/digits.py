@@ -1,6 +1,5 @@
 """Pictures of digits: those of four IDX files in the layout of MNIST, or strokes of our own."""
 
-import functools
 import gzip
 import hashlib
 import math
@@ -13,7 +12,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from rnnsweep import rng
-from rnnsweep.data.user_files import entries, read
+from rnnsweep.data.user_files import entries, kept, read
 from rnnsweep.errors import ConfigError
 
 Pictures = tuple[UInt8[Tensor, "_ row column"], Int[Tensor, "_"]]
@@ -23,7 +22,7 @@ CLASSES = [str(digit) for digit in range(10)]
 FILES = (("train-images-idx3-ubyte", "train-labels-idx1-ubyte"), ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"))
 
 
-@functools.lru_cache(maxsize=2)
+@kept(2)
 def pictures(path: str) -> tuple[Pictures, Pictures, str]:
     """The training and the test pictures of a folder with MNIST's four files, each plain or .gz; the files' SHA-256.
 

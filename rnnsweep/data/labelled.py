@@ -13,7 +13,7 @@ import torch
 from rnnsweep import rng
 from rnnsweep.data import splits
 from rnnsweep.data.tables import parse, tell_filled
-from rnnsweep.data.user_files import File, entries, line_ends, read
+from rnnsweep.data.user_files import File, entries, kept, line_ends, read
 from rnnsweep.errors import ConfigError, listed, tell_once
 from rnnsweep.types import Split
 
@@ -32,7 +32,7 @@ class Labelled:
         return sorted({label for _, label in self.pairs})
 
 
-@functools.lru_cache(maxsize=12)
+@kept(12)
 def load(
     path: str, encoding: str = "utf-8", missing: Missing = "refuse", key: str = "task.path", trained: bool = True
 ) -> Labelled:

@@ -1,7 +1,6 @@
 """Labelled series of numbers with one or many channels, of one length or of many."""
 
 import dataclasses
-import functools
 import math
 import re
 from typing import Any, Literal
@@ -14,7 +13,7 @@ from rnnsweep.data.arrays import opened
 from rnnsweep.data.tables import DataTable, Decimal, fill, parse, tell_filled
 from rnnsweep.data.times import times
 from rnnsweep.data.ucr import Row, Series
-from rnnsweep.data.user_files import File, read
+from rnnsweep.data.user_files import File, kept, read
 from rnnsweep.errors import ConfigError, listed, tell_once
 
 Missing = Literal["refuse", "interpolate", "forward"]
@@ -43,7 +42,7 @@ class LabelledSeries:
     sha256: str
 
 
-@functools.lru_cache(maxsize=6)
+@kept(6)
 def load(
     path: str,
     encoding: str = "utf-8",

@@ -1,6 +1,5 @@
 """Polyphonic music as piano rolls: which of 88 keys sound at each step; from a file, or chorales of our own."""
 
-import functools
 import io
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from rnnsweep import rng
-from rnnsweep.data.user_files import File, read
+from rnnsweep.data.user_files import File, kept, read
 from rnnsweep.errors import tell_once
 from rnnsweep.types import Split
 
@@ -21,7 +20,7 @@ Roll = np.ndarray
 NAMES: dict[Split, str] = {"train": "traindata", "val": "validdata", "test": "testdata"}
 
 
-@functools.lru_cache(maxsize=2)
+@kept(2)
 def rolls(path: str) -> tuple[dict[Split, list[Roll]], str]:
     """The sequences of a .mat file of the usual layout (Boulanger-Lewandowski et al. 2012), and its SHA-256.
 

@@ -1,7 +1,6 @@
 """Several series over the same times: columns of a CSV, arrays, or made up."""
 
 import dataclasses
-import functools
 import math
 from collections.abc import Sequence
 
@@ -13,7 +12,7 @@ from rnnsweep import rng
 from rnnsweep.data.arrays import opened
 from rnnsweep.data.tables import DataTable, Decimal, Missing, fill, parse, tell_filled
 from rnnsweep.data.times import check_steps, dates, first_dates, index_words, is_even
-from rnnsweep.data.user_files import File, read
+from rnnsweep.data.user_files import File, kept, read
 from rnnsweep.errors import ConfigError, listed, tell_once
 
 FEW = 5
@@ -39,7 +38,7 @@ class Panel:
     lines: Int[np.ndarray, "row"] | None = None
 
 
-@functools.lru_cache(maxsize=4)
+@kept(4)
 def load(
     path: str,
     columns: tuple[str, ...] | None,

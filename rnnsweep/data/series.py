@@ -1,6 +1,5 @@
 """Series of numbers: made-up noisy sines, or a column of a CSV file."""
 
-import functools
 import math
 import re
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from torch import Tensor
 from rnnsweep import rng
 from rnnsweep.data.tables import NUMBERS, DataTable, Decimal, Missing, parse
 from rnnsweep.data.times import check_steps, first_dates, index_words, is_even
-from rnnsweep.data.user_files import File, read
+from rnnsweep.data.user_files import File, kept, read
 from rnnsweep.errors import ConfigError, listed, tell_once
 
 CONSTANT = 1e-13  # of the level: three digits above what float64 can hold
@@ -28,7 +27,7 @@ def sines(points: int, period: float, frequencies: int, noise: float, seed: int)
     return (clean + noise * torch.randn(points, generator=generator, dtype=torch.float64)).float()
 
 
-@functools.lru_cache(maxsize=4)
+@kept(4)
 def column(
     path: str, name: str | None, encoding: str = "utf-8", decimal: Decimal = ".", missing: Missing = "refuse"
 ) -> tuple[Float64[np.ndarray, "point"], str]:

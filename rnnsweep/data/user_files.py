@@ -3,16 +3,21 @@
 import codecs
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import io
 import re
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Generic, ParamSpec, TypeVar
 
 from rnnsweep.data.encodings import likely
 from rnnsweep.errors import ConfigError, nearest, tell_once
+
+Given = ParamSpec("Given")
+Found = TypeVar("Found")
 
 HEAD = 65536  # bytes at the beginning of a file that tell whether it is text
 
@@ -97,6 +102,39 @@ class File:
         where = "" if at is None else f" (byte {at} is 0x{self.content[at]:02x})"
         name, sample = better
         return f"`{self.path}` is not {named}{where}; `task.encoding={name}` reads it as {sample!r}"
+
+
+class Kept(Generic[Given, Found]):
+    """A reader that keeps what it has read, as functools.lru_cache does, until the file changes.
+
+    Args:
+        read: reads the file, or the folder, that its first argument names.
+        most: results to keep.
+    """
+
+    def __init__(self, read: Callable[Given, Found], most: int):
+        functools.update_wrapper(self, read)
+        cached = functools.lru_cache(maxsize=most)(lambda _, *args, **kwargs: read(*args, **kwargs))
+        self._read: Callable[..., Found] = cached
+        self.cache_clear = cached.cache_clear
+
+    def __call__(self, *args: Given.args, **kwargs: Given.kwargs) -> Found:
+        return self._read(_state(args[0]), *args, **kwargs)
+
+
+def kept(most: int) -> Callable[[Callable[Given, Found]], Kept[Given, Found]]:
+    """Makes a reader keep its last `most` results, each until the file changes."""
+    return lambda read: Kept(read, most)
+
+
+def _state(path: object) -> tuple[int, ...] | None:
+    """What changes with a file, or with a file of a folder; None where there is none, which the reader says."""
+    try:
+        where = Path(str(path)).expanduser()
+        found = [entry.stat() for entry in (where, *(sorted(where.iterdir()) if where.is_dir() else ()))]
+    except (OSError, ValueError, RuntimeError):
+        return None
+    return tuple(number for each in found for number in (each.st_dev, each.st_ino, each.st_mtime_ns, each.st_size))
 
 
 def read(path: str | Path, key: str, wanted: str = "file") -> File:
