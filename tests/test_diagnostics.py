@@ -63,6 +63,12 @@ def test_the_gradient_of_padded_sequences_starts_at_their_own_ends(composed: Com
     assert torch.equal(there.sum(1), batch["lengths"])
     assert (norms[:, :2] > 0).double().mean() > 0.9  # a unit may be off
     assert not norms[:, 2:].any()
+    longest = {
+        name: values[batch["lengths"] < 5] for name, values in batch.items()
+    }  # wider than its sequences are long
+    shares = gradients.gradient_by_lag(task, model, cell, [longest])
+    assert len(shares) == longest["lengths"].max()
+    assert all(map(math.isfinite, shares))
 
 
 def test_the_loss_by_context_is_a_window_s_from_its_length_on(composed: Compose) -> None:

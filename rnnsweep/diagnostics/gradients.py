@@ -21,7 +21,7 @@ def gradient_by_lag(task: AbstractTask, model: nn.Module, cell: AbstractCell, ba
         total, count = _longer(total, norms.shape[1]), _longer(count, norms.shape[1])
         total[: norms.shape[1]] += norms.sum(0)
         count[: norms.shape[1]] += there.sum(0)
-    means = total / count
+    means = (total / count)[count > 0]  # a batch may be wider than its longest sequence
     return [] if not len(means) or means[0] == 0 else (means / means[0]).tolist()
 
 
