@@ -107,6 +107,18 @@ def test_what_is_no_mat_file_is_refused(tmp_path: Path) -> None:
         rolls(str(tmp_path / "none.mat"))
 
 
+def test_pieces_that_are_trained_on_and_tested_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = np.zeros((4, KEYS))
+    other[:, 3] = 1
+    part = np.empty((1, 2), dtype=object)
+    part[0, 0], part[0, 1] = other, np.eye(3, KEYS)
+    part[0, 1][:, 87] = 1  # as in the training
+    rolls(written(tmp_path, validdata=other, testdata=part))
+    told = capsys.readouterr().err
+    assert "1 of the 2 pieces of the test part are trained on, too" in told
+    assert "val part" not in told
+
+
 def test_new_rolls_hold_zeros_and_ones() -> None:
     task = Music(0, 1, examples=4, held_out=2)
     model = task.build(lambda size: GRU(size, hidden_size=4), Last).eval()

@@ -140,8 +140,9 @@ def split(
     order = torch.randperm(len(every), generator=rng.generator(seed, "split")).tolist()
     val, test = round(len(every) * val_fraction), round(len(every) * test_fraction)
     if val < validates or len(every) - val - test < 1:
-        problem = f"{len(every)} different {by} leave too little to train on or validate with; use other fractions"
-        raise ConfigError("task.val_fraction", problem, ("task.test_fraction",))
+        problem = f"{len(every)} different {by} leave too little to train on or validate with"
+        problem = f"{problem}; use other fractions, or more {by}"
+        raise ConfigError("task.val_fraction", problem, ("task.test_fraction", "task.examples", "task.path"))
     place: dict[str | int, Split] = {}
     for rank, index in enumerate(order):
         place[every[index]] = "val" if rank < val else "test" if rank < val + test else "train"

@@ -9,7 +9,7 @@ import numpy as np
 from rnnsweep import rng
 from rnnsweep.data.user_files import File, kept, read
 from rnnsweep.errors import tell_once
-from rnnsweep.types import Split
+from rnnsweep.types import HELD_OUT, Split
 
 KEYS = 88
 LOWEST = 21  # the MIDI number of the first key
@@ -40,7 +40,12 @@ def rolls(path: str) -> tuple[dict[Split, list[Roll]], str]:
         raise file.wrong(f"cannot read `{path}` as a .mat file: {error}") from None
     if missing := [name for name in NAMES.values() if name not in content]:
         raise file.wrong(f"`{path}` has no `{missing[0]}`; expected {', '.join(NAMES.values())}")
-    return {split: _part(file, name, content[name]) for split, name in NAMES.items()}, file.sha256
+    parts = {split: _part(file, name, content[name]) for split, name in NAMES.items()}
+    known = {roll.tobytes() for roll in parts["train"]}
+    for split in HELD_OUT:
+        if seen := sum(roll.tobytes() in known for roll in parts[split]):
+            tell_once(f"`{path}`: {seen:,} of the {len(parts[split]):,} pieces of the {split} part are trained on, too")
+    return parts, file.sha256
 
 
 def _part(file: File, name: str, content: Any) -> list[Roll]:
