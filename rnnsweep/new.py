@@ -66,7 +66,7 @@ class NewFiles:
         """In `into`: this package itself, a package of the user's, or any other directory."""
         group, home = KINDS[kind].group, KINDS[kind].home
         if into.resolve() == OURS:
-            conf = OURS / "conf" if (OURS / "conf").exists() else into.parent / "conf"  # a wheel's, or a clone's
+            conf = _shipped()
             if not home:
                 problem = f"a {kind} has no folder of its own here; write it into your package"
                 raise ConfigError("--into rnnsweep", problem)
@@ -122,6 +122,11 @@ class NewFiles:
         return where + shlex.join([*own, *KINDS[kind].others])
 
 
+def _shipped() -> Path:
+    """The config groups of this package: a wheel's, or a clone's."""
+    return OURS / "conf" if (OURS / "conf").exists() else OURS.parent / "conf"
+
+
 def _renamed(text: str, names: dict[str, str]) -> str:
     for old, new in names.items():
         text = text.replace(old, new)
@@ -171,6 +176,8 @@ def main() -> None:
         parser.error(
             f"`{name}` cannot be the name of a new module; use small letters, digits and _, and not an existing name"
         )
+    if KINDS[kind].group and (_shipped() / KINDS[kind].group / f"{name}.yaml").exists():
+        parser.error(f"a {kind} `{name}` ships, and its YAML would be read in place of yours; choose another name")
     print(*write(kind, name, into), "", place.command(kind, name, into), sep="\n")
 
 

@@ -471,6 +471,14 @@ def test_a_seed_that_may_be_a_count_is_told(
     assert (said in capsys.readouterr().err) == told
 
 
+def test_a_trial_has_its_values_as_they_are_typed(composed: Compose, tmp_path: Path) -> None:
+    described = search(composed, tmp_path)
+    choices = {"train.clip": CategoricalDistribution([None, 1.0]), "cell.bias": CategoricalDistribution([True, False])}
+    params = {"train.clip": None, "cell.bias": True}
+    described.open().add_trial(optuna.trial.create_trial(values=[1.0], params=params, distributions=choices))
+    assert "  train.clip=null cell.bias=true" in Trials(described).closing_table().splitlines()
+
+
 def test_a_trial_that_diverged_is_not_the_best(composed: Compose, tmp_path: Path) -> None:
     """It has the fewest parameters, and so is on the front of loss and parameters."""
     described = search(composed, tmp_path, metrics=("val/loss", "parameters"))

@@ -213,6 +213,7 @@ def test_settings_that_contradict_each_other_are_refused(settings: dict[str, Any
         ((*COMPARE, TUNE, "rerun=true"), "a tuned sweep is not trained anew"),
         ((*COMPARE, TUNE, "hydra.sweeper.metrics=test/loss"), "trials are chosen by a validation metric"),
         ((*COMPARE, 'hydra.sweeper.tune={train.clip: "1.0"}'), "holds one point"),
+        ((*COMPARE, 'hydra.sweeper.tune={optimizer.lr: "1e-3,0.001"}'), "holds one point"),
         ((*COMPARE, 'hydra.sweeper.tune={cell.clip: "1.0,2.0"}'), "A tuned setting must exist in every arm"),
         ((*COMPARE, 'hydra.sweeper.tune={train.threads: "1,2"}'), "two trials are the same run"),
     ],
