@@ -65,7 +65,7 @@ def test_the_gradient_of_padded_sequences_starts_at_their_own_ends(composed: Com
     assert not norms[:, 2:].any()
     longest = {
         name: values[batch["lengths"] < 5] for name, values in batch.items()
-    }  # wider than its sequences are long
+    }  # wider than long
     shares = gradients.gradient_by_lag(task, model, cell, [longest])
     assert len(shares) == longest["lengths"].max()
     assert all(map(math.isfinite, shares))
