@@ -63,9 +63,7 @@ def test_the_gradient_of_padded_sequences_starts_at_their_own_ends(composed: Com
     assert torch.equal(there.sum(1), batch["lengths"])
     assert (norms[:, :2] > 0).double().mean() > 0.9  # a unit may be off
     assert not norms[:, 2:].any()
-    longest = {
-        name: values[batch["lengths"] < 5] for name, values in batch.items()
-    }  # wider than long
+    longest = {name: values[batch["lengths"] < 5] for name, values in batch.items()}  # wider than long
     shares = gradients.gradient_by_lag(task, model, cell, [longest])
     assert len(shares) == longest["lengths"].max()
     assert all(map(math.isfinite, shares))

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
+from rnnsweep import new
 from rnnsweep.new import KINDS, TEMPLATES
 
 
@@ -72,6 +73,19 @@ def test_a_name_that_cannot_be_imported_is_refused(name: str, tmp_path: Path) ->
     made = run("-m", "rnnsweep.new", "cell", name, cwd=tmp_path)
     assert made.returncode == 2
     assert f"`{name}` cannot be the name of a new module" in made.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("kind", "name"), [("cell", "gru"), ("optimizer", "adamw"), ("task", "parity")])
+def test_the_name_of_one_that_ships_is_refused(
+    kind: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its YAML would hide the new one: the printed command trained the shipped class."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["rnnsweep.new", kind, name])
+    with pytest.raises(SystemExit):
+        new.main()
+    assert f"a {kind} `{name}` ships, and its YAML would be read in place of yours" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 

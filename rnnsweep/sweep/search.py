@@ -158,7 +158,7 @@ class Search:
         for seed in self.seeds:
             chosen = values(space, trial.params)
             member = named(run.identify(with_values(config, chosen | {"seed": seed})), self.study)
-            overrides = [*choice.split(), *(f"{key}={_typed(value)}" for key, value in chosen.items()), f"seed={seed}"]
+            overrides = [*choice.split(), *(f"{key}={typed(value)}" for key, value in chosen.items()), f"seed={seed}"]
             runs.append(Planned(member.id, member.signature, member.written, overrides, fingerprint=member.fingerprint))
         return runs
 
@@ -199,7 +199,7 @@ def _is_damaged(store: RunStore) -> bool:
     return (store.path / "record.json").exists() and store.outcome() is None
 
 
-def _typed(value: Any) -> str:
+def typed(value: Any) -> str:
     """A value in the grammar of the command line."""
     return value if isinstance(value, str) else json.dumps(value)
 

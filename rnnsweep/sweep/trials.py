@@ -9,7 +9,7 @@ from rnnsweep.planned import WorkerStatus
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.sweep.failures import failure_lines
 from rnnsweep.sweep.objective import shown
-from rnnsweep.sweep.search import Search, counted
+from rnnsweep.sweep.search import Search, counted, typed
 from rnnsweep.sweep.view import worker_lines
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Trials:
         """The runs of all trials, each with its trial's values as a person types them."""
         found: dict[str, str] = {}
         for trial in counted(self.study):
-            values = " ".join(f"{key}={value}" for key, value in trial.params.items())
+            values = _typed(trial)
             found |= dict.fromkeys(trial.user_attrs.get("runs", []), values)
         return found
 
@@ -89,11 +89,15 @@ class Trials:
         """How the search ended: the best trial, or the front where there are several objectives."""
         lines = ["", self.summary()]
         for trial in self._best():
-            chosen = " ".join(f"{key}={value}" for key, value in trial.params.items())
             lines += [
                 f"trial {trial.number}: {self._values(trial)}",
-                f"  {chosen}",
+                f"  {_typed(trial)}",
                 f"  {', '.join(trial.user_attrs.get('runs', []))}",
             ]
         lines += failure_lines(self.failures(), lambda _: "the same command tries such trials again")
         return "\n".join(lines)
+
+
+def _typed(trial: "optuna.trial.FrozenTrial") -> str:
+    """The values of a trial as a person types them: null, and not None."""
+    return " ".join(f"{key}={typed(value)}" for key, value in trial.params.items())

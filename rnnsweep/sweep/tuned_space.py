@@ -39,7 +39,8 @@ def points(grammar: Grammar, tune: Params, count: int) -> list[Point]:
     if all(not override.is_sweep_override() or override.is_discrete_sweep() for override in overrides):
         axes = [_whole_axis(grammar, text) for text in texts]
         if math.prod(map(len, axes)) <= count:
-            found = [tuple(itertools.chain(*each)) for each in itertools.product(*axes)]
+            every = (tuple(itertools.chain(*each)) for each in itertools.product(*axes))
+            found = list({repr(values(point)): point for point in every}.values())  # 1e-3 and 0.001 are one
             if len(found) == 1:
                 raise ConfigError(f"{KEY}.tune", "holds one point; give some setting several values or a range")
             return found
