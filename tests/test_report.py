@@ -583,6 +583,20 @@ def timed(study: Path, hosts: tuple[str, str]) -> Runs:
     return runs_of(study)
 
 
+@pytest.mark.parametrize(("gap", "bold"), [(-0.5, True), (0.5, False)])
+def test_at_equal_cost_what_is_better_is_bold_and_not_what_is_worse(gap: float, bold: bool, tmp_path: Path) -> None:
+    for cell, size, seed in itertools.product(("gru", "rnn"), (8, 16, 32, 64), range(4)):
+        noise = np.random.default_rng([size, seed, len(cell)]).normal(0, 0.01)
+        loss = 3 - math.log(size) / 10 + gap * (cell == "gru") + noise
+        records.run(tmp_path, float(loss), cell=cell, seed=seed, cell__hidden_size=size)
+    runs = runs_of(tmp_path)
+    factors = [runs.settings.factor(key) for key in ("cell", "cell.hidden_size")]
+    effects = MatchedRuns(runs, factors[0], runs.metric(None)).against("rnn")
+    (row,) = equal_cost_table(runs, *factors, effects, runs.metric(None)).rows
+    assert "p <.001" in row.cells[2].text
+    assert row.cells[2].bold == bold
+
+
 def test_time_is_compared_on_one_machine_alone_and_with_an_interval(tmp_path: Path) -> None:
     runs = timed(tmp_path / "one", ("a", "a"))
     metric, factor = runs.metric(None), runs.settings.factor("cell")

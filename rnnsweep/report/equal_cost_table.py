@@ -43,7 +43,8 @@ def equal_cost_table(runs: Runs, factor: Factor, along: Factor, effects: list[Ef
         intervals = [stats.t_interval(values, least=FEW) for values, _ in found]
         adjusted = stats.holm([interval.p for interval in intervals])
         for row, interval, (values, unit), p in zip(rows, intervals, found, adjusted, strict=True):
-            row.append(_at_equal(interval, tuple(values), unit, p))
+            better = p < stats.ALPHA and interval.mean * metric.sign < 0
+            row.append(_at_equal(interval, tuple(values), unit, p, better))
     baseline = short_name(factor.key, effects[0].baseline)
     note = (
         f"Against {baseline}. At equal cost, its {metric.words} is interpolated along {along.key}, linearly "
@@ -64,7 +65,7 @@ def equal_cost_table(runs: Runs, factor: Factor, along: Factor, effects: list[Ef
     )
 
 
-def _at_equal(interval: stats.Interval, values: tuple[float, ...], unit: str, p: float) -> Cell:
+def _at_equal(interval: stats.Interval, values: tuple[float, ...], unit: str, p: float, better: bool) -> Cell:
     if not values:
         return Cell("no overlap", math.nan)
     if interval.flat:
@@ -73,4 +74,4 @@ def _at_equal(interval: stats.Interval, values: tuple[float, ...], unit: str, p:
         return Cell(" and ".join(signed(value) for value in values), estimate(interval))
     mean, ends = interval_of(interval)
     text = f"{plus(mean)} {ends}, p {p_value(p)}, {interval.n} {unit}s"
-    return Cell(text, estimate(interval), bold=p < stats.ALPHA)
+    return Cell(text, estimate(interval), bold=better)
