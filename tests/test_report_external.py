@@ -1,5 +1,6 @@
 """Results of other programs stand in the report's tables, marked as external."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -137,3 +138,16 @@ def test_no_command_trains_a_cell_of_ours_in_the_place_of_theirs(study: Path) ->
     assert "LSTM (external)" in {arm.name for arm in of.tuning.ranked}
     assert "cell=gru,rnn optimizer.lr=0.001" in confirmation(of)
     assert "lstm" not in confirmation(of)
+
+
+def test_percents_beside_shares_are_refused(study: Path) -> None:
+    file = study.parent / "other.csv"
+    file.write_text("cell,seed,val/loss,val/accuracy\nlstm,0,1.8,0.7\nlstm,1,1.8,87.2\n")
+    assert len(external.add(collect([study]), [file])) == 14  # nothing is known of an accuracy
+    for path in study.glob("*/record.json"):
+        record = json.loads(path.read_text())
+        record["declared"]["accuracy"] = {"unit": "share", "direction": "max", "chance": None}
+        path.write_text(json.dumps(record))
+    said = r"other.csv:3: val/accuracy: expected a share from 0 to 1, got 87.2; percents are given as 0.872"
+    with pytest.raises(ReportError, match=said):
+        external.add(collect([study]), [file])

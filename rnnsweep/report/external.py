@@ -8,6 +8,7 @@ import pandas as pd
 from rnnsweep.errors import ReportError
 from rnnsweep.report import tensorboard
 from rnnsweep.report.collect import UNSET, absent
+from rnnsweep.report.declared import DeclaredMetrics
 
 COLUMN = "env:external"
 """True for the runs of another program."""
@@ -59,6 +60,10 @@ def _read(file: Path, frame: pd.DataFrame) -> pd.DataFrame:
         raise ReportError(f"--add {file}: has {', '.join(table) or 'no column'}; {EXAMPLE}")
     for name in (*metrics, *(name for name in NUMBERS if name in table)):
         table[name] = _numbers(file, table[name])
+    known = DeclaredMetrics(frame)
+    for name in metrics:
+        if known.unit(name) == "share":
+            _refuse_percents(file, table[name])
     table["seed"] = _seeds(file, table)
     table["task"] = table["task"] if "task" in table else _only_task(file, frame)
     state = _states(file, table["state"]) if "state" in table else pd.Series("complete", table.index)
@@ -93,6 +98,16 @@ def _numbers(file: Path, column: pd.Series) -> pd.Series:
         row = int(wrong.to_numpy().argmax())
         raise ReportError(f"--add {file}:{row + 2}: {column.name}: expected a number, got {column.iloc[row]!r}")
     return found
+
+
+def _refuse_percents(file: Path, column: pd.Series) -> None:
+    """Refuses a share above one: beside ours, percents would be a hundred times too good."""
+    wrong = column > 1
+    if wrong.any():
+        row = int(wrong.to_numpy().argmax())
+        value = float(column.iloc[row])
+        hint = f"; percents are given as {value / 100:g}" if value <= 100 else ""
+        raise ReportError(f"--add {file}:{row + 2}: {column.name}: expected a share from 0 to 1, got {value:g}{hint}")
 
 
 def _seeds(file: Path, table: pd.DataFrame) -> pd.Series:
