@@ -11,6 +11,7 @@ from rnnsweep.observers import Careful
 from rnnsweep.provenance import in_words
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.run import PreparedRun, execute, fail
+from rnnsweep.run.trial import theirs
 from rnnsweep.run.unused import tell_idle
 from rnnsweep.trackers import tracked
 from rnnsweep.train import Observer
@@ -71,6 +72,9 @@ def _finished(run: PreparedRun, store: RunStore) -> RunRecord | None:
     if files := provenance.changed_since_start(store, run.config):
         warning = f"warning: {in_words(files)} changed since {store.path} was trained"
         tell_once(f"{warning}; `rerun=true` trains it anew with the present code")
+    if "task" in theirs(run.config) and record.environment.get("data_hash") not in (None, run.task.data_hash):
+        warning = f"warning: the data of {store.path} changed since it was trained"  # no file of ours that names it
+        tell_once(f"{warning}; `rerun=true` trains it anew, and a `source_hash` of its task would give it another name")
     return record
 
 

@@ -565,3 +565,27 @@ def test_a_file_with_an_error_is_named_with_its_line(own: Path) -> None:
         ConfigError, match=r"cannot import `own_classes.Halves`: ValueError: no \(own_classes.py, line 2"
     ):
         rnnsweep.train(*QUICK, LISTED, "train.schedule=own_classes.Halves", f"out={own}")
+
+
+FILED = """
+import dataclasses
+from pathlib import Path
+from rnnsweep.tasks.seqmean import SeqMean
+
+@dataclasses.dataclass(kw_only=True, eq=False)
+class Filed(SeqMean):
+    def draw(self, count, generator):
+        numbers, means = super().draw(count, generator)
+        return numbers, means * float((Path(__file__).parent / "scale.txt").read_text())
+"""
+
+
+def test_changed_data_of_an_own_task_are_told(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing in the run's name says which data a class of the user's reads."""
+    (own / "own_classes.py").write_text(FILED)
+    small = ("task.examples=40", "task.held_out=20", "train.batch_size=10", "train.steps=2", "train.warmup=0")
+    words = ("task=seqmean", "task._target_=own_classes.Filed", LISTED, *small, "train.progress=false", f"out={own}/o")
+    for scale, told in (("1", False), ("1", False), ("2", True)):
+        (own / "scale.txt").write_text(scale)
+        rnnsweep.train(*words)
+        assert ("the data of " in capsys.readouterr().err) is told
