@@ -1181,6 +1181,19 @@ def test_published_numbers_stand_beside_ours_with_a_verdict(tmp_path: Path) -> N
     assert "| GRU | harmless | −1.000 in all 3 seeds | — | reproduced |" in text
 
 
+def test_a_published_share_in_percent_is_not_judged(tmp_path: Path) -> None:
+    for seed in range(3):
+        path = records.run(tmp_path, 1.0 + seed / 10, seed=seed)
+        record = json.loads((path / "record.json").read_text())
+        record["best"]["test/accuracy"] = 0.87 + seed / 1000
+        record["declared"]["accuracy"] = {"unit": "share", "direction": "max", "chance": None}
+        (path / "record.json").write_text(json.dumps(record))
+    runs, value = runs_of(tmp_path), {"where": {}, "at_least": True}
+    spec = {"source": "A. Paper", "metric": "test/accuracy", "values": [value | {"value": v} for v in (0.8, 87.2)]}
+    rows = published_values.values_table(runs, runs.metric(None), spec, 0).rows
+    assert [row.cells[-1].text for row in rows] == ["reproduced", "not judged: a share is at most 1; 87.200% is 0.872"]
+
+
 def test_a_published_number_is_shown_with_its_digits_and_an_order_with_what_the_seeds_say(tmp_path: Path) -> None:
     for seed in range(3):
         for cell, loss in (("rnn", 0.0204), ("gru", 5.3e-5), ("lstm", 0.0202)):

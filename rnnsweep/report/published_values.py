@@ -95,6 +95,8 @@ def values_table(runs: Runs, metric: MetricColumn, spec: dict[str, Any], index: 
         mean = found.interval.mean
         shown = Cell(spread(found.interval, found.values, digits), estimate(found.interval))
         told = verdict(value, found.interval) if lacks is None else f"not judged: {lacks} is null"
+        if runs.unit(spec["metric"]) == "share" and theirs > 1:
+            told = f"not judged: a share is at most 1; {number(theirs)}% is {theirs / 100:g}"
         rows.append([setting, wanted, shown, Cell(signed(mean - theirs, digits), mean - theirs), told])
     name = spec["metric"].removeprefix("last:")
     when = " after the last step" if name != spec["metric"] else ""
