@@ -207,6 +207,16 @@ def test_settings_that_contradict_each_other_are_refused(settings: dict[str, Any
         ((*COMPARE, "hydra.sweeper.compare=cell.hiden_size"), "Did you mean `cell.hidden_size`?"),
         ((*COMPARE, TUNE, "optimizer.lr=1e-3"), "`optimizer.lr=1e-3`: it is tuned; leave this out"),
         ((*COMPARE, TUNE, "hydra.sweeper.seeds_max=2"), "`hydra.sweeper.seeds_max=2`: expected 3 to 18 seeds, got 2"),
+        (
+            (
+                *COMPARE,
+                TUNE,
+                "hydra.sweeper.seeds_max=8",
+                "hydra.sweeper.margin=2",
+                "hydra.sweeper.metrics=val/accuracy",
+            ),
+            "`hydra.sweeper.margin=2`: expected less than 1, because `accuracy` is a share",
+        ),
         ((*COMPARE, TUNE, "hydra.sweeper.seeds_max=8", "seed=range(4)"), "the first planned look is at 3 seeds"),
         ((*COMPARE, TUNE, "seed=1,10000"), "`seed=1,10000`: 10000 is the seed of the tuning trials"),
         ((*COMPARE, TUNE, "hydra.sweeper.draws=3"), "`hydra.sweeper.draws=3`: belongs to a grid"),

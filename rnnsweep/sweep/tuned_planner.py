@@ -19,6 +19,8 @@ from rnnsweep.sweep.settings import KEY, Sweep
 from rnnsweep.sweep.tuned import TunedSweep
 from rnnsweep.sweep.tuned_arms import TUNING_SEED, TunedArms
 from rnnsweep.sweep.tuned_runs import Arm
+from rnnsweep.tasks import base
+from rnnsweep.tasks.metric import declarations
 from rnnsweep.tuned_plan import Tuned, of_the_test
 from rnnsweep.types import EXECUTION
 
@@ -172,4 +174,9 @@ class TunedPlanner:
             raise ConfigError(f"{KEY}.metrics", f"the tasks declare different directions for `{typed}`")
         for run in tasks.values():
             objective(of_the_test(typed), run)  # the arms are compared by it
+            plain = typed.removeprefix("-").removeprefix("val/")
+            unit = base.declared(run.task, declarations(run.train.own_metrics))[plain].unit
+            if unit == "share" and (self.sweep.margin or 0) >= 1:
+                problem = f"expected less than 1, because `{plain}` is a share: one percentage point is 0.01"
+                raise ConfigError(f"{KEY}.margin", problem)
         return found.pop()
