@@ -1181,6 +1181,17 @@ def test_published_numbers_stand_beside_ours_with_a_verdict(tmp_path: Path) -> N
     assert "| GRU | harmless | −1.000 in all 3 seeds | — | reproduced |" in text
 
 
+def test_a_margin_in_percent_for_a_share_is_refused(tmp_path: Path) -> None:
+    path = records.run(tmp_path, 1.0)
+    record = json.loads((path / "record.json").read_text())
+    record["best"]["val/accuracy"] = 0.87
+    record["declared"]["accuracy"] = {"unit": "share", "direction": "max", "chance": None}
+    (path / "record.json").write_text(json.dumps(record))
+    with pytest.raises(ReportError, match=r"--margin 2: expected less than 1, because validation accuracy is a share"):
+        analyse(runs_of(tmp_path), [], "val/accuracy", {}, 2.0, tmp_path / "report")
+    assert analyse(runs_of(tmp_path), [], None, {}, 2.0, tmp_path / "report").margin == 2.0
+
+
 def test_a_published_share_in_percent_is_not_judged(tmp_path: Path) -> None:
     for seed in range(3):
         path = records.run(tmp_path, 1.0 + seed / 10, seed=seed)

@@ -246,6 +246,22 @@ def test_a_planned_look_with_a_diverged_seed_stays_open_as_in_the_sweep(
     assert "confirmed" not in sentences(of)[0]
 
 
+def test_another_comparison_than_the_planned_one_has_choices_of_its_own(tmp_path: Path) -> None:
+    """Of the rate 0.01 the plan chose a trial for each cell; the first of them, the GRU's, is not the best."""
+    chosen = []
+    for cell, rate, seed in itertools.product(("gru", "rnn"), (1e-3, 1e-2), (99, 0, 1, 2)):
+        if seed == 99 or rate == 1e-2:
+            loss = 1.6 - rate + 0.4 * (cell == "gru") + seed / 1e4
+            path = records.run(tmp_path, loss, cell=cell, seed=seed, optimizer__lr=rate)
+            if seed == 99 and rate == 1e-2:
+                trial = tuned_plan.ChosenTrial({"cell": cell}, {}, {"optimizer.lr": rate}, path.name, loss, 2, 2, 0, 0)
+                chosen.append(trial)
+    declared(tmp_path, chosen=chosen)
+    of = found(tmp_path, DesignOptions(["optimizer.lr"], ["cell"]))
+    assert [row.cells[1].text for row in comparison_table(of).rows] == ["RNN", "RNN"]
+    assert not any("Planned before" in note for note in comparison_table(of).notes)
+
+
 def test_between_two_looks_the_last_one_counts(tmp_path: Path) -> None:
     with_fresh_seeds(tmp_path, 4)
     (comparison,) = found(tmp_path).comparisons

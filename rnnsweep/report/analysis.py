@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 from rnnsweep import planned
+from rnnsweep.errors import ReportError
 from rnnsweep.report import arm_tables, leaderboard, listings, seeds_needed, tuned_comparison, variance_tables
 from rnnsweep.report.arms import Tuning
 from rnnsweep.report.baselines import baselines
@@ -67,6 +68,9 @@ def analyse(
 
 def _margin(runs: Runs, metric: MetricColumn, asked: float | None, plan: Tuned | None) -> float:
     """The margin in the unit of a metric: the one that is asked for, else that of the plan, else that of the unit."""
+    if asked is not None and asked >= 1 and metric.unit == "share":
+        problem = f"expected less than 1, because {metric.words} is a share: one percentage point is 0.01"
+        raise ReportError(f"--margin {asked:g}: {problem}")
     if asked is not None:
         return asked
     if plan and plan.margin is not None and plain_name(plan.metric) == plain_name(metric.name):

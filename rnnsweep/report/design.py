@@ -60,6 +60,8 @@ def design(runs: Runs, compare: Sequence[str] = (), tune: Sequence[str] = ()) ->
     """
     plans = [plan for study in runs.frame["study"].unique() for plan in planned.tuned(Path(study))]
     plan = plans[-1] if plans else None
+    if plan and plan.tune and not ({*compare} <= {*plan.compare} and {*tune} <= {*plan.tune}):
+        plan = None  # another comparison than the planned one: its choices and looks say nothing of it
     seen = _seen(runs, plan) if plan else frozenset()
     compared = [runs.settings.factor(key, "--compare") for key in compare] or _known(runs, plan.compare if plan else ())
     tuned = [runs.settings.factor(key, "--tune") for key in tune] or _known(runs, plan.tune if plan else ())
