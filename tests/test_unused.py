@@ -80,6 +80,8 @@ def test_a_setting_that_does_nothing_is_told(words: tuple[str, ...], expected: s
         ("cell=lstm_coupled_gates",),
         ("cell=lstm_vanilla", "cell.forget_bias=2"),
         ("cell=indrnn", "cell.horizon=9"),
+        ("train.kernel=fused",),
+        ("train.kernel=library", "cell=mlp_window"),
         ("cell.match_params=3000", "cell.hidden_size=384"),
         ("optimizer=ntasgd",),
         ("task.output=last", "pooling=mean"),

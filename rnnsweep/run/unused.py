@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from torch import nn
 
-from rnnsweep.cells.base import LayeredCell
+from rnnsweep.cells.base import AbstractCell, LayeredCell
 from rnnsweep.cells.conv import Conv
 from rnnsweep.cells.indrnn import IndRNN
 from rnnsweep.cells.lstm_vanilla import LSTMVanilla
@@ -60,10 +60,18 @@ def unread(run: PreparedRun, model: nn.Module, steps_per_epoch: int) -> Iterator
     every = run.train.steps_between(steps_per_epoch)
     yield from _unaveraged(run, math.ceil(run.train.total_steps(steps_per_epoch) / every))
     yield from _unmatched(run, sum(parameter.numel() for parameter in model.parameters()))
+    yield from _without_kernel(run.train.kernel, model)
     pooling, chosen = run.classes["pooling"], run.config["choices"].get("pooling", "last")
     pools = any(isinstance(module, pooling) for module in model.modules())
     if not pools and chosen != "last" and run.config["task"]["_target_"].startswith("rnnsweep."):
         yield f"pooling={chosen} does nothing: the model of this task has no pooling"
+
+
+def _without_kernel(kernel: str, model: nn.Module) -> Iterator[str]:
+    cells = {type(module): module for module in model.modules() if isinstance(module, AbstractCell)}
+    for cls, cell in cells.items():
+        if kernel in ("library", "fused") and cell.runs_as(kernel) == "scan":  # type: ignore[arg-type]
+            yield f"train.kernel={kernel} does nothing: {cls.__name__} has none with these settings, and runs as scan"
 
 
 def _unaveraged(run: PreparedRun, validations: int) -> Iterator[str]:
