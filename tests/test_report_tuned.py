@@ -19,7 +19,7 @@ from rnnsweep.report.analysis import DesignOptions, analyse, tuned_comparisons
 from rnnsweep.report.arm_tables import comparison_table, fairness
 from rnnsweep.report.arms import Tuning
 from rnnsweep.report.collect import collect
-from rnnsweep.report.commands import beyond
+from rnnsweep.report.commands import beyond, more
 from rnnsweep.report.design import design
 from rnnsweep.report.expected_best import expected_choice
 from rnnsweep.report.leaderboard import leaderboard
@@ -504,6 +504,16 @@ def test_settings_that_move_together_are_confirmed_one_by_one(tmp_path: Path) ->
         )
     assert said.count("'seed=range(3,8)' hydra.sweep.dir=") == 2
     assert said.count(f"hydra.sweeper.name={tmp_path.name}`") == 2
+
+
+def test_more_seeds_of_a_tuned_sweep_are_more_than_there_are(tmp_path: Path) -> None:
+    with_fresh_seeds(tmp_path, 5)
+    typed(tmp_path, "-m", "cell=gru,rnn", "hydra.sweeper.tune_trials=1", "hydra.sweeper.tune={optimizer.lr: '1,2'}")
+    declared(tmp_path, looks=[], levels=[])
+    of = found(tmp_path)
+    said = more(of, of.tuning.ranked, 3)
+    assert said.endswith(" seed=0,1,2,3,4,5`")
+    assert " hydra.sweeper.tune_trials=3 " in said
 
 
 @pytest.mark.parametrize("looks_at", [[3, 5, 8], []])

@@ -408,6 +408,14 @@ def test_a_study_that_has_begun_keeps_its_looks(prepared: Prepared, refused: Tol
     assert isinstance(prepared(*words, "hydra.sweeper.seeds_max=8", "hydra.sweeper.tune_trials=4")[0], TunedSweep)
 
 
+def test_trials_that_were_chosen_among_are_not_taken_back(prepared: Prepared, refused: Told) -> None:
+    assert tuned_sweep(prepared, TUNE, "hydra.sweeper.tune_trials=4").swept(Trainer(near))
+    told = refused(*COMPARE, TUNE, "hydra.sweeper.tune_trials=2")
+    assert told.startswith("`hydra.sweeper.tune_trials=2`: ")
+    assert "has chosen among 4 trials of each arm, and not among 2; use 4 or more" in told
+    assert isinstance(prepared(*COMPARE, TUNE, "hydra.sweeper.tune_trials=4")[0], TunedSweep)
+
+
 def up_to(rate: str) -> str:
     return f"hydra.sweeper.tune={{optimizer.lr: [1e-3,{rate}]}}"
 

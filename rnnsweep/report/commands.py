@@ -56,7 +56,8 @@ def more(of: TunedComparison, arms: Sequence[TunedArm], count: int) -> str:
         return f"The command for the smallest of these: {_added(of, arms, count)}"
     if plan.looks:
         return f"The planned looks end at {plan.looks[-1]} seeds; more seeds need a new study with another name."
-    seed = f"seed={','.join(map(str, plan.fresh(count)))}"
+    there = max(len(choice.fresh) for arm in arms for choice in arm.choices.values())
+    seed = f"seed={','.join(map(str, plan.fresh(max(count, there + 1))))}"
     return f"The command for the smallest of these: `{_command(of, [seed], tunes=True)}`"
 
 
@@ -131,6 +132,10 @@ def _command(of: TunedComparison, overrides: Sequence[str], tunes: bool = False)
     """The command of the sweep with other overrides, which trains a grid, unless it tunes again."""
     sweeps = of.runs.frame["sweep"].dropna()
     typed = shlex.split(sweeps.mode()[0]) if len(sweeps) else ["python", "-m", "rnnsweep", "-m"]
+    plan = of.tuning.design.plan
+    if tunes and plan:  # a later command may have added trials
+        least = f"hydra.sweeper.tune_trials={plan.trials}"
+        typed = [least if _key(word) == _key(least) else word for word in typed]
     overrides = [*([] if tunes else _task(of, typed)), *overrides]
     searches = [search for study in of.runs.frame["study"].unique() for search in planned.searched(Path(study))]
     aside = {*map(_key, overrides), *ONCE, *([] if tunes else CHOOSING), *(OF_A_SEARCH if searches else ())}

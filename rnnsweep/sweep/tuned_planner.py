@@ -66,6 +66,7 @@ class TunedPlanner:
             margin=self.sweep.margin,
         )
         declared = Declared(self.study, self._fixed(typed, axes, runs[0]), content)
+        self._check_no_fewer(declared)
         self._add_seeds(declared, seeds)
         declared.check()
         tell_each(idle)
@@ -107,6 +108,14 @@ class TunedPlanner:
         for key in self.sweep.compared:
             if len(axes.get(key, [])) < 2:
                 raise compared.one_value(key, list(axes))
+
+    @staticmethod
+    def _check_no_fewer(declared: Declared) -> None:
+        """Checks that no choice is taken back that was made among more trials."""
+        before, trials = declared.before(), declared.content.trials
+        if before and before.chosen and before.trials > trials:
+            problem = f"{declared.study} has chosen among {before.trials} trials of each arm, and not among {trials}"
+            raise ConfigError(f"{KEY}.tune_trials", f"{problem}; use {before.trials} or more, or another {KEY}.name")
 
     def _add_seeds(self, declared: Declared, typed: list[int] | None) -> None:
         """The fresh seeds of the first look, and the looks. No earlier range was chosen by one of these seeds.
