@@ -40,7 +40,7 @@ class Schedule:
     warmup: Natural = 100
     """Steps over which the rate rises linearly; the first step has 1/warmup of the rate. 0: no warm-up."""
     floor: Share = 0.0
-    """cosine, linear: the share of the base rate at the last step."""
+    """cosine, linear: the share of the base rate to which it falls; one more step would have it."""
     decay: Positive = 0.97
     """step, plateau: the factor that is applied at each decay."""
     decay_every: Positive = 1.0
