@@ -63,7 +63,8 @@ def _read_schedule(run: "PreparedRun") -> None:
     if run.train.own is not None:
         train, per_epoch = dataclasses.replace(run.train), run.task.steps_per_epoch  # an object that trains no run
         first, steps = run.parent.step if run.parent else 0, run.train.total_steps(per_epoch)
-        for step in {*range(first, steps, max(1, (steps - first) // ASKED)), max(first, steps - 1)} - {steps}:
+        every = max(1, (steps - first) // ASKED)
+        for step in {*range(first, steps, every), *range(first, steps)[-1:]}:  # none where too few steps are asked for
             train.multiplier(step, steps, per_epoch)
 
 
