@@ -349,8 +349,8 @@ def test_an_error_of_the_data_is_told_by_the_plan(words: tuple[str, ...], refuse
     ("words", "advice"),
     [
         ("task=parity task.seq_len=8", "lower `task.examples` or raise `task.seq_len`"),
-        ("task=addition task.digits=1", "lower `task.examples` or raise `task.digits`"),
-        ("task=arithmetic task.digits=1", "lower `task.examples` or raise `task.digits`"),
+        ("task=addition task.digits=1", "lower `task.examples` or `task.held_out`, or raise `task.digits`"),
+        ("task=arithmetic task.digits=1", "lower `task.examples` or `task.held_out`, or raise `task.digits`"),
         ("task=names_gen task.max_len=2", "lower `task.examples` or raise `task.max_len`"),
         ("task=selective_copy task.remembered=2 task.seq_len=4", "lower `task.examples` or raise `task.seq_len`"),
         ("task=selective_copy task.seq_len=3", "lower `task.remembered` or raise `task.seq_len`"),
