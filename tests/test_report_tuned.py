@@ -75,6 +75,16 @@ def test_the_headline_is_the_tuned_comparison_and_nothing_contradicts_it(tmp_pat
     assert "finding" not in cells.tables[0].columns
 
 
+@pytest.mark.parametrize(("rates", "tuned"), [((0.1,), False), ((0.1, 0.2), True)])
+def test_matched_random_settings_tune_nothing(rates: tuple[float, ...], tuned: bool, tmp_path: Path) -> None:
+    """Each random setting has one rate, which all cells share: no cell chose it."""
+    for cell, number, share in itertools.product(("rnn", "gru"), range(6), rates):
+        drawn = {"optimizer__lr": share / (1 + number), "task__noise": number % 3, "task__seq_len": 8 + number // 3}
+        records.run(tmp_path, 1 + number, cell=cell, **drawn)
+    drawn_keys = ["optimizer.lr", "task.noise", "task.seq_len"]
+    assert (design(Runs(collect([tmp_path]), drawn_keys)) is not None) is tuned
+
+
 def test_fresh_seeds_confirm_and_the_others_only_choose(tmp_path: Path) -> None:
     noisy(tmp_path)
     noisy(tmp_path, range(3, 7), rates=(1e-2,))

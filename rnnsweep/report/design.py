@@ -5,6 +5,8 @@ import fnmatch
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from rnnsweep import planned
 from rnnsweep.report.factor import Factor
 from rnnsweep.report.runs import Runs
@@ -72,6 +74,8 @@ def design(runs: Runs, compare: Sequence[str] = (), tune: Sequence[str] = ()) ->
     if not compared or not tuned:
         return None
     conditions = _conditions(runs, compared, tuned)
+    if guessed and not _chooses(runs, compared, tuned, conditions):
+        return None
     names = f"{_joined(tuned)} {'counts' if len(tuned) == 1 else 'count'} as tuned, {_joined(compared)} as compared"
     told = f"{names}: a guess (--tune and --compare declare it)" if guessed else "as declared"
     random = tuple(key for key in runs.sampled if key in conditions)
@@ -102,6 +106,13 @@ def _conditions(runs: Runs, compared: Sequence[Factor], tuned: Sequence[Factor])
     aside = {key for f in (*compared, *tuned) for key in (*f.keys, *f.derived)}
     aside |= {key for f in (*compared, *tuned) for key in runs.settings.own(f)}
     return tuple(key for key in runs.settings.varying if key not in aside)
+
+
+def _chooses(runs: Runs, compared: Sequence[Factor], tuned: Sequence[Factor], conditions: Sequence[str]) -> bool:
+    """Whether some arm has several tuned values under one condition; in matched random settings each has one."""
+    values, places = ([key for f in factors for key in f.keys] for factors in (tuned, compared))
+    place = pd.Series(runs.settings.codes(values)).groupby(runs.settings.codes([*places, *conditions]))
+    return bool((place.nunique() > 1).any())
 
 
 def _joined(factors: Sequence[Factor]) -> str:
