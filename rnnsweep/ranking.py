@@ -98,12 +98,6 @@ def _data(record: RunRecord) -> DataSet:
     return DataSet(record.config["seed"], known("source_hash"), known("data_hash"))
 
 
-def _evaluated(record: RunRecord) -> DataSet:
-    """The same, with what its losses are of as the content."""
-    data = _data(record)
-    return dataclasses.replace(data, content=evaluated_on(data.content, record.declared))
-
-
 def flat(config: Mapping[str, Any]) -> dict[str, Any]:
     """The choices and the settings by their keys, as in `cell` and `cell.hidden_size`; what decides a run's result."""
     found: dict[str, Any] = {"seed": config["seed"], "from": config.get("from")} | dict(config["choices"])
@@ -146,7 +140,7 @@ def _notes(rows: list[RankedSetting]) -> tuple[str, ...]:
     said = []
     if len({tuple(row.seeds) for row in rows}) > 1:
         said.append("not all settings have the same seeds: their means differ by the seeds, too")
-    if data_sets.differ(_evaluated(record) for row in rows for record in row.records):
+    if data_sets.differ(evaluated_on(_data(record), record.declared) for row in rows for record in row.records):
         said.append("the settings were evaluated on different data or symbols: their means differ by these, too")
     return tuple(said)
 

@@ -44,10 +44,10 @@ def names(runs: Sequence[DataSet]) -> list[str]:
         runs: the data of each run.
     """
     nothing = [""] * len(runs)
-    if not differ(runs):
-        return nothing
     if _several_sources(runs):
         return [(run.source or run.content or "")[:DIGITS] for run in runs]
+    if not differ(runs):
+        return nothing
     seeds: dict[str | None, set[float | None]] = defaultdict(set)
     for run in runs:
         seeds[run.content].add(run.seed)

@@ -110,9 +110,9 @@ def _conditions(runs: Runs, compared: Sequence[Factor], tuned: Sequence[Factor])
 
 def _chooses(runs: Runs, compared: Sequence[Factor], tuned: Sequence[Factor], conditions: Sequence[str]) -> bool:
     """Whether some arm has several tuned values under one condition; in matched random settings each has one."""
-    values, places = ([key for f in factors for key in f.keys] for factors in (tuned, compared))
-    place = pd.Series(runs.settings.codes(values)).groupby(runs.settings.codes([*places, *conditions]))
-    return bool((place.nunique() > 1).any())
+    of_tuned, of_compared = ([key for factor in each for key in factor.keys] for each in (tuned, compared))
+    arms = runs.settings.codes([*of_compared, *conditions])
+    return bool((pd.Series(runs.settings.codes(of_tuned)).groupby(arms).nunique() > 1).any())
 
 
 def _joined(factors: Sequence[Factor]) -> str:

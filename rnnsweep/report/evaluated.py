@@ -1,7 +1,6 @@
 """What runs were evaluated on: losses on other data, or of other symbols, do not rank settings."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ SAID = "evaluated on different data or symbols"
 
 
 def on(frame: pd.DataFrame) -> NDArray[Any]:
-    """What each run was evaluated on: a `DataSet` whose content is the text of `evaluated_on`.
+    """What each run was evaluated on, as `evaluated_on` says.
 
     Args:
         frame: The runs, as `collect` returns them.
@@ -24,7 +23,7 @@ def on(frame: pd.DataFrame) -> NDArray[Any]:
     declared = frame.get("declared", pd.Series(index=frame.index, dtype=object))
     declared = declared.where(declared.notna(), None)
     known = zip(data_sets.of(frame), declared, strict=True)
-    return np.array([replace(data, content=evaluated_on(data.content, metrics)) for data, metrics in known], object)
+    return np.array([evaluated_on(*each) for each in known], object)
 
 
 def alike(ours: Iterable[DataSet], theirs: Iterable[DataSet]) -> bool:
