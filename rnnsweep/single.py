@@ -11,7 +11,7 @@ from rnnsweep.observers import Careful
 from rnnsweep.provenance import in_words
 from rnnsweep.record import RunRecord, RunStore
 from rnnsweep.run import PreparedRun, execute, fail
-from rnnsweep.run.trial import theirs
+from rnnsweep.run.dry_run import theirs
 from rnnsweep.run.unused import tell_idle
 from rnnsweep.trackers import tracked
 from rnnsweep.train import Observer

@@ -80,3 +80,16 @@ class Tuned:
 def of_the_test(metric: str) -> str:
     """The metric of the test part that belongs to one of the validation part: arms are compared by it."""
     return metric.replace("val/", "test/", 1)
+
+
+def too_wide(margin: float, metric: str, unit: str) -> str:
+    """What is wrong with a margin for a metric that is a share; empty if nothing is.
+
+    Args:
+        margin: in the unit of the metric.
+        metric: what a message calls it.
+        unit: as its task declares it.
+    """
+    if unit != "share" or margin < 1:
+        return ""
+    return f"expected less than 1, because {metric} is a share: one percentage point is 0.01"

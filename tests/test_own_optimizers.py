@@ -14,7 +14,7 @@ from rnnsweep.cli import CONF
 from rnnsweep.config import checked
 from rnnsweep.errors import ConfigError
 from rnnsweep.layout import Layout
-from rnnsweep.optim import AbstractOptimizer, Hyperparameters, trial
+from rnnsweep.optim import AbstractOptimizer, Hyperparameters, dry_run
 from rnnsweep.optim.member_by_member import MemberByMember
 from rnnsweep.run.validate import validated
 
@@ -211,9 +211,9 @@ class Memberless(Own):
 def test_a_rule_that_does_not_do_what_it_seems_to_do_is_refused(
     kind: type[AbstractOptimizer], said: str, layout: Layout
 ) -> None:
-    assert trial.laid_out(Own(lr=0.1), layout) == Own(lr=0.1)
+    assert dry_run.laid_out(Own(lr=0.1), layout) == Own(lr=0.1)
     with pytest.raises(ConfigError, match=said) as error:
-        trial.laid_out(kind(lr=0.1), layout)
+        dry_run.laid_out(kind(lr=0.1), layout)
     assert "\n" not in str(error.value)
 
 

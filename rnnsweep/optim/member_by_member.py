@@ -13,7 +13,7 @@ from rnnsweep.optim.base import AbstractOptimizer, Hyperparameters, Rows, Slots
 State = dict[str, dict[str, Any]]
 """What an optimizer keeps, by the names of the parameters: `{"cell.weight": {"step": 3.0, "exp_avg": ...}}`."""
 
-TRIED = 3  # steps of a trial
+TRIED = 3  # steps of a dry run
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ from rnnsweep.report.runs import Runs
 from rnnsweep.report.section import Section, default_margin
 from rnnsweep.report.table import Table
 from rnnsweep.report.tuned_comparison import TunedComparison
-from rnnsweep.tuned_plan import Tuned
+from rnnsweep.tuned_plan import Tuned, too_wide
 
 
 def analyse(
@@ -68,10 +68,9 @@ def analyse(
 
 def _margin(runs: Runs, metric: MetricColumn, asked: float | None, plan: Tuned | None) -> float:
     """The margin in the unit of a metric: the one that is asked for, else that of the plan, else that of the unit."""
-    if asked is not None and asked >= 1 and metric.unit == "share":
-        problem = f"expected less than 1, because {metric.words} is a share: one percentage point is 0.01"
-        raise ReportError(f"--margin {asked:g}: {problem}")
     if asked is not None:
+        if problem := too_wide(asked, metric.words, metric.unit):
+            raise ReportError(f"--margin {asked:g}: {problem}")
         return asked
     if plan and plan.margin is not None and plain_name(plan.metric) == plain_name(metric.name):
         return plan.margin

@@ -14,9 +14,9 @@ from rnnsweep.fingerprint import fingerprint, names, signature
 from rnnsweep.own import telling
 from rnnsweep.places import directory
 from rnnsweep.run.devices import device
+from rnnsweep.run.dry_run import theirs, tried
 from rnnsweep.run.objects import make_model, make_optimizer, make_task
 from rnnsweep.run.parent import Parent, parent, refuse_unlike
-from rnnsweep.run.trial import theirs, tried
 from rnnsweep.run.validate import Classes, validated
 from rnnsweep.tasks.base import AbstractTask
 from rnnsweep.train import TrainConfig

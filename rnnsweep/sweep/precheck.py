@@ -10,8 +10,8 @@ from pathlib import Path
 from rnnsweep.errors import ConfigError
 from rnnsweep.kernels import threads
 from rnnsweep.run import PreparedRun, device, make_model, refuse_repeats, refuse_unlike_parent
+from rnnsweep.run.dry_run import theirs, tried
 from rnnsweep.run.outline import without_numbers
-from rnnsweep.run.trial import theirs, tried
 from rnnsweep.run.unused import unread, unused
 from rnnsweep.sweep.machine import visible_gpus
 from rnnsweep.tasks.base import AbstractTask

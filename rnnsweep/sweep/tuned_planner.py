@@ -21,7 +21,7 @@ from rnnsweep.sweep.tuned_arms import TUNING_SEED, TunedArms
 from rnnsweep.sweep.tuned_runs import Arm
 from rnnsweep.tasks import base
 from rnnsweep.tasks.metric import declarations
-from rnnsweep.tuned_plan import Tuned, of_the_test
+from rnnsweep.tuned_plan import Tuned, of_the_test, too_wide
 from rnnsweep.types import EXECUTION
 
 FRESH = "seed=range(3)"
@@ -185,7 +185,6 @@ class TunedPlanner:
             objective(of_the_test(typed), run)  # the arms are compared by it
             plain = typed.removeprefix("-").removeprefix("val/")
             unit = base.declared(run.task, declarations(run.train.own_metrics))[plain].unit
-            if unit == "share" and (self.sweep.margin or 0) >= 1:
-                problem = f"expected less than 1, because `{plain}` is a share: one percentage point is 0.01"
+            if problem := too_wide(self.sweep.margin or 0, f"`{plain}`", unit):
                 raise ConfigError(f"{KEY}.margin", problem)
         return found.pop()

@@ -13,7 +13,7 @@ from torch import Tensor
 from rnnsweep.interrupt import Interrupted, StopRequest
 from rnnsweep.kernels import graph, threads
 from rnnsweep.kernels.memory import keep_freed
-from rnnsweep.optim import Hyperparameters, clip_, trial
+from rnnsweep.optim import Hyperparameters, clip_, dry_run
 from rnnsweep.stack import Keys, Stack
 from rnnsweep.train import kernel
 from rnnsweep.train.batches import draw, refuse_unlike
@@ -66,7 +66,7 @@ class Trainer:
         self.points = self.config.points_between(self.steps_per_epoch)
         self.stack = Stack([member.model for member in members], device, mixed=self.config.precision == "bfloat16")
         self.best = self.stack.learned.clone()
-        self.optimizer = trial.laid_out(first.optimizer, self.stack.layout)
+        self.optimizer = dry_run.laid_out(first.optimizer, self.stack.layout)
         self.hyperparameters = Hyperparameters.of([member.optimizer for member in members], device)
         self.slots = self.optimizer.init(self.stack.parameters) | self.config.state(len(members), device)
         self.limits = _limits([member.config.clip for member in members], device)

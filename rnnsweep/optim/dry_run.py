@@ -1,4 +1,4 @@
-"""Trial steps of an optimizer of the user's: what it would do silently, it is refused for."""
+"""A dry run of an optimizer of the user's: what it would do without a word is refused."""
 
 import copy
 import itertools

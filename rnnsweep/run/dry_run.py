@@ -1,4 +1,4 @@
-"""A trial of the user's classes on a batch: what is wrong with them is told before the training."""
+"""A dry run of the user's classes on a batch: what is wrong with them is told before the training."""
 
 import dataclasses
 import json
@@ -14,7 +14,7 @@ from rnnsweep.cells.base import AbstractCell
 from rnnsweep.config import GROUPS, Config
 from rnnsweep.errors import ConfigError, listed
 from rnnsweep.layout import Layout
-from rnnsweep.optim import trial
+from rnnsweep.optim import dry_run
 from rnnsweep.own import in_a_line, telling
 from rnnsweep.pooling import AbstractPooling, mask
 from rnnsweep.run.objects import make_optimizer
@@ -54,7 +54,7 @@ def tried(run: "PreparedRun", model: nn.Module) -> list[str]:
     measured = _evaluate(run, model.eval()) if groups or run.train.own_metrics else set()
     if not groups:
         return []
-    trial.laid_out(make_optimizer(run.config, run.classes), Layout(model))
+    dry_run.laid_out(make_optimizer(run.config, run.classes), Layout(model))
     return [*(_notes_on_the_task(run, model.eval(), measured) if "task" in groups else ()), *_notes(run, model)]
 
 
