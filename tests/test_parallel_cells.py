@@ -15,6 +15,7 @@ from torch.func import vmap
 from torch.nn import functional as F
 
 from rnnsweep import kernels, rng, run
+from rnnsweep.cells import conv
 from rnnsweep.cells.conv import Conv
 from rnnsweep.cells.mingru import MinGRU
 from rnnsweep.cells.minlstm import MinLSTM
@@ -26,7 +27,9 @@ from rnnsweep.interrupt import StopRequest
 from rnnsweep.kernels import linear_scan as scans
 from rnnsweep.kernels.linear_scan import linear_scan
 from rnnsweep.record import RunStore
+from rnnsweep.stack import Stack
 from rnnsweep.train import Observer
+from rnnsweep.types import Batch, Metrics, State
 
 WAYS: list[kernels.Execution] = ["fused", "scan"]
 
@@ -320,6 +323,13 @@ def test_zoneout_of_a_linear_recurrence(how: kernels.Execution) -> None:
 # Convolutions ----------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(params=["small", "large"])
+def batch_size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sizes that a matrix product serves, and those that torch's convolution does."""
+    monkeypatch.setattr(conv, "WIDE", 0 if request.param == "large" else 2**60)
+
+
+@pytest.mark.usefixtures("batch_size")
 @pytest.mark.parametrize("norm", [True, False])
 def test_conv_is_torchs_dilated_convolutions(norm: bool) -> None:
     torch.manual_seed(0)
@@ -329,18 +339,44 @@ def test_conv_is_torchs_dilated_convolutions(norm: bool) -> None:
     for index, block in enumerate(cell.layers):
         below, spacing = h, 2**index
         for part in (block.first, block.second):
-            conv = nn.Conv1d(part.in_features // 3, 5, 3, dilation=spacing).double()
+            dilated = nn.Conv1d(part.in_features // 3, 5, 3, dilation=spacing).double()
             if norm:
                 nn.init.uniform_(part.scale, 0.5, 2)
-                conv = nn.utils.parametrizations.weight_norm(conv, dim=0)
-                conv.parametrizations.weight.original0.data = part.scale[:, None, None]
-                conv.parametrizations.weight.original1.data = part.weight.unflatten(1, (3, -1)).mT
+                dilated = nn.utils.parametrizations.weight_norm(dilated, dim=0)
+                dilated.parametrizations.weight.original0.data = part.scale[:, None, None]
+                dilated.parametrizations.weight.original1.data = part.weight.unflatten(1, (3, -1)).mT
             else:
-                conv.weight.data = part.weight.unflatten(1, (3, -1)).mT
-            conv.bias.data = part.bias
-            h = conv(F.pad(h, (2 * spacing, 0))).relu()
+                dilated.weight.data = part.weight.unflatten(1, (3, -1)).mT
+            dilated.bias.data = part.bias
+            h = dilated(F.pad(h, (2 * spacing, 0))).relu()
         h = h + below if index else h
     torch.testing.assert_close(cell(x, ())[0], h.mT)
+
+
+@pytest.mark.usefixtures("batch_size")
+def test_conv_in_pieces_and_in_a_stack_is_conv() -> None:
+    """The past of a call is that of the next; a member computes what it computes alone."""
+
+    def squares(model: nn.Module, batch: Batch, _: State) -> tuple[Tensor, Metrics, State]:
+        y = model(batch["inputs"], ())[0]
+        return y.square().mean(), {"loss": (y.detach().square().sum(), torch.tensor(1.0))}, (y,)
+
+    torch.manual_seed(0)
+    cells = [Conv(3, hidden_size=5, num_layers=2, kernel=3) for _ in range(3)]
+    x = torch.randn(3, 2, 30, 3)
+    whole, state = cells[0](x[0], ())[0], ()
+    pieces = []
+    for piece in x[0].split([1, 2, 20, 7], 1):
+        y, state = cells[0](piece, state)
+        pieces.append(y)
+    torch.testing.assert_close(torch.cat(pieces, 1), whole)
+    stack = Stack(cells, torch.device("cpu"))
+    _, (together,) = stack.differentiate(squares, {"inputs": x}, (), stack.keys([0, 1, 2], 0))
+    for row, cell in enumerate(cells):
+        alone = Stack([cell], torch.device("cpu"))
+        _, (own,) = alone.differentiate(squares, {"inputs": x[row : row + 1]}, (), alone.keys([row], 0))
+        torch.testing.assert_close(own[0], together[row])
+        torch.testing.assert_close(alone.gradients[0], stack.gradients[row], rtol=1e-5, atol=1e-9)
 
 
 def test_conv_sees_as_far_as_it_says() -> None:

@@ -1,19 +1,26 @@
 """The temporal convolutional network of Bai et al. (2018): dilated causal convolutions, no recurrence."""
 
 import dataclasses
+import functools
+import math
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from rnnsweep.cells.base import LayeredCell, windows
 from rnnsweep.dropout import Dropout
 from rnnsweep.kernels.dense import Linear, linear
+from rnnsweep.kernels.members import over_members
 from rnnsweep.types import Count, State
+
+WIDE = 2**19
+"""Numbers in a batch's windows, from which a CPU's convolution is faster than a matrix product of them."""
 
 
 class Convolution(Linear):
-    """A dense map of windows laid side by side, `kernel * in` numbers: a convolution as one matrix product.
+    """A dense map of windows, `kernel * in` numbers each, the oldest input first.
 
     With `norm` the weight of an output is a direction times a length, `scale`, of its own (Salimans and Kingma 2016).
     """
@@ -22,11 +29,47 @@ class Convolution(Linear):
         super().__init__(window, hidden_size)
         self.scale = nn.Parameter(self.weight.detach().norm(dim=1)) if norm else None
 
-    def forward(self, seen: Float[Tensor, "*batch time window_in"]) -> Float[Tensor, "*batch time hidden"]:
+    def forward(  # type: ignore[override]
+        self, past: Float[Tensor, "*batch before in"], x: Float[Tensor, "*batch time in"], dilation: int
+    ) -> tuple[Float[Tensor, "*batch time hidden"], Float[Tensor, "*batch before in"]]:
+        """The outputs of all steps, and the past of the next call.
+
+        A small batch's windows are laid side by side and multiplied at once, for all members of a stack. A large one's
+        would take `kernel` times the memory of the inputs: torch's convolution reads the inputs instead.
+
+        Args:
+            past: the inputs before the first step.
+            x: the inputs.
+            dilation: the distance between two inputs of a window.
+
+        Returns:
+            The outputs, and the last inputs, as many as `past` has.
+        """
+        weight, kernel = self.normed(), self.in_features // x.shape[-1]
+        if x.device.type != "cpu" or kernel * math.prod(x.shape[-3:]) < WIDE:
+            seen, past = windows(past, x, dilation)
+            return linear(seen, weight, self.bias), past
+        seen = torch.cat([past.mT, x.mT], -1)
+        (y,) = over_members(functools.partial(_convolution, dilation=dilation), seen, weight, self.bias)
+        return y.mT, seen[..., x.shape[-2] :].mT
+
+    def normed(self) -> Float[Tensor, "*member out in"]:
+        """The weight, as directions times lengths where they are apart."""
         if self.scale is None:
-            return super().forward(seen)
-        length = torch.linalg.vector_norm(self.weight, dim=1)
-        return linear(seen, self.weight * (self.scale / length)[:, None], self.bias)
+            return self.weight
+        length: Tensor = torch.linalg.vector_norm(self.weight, dim=-1)
+        return self.weight * (self.scale / length)[..., None]
+
+
+def _convolution(
+    seen: Float[Tensor, "member batch in steps"],
+    weight: Float[Tensor, "member out window_in"],
+    bias: Float[Tensor, "member out"],
+    dilation: int,
+) -> tuple[Float[Tensor, "member batch out time"]]:
+    kernels = weight.unflatten(-1, (-1, seen.shape[-2])).mT.contiguous()  # (member, out, in, kernel)
+    each = [F.conv1d(*member, dilation=dilation) for member in zip(seen, kernels, bias, strict=True)]
+    return (torch.stack(each),)
 
 
 class TemporalBlock(nn.Module):
@@ -83,7 +126,7 @@ class Conv(LayeredCell):
         self, layer: nn.Module, x: Float[Tensor, "*batch time features"], state: State
     ) -> tuple[Float[Tensor, "*batch time hidden"], State]:
         assert isinstance(layer, TemporalBlock)
-        seen, first = windows(state[0], x, layer.dilation)
-        u = layer.dropout(torch.relu(layer.first(seen)))
-        seen, second = windows(state[1], u, layer.dilation)
-        return torch.relu(layer.second(seen)), (first, second)
+        u, first = layer.first(state[0], x, layer.dilation)
+        u = layer.dropout(torch.relu(u))
+        y, second = layer.second(state[1], u, layer.dilation)
+        return torch.relu(y), (first, second)
