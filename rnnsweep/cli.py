@@ -12,7 +12,8 @@ from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from rnnsweep.errors import ConfigError, MachineError, tell_once
+from rnnsweep.command_words import refuse_unread, tell_of_sweeps
+from rnnsweep.errors import ConfigError, MachineError
 from rnnsweep.extensions import extended
 from rnnsweep.mistakes import admit, told
 from rnnsweep.terminal import command, complain
@@ -66,6 +67,7 @@ def _compose_and_train(words: list[str]) -> None:
             sys.exit(complain("rnnsweep", error, MachineError.exit_code))
 
     try:
+        refuse_unread(words)
         hydra.main(config_path=str(CONF), config_name="config")(job)()
     except Exception as error:
         try:
@@ -92,7 +94,8 @@ def _run(config: DictConfig) -> float:
 
     runtime = HydraConfig.get().runtime
     tell_hidden(runtime.config_sources)
-    _tell_of_sweeps()
+    if HydraConfig.get().mode == RunMode.RUN:
+        tell_of_sweeps(HydraConfig.get().overrides.hydra)
     run = prepare(settled(plain(OmegaConf.to_container(config), runtime.choices)))
     root = _root(run.config["out"])
     run = named(run, root)
@@ -105,13 +108,6 @@ def _run(config: DictConfig) -> float:
         sign = "-" if metric.direction == "max" else ""
         print(f"{sweeper} minimises {sign}val/{metric.name}; this run has {value:.5g}", flush=True)
     return value
-
-
-def _tell_of_sweeps() -> None:
-    """Says which words of a single run's command only a sweep reads."""
-    words = [word for word in HydraConfig.get().overrides.hydra if word.lstrip("+~").startswith("hydra.sweeper")]
-    if words and HydraConfig.get().mode == RunMode.RUN:
-        tell_once(f"`{'`, `'.join(words)}`: a single run does not read this; `-m` makes a sweep of the command")
 
 
 def to_minimise(record: "RunRecord", metric: "Metric") -> float:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from conftest import Compose, Prepared, Told, study
 
-from rnnsweep import cli, run
+from rnnsweep import cli, run, train
 from rnnsweep.errors import TOLD, ConfigError
 from rnnsweep.interpolation import hidden, resolved
 from rnnsweep.interrupt import StopRequest
@@ -263,9 +263,31 @@ def test_settings_of_a_sweep_are_told_to_a_single_run(
 ) -> None:
     TOLD.clear()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["rnnsweep", *SMALL, "train.steps=2", "hydra.sweeper.search=tpe"])
+    unread = ["hydra.sweeper.search=tpe", "hydra.sweep.dir=mine", "hydra/launcher=basic"]
+    monkeypatch.setattr(sys, "argv", ["rnnsweep", *SMALL, "train.steps=2", *unread])
     cli.main()
-    assert "`hydra.sweeper.search=tpe`: a single run does not read this" in capsys.readouterr().err
+    told = "`hydra.sweeper.search=tpe`, `hydra.sweep.dir=mine`, `hydra/launcher=basic`: a single run does not read this"
+    assert told in capsys.readouterr().err
+    TOLD.clear()
+    train(*SMALL, "train.steps=2", *unread)
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "instead"),
+    [(["hydra.run.dir=mine"], "`out=DIR`"), (["-m", "hydra.sweep.subdir=mine"], "`hydra.sweep.dir=DIR`")],
+)
+def test_what_hydra_would_read_and_rnnsweep_does_not_is_refused(
+    words: list[str], instead: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["rnnsweep", *SMALL, "train.steps=2", *words])
+    with pytest.raises(SystemExit, match=r"^2$"):
+        cli.main()
+    assert f"`{words[-1]}`: rnnsweep does not read this; {instead}" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match=f"{instead}"):
+        train(*SMALL, "train.steps=2", words[-1])
+    assert not [*tmp_path.iterdir()]
 
 
 # Globs ----------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from rnnsweep.api.overrides import Overrides, words
 from rnnsweep.cli import CONF
+from rnnsweep.command_words import refuse_unread, tell_of_sweeps
 from rnnsweep.config import Config, plain
 from rnnsweep.errors import ConfigError
 from rnnsweep.extensions import extended
@@ -37,7 +38,9 @@ def described(*overrides: Overrides) -> Config:
     Raises:
         ConfigError: an override cannot be read, or a group has no such choice.
     """
-    config = whole(words(overrides))
+    typed = words(overrides)
+    tell_of_sweeps(typed)
+    config = whole(typed)
     choices = config.hydra.runtime.choices
     with open_dict(config):
         config.pop("hydra")
@@ -50,6 +53,7 @@ def whole(typed: Sequence[str]) -> DictConfig:
     Raises:
         ConfigError: they cannot be composed.
     """
+    refuse_unread(typed)
     with _apart(), initialize_config_dir(str(CONF)):
         return _admitting(extended(typed))
 
