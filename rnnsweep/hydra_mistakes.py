@@ -31,8 +31,10 @@ def no_such_choice(error: MissingConfigException, words: Sequence[str]) -> str:
     if above == "study" and inner:
         problem = f"in the defaults of a study, write `- override /{inner}: {name}`"
         return f"`{word_of(above, words) or group}`: {problem}"
-    problem = f"there is no {group or 'config'} `{name}`.{suggestion(name, sorted(error.options or []))}"
     word = word_of(group, words) if group else None
+    if word and error.options is None:  # Hydra looks for a list of choices one by one
+        return f"`{word}`: a group takes the name of one of its choices"
+    problem = f"there is no {group or 'config'} `{name}`.{suggestion(name, sorted(error.options or []))}"
     elsewhere = f"{group}={name}" if group else name
     return f"`{word or word_of('study', words) or elsewhere}`: {problem}"
 

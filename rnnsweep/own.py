@@ -31,6 +31,11 @@ Own = Annotated[dict[str, Any], BeforeValidator(_mapping)]
 """A class of the user's: its path, `mine.Halves`, or a mapping, `{_target_: mine.Halves, every: 9}`."""
 
 
+def ships(path: str) -> bool:
+    """Whether the module or class at a path comes with rnnsweep or torch, and is not the user's."""
+    return path.startswith(("rnnsweep.", "torch."))
+
+
 def loaded(key: str, path: str, packages: Sequence[str]) -> type:
     """The class at a path.
 

@@ -423,6 +423,7 @@ WRONG = [
     ("hydra.swepper.name=x", "hydra.swepper: there is no such setting. Did you mean `sweeper`?"),
     ("hydra.sweeper.wokers=2", "hydra.sweeper.wokers: there is no such setting. Did you mean `workers`?"),
     ("cell=gruu", "the overrides: `cell=gruu`: there is no cell `gruu`. Did you mean `gru`?"),
+    ("cell=nan", "the overrides: `cell=nan`: a group takes the name of one of its choices"),
     ("cell=gru,rnn", "the overrides: `cell=gru,rnn`: several values are a sweep"),
     ("cell.hidden_size=[", "the overrides: `cell.hidden_size=[`: cannot be read as KEY=VALUE"),
     ("task.path=имена", "a text goes in quotes"),

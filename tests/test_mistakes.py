@@ -32,6 +32,7 @@ TYPED = [
     (("-m", "hydra.sweep.dir=", "seed=0,1"), "`hydra.sweep.dir=`: expected a directory"),
     (("-m", "hydra/sweeper=basic", "seed=0"), "`hydra/launcher`: local starts the workers of hydra/sweeper=study"),
     (("-m", "cell.hidden_size=4", "cell=gruu,rnn"), "`cell=gruu,rnn`: there is no cell `gruu`. Did you mean `gru`?"),
+    (("-m", "task=[paritty]"), "`task=[paritty]`: a group takes the name of one of its choices"),
     (("-m", "sede=1,2"), "`sede=1,2`: there is no setting or group `sede`. Did you mean `seed`?"),
     (("-m", "+foo=1,2"), "`+foo=1,2`: there is no setting or group `foo`."),
     (("-m", "cell=gru,"), "`cell=gru,`: cannot be read as KEY=VALUE (mismatched input '<EOF>')"),

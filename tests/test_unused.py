@@ -57,6 +57,10 @@ def said(prepared: Prepared, capsys: pytest.CaptureFixture[str]) -> Said:
         (("cell=indrnn", "cell.recurrent_init=identity", "cell.horizon=9"), "cell.horizon=9 does nothing"),
         (("cell.match_params=230",), "cell.match_params=230: the nearest model has 286 parameters, 24% more"),
         (
+            ("train.patience=7",),
+            "train.patience=7 does nothing: it can end the run at validation 8 or later, and the run has 8",
+        ),
+        (
             ("optimizer=ntasgd", "optimizer.nonmono=6"),
             "optimizer.nonmono=6: an average counts from validation 9 on, a",
         ),
@@ -84,6 +88,7 @@ def test_a_setting_that_does_nothing_is_told(words: tuple[str, ...], expected: s
         ("train.kernel=library", "cell=mlp_window"),
         ("cell.match_params=3000", "cell.hidden_size=384"),
         ("optimizer=ntasgd",),
+        ("train.patience=6",),
         ("task.output=last", "pooling=mean"),
     ],
 )

@@ -71,7 +71,7 @@ def _apart() -> Iterator[None]:
 def _admitting(overrides: list[str]) -> DictConfig:
     try:
         return compose("config", overrides, return_hydra_config=True)
-    except (HydraException, OmegaConfBaseException, TypeError) as error:
+    except (HydraException, OmegaConfBaseException, TypeError, ValueError) as error:
         admitted = admit(error, overrides) if isinstance(error, ConfigCompositionException) else None
         if admitted is not None:
             return _admitting(admitted)

@@ -10,7 +10,7 @@ from torch import Tensor
 from rnnsweep.errors import ConfigError
 from rnnsweep.layout import Layout
 from rnnsweep.optim.base import AbstractOptimizer, Hyperparameters, Rows
-from rnnsweep.own import telling
+from rnnsweep.own import ships, telling
 
 STEPS, MEMBERS = 8, 2
 
@@ -26,7 +26,7 @@ def laid_out(optimizer: AbstractOptimizer, layout: Layout) -> AbstractOptimizer:
         ConfigError: the rule fails, moves no weight, or keeps what no checkpoint holds.
     """
     name = f"{optimizer.rule.__module__}.{optimizer.rule.__qualname__}"
-    if name.startswith(("rnnsweep.", "torch.")):
+    if ships(name):
         return optimizer.laid_out(layout)
     with telling("optimizer", name):
         optimizer = optimizer.laid_out(layout)

@@ -5,7 +5,7 @@ from types import ModuleType
 
 from rnnsweep.errors import ReportError
 from rnnsweep.lettering import lettered
-from rnnsweep.own import in_a_line
+from rnnsweep.own import in_a_line, ships
 from rnnsweep.report.discovery import check_view, modules
 from rnnsweep.report.draw import STYLE
 from rnnsweep.report.rendering import Picture
@@ -45,7 +45,7 @@ def drawn(name: str, view: ModuleType, of: Subject) -> Picture | None:
     try:
         return _drawn(name, view, of)
     except Exception as error:
-        if view.__name__.startswith("rnnsweep."):
+        if ships(view.__name__):
             raise
         raise ReportError(f"the view {view.__file__} failed: {in_a_line(error)}") from error
 

@@ -15,7 +15,7 @@ from rnnsweep.config import GROUPS, Config
 from rnnsweep.errors import ConfigError, listed
 from rnnsweep.layout import Layout
 from rnnsweep.optim import dry_run
-from rnnsweep.own import in_a_line, telling
+from rnnsweep.own import in_a_line, ships, telling
 from rnnsweep.pooling import AbstractPooling, mask
 from rnnsweep.run.objects import make_optimizer
 from rnnsweep.tasks.metric import with_own
@@ -33,7 +33,7 @@ DRAWN = "alone, in a stack and after a resume it gives other numbers; use nn.Dro
 
 def theirs(config: Config) -> list[str]:
     """The groups whose classes are the user's."""
-    return [group for group in GROUPS if not config[group]["_target_"].startswith("rnnsweep.")]
+    return [group for group in GROUPS if not ships(config[group]["_target_"])]
 
 
 def tried(run: "PreparedRun", model: nn.Module) -> list[str]:
@@ -100,10 +100,6 @@ def _notes(run: "PreparedRun", model: nn.Module) -> Iterator[str]:
         yield f"{listed(unreached, form=str)}: no gradient gets there, so nothing trains it"
 
 
-def _is_theirs(module: nn.Module) -> bool:
-    return not type(module).__module__.startswith(("rnnsweep.", "torch."))
-
-
 @torch.no_grad()
 def _evaluate(run: "PreparedRun", model: nn.Module) -> set[str]:
     """The names of the metrics of a validation batch.
@@ -158,7 +154,7 @@ def _hidden(model: nn.Module) -> Iterator[str]:
     """The attributes of the user's modules that hold weights which torch does not find."""
     known = {id(parameter) for parameter in model.parameters()}
     for name, module in model.named_modules():
-        for key, value in vars(module).items() if _is_theirs(module) else ():
+        for key, value in vars(module).items() if not ships(type(module).__module__) else ():
             if not key.startswith("_") and any(id(weight) not in known for weight in _weights(value)):
                 yield f"{name}.{key}".lstrip(".")
 
@@ -174,7 +170,7 @@ def _weights(value: object) -> list[Tensor]:
 @torch.no_grad()
 def _broken_law(cell: AbstractCell) -> str:
     """What is said of a cell of the user's that reads a sequence otherwise than its pieces; empty where none is."""
-    if not _is_theirs(cell):
+    if ships(type(cell).__module__):
         return ""
     x = torch.sin(torch.arange(12 * cell.input_size, dtype=torch.float32)).view(2, 6, -1)
     try:
@@ -194,7 +190,8 @@ def _broken_law(cell: AbstractCell) -> str:
 @torch.no_grad()
 def _reads_padding(run: "PreparedRun", model: nn.Module) -> bool:
     """Whether a pooling of the user's gives something else where padded steps hold something else."""
-    poolings = [module for module in model.modules() if isinstance(module, AbstractPooling) and _is_theirs(module)]
+    all_poolings = (module for module in model.modules() if isinstance(module, AbstractPooling))
+    poolings = [pooling for pooling in all_poolings if not ships(type(pooling).__module__)]
     calls: list[tuple[AbstractPooling, Tensor, Tensor]] = []
     with ExitStack() as hooks:
         for pooling in poolings:

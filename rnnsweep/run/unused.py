@@ -13,6 +13,7 @@ from rnnsweep.cells.mlp_window import MLPWindow
 from rnnsweep.config import defaults, marked
 from rnnsweep.errors import tell_each
 from rnnsweep.optim import NTASGD
+from rnnsweep.own import ships
 from rnnsweep.run.identity import PreparedRun
 from rnnsweep.run.objects import make_model
 from rnnsweep.run.outline import without_numbers
@@ -58,12 +59,14 @@ def unread(run: PreparedRun, model: nn.Module, steps_per_epoch: int) -> Iterator
         reached = f"the learning rate only rises, to {steps / warmup:.2g} of what is set"
         yield f"train.warmup={warmup} is longer than the run, of {steps} steps: {reached}; lower train.warmup"
     every = run.train.steps_between(steps_per_epoch)
-    yield from _unaveraged(run, math.ceil(run.train.total_steps(steps_per_epoch) / every))
+    validations = math.ceil(run.train.total_steps(steps_per_epoch) / every)
+    yield from _unaveraged(run, validations)
+    yield from _too_patient(run, validations)
     yield from _unmatched(run, sum(parameter.numel() for parameter in model.parameters()))
     yield from _without_kernel(run.train.kernel, model)
     pooling, chosen = run.classes["pooling"], run.config["choices"].get("pooling", "last")
     pools = any(isinstance(module, pooling) for module in model.modules())
-    if not pools and chosen != "last" and run.config["task"]["_target_"].startswith("rnnsweep."):
+    if not pools and chosen != "last" and ships(run.config["task"]["_target_"]):
         yield f"pooling={chosen} does nothing: the model of this task has no pooling"
 
 
@@ -82,6 +85,13 @@ def _unaveraged(run: PreparedRun, validations: int) -> Iterator[str]:
             yield f"optimizer.nonmono={nonmono}: {short}; it is plain gradient descent"
 
 
+def _too_patient(run: PreparedRun, validations: int) -> Iterator[str]:
+    patience = run.train.patience
+    if patience is not None and patience + 1 >= validations and run.parent is None:
+        first = f"it can end the run at validation {patience + 1} or later, and the run has {validations}"
+        yield f"train.patience={patience} does nothing: {first}"
+
+
 def _unmatched(run: PreparedRun, parameters: int) -> Iterator[str]:
     wanted = run.config["cell"].get("match_params")
     if wanted and abs(parameters / wanted - 1) > UNMATCHED:
@@ -92,7 +102,7 @@ def _unmatched(run: PreparedRun, parameters: int) -> Iterator[str]:
 def _of_the_cell(run: PreparedRun) -> Idle:
     """A cell of the user's may read a setting where those of this package do not."""
     cell, cls = run.config["cell"], run.classes["cell"]
-    if not cls.__module__.startswith("rnnsweep."):
+    if not ships(cls.__module__):
         return
     if cell.get("match_params") and cell["hidden_size"] not in (TYPICAL, defaults(cls)["hidden_size"]):
         yield "cell.hidden_size", f"cell.match_params={cell['match_params']} chooses the hidden size"
@@ -134,7 +144,7 @@ def _of_the_schedule(run: PreparedRun) -> Idle:
 
 def _of_the_task(run: PreparedRun) -> Idle:
     """A task of the user's may read a setting where those of this package do not."""
-    if not run.config["task"]["_target_"].startswith("rnnsweep."):
+    if not ships(run.config["task"]["_target_"]):
         return
     yield from _of_the_data(run)
     yield from _of_the_bits(run)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from types import ModuleType
 
+from rnnsweep.own import ships
 from rnnsweep.report.discovery import modules
 from rnnsweep.report.pictures import drawn
 from rnnsweep.report.question import questions
@@ -27,5 +28,5 @@ def _views(section: Section) -> dict[str, ModuleType]:
     packages = section.runs.packages
     named = {view for question in questions(packages) for view in question.views}
     theirs = {name: view for name, view in modules("views", packages).items() if name not in named}
-    own = {name: view for name, view in theirs.items() if not view.__name__.startswith("rnnsweep.")}
+    own = {name: view for name, view in theirs.items() if not ships(view.__name__)}
     return own | {view.__name__: view for view in section.views}
