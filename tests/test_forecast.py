@@ -68,6 +68,22 @@ def test_parts_by_fractions_cover_every_row(tmp_path: Path) -> None:
     assert task.ends == {"train": 42, "val": 48, "test": 60}
 
 
+@pytest.mark.parametrize(
+    ("one", "several"),
+    [({"column": "load"}, {"columns": ["load"]}), ({"target": "load"}, {"targets": ["load"]})],
+)
+def test_a_setting_of_one_name_is_the_list_with_it(
+    one: dict[str, str], several: dict[str, list[str]], tmp_path: Path
+) -> None:
+    for path in (table(tmp_path), None):
+        made = {"points": 60} if path is None else {}
+        a, b = forecast(path, **one, **made), forecast(path, **several, **made)
+        assert (a.panel.names, a.sizes) == (b.panel.names, b.sizes)
+        for split in ("train", "val", "test"):
+            assert a.data[split].keys() == b.data[split].keys()  # type: ignore[index]
+            assert all(torch.equal(a.data[split][name], b.data[split][name]) for name in a.data[split])  # type: ignore[index]
+
+
 def test_a_file_of_arrays_and_a_table_give_the_same_windows(tmp_path: Path) -> None:
     one = forecast(table(tmp_path))
     np.savez(tmp_path / "x.npz", x=one.panel.values, columns=np.array(["OT", "load"]))
@@ -180,6 +196,11 @@ def test_what_is_missing_is_refused_by_line_or_filled(tmp_path: Path) -> None:
         ("task.season=41", "a season of 41 rows is longer than the training part of 40"),
         ("task.columns=[OT,lod]", "has no column `lod`; its first line names 'date', 'OT', 'load'"),
         ("task.targets=[date]", "there is no column `date` among 'OT', 'load'"),
+        ("task.target=date", "there is no column `date` among 'OT', 'load'"),
+        ("task.column=OTT", "has no column `OTT`; its first line names 'date', 'OT', 'load'"),
+        ("task.columns=[OT,load] task.column=OT", "task.columns is set, too; give one of the two"),
+        ("task.targets=[OT] task.target=OT", "task.targets is set, too; give one of the two"),
+        ("task.column=OT task.target=load", "there is no column `load` among 'OT'"),
         ("task.targets=[OT] task.answers=free_running", "it forecasts every column that it reads, 'OT', 'load'"),
         ("task.date=load", "the column `load` holds no dates"),
         ("task.date=day", "has no column `day`"),

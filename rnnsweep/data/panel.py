@@ -65,7 +65,7 @@ def load(
     wanted = _every(file, whole) if columns is None else columns
     if wrong := [name for name in wanted if name not in whole.names]:
         hint = f"`{path}` has {listed(whole.names)}"
-        raise ConfigError("task.columns", f"there is no column {listed(wrong)}; {hint}", ("task.path",))
+        raise ConfigError("task.columns", f"there is no column {listed(wrong)}; {hint}", ("task.column", "task.path"))
     if not wanted:
         raise file.wrong(f"`{path}` has no column of numbers", "task.columns")
     places = [whole.names.index(name) for name in wanted]

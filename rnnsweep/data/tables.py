@@ -56,7 +56,7 @@ class DataTable:
         """
         if plain(name) not in self.names:
             problem = f"`{self.file.path}` has no column `{name}`; its first line names {listed(self.names)}"
-            raise ConfigError(key, problem, (self.file.key,))
+            raise ConfigError(key, problem, ("task.column", self.file.key))
         return self.cells[self.names.index(plain(name))].str.strip()
 
     def numbers(self, name: str, missing: Missing = "refuse") -> Float64[np.ndarray, "row"]:

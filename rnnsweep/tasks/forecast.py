@@ -62,7 +62,8 @@ class Forecast(PanelTask):
         places, names = super().target_places(), self.panel.names
         if self.answers == "free_running" and places != [*range(len(names))]:
             problem = "free-running, the model reads its answers, so it forecasts every column that it reads"
-            raise ConfigError("task.targets", f"{problem}, {listed(names)}; or use `task.answers=at_once`")
+            hint = "or use `task.answers=at_once`"
+            raise ConfigError("task.targets", f"{problem}, {listed(names)}; {hint}", ("task.target",))
         return places
 
     # The model -----------------------------------------------------------------------------------------------

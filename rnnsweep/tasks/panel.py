@@ -16,7 +16,7 @@ from rnnsweep.data.tables import Decimal, Missing
 from rnnsweep.data.times import odd_season
 from rnnsweep.errors import ConfigError, listed, tell_once
 from rnnsweep.tasks.examples import ExampleTask
-from rnnsweep.types import EXECUTION, FROM_FILES, MADE_UP, Batch, Count, Name, NonNegative, Rate, Split
+from rnnsweep.types import EXECUTION, FROM_FILES, LATER, MADE_UP, Batch, Count, Name, NonNegative, Rate, Split
 
 SHARES = ("task.splits", "task.val_fraction", "task.test_fraction", "task.path")  # settings of the parts' sizes
 
@@ -37,6 +37,10 @@ class PanelTask(ExampleTask):
     """The columns that the model reads; None: all but that of the dates."""
     targets: list[Name] | None = None
     """The columns to forecast, of those that are read; None: all of these."""
+    column: Annotated[Name | None, LATER] = None
+    """The only column to read and to forecast: `columns` with one name."""
+    target: Annotated[Name | None, LATER] = None
+    """The only column to forecast: `targets` with one name."""
     date: Annotated[Name | None, FROM_FILES] = None
     """The column of dates; None: the first that holds dates, if any does."""
     encoding: Annotated[str, FROM_FILES] = "utf-8"
@@ -67,10 +71,10 @@ class PanelTask(ExampleTask):
     def panel(self) -> panel.Panel:
         if self.path is None:
             made = panel.transformer(self.points, self.season or 24, self.noise, self.seed)
-            places = [self._place(name, made.names, "task.columns") for name in self.columns or made.names]
+            wanted = made.names if self.read is None else self.read
+            places = [self._place(name, made.names, "columns") for name in wanted]
             return dataclasses.replace(made, names=[made.names[i] for i in places], values=made.values[:, places])
-        columns = None if self.columns is None else tuple(self.columns)
-        return panel.load(self.path, columns, self.date, self.encoding, self.decimal, self.missing)
+        return panel.load(self.path, self.read, self.date, self.encoding, self.decimal, self.missing)
 
     @property
     def source_hash(self) -> str:
@@ -80,10 +84,23 @@ class PanelTask(ExampleTask):
     def data_hash(self) -> str:
         return hashlib.sha256(self.panel.values.tobytes()).hexdigest()
 
+    @property
+    def read(self) -> tuple[str, ...] | None:
+        """The names of `columns` or `column`; None: all."""
+        return self._named(self.columns, self.column, "columns")
+
+    @staticmethod
+    def _named(several: list[str] | None, one: str | None, key: str) -> tuple[str, ...] | None:
+        """The names that a list gives, or its setting of one name, which lacks the last letter."""
+        if several is not None and one is not None:
+            raise ConfigError(f"task.{key[:-1]}", f"task.{key} is set, too; give one of the two")
+        return (one,) if one is not None else None if several is None else tuple(several)
+
     @staticmethod
     def _place(name: str, names: list[str], key: str) -> int:
         if name not in names:
-            raise ConfigError(key, f"there is no column `{name}` among {listed(names)}")
+            problem = f"there is no column `{name}` among {listed(names)}"
+            raise ConfigError(f"task.{key}", problem, (f"task.{key[:-1]}",))
         return names.index(name)
 
     @functools.cached_property
@@ -97,10 +114,8 @@ class PanelTask(ExampleTask):
         Raises:
             ConfigError: a target is not among the columns that are read, or there is none.
         """
-        names = self.panel.names
-        places = [
-            self._place(name, names, "task.targets") for name in (names if self.targets is None else self.targets)
-        ]
+        names, wanted = self.panel.names, self._named(self.targets, self.target, "targets")
+        places = [self._place(name, names, "targets") for name in (names if wanted is None else wanted)]
         if not places:
             raise ConfigError("task.targets", "give one column at least, or null for all that are read")
         return places
