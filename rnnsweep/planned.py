@@ -109,21 +109,22 @@ def repeated(study: Path) -> int:
     return sum(files.read(path, int) or 0 for path in (study / FOLDER).glob("repeats-*.json"))
 
 
-def tuned(study: Path) -> list[Tuned]:
-    """The tuned sweeps, and the plain grids with a declared comparison, that were begun in a study's directory.
+def tuned(*studies: Path) -> list[Tuned]:
+    """The tuned sweeps, and the plain grids with a declared comparison, that were begun in the studies' directories.
 
     The newest is the last. One is left out if a newer one has all of its chosen trials.
     """
-    every = list(begun(study).values())
+    every = list(begun(*studies).values())
     trials = [{chosen.trial for chosen in each.chosen} for each in every]
     held = [any(trials[i] and trials[i] <= newer for newer in trials[i + 1 :]) for i in range(len(every))]
     return [each for each, within in zip(every, held, strict=True) if not within]
 
 
-def begun(study: Path) -> dict[Path, Tuned]:
-    """Every file of a study that says what was compared and tuned, and what it says; the newest is the last."""
-    paths = sorted((study / FOLDER).glob("tuned-*.json"), key=lambda path: path.stat().st_mtime)
-    return {path: found for path in paths if (found := files.read(path, Tuned))}
+def begun(*studies: Path) -> dict[Path, Tuned]:
+    """Every file of the studies that says what was compared and tuned, and what it says; the newest is the last."""
+    paths = [path for study in studies for path in (study / FOLDER).glob("tuned-*.json")]
+    by_age = sorted(paths, key=lambda path: path.stat().st_mtime)
+    return {path: found for path in by_age if (found := files.read(path, Tuned))}
 
 
 def title(plan: Path) -> str | None:

@@ -290,6 +290,22 @@ def test_the_level_of_a_look_is_divided_among_the_arms_that_are_compared(tmp_pat
     assert "comparisons with the leader, 1: p" in " ".join(comparison_table(of).notes)
 
 
+def test_of_plans_that_differ_the_newest_counts_and_is_told(tmp_path: Path) -> None:
+    """Of two directories with runs of one task, whichever of them the report names first."""
+    for name, margin, moment, first in (("b", 0.01, 100, 0), ("a", 0.02, 50, 3)):
+        (tmp_path / name).mkdir()
+        noisy(tmp_path / name, range(99 + first, 100 + first))
+        noisy(tmp_path / name, range(first, first + 3), rates=(1e-2,))
+        declared(tmp_path / name, margin=margin)
+        os.utime(tmp_path / name / ".study" / "tuned-0.json", (moment, moment))
+    for order in ("ab", "ba"):
+        runs = Runs(collect([tmp_path / name for name in order]))
+        of = design(runs)
+        assert of is not None
+        assert of.plan is not None
+        assert (of.plan.margin, of.said) == (0.01, "as declared; of 2 plans that differ, the newest counts")
+
+
 def test_a_seed_that_an_earlier_comparison_has_seen_did_not_choose_the_setting(tmp_path: Path) -> None:
     with_fresh_seeds(tmp_path, 6)
     declared(tmp_path, seeds=[0, 1, 2], looks=[], levels=[])

@@ -60,11 +60,13 @@ def design(runs: Runs, compare: Sequence[str] = (), tune: Sequence[str] = ()) ->
     Raises:
         ReportError: A named key does not vary among these runs.
     """
-    plans = [plan for study in runs.frame["study"].unique() for plan in planned.tuned(Path(study))]
+    studies = [Path(study) for study in runs.frame["study"].unique()]
+    plans = planned.tuned(*studies)
     plan = plans[-1] if plans else None
+    others = _differing(plans)
     if plan and plan.tune and not ({*compare} <= {*plan.compare} and {*tune} <= {*plan.tune}):
         plan = None  # another comparison than the planned one: its choices and looks say nothing of it
-    seen = _seen(runs, plan) if plan else frozenset()
+    seen = _seen(studies, plan) if plan else frozenset()
     compared = [runs.settings.factor(key, "--compare") for key in compare] or _known(runs, plan.compare if plan else ())
     tuned = [runs.settings.factor(key, "--tune") for key in tune] or _known(runs, plan.tune if plan else ())
     guessed = not tuned
@@ -78,12 +80,18 @@ def design(runs: Runs, compare: Sequence[str] = (), tune: Sequence[str] = ()) ->
         return None
     names = f"{_joined(tuned)} {'counts' if len(tuned) == 1 else 'count'} as tuned, {_joined(compared)} as compared"
     told = f"{names}: a guess (--tune and --compare declare it)" if guessed else "as declared"
+    told += f"; of {others} plans that differ, the newest counts" if plan and others > 1 else ""
     random = tuple(key for key in runs.sampled if key in conditions)
     return Design(tuple(compared), tuple(tuned), conditions, told, plan, random, seen)
 
 
-def _seen(runs: Runs, plan: Tuned) -> frozenset[int]:
-    begun = [each for study in runs.frame["study"].unique() for each in planned.begun(Path(study)).values()]
+def _differing(plans: Sequence[Tuned]) -> int:
+    """The number of different plans, whatever has been found by them."""
+    return len({repr(dataclasses.replace(plan, chosen=[], stages={})) for plan in plans})
+
+
+def _seen(studies: Sequence[Path], plan: Tuned) -> frozenset[int]:
+    begun = planned.begun(*studies).values()
     return frozenset(seed for each in begun for seed in each.every_seed) - frozenset(plan.every_seed)
 
 
