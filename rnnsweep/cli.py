@@ -3,6 +3,7 @@
 import math
 import os
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from rnnsweep.command_words import refuse_unread, tell_of_sweeps
 from rnnsweep.errors import ConfigError, MachineError
 from rnnsweep.extensions import extended
+from rnnsweep.hydra_mistakes import refuse_options
 from rnnsweep.mistakes import admit, told
 from rnnsweep.terminal import command, complain
 
@@ -26,7 +28,7 @@ PACKAGED = Path(__file__).parent / "conf"
 CONF = PACKAGED if PACKAGED.exists() else Path(__file__).parent.parent / "conf"
 
 
-ANSWERS = {"--help", "-h", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc"}
+ANSWERS = {"--help", "-h", "--version", "--hydra-help", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc"}
 """Options that print an answer and train nothing."""
 
 
@@ -42,6 +44,9 @@ def _main() -> None:
         from rnnsweep.help import page
 
         print(page(CONF, extended(sys.argv[1:])))
+        return
+    if "--version" in sys.argv[1:]:
+        print(", ".join(f"{name} {version(name)}" for name in ("rnnsweep", "torch", "hydra-core")))
         return
     words = sys.argv[1:]
     sys.argv[1:] = extended(words)
@@ -67,6 +72,7 @@ def _compose_and_train(words: list[str]) -> None:
             sys.exit(complain("rnnsweep", error, MachineError.exit_code))
 
     try:
+        refuse_options(words)
         refuse_unread(words)
         hydra.main(config_path=str(CONF), config_name="config")(job)()
     except Exception as error:

@@ -3,13 +3,36 @@
 import os
 import re
 from collections.abc import Sequence
+from typing import NoReturn
 
+from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import QuotedString, ValueType
 from hydra.errors import MissingConfigException, OverrideParseException
 
 from rnnsweep.command_words import key_of, override_of_texts, word_of
+from rnnsweep.errors import ConfigError
 from rnnsweep.files import shown
+
+
+def refuse_options(words: Sequence[str]) -> None:
+    """Refuses a word that begins with a dash and is no option of Hydra, and a value that an option does not have.
+
+    Raises:
+        ConfigError: there is one; a setting that was typed as an option is named without its dashes.
+    """
+
+    def refuse(message: str) -> NoReturn:
+        option, _, problem = message.removeprefix("argument ").partition(": ")
+        raise ConfigError(option, f"{problem}; `--hydra-help` lists the options")
+
+    parser = get_args_parser()
+    parser.error = refuse  # type: ignore[method-assign]
+    unknown = parser.parse_known_args(words)[1]  # also settings after an option that takes a value
+    for word in (word for word in unknown if word.startswith("-")):
+        setting = word.lstrip("-")
+        hint = f"a setting has no dashes: `{setting}`" if "=" in setting else "a setting is written KEY=VALUE"
+        raise ConfigError(key_of(word), f"there is no such option; {hint}; `--help` lists all")
 
 
 def unreadable(error: OverrideParseException) -> str:
@@ -34,9 +57,11 @@ def no_such_choice(error: MissingConfigException, words: Sequence[str]) -> str:
     word = word_of(group, words) if group else None
     if word and error.options is None:  # Hydra looks for a list of choices one by one
         return f"`{word}`: a group takes the name of one of its choices"
-    problem = f"there is no {group or 'config'} `{name}`.{suggestion(name, sorted(error.options or []))}"
-    elsewhere = f"{group}={name}" if group else name
-    return f"`{word or word_of('study', words) or elsewhere}`: {problem}"
+    if not group:  # of --config-name, or of --config-path where the name is empty
+        option, problem = ("--config-name", f"there is no config `{name}`") if name else ("--config-path", "no config")
+        return f"`{option}`: {problem}; `--config-dir DIR` adds config groups of your own to those that ship"
+    problem = f"there is no {group} `{name}`.{suggestion(name, sorted(error.options or []))}"
+    return f"`{word or word_of('study', words) or f'{group}={name}'}`: {problem}"
 
 
 _SAYINGS = {

@@ -11,6 +11,7 @@ import pytest
 import torch
 from conftest import Compose, Prepared, Told, study
 
+import rnnsweep
 from rnnsweep import cli, run, train
 from rnnsweep.errors import TOLD, ConfigError
 from rnnsweep.interpolation import hidden, resolved
@@ -271,6 +272,34 @@ def test_settings_of_a_sweep_are_told_to_a_single_run(
     TOLD.clear()
     train(*SMALL, "train.steps=2", *unread)
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--task=parity"], "`--task=parity`: there is no such option; a setting has no dashes: `task=parity`; "),
+        (["task=parity", "--verbose"], "`--verbose`: there is no such option; a setting is written KEY=VALUE; "),
+        (["--cfg", "jb"], "`--cfg/-c`: invalid choice: 'jb' (choose from 'job', 'hydra', 'all'); "),
+        (["--cfg"], "`--cfg/-c`: expected one argument; "),
+        (["--config-name", "mine"], "`--config-name`: there is no config `mine`; `--config-dir DIR` adds"),
+        (["--config-path", "mine"], "`--config-path`: no config; `--config-dir DIR` adds"),
+    ],
+)
+def test_a_wrong_option_is_one_line(
+    words: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["rnnsweep", *words])
+    with pytest.raises(SystemExit, match=r"^2$"):
+        cli.main()
+    told = capsys.readouterr().err
+    assert told.startswith(f"rnnsweep: {said}")
+    assert told.count("\n") == 1
+
+
+def test_the_version_is_that_of_rnnsweep(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["rnnsweep", "--version"])
+    cli.main()
+    assert capsys.readouterr().out.startswith(f"rnnsweep {rnnsweep.__version__}, torch 2.")
 
 
 @pytest.mark.parametrize(
