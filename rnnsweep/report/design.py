@@ -63,7 +63,7 @@ def design(runs: Runs, compare: Sequence[str] = (), tune: Sequence[str] = ()) ->
     studies = [Path(study) for study in runs.frame["study"].unique()]
     plans = planned.tuned(*studies)
     plan = plans[-1] if plans else None
-    others = _differing(plans)
+    different = _differing(plans)
     if plan and plan.tune and not ({*compare} <= {*plan.compare} and {*tune} <= {*plan.tune}):
         plan = None  # another comparison than the planned one: its choices and looks say nothing of it
     seen = _seen(studies, plan) if plan else frozenset()
@@ -80,7 +80,7 @@ def design(runs: Runs, compare: Sequence[str] = (), tune: Sequence[str] = ()) ->
         return None
     names = f"{_joined(tuned)} {'counts' if len(tuned) == 1 else 'count'} as tuned, {_joined(compared)} as compared"
     told = f"{names}: a guess (--tune and --compare declare it)" if guessed else "as declared"
-    told += f"; of {others} plans that differ, the newest counts" if plan and others > 1 else ""
+    told += f"; of {different} plans that differ, the newest counts" if plan and different > 1 else ""
     random = tuple(key for key in runs.sampled if key in conditions)
     return Design(tuple(compared), tuple(tuned), conditions, told, plan, random, seen)
 
