@@ -11,7 +11,7 @@ from rnnsweep import cli
 from rnnsweep.errors import TOLD
 
 SHAPE = ("task=parity", "task.examples=100", "task.held_out=40", "train.batch_size=20", "cell.hidden_size=4")
-SEQUENCES = ("task=addition", "train.batch_size=20", "cell.hidden_size=4", "train.warmup=0")
+SEQUENCES = ("task=addition", "task.examples=500", "train.batch_size=20", "cell.hidden_size=4", "train.warmup=0")
 Said = Callable[..., str]
 
 

@@ -71,12 +71,13 @@ def names(count: int, max_len: int, seed: int) -> list[tuple[str, str]]:
 
 
 def _name(language: Language, draws: Iterator[float]) -> str:
-    def one(choices: str) -> str:
-        options = choices.split()
-        drawn = options[int(next(draws) * len(options))]
-        return "" if drawn == "-" else drawn
-
     least, most = language.syllables
     count = least + int(next(draws) * (most + 1 - least))
-    stem = "".join(one(language.onsets) + one(language.nuclei) + one(language.codas) for _ in range(count))
-    return (stem + one(language.endings)).capitalize()
+    parts = [*(language.onsets, language.nuclei, language.codas) * count, language.endings]
+    return "".join(_sound(choices, draws) for choices in parts).capitalize()
+
+
+def _sound(choices: str, draws: Iterator[float]) -> str:
+    options = choices.split()
+    drawn = options[int(next(draws) * len(options))]
+    return "" if drawn == "-" else drawn
