@@ -19,6 +19,10 @@ TYPED = [
     (("-m", "hydra.sweeper.nmae=x"), "`hydra.sweeper.nmae=x`: there is no such setting. Did you mean `name`?"),
     (("-m", "hydra.sweeper.name=a,b"), "`hydra.sweeper.name=a,b`: a setting of Hydra takes one value"),
     (("-m", "hydra.sweeper.n_trials=x"), "`hydra.sweeper.n_trials=x`: expected an integer, got 'x'"),
+    (
+        ("-m", "hydra.sweeper.tune=[optimizer.lr]"),
+        "`hydra.sweeper.tune=[optimizer.lr]`: expected keys with ranges, as in {optimizer.lr: ",
+    ),
     (("-m", "+hydra.sweeper.foo=1"), "`+hydra.sweeper.foo=1`: Sweep has no parameter `foo`"),
     (("-m", "hydra/launcher=nope"), "`hydra/launcher=nope`: there is no hydra/launcher `nope`. It has: basic,"),
     (

@@ -3,10 +3,12 @@
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
 
 from rnnsweep.config import Config, checked
 from rnnsweep.errors import ConfigError
@@ -19,6 +21,13 @@ from rnnsweep.sweep.samplers import Pruner, Sampler
 from rnnsweep.types import Count, Positive
 
 KEY = "hydra.sweeper"
+
+
+def _ranges(value: Any) -> Any:
+    if isinstance(value, dict):
+        return value
+    example = '{optimizer.lr: "tag(log, interval(1e-4, 3e-2))"}'
+    raise PydanticCustomError("ranges", f"Input should be keys with ranges, as in {example}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,7 +70,7 @@ class Sweep:
     """Of a search, null: none, or a class of yours; of a tuned sweep none or asha, null: asha."""
     compare: str | list[str] = dataclasses.field(default_factory=list)
     """The swept settings that the study compares; the report begins with them."""
-    tune: Params = dataclasses.field(default_factory=dict)
+    tune: Annotated[Params, BeforeValidator(_ranges)] = dataclasses.field(default_factory=dict)
     """Key -> the range from which trials take it, for each compared arm. What is neither compared nor tuned is a fixed
     condition."""
     tune_trials: Count = 16
