@@ -154,6 +154,10 @@ BASE = {"cell": {"num_layers": 1, "dropout": 0.0, "sizes": [4, 8]}, "train": {"c
         ("train.clip is None or train.clip > 1", True),
         ("cell['num_layers'] * 2 + 1 == 3", True),
         ("cell.sizes[0] < cell.sizes[-1] <= 8", True),
+        ("cell == 'gru' and 'gru' == cell", True),
+        ("cell != 'gru' or 'gru' != cell", False),
+        ("cell == 'lstm'", False),
+        ("cell in ['gru', 'lstm'] and cell not in ['lstm']", True),
         ("choices.cell in ['gru', 'lstm']", True),
         ("choices.cell not in ('gru', 'lstm')", False),
         ("2 ** 3 == 8 and 7 // 2 == 3 and 7 % 4 == 3 and -1 < 1 / 3", True),
@@ -420,6 +424,23 @@ def test_each_shape_is_checked_and_skip_is_the_way_out(refused: Told, prepared: 
     assert "hydra.sweeper.skip leaves such runs out" in line
     (plan,) = prepared(*grid, "hydra.sweeper.skip='train.batch_size > 1000'")
     assert len(plan.runs) == 2
+
+
+@pytest.mark.parametrize(
+    "tuned", [(), ("hydra.sweeper.compare=cell", "hydra.sweeper.tune={optimizer.lr: '1e-3,1e-2'}")]
+)
+def test_a_condition_that_leaves_out_no_run_is_told(
+    tuned: tuple[str, ...], prepared: Prepared, capsys: pytest.CaptureFixture[str]
+) -> None:
+    TOLD.clear()
+    conditions = """hydra.sweeper.skip=['cell == "lstm"', 'cell == "lstmm"', 'cell.num_layers == "1"']"""
+    (plan,) = prepared("-m", *SMALL, "cell=rnn,gru,lstm", conditions, *tuned)
+    said = capsys.readouterr().err.splitlines()
+    told = [line.partition("skip: ")[2] for line in said if "hydra.sweeper.skip" in line]
+    idle = ('cell == "lstmm"', 'cell.num_layers == "1"')
+    assert told == [f"`{text}` leaves out no run of this sweep" for text in idle]
+    if not tuned:
+        assert [planned.config["choices"]["cell"] for planned in plan.runs] == ["rnn", "gru"]
 
 
 def test_an_error_of_the_code_is_not_told_by_the_plan(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:

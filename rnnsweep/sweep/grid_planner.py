@@ -59,6 +59,7 @@ class GridPlanner:
                 alike |= _differing(first, run)
         if not found:
             raise ConfigError("hydra.sweeper.skip", "leaves no run")
+        skip.tell_idle()
         if self.sweep.draws and not self.drawn:
             tell_once(f"hydra.sweeper.draws={self.sweep.draws} draws nothing: {NOT_DRAWN}")
         idle = precheck((run for run, _ in found.values()), self.study, self.composer.launcher.is_here)

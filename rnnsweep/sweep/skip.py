@@ -1,7 +1,7 @@
-"""Conditions over a run's settings, as in `cell.num_layers == 1 and cell.dropout > 0`: the runs that a grid leaves out.
+"""Conditions over a run's settings, as in `cell == "rnn" and cell.num_layers > 1`: the runs that a grid leaves out.
 
-A condition holds names of settings, subscripts, literals, comparisons, arithmetic and boolean operators. It calls
-nothing, so it cannot change the config that it reads.
+A group is equal to the name of its choice. A condition holds names of settings, subscripts, literals, comparisons,
+arithmetic and boolean operators. It calls nothing, so it cannot change the config that it reads.
 """
 
 import ast
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rnnsweep.config import Config, suggestion
-from rnnsweep.errors import ConfigError
+from rnnsweep.errors import ConfigError, tell_once
 
 MAX_POWER = 64
 """The largest exponent, so that no condition computes numbers of a million digits."""
@@ -70,7 +70,8 @@ class Skip:
         Raises:
             ConfigError: a condition cannot be read.
         """
-        self.conditions = [(text, _told(text, ast.parse, text, "<condition>", "eval")) for text in conditions]
+        self.conditions = {text: _told(text, ast.parse, text, "<condition>", "eval") for text in conditions}
+        self.idle = set(self.conditions)
 
     def __call__(self, config: Config) -> bool:
         """Whether any condition holds for a config.
@@ -78,7 +79,32 @@ class Skip:
         Raises:
             ConfigError: a condition names what the config does not have, or cannot be computed.
         """
-        return any(_told(text, _value, tree.body, config) for text, tree in self.conditions)
+        for text, tree in self.conditions.items():
+            if _told(text, _value, tree.body, config):
+                self.idle.discard(text)
+                return True
+        return False
+
+    def tell_idle(self) -> None:
+        """Says which conditions have left out no run."""
+        for text in sorted(self.idle):
+            tell_once(f"hydra.sweeper.skip: `{text}` leaves out no run of this sweep")
+
+
+class _Group(dict[str, Any]):
+    """The settings of a group, which are equal to the name of its choice, too."""
+
+    def __init__(self, settings: Config, choice: str):
+        super().__init__(settings)
+        self.choice = choice
+
+    def __eq__(self, other: object) -> bool:
+        return self.choice == other if isinstance(other, str) else super().__eq__(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = None
 
 
 def _told(text: str, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -100,7 +126,7 @@ def _value(node: ast.expr, names: Config) -> Any:
         case ast.Constant(value=bool() | int() | float() | str() | None):
             return node.value
         case ast.Name():
-            return CONSTANTS[node.id] if node.id in CONSTANTS else _entry(names, node.id)
+            return CONSTANTS[node.id] if node.id in CONSTANTS else _named(names, node.id)
         case ast.Attribute():
             return _entry(of(node.value), node.attr)
         case ast.Subscript():
@@ -117,6 +143,11 @@ def _value(node: ast.expr, names: Config) -> Any:
             return _compared(node, of)
     kind = "a call" if isinstance(node, ast.Call) else f"`{ast.unparse(node)}`"
     raise ValueError(f"{kind} is not allowed; use settings, literals, comparisons, arithmetic, `and`, `or` and `not`")
+
+
+def _named(names: Config, name: str) -> Any:
+    value, choice = _entry(names, name), names.get("choices", {}).get(name)
+    return value if choice is None else _Group(value, choice)
 
 
 def _entry(place: Any, key: Any) -> Any:

@@ -57,6 +57,7 @@ class TunedArms:
                 runs += made
         if not arms:
             raise ConfigError(f"{KEY}.skip", "leaves no run")
+        self.skip.tell_idle()
         _check_different(runs)
         return arms, runs
 
