@@ -57,9 +57,9 @@ class WorkerStatus:
     step: int = 0
     steps: int = 0
     began_at: int = 0
-    """The step at which it took the runs in hand; above 0 where they were continued."""
+    """The step from which `seconds` count: the first one that it trained of the runs in hand."""
     seconds: float = 0.0
-    """How long it has trained the runs in hand."""
+    """How long it has trained the runs in hand since that step, which also compiled."""
     slowdown: float | None = None
     """The time of a step now, divided by the time that was measured before; None where nothing was measured."""
     host: str = ""

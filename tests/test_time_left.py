@@ -90,9 +90,23 @@ def test_a_step_is_compared_with_the_measured_one(tmp_path: Path, monkeypatch: p
         now += 0.3 if step % 5 else 30.0  # a validation now and then
         status.stepped(8 + step)
     assert status.state["slowdown"] == pytest.approx(3)
-    assert (status.state["began_at"], status.state["seconds"]) == (7, pytest.approx(now))
     status.started(0, 1000)
     assert status.state["slowdown"] is None
+
+
+def test_the_first_step_which_compiles_tells_nothing_of_the_time_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "perf_counter", lambda: now)
+    status = StatusFile(tmp_path)
+    status.write(runs=["run-0"])
+    status.started(7, 107)
+    for step, seconds, left in ((8, 15.0, None), (9, 0.1, 9.8), (10, 0.1, 9.7)):
+        now += seconds
+        status.stepped(step)
+        known = {name: value for name, value in status.state.items() if name != "failed"}
+        assert seconds_left(runs("a"), {}, [WorkerStatus(**known)]) == (left and pytest.approx(left))
 
 
 def test_a_line_is_not_said_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -54,6 +54,9 @@ class StatusFile(Observer):
 
     def stepped(self, step: int) -> None:
         now = time.perf_counter()
+        if not self._times:  # the first step also compiles and makes the data: it tells nothing of the others
+            self._began = now
+            self.state["began_at"] = step
         self._times.append(now - self._stepped)
         self._stepped = now
         self.state |= {"step": step, "seconds": now - self._began}
