@@ -343,6 +343,16 @@ def test_a_glob_that_finds_nothing_is_refused(search: tuple[str, ...], refused: 
     assert refused("-m", "cell=glob(lstmm*)", *search).startswith("`cell=glob(lstmm*)`: finds no cell; there are conv,")
 
 
+def test_params_can_be_typed(prepared: Prepared, refused: Told) -> None:
+    """As in a study's YAML."""
+    (plan,) = prepared("-m", *SMALL, "hydra.sweeper.params={cell: 'gru,lstm', optimizer.lr: 0.5}")
+    found = [(each.config["choices"]["cell"], each.config["optimizer"]["lr"]) for each in plan.runs]
+    assert found == [("gru", 0.5), ("lstm", 0.5)]
+    (plan,) = prepared("-m", *SMALL, "size=small", "hydra.sweeper.small={seed: 'range(3)'}")
+    assert [each.config["seed"] for each in plan.runs] == [0, 1, 2]
+    assert "there is no cell `lstmm`" in refused("-m", *SMALL, "hydra.sweeper.params={cell: 'gru,lstmm'}")
+
+
 # Studies --------------------------------------------------------------------------------------------------------
 
 
