@@ -13,7 +13,7 @@ from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from rnnsweep import __version__
+import rnnsweep
 from rnnsweep.command_words import refuse_unread, tell_of_sweeps
 from rnnsweep.errors import ConfigError, MachineError
 from rnnsweep.extensions import extended
@@ -47,7 +47,7 @@ def _main() -> None:
         print(page(CONF, extended(sys.argv[1:])))
         return
     if "--version" in sys.argv[1:]:
-        print(f"rnnsweep {__version__}, torch {version('torch')}, hydra-core {version('hydra-core')}")
+        print(f"rnnsweep {rnnsweep.__version__}, torch {version('torch')}, hydra-core {version('hydra-core')}")
         return
     words = sys.argv[1:]
     sys.argv[1:] = extended(words)
