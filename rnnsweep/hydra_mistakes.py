@@ -29,7 +29,7 @@ def refuse_options(words: Sequence[str]) -> None:
     parser = get_args_parser()
     parser.error = refuse  # type: ignore[method-assign]
     unknown = parser.parse_known_args(words)[1]  # also settings after an option that takes a value
-    for word in (word for word in unknown if word.startswith("-")):
+    if word := next((word for word in unknown if word.startswith("-")), None):
         setting = word.lstrip("-")
         hint = f"a setting has no dashes: `{setting}`" if "=" in setting else "a setting is written KEY=VALUE"
         raise ConfigError(key_of(word), f"there is no such option; {hint}; `--help` lists all")
@@ -54,12 +54,12 @@ def no_such_choice(error: MissingConfigException, words: Sequence[str]) -> str:
     if above == "study" and inner:
         problem = f"in the defaults of a study, write `- override /{inner}: {name}`"
         return f"`{word_of(above, words) or group}`: {problem}"
-    word = word_of(group, words) if group else None
-    if word and error.options is None:  # Hydra looks for a list of choices one by one
-        return f"`{word}`: a group takes the name of one of its choices"
     if not group:  # of --config-name, or of --config-path where the name is empty
         option, problem = ("--config-name", f"there is no config `{name}`") if name else ("--config-path", "no config")
         return f"`{option}`: {problem}; `--config-dir DIR` adds config groups of your own to those that ship"
+    word = word_of(group, words)
+    if word and error.options is None:  # Hydra looks for a list of choices one by one
+        return f"`{word}`: a group takes the name of one of its choices"
     problem = f"there is no {group} `{name}`.{suggestion(name, sorted(error.options or []))}"
     return f"`{word or word_of('study', words) or f'{group}={name}'}`: {problem}"
 

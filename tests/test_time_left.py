@@ -90,6 +90,7 @@ def test_a_step_is_compared_with_the_measured_one(tmp_path: Path, monkeypatch: p
         now += 0.3 if step % 5 else 30.0  # a validation now and then
         status.stepped(8 + step)
     assert status.state["slowdown"] == pytest.approx(3)
+    assert (status.state["began_at"], status.state["seconds"]) == (8, pytest.approx(now - 30.0))  # without the first
     status.started(0, 1000)
     assert status.state["slowdown"] is None
 

@@ -16,7 +16,7 @@ from rnnsweep.kernels.members import over_members
 from rnnsweep.types import Count, State
 
 WIDE = 2**19
-"""Numbers in a batch's windows, from which a CPU's convolution is faster than a matrix product of them."""
+"""If the windows of a batch hold at least so many numbers, torch's convolution is faster on a CPU than one product."""
 
 
 class Convolution(Linear):

@@ -1,6 +1,6 @@
 """Conditions over a run's settings, as in `cell == "rnn" and cell.num_layers > 1`: the runs that a grid leaves out.
 
-A group is equal to the name of its choice. A condition holds names of settings, subscripts, literals, comparisons,
+A group's name alone stands for its choice. A condition holds names of settings, subscripts, literals, comparisons,
 arithmetic and boolean operators. It calls nothing, so it cannot change the config that it reads.
 """
 
@@ -91,22 +91,6 @@ class Skip:
             tell_once(f"hydra.sweeper.skip: `{text}` leaves out no run of this sweep")
 
 
-class _Group(dict[str, Any]):
-    """The settings of a group, which are equal to the name of its choice, too."""
-
-    def __init__(self, settings: Config, choice: str):
-        super().__init__(settings)
-        self.choice = choice
-
-    def __eq__(self, other: object) -> bool:
-        return self.choice == other if isinstance(other, str) else super().__eq__(other)
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    __hash__ = None
-
-
 def _told(text: str, function: Callable[..., Any], *arguments: Any) -> Any:
     """The function's result; its errors are reported as errors of the condition that the user typed."""
     try:
@@ -122,15 +106,18 @@ def _value(node: ast.expr, names: Config) -> Any:
     def of(part: ast.expr) -> Any:
         return _value(part, names)
 
+    def settings(part: ast.expr) -> Any:
+        return _entry(names, part.id) if isinstance(part, ast.Name) else of(part)
+
     match node:
         case ast.Constant(value=bool() | int() | float() | str() | None):
             return node.value
         case ast.Name():
-            return CONSTANTS[node.id] if node.id in CONSTANTS else _named(names, node.id)
+            return CONSTANTS[node.id] if node.id in CONSTANTS else names.get("choices", {}).get(node.id, settings(node))
         case ast.Attribute():
-            return _entry(of(node.value), node.attr)
+            return _entry(settings(node.value), node.attr)
         case ast.Subscript():
-            return _entry(of(node.value), of(node.slice))
+            return _entry(settings(node.value), of(node.slice))
         case ast.List() | ast.Tuple():
             return [of(item) for item in node.elts]
         case ast.UnaryOp() if type(node.op) in UNARY:
@@ -143,11 +130,6 @@ def _value(node: ast.expr, names: Config) -> Any:
             return _compared(node, of)
     kind = "a call" if isinstance(node, ast.Call) else f"`{ast.unparse(node)}`"
     raise ValueError(f"{kind} is not allowed; use settings, literals, comparisons, arithmetic, `and`, `or` and `not`")
-
-
-def _named(names: Config, name: str) -> Any:
-    value, choice = _entry(names, name), names.get("choices", {}).get(name)
-    return value if choice is None else _Group(value, choice)
 
 
 def _entry(place: Any, key: Any) -> Any:

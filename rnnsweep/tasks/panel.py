@@ -71,10 +71,10 @@ class PanelTask(ExampleTask):
     def panel(self) -> panel.Panel:
         if self.path is None:
             made = panel.transformer(self.points, self.season or 24, self.noise, self.seed)
-            wanted = made.names if self.read is None else self.read
-            places = [self._place(name, made.names, "columns") for name in wanted]
+            wanted = made.names if self.columns_read is None else self.columns_read
+            places = [_place(name, made.names, "column") for name in wanted]
             return dataclasses.replace(made, names=[made.names[i] for i in places], values=made.values[:, places])
-        return panel.load(self.path, self.read, self.date, self.encoding, self.decimal, self.missing)
+        return panel.load(self.path, self.columns_read, self.date, self.encoding, self.decimal, self.missing)
 
     @property
     def source_hash(self) -> str:
@@ -85,23 +85,9 @@ class PanelTask(ExampleTask):
         return hashlib.sha256(self.panel.values.tobytes()).hexdigest()
 
     @property
-    def read(self) -> tuple[str, ...] | None:
-        """The names of `columns` or `column`; None: all."""
-        return self._named(self.columns, self.column, "columns")
-
-    @staticmethod
-    def _named(several: list[str] | None, one: str | None, key: str) -> tuple[str, ...] | None:
-        """The names that a list gives, or its setting of one name, which lacks the last letter."""
-        if several is not None and one is not None:
-            raise ConfigError(f"task.{key[:-1]}", f"task.{key} is set, too; give one of the two")
-        return (one,) if one is not None else None if several is None else tuple(several)
-
-    @staticmethod
-    def _place(name: str, names: list[str], key: str) -> int:
-        if name not in names:
-            problem = f"there is no column `{name}` among {listed(names)}"
-            raise ConfigError(f"task.{key}", problem, (f"task.{key[:-1]}",))
-        return names.index(name)
+    def columns_read(self) -> tuple[str, ...] | None:
+        """The names of the columns that the model reads; None: all."""
+        return _names(self.column, self.columns, "column")
 
     @functools.cached_property
     def chosen(self) -> list[int]:
@@ -114,8 +100,8 @@ class PanelTask(ExampleTask):
         Raises:
             ConfigError: a target is not among the columns that are read, or there is none.
         """
-        names, wanted = self.panel.names, self._named(self.targets, self.target, "targets")
-        places = [self._place(name, names, "targets") for name in (names if wanted is None else wanted)]
+        names, wanted = self.panel.names, _names(self.target, self.targets, "target")
+        places = [_place(name, names, "target") for name in (names if wanted is None else wanted)]
         if not places:
             raise ConfigError("task.targets", "give one column at least, or null for all that are read")
         return places
@@ -184,3 +170,18 @@ class PanelTask(ExampleTask):
             "lengths": torch.full((len(own),), self.seq_len),
             "targets": own[:, self.seq_len :, self.chosen],
         }
+
+
+def _names(one: str | None, several: list[str] | None, key: str) -> tuple[str, ...] | None:
+    """The names that `task.<key>` or the list `task.<key>s` gives; None: neither is set."""
+    if one is None:
+        return None if several is None else tuple(several)
+    if several is not None:
+        raise ConfigError(f"task.{key}", f"task.{key}s is set, too; give one of the two")
+    return (one,)
+
+
+def _place(name: str, names: list[str], key: str) -> int:
+    if name not in names:
+        raise ConfigError(f"task.{key}s", f"there is no column `{name}` among {listed(names)}", (f"task.{key}",))
+    return names.index(name)
