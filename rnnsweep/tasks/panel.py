@@ -103,7 +103,7 @@ class PanelTask(ExampleTask):
         names, wanted = self.panel.names, _names(self.target, self.targets, "target")
         places = [_place(name, names, "target") for name in (names if wanted is None else wanted)]
         if not places:
-            raise ConfigError("task.targets", "give one column at least, or null for all that are read")
+            raise ConfigError("task.targets", "give one column at least, or null for all", ("task.columns",))
         return places
 
     @functools.cached_property
