@@ -10,7 +10,7 @@ from conftest import Compose, Told
 
 from rnnsweep import errors, figures, run
 from rnnsweep.cells.gru import GRU
-from rnnsweep.data import panel, times
+from rnnsweep.data import gaps, panel, times
 from rnnsweep.errors import ConfigError
 from rnnsweep.interrupt import StopRequest
 from rnnsweep.pooling import Last
@@ -183,6 +183,49 @@ def test_what_is_missing_is_refused_by_line_or_filled(tmp_path: Path) -> None:
     assert found["forward"].values[2, 1] == values[1]
     assert found["drop"].times is not None
     assert "2024-01-03 00:00:00" not in found["drop"].times
+
+
+def test_numbers_that_stand_for_missing_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A number that looks like a mark is told; once it is named, it is as a field without a number."""
+    lines = Path(table(tmp_path)).read_text().splitlines()
+    for row in (3, 20):
+        lines[row] = lines[row].rsplit(",", 1)[0] + ",-9999.0"
+    marked, empty = tmp_path / "marked.csv", tmp_path / "empty.csv"
+    marked.write_text("\n".join(lines))
+    empty.write_text(marked.read_text().replace("-9999.0", ""))
+    _ = forecast(str(marked)).panel
+    said = capsys.readouterr().err
+    assert "2 of 60 numbers of `load` are -9999, far from all others; if they stand for missing values, set" in said
+    assert "`task.missing_values=[-9999]`" in said
+    with pytest.raises(ConfigError, match=r"line 4 of `.*marked.csv` has no number in the column `load`; say what to"):
+        _ = forecast(str(marked), missing_values=[-9999.0]).panel
+    for missing in ("drop", "interpolate", "forward"):
+        one = forecast(str(marked), missing_values=[-9999.0], missing=missing).panel
+        other = forecast(str(empty), missing=missing).panel
+        np.testing.assert_array_equal(one.values, other.values)
+        assert one.times == other.times
+    assert "far from" not in capsys.readouterr().err
+    _ = forecast(table(tmp_path), missing_values=[-1.0]).panel
+    assert "t.csv` is -1, which `task.missing_values` names" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("numbers", "marks"),
+    [
+        ([0.0, 1.0] * 20, []),  # two values are no numbers and a mark
+        ([*np.linspace(0, 9, 40), 500.0], []),  # once: an outlier
+        ([*np.linspace(200, 210, 40), 0.0, 0.0], [0]),
+        ([*np.linspace(200, 210, 40), 0.0, 0.0, 999.0, 999.0], [999]),  # once 999 is named, 0 is told
+        ([*np.linspace(0, 9, 40), 12.0, 12.0], []),
+    ],
+)
+def test_which_number_looks_like_a_missing_one(
+    numbers: list[float], marks: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    gaps.check_marks(f"{len(numbers)}.csv", ["a"], np.array(numbers)[:, None], ())
+    said = capsys.readouterr().err
+    assert all(f"are {mark}, far" in said for mark in marks)
+    assert said.count("far from") == len(marks)
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,8 @@ def put(folder: Path, name: str, content: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "form", ["tabs", "commas", "blanks", "padded", "old labels", "ts", "npz", "npz padded", "long"]
+    "form",
+    ["tabs", "commas", "blanks", "padded", "marked", "old labels", "ts", "npz", "npz padded", "npz marked", "long"],
 )
 def test_the_same_series_in_every_form(form: str, tmp_path: Path) -> None:
     path = str(tmp_path / "x.txt")
@@ -55,6 +56,7 @@ def test_the_same_series_in_every_form(form: str, tmp_path: Path) -> None:
         "commas": ucr(SERIES, LABELS, ","),
         "blanks": ucr(SERIES, LABELS, "  "),
         "padded": ucr(SERIES, LABELS, width=6),
+        "marked": ucr(SERIES, LABELS, width=6).replace("NaN", "-999"),
         "old labels": ucr(SERIES, ["1.0000000e+00", "2.0000000e+00", "1.0000000e+00"], " "),
     }
     if form in texts:
@@ -69,13 +71,14 @@ def test_the_same_series_in_every_form(form: str, tmp_path: Path) -> None:
         for row, each in enumerate(SERIES):
             x[row, : len(each), 0] = each
         lengths = {"lengths": np.array([3, 2, 4])} if form == "npz" else {}
-        np.savez(path, x=np.nan_to_num(x, nan=7.0) if lengths else x, y=np.array([1, 2, 1]), **lengths)  # type: ignore[arg-type]
+        x = x if form == "npz padded" else np.nan_to_num(x, nan=7.0 if lengths else -999.0)
+        np.savez(path, x=x, y=np.array([1, 2, 1]), **lengths)  # type: ignore[arg-type]
     else:
         rows = [(n, t, v, label) for n, label in enumerate(LABELS) for t, v in enumerate(SERIES[n])]
         path = put(
             tmp_path, "x.csv", "id,time,level,label\n" + "".join(f"s{n},{t},{v},{y}\n" for n, t, v, y in rows[::-1])
         )
-    found = load(path)
+    found = load(path, marks=(-999.0,) if "marked" in form else ())
     order = [0, 1, 2] if form != "long" else [2, 1, 0]
     assert [found.values[place][:, 0].tolist() for place in order] == SERIES
     assert [found.labels[place] for place in order] == LABELS

@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import pickle
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -363,11 +364,31 @@ def test_the_first_column_is_no_series_where_it_counts_the_rows(
     [
         ("1,234", "got '1,234'; take out commas between thousands; for decimal commas add 'task.decimal=\",\"'"),
         ("1,5", "got '1,5'; for decimal commas add 'task.decimal=\",\"'"),
+        ("1,234.5", "got '1,234.5'; take out commas between thousands$"),
+        ("31/12/2024", "got '31/12/2024'; a date is written 2024-03-31, as 03/04/2024 may be in March or in April$"),
+        ("up", "got 'up'; the columns are 'a', 'b'$"),
     ],
 )
-def test_a_comma_between_thousands_is_no_decimal_comma(number: str, said: str, tmp_path: Path) -> None:
+def test_what_is_no_number_is_refused_with_what_to_do(number: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=said):
         table(f"a;b\n{number};2\n", tmp_path).numbers("a")
+
+
+def test_points_between_thousands_are_told_where_commas_are_decimal(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"got '1\.234,5'; take out points between thousands$"):
+        table("a;b\n1.234,5;2\n", tmp_path, decimal=",").numbers("a")
+
+
+def test_a_series_with_a_mark_for_missing_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = "x\n" + "".join(f"{-99.9 if n in (5, 6) else math.sin(n):.6f}\n" for n in range(100))
+    _ = of_series(content, tmp_path).values
+    assert "2 of 100 numbers of `x` are -99.9, far from all others" in capsys.readouterr().err
+    with pytest.raises(
+        ConfigError, match=r"line 7 of `.*` has no number in the column `x` \(2 of 100 rows have none\)"
+    ):
+        _ = of_series(content, tmp_path, missing_values=[-99.9]).values
+    marked = of_series(content, tmp_path, missing_values=[-99.9], missing="interpolate").values
+    assert torch.equal(marked, of_series(content.replace("-99.900000", "NA"), tmp_path, missing="interpolate").values)
 
 
 def test_the_first_of_several_columns_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -448,6 +469,9 @@ def packed(*names: str) -> bytes:
         (packed("mimetype", "content.xml"), "is an OpenDocument file"),
         (packed("data.csv")[:40], "is a zip archive"),
         (b"\x1f\x8b\x08\0rest", "is a gzip archive"),
+        (np.lib.format.magic(1, 0) + b"rest", "is an array of numpy.save, not text"),
+        (b"PAR1rest", "is a Parquet file, not text"),
+        (pickle.dumps([1, 2]), "is a Python pickle, not text"),
         (b"a,b\n\0\0\x01\x02", "is a binary file"),
     ],
 )

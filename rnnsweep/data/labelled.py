@@ -12,7 +12,8 @@ import torch
 
 from rnnsweep import rng
 from rnnsweep.data import splits
-from rnnsweep.data.tables import parse, tell_filled
+from rnnsweep.data.gaps import tell_filled
+from rnnsweep.data.tables import parse
 from rnnsweep.data.user_files import File, entries, kept, line_ends, read
 from rnnsweep.errors import ConfigError, listed, tell_once
 from rnnsweep.types import Split

@@ -10,7 +10,8 @@ from jaxtyping import Float64
 
 from rnnsweep.data import ucr
 from rnnsweep.data.arrays import opened
-from rnnsweep.data.tables import DataTable, Decimal, fill, parse, tell_filled
+from rnnsweep.data.gaps import check_marks, fill, tell_filled, without_marks
+from rnnsweep.data.tables import DataTable, Decimal, parse
 from rnnsweep.data.times import times
 from rnnsweep.data.ucr import Row, Series
 from rnnsweep.data.user_files import File, kept, read
@@ -49,6 +50,7 @@ def load(
     decimal: Decimal = ".",
     missing: Missing = "refuse",
     key: str = "task.path",
+    marks: tuple[float, ...] = (),
 ) -> LabelledSeries:
     """The series of a file: UCR text, `.ts`, `.npz`, or a long table with the columns id, time, channels and label.
 
@@ -58,6 +60,7 @@ def load(
         decimal: the decimal mark of a long table.
         missing: what to do where a number is missing inside of a series.
         key: the setting that names the file, for errors.
+        marks: numbers that stand for a missing one.
 
     Raises:
         ConfigError: the file, or a series in it, cannot be used.
@@ -65,13 +68,13 @@ def load(
     file = read(path, key)
     names: list[str] = []
     if path.lower().endswith(".npz"):
-        found = _arrays(file)
+        found = _arrays(file, marks)
     elif path.lower().endswith(".ts"):
         found = ucr.ts(file, file.text(encoding))
     elif _is_long(text := file.text(encoding)):
         found, names = _long(parse(file, encoding, decimal))
     else:
-        found = ucr.rows(file, text)
+        found = ucr.rows(file, text, marks)
         if path.lower().endswith(".csv"):  # the archive's files have other names
             tell_once(f"`{path}`: the first field of each line is read as the class of its series")
     if not found:
@@ -79,10 +82,12 @@ def load(
     if decimal != "." and not names:
         problem = f"`{path}` is no CSV of id, time, channels and label; its numbers have decimal points"
         raise ConfigError("task.decimal", f"{problem}; leave the setting out", (key,))
+    channels = names or [str(number) for number in range(found[0][1].shape[1])]
+    check_marks(path, channels, np.concatenate([values for _, values, _ in found]), marks)
+    found = [(place, without_marks(values, marks), label) for place, values, label in found]
     whole = [_whole(file, row, missing) for row in found]
     absent = sum(int(np.isnan(values).sum()) for _, values, _ in found)
     tell_filled(path, absent, sum(values.size for _, values, _ in found), missing)
-    channels = names or [str(number) for number in range(whole[0].shape[1])]
     return LabelledSeries(
         [place for place, _, _ in found], whole, _plain(file, [row[2] for row in found]), channels, file.sha256
     )
@@ -131,7 +136,7 @@ def _plain(file: File, labels: list[str]) -> list[str]:
 # Arrays ----------------------------------------------------------------------------------------------------------
 
 
-def _arrays(file: File) -> list[Row]:
+def _arrays(file: File, marks: tuple[float, ...]) -> list[Row]:
     """`x` (series, time, channel) or (series, time), `y` (series,), and `lengths` (series,) where they differ."""
     hint = "write it by `numpy.savez(path, x=x, y=y)`, and ragged series padded, with `lengths=lengths`"
     with opened(file, hint) as arrays:
@@ -149,7 +154,7 @@ def _arrays(file: File) -> list[Row]:
     if values.shape[1] < values.shape[2]:
         read = f"`x` of `{file.path}` is read as (series, time, channel): {values.shape[2]} channels"
         tell_once(f"{read} of at most {values.shape[1]} steps")
-    lengths = found.get("lengths", _until_padding(values))
+    lengths = found.get("lengths", _until_padding(without_marks(values, marks)))
     whole = lengths.shape == (len(x),) and lengths.dtype.kind in "iu"
     if not whole or ("lengths" in found and not ((lengths > 0) & (lengths <= x.shape[1])).all()):
         raise file.wrong(f"`lengths` of `{file.path}`: expected a whole number from 1 to {x.shape[1]} for each series")

@@ -10,7 +10,8 @@ from jaxtyping import Float64, Int
 
 from rnnsweep import rng
 from rnnsweep.data.arrays import opened
-from rnnsweep.data.tables import DataTable, Decimal, Missing, fill, parse, tell_filled
+from rnnsweep.data.gaps import Missing, check_marks, fill, tell_filled, without_marks
+from rnnsweep.data.tables import DataTable, Decimal, parse
 from rnnsweep.data.times import check_steps, dates, first_dates, index_words, is_even
 from rnnsweep.data.user_files import File, kept, read
 from rnnsweep.errors import ConfigError, listed, tell_once
@@ -46,6 +47,7 @@ def load(
     encoding: str = "utf-8",
     decimal: Decimal = ".",
     missing: Missing = "refuse",
+    marks: tuple[float, ...] = (),
 ) -> Panel:
     """The series of a file.
 
@@ -56,6 +58,7 @@ def load(
         encoding: of a CSV.
         decimal: the decimal mark of a CSV.
         missing: what to do where a number is missing. drop: leave the row out.
+        marks: numbers that stand for a missing one.
 
     Raises:
         ConfigError: the file, a column, a number or the order of the dates is not as expected.
@@ -69,7 +72,10 @@ def load(
     if not wanted:
         raise file.wrong(f"`{path}` has no column of numbers", "task.columns")
     places = [whole.names.index(name) for name in wanted]
-    return _filled(file, dataclasses.replace(whole, names=list(wanted), values=whole.values[:, places]), missing)
+    values = whole.values[:, places]
+    check_marks(path, wanted, values, marks)
+    values = without_marks(values, marks)
+    return _filled(file, dataclasses.replace(whole, names=list(wanted), values=values), missing)
 
 
 def _table(file: File, columns: tuple[str, ...] | None, date: str | None, encoding: str, decimal: Decimal) -> Panel:

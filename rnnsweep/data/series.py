@@ -10,7 +10,8 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from rnnsweep import rng
-from rnnsweep.data.tables import NUMBERS, DataTable, Decimal, Missing, parse
+from rnnsweep.data.gaps import Missing
+from rnnsweep.data.tables import NUMBERS, DataTable, Decimal, parse
 from rnnsweep.data.times import check_steps, first_dates, index_words, is_even
 from rnnsweep.data.user_files import File, kept, read
 from rnnsweep.errors import ConfigError, listed, tell_once
@@ -29,9 +30,16 @@ def sines(points: int, period: float, frequencies: int, noise: float, seed: int)
 
 @kept(4)
 def column(
-    path: str, name: str | None, encoding: str = "utf-8", decimal: Decimal = ".", missing: Missing = "refuse"
+    path: str,
+    name: str | None,
+    encoding: str = "utf-8",
+    decimal: Decimal = ".",
+    missing: Missing = "refuse",
+    marks: tuple[float, ...] = (),
 ) -> tuple[Float64[np.ndarray, "point"], str]:
     """The numbers of a column (the first, where no name is given) and the SHA-256 of the file.
+
+    `marks` are numbers that stand for a missing one.
 
     Raises:
         ConfigError: names `task.path` or `task.column` where the file, the column or a number is not there.
@@ -43,7 +51,7 @@ def column(
     dated = first_dates(table, table.names)
     if dated is not None:
         check_steps(file, *dated, lambda row: file.line(int(table.cells.index[row])), strict=False)
-    numbers = table.numbers(_first(table, decimal) if name is None else name, missing)
+    numbers = table.numbers(_first(table, decimal) if name is None else name, missing, marks)
     if name is None and len(table.names) > 1:
         _check_first(file, table.names, numbers)
     return numbers, file.sha256

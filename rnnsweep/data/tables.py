@@ -4,21 +4,22 @@ import dataclasses
 import io
 import re
 import unicodedata
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from jaxtyping import Float64
 
+from rnnsweep.data.gaps import ABSENT, Missing, check_marks, fill, tell_filled
 from rnnsweep.data.swallowed import Columns
 from rnnsweep.data.table_rows import Row, scan, width
 from rnnsweep.data.user_files import File, line_ends
-from rnnsweep.errors import ConfigError, listed, tell_once
+from rnnsweep.errors import ConfigError, listed
 
 if TYPE_CHECKING:
     import pandas
 
 Decimal = Literal[".", ","]
-Missing = Literal["refuse", "drop", "interpolate", "forward"]
 
 SEPARATORS = (",", ";", "\t")
 DIGITS = r"[+-]?(\d+{0}?\d*|{0}\d+)([eE][+-]?\d+)?"
@@ -27,9 +28,13 @@ NUMBERS: dict[Decimal, re.Pattern[str]] = {
     ",": re.compile(DIGITS.format(","), re.ASCII),
 }
 """What is a number, by its decimal mark."""
-THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?", re.ASCII)
-ABSENT = frozenset(("", "-", "--", "?", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none"))
-"""What stands in a column of numbers where a value is missing, in lower case."""
+GROUPS = r"[+-]?\d{{1,3}}({1}\d{{3}})+({0}\d*)?"
+THOUSANDS: dict[Decimal, re.Pattern[str]] = {
+    ".": re.compile(GROUPS.format(r"\.", ","), re.ASCII),
+    ",": re.compile(GROUPS.format(",", r"\."), re.ASCII),
+}
+"""Numbers with marks between thousands, by their decimal mark."""
+SLASHES = re.compile(r"\d{1,4}/\d{1,2}/\d{1,4}\b.*", re.ASCII)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -59,18 +64,25 @@ class DataTable:
             raise ConfigError(key, problem, ("task.column", self.file.key))
         return self.cells[self.names.index(plain(name))].str.strip()
 
-    def numbers(self, name: str, missing: Missing = "refuse") -> Float64[np.ndarray, "row"]:
+    def numbers(
+        self, name: str, missing: Missing = "refuse", marks: Sequence[float] | None = None
+    ) -> Float64[np.ndarray, "row"]:
         """The numbers of a column.
 
         Args:
             name: the column.
+            marks: numbers that stand for a missing one; None: none does.
             missing: what to do where a number is missing. drop: leave the row out; interpolate: a straight line from
                 the number before to the one after; forward: repeat the number before.
 
         Raises:
             ConfigError: a field is no number, is not finite, or is missing and nothing says what to do.
         """
-        return self._filled(self._read(name), name, missing)
+        numbers = self._read(name)
+        if marks is not None:
+            check_marks(self.file.path, [name], numbers.to_numpy()[:, None], marks)
+            numbers = numbers.mask(numbers.isin(marks))
+        return self._filled(numbers, name, missing)
 
     def gaps(self, name: str, key: str = "task.column") -> Float64[np.ndarray, "row"]:
         """The numbers of a column; NaN where one is missing. `key` is the setting that names the column.
@@ -87,16 +99,24 @@ class DataTable:
         wrong = fields[~absent & ~written]
         if len(wrong):
             found = wrong.iloc[0]
-            commas = self.decimal == "." and NUMBERS[","].fullmatch(found)
-            hint = "for decimal commas add 'task.decimal=\",\"'"
-            hint = f"take out commas between thousands; {hint}" if THOUSANDS.fullmatch(found) else hint
-            hint = hint if commas else f"the columns are {listed(self.names)}"
-            raise self.file.wrong(f"{self.file.line(int(wrong.index[0]))}: expected a number, got {found!r}; {hint}")
+            problem = f"{self.file.line(int(wrong.index[0]))}: expected a number, got {found!r}"
+            raise self.file.wrong(f"{problem}; {self._hint(found)}")
         numbers = fields.mask(absent, "nan").str.replace(self.decimal, ".").map(float).astype("float64")
         endless = fields[np.isinf(numbers)]
         if len(endless):
             raise self.file.wrong(f"{self.file.line(int(endless.index[0]))}: {endless.iloc[0]} is not finite")
         return numbers
+
+    def _hint(self, field: str) -> str:
+        """What to do about a field that is no number."""
+        hints = []
+        if THOUSANDS[self.decimal].fullmatch(field):
+            hints.append(f"take out {'commas' if self.decimal == '.' else 'points'} between thousands")
+        if self.decimal == "." and NUMBERS[","].fullmatch(field):
+            hints.append("for decimal commas add 'task.decimal=\",\"'")
+        if SLASHES.fullmatch(field):
+            hints.append("a date is written 2024-03-31, as 03/04/2024 may be in March or in April")
+        return "; ".join(hints) or f"the columns are {listed(self.names)}"
 
     def _filled(self, numbers: "pandas.Series", name: str, missing: Missing) -> Float64[np.ndarray, "row"]:
         filled = fill(numbers, missing)
@@ -110,34 +130,6 @@ class DataTable:
             raise self.file.wrong(f"{problem}{count}; {hint}", "task.missing")
         tell_filled(self.file.path, int(numbers.isna().sum()), len(numbers), missing)
         return np.asarray(filled, np.float64)
-
-
-def fill(numbers: Any, missing: Missing) -> Any:
-    """Numbers without their gaps, as far as these can be filled.
-
-    Args:
-        numbers: a pandas.Series or DataFrame; a gap is a NaN.
-        missing: refuse: leave the gaps; drop: leave the rows with gaps out; interpolate: a straight line from the
-            number before to the one after; forward: repeat the number before.
-    """
-    return {
-        "refuse": lambda: numbers,
-        "drop": lambda: numbers.dropna(),
-        "interpolate": lambda: numbers.interpolate(limit_area="inside"),
-        "forward": lambda: numbers.ffill(),
-    }[missing]()
-
-
-def tell_filled(path: str, count: int, total: int, missing: Missing, what: str = "a number") -> None:
-    """Says how many numbers were missing, and what was done; for `drop`, how many rows lack `what`."""
-    done = {
-        "drop": f"rows lack {what} and are left out"
-        + "; the rows around them count as neighbours" * (what == "a number"),
-        "interpolate": "numbers were missing and lie on a line to the next known one, which a forecast would not know",
-        "forward": "numbers were missing and repeat the one before",
-    }
-    if count:
-        tell_once(f"`{path}`: {count:,} of {total:,} {done[missing]} (task.missing={missing})")
 
 
 def parse(file: File, encoding: str = "utf-8", decimal: Decimal = ".") -> DataTable:

@@ -95,8 +95,10 @@ def check_steps(file: File, name: str, moments: np.ndarray, place: Callable[[int
     steps = np.diff(moments.astype("int64" if moments.dtype.kind == "M" else moments.dtype))
     back = np.flatnonzero(steps <= 0 if strict else steps < 0)
     if len(back):
-        problem = f"{place(int(back[0]) + 1)}: its `{name}` is not after that of the row before"
-        raise file.wrong(f"{problem}; sort the rows by it, the oldest first")
+        row, same = int(back[0]) + 1, steps[back[0]] == 0
+        problem = f"{place(row)}: its `{name}` is {'the same as' if same else 'not after'} that of the row before"
+        hint = "keep one row for each time" if same else "sort the rows by it, the oldest first"
+        raise file.wrong(f"{problem}; {hint}")
     months = np.diff(moments.astype("datetime64[M]").astype("int64")) if moments.dtype.kind == "M" else steps
     steps = months if (months > 0).all() else steps  # months, quarters and years differ in length
     uneven = np.flatnonzero(steps != steps[:1])

@@ -1,15 +1,15 @@
 """Labelled series as text: a row a series, as in the UCR archive, or the .ts files of the UEA archive and sktime."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Float64
 
-from rnnsweep.data.tables import ABSENT
+from rnnsweep.data.gaps import ABSENT, without_marks
 from rnnsweep.data.user_files import File, line_ends
 
-MARK = r" *[,;\t] *| +"
+SEPARATOR = r" *[,;\t] *| +"
 """What separates numbers."""
 NAMED = {";": "semicolon", "\t": "tab", "": "blank"}
 
@@ -18,10 +18,11 @@ Row = tuple[str, Series, str]
 """Where a series stands, its numbers, and its class."""
 
 
-def rows(file: File, text: str) -> list[Row]:
+def rows(file: File, text: str, marks: Sequence[float] = ()) -> list[Row]:
     """A series in each line, its class first; numbers are separated by commas, tabs or blanks.
 
     Where the series differ in length, missing numbers at the end of a line are its padding, as in the archive of 2018.
+    So are `marks`, numbers that stand for a missing one.
 
     Raises:
         ConfigError: names the line where a field is no number.
@@ -29,14 +30,14 @@ def rows(file: File, text: str) -> list[Row]:
     found = []
     for number, line in enumerate(line_ends(text).split("\n"), 1):
         if line.strip():
-            marks = {mark.strip(" ") for mark in re.findall(MARK, line.strip())}
-            if "," in marks and len(marks) > 1:
-                other = next(name for mark, name in NAMED.items() if mark in marks)
+            between = {each.strip(" ") for each in re.findall(SEPARATOR, line.strip())}
+            if "," in between and len(between) > 1:
+                other = next(name for separator, name in NAMED.items() if separator in between)
                 problem = f"separates by commas and by {other}s; separate by one of them"
                 raise file.wrong(f"{file.line(number)} {problem}, and write decimal points in place of decimal commas")
-            label, *fields = re.split(MARK, line.strip())
+            label, *fields = re.split(SEPARATOR, line.strip())
             values = _numbers(file, number, fields)
-            kept = len(values) - np.isnan(values[::-1]).cumprod().sum()
+            kept = len(values) - np.isnan(without_marks(values[::-1], marks)).cumprod().sum()
             found.append((file.line(number), values[: int(kept), None], label))
     return found
 

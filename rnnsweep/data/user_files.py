@@ -33,6 +33,12 @@ KINDS = {
     b"Rar!\x1a\x07": "a rar archive",
     b"%PDF-": "a PDF document",
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an old Excel or Word document",
+    b"\x93NUMPY": "an array of numpy.save",
+    b"PAR1": "a Parquet file",
+    b"\x89HDF\r\n": "an HDF5 file",
+    b"MATLAB 5.0 MAT-file": "a MATLAB file",
+    b"SQLite format 3\0": "an SQLite database",
+    b"\x80\x04\x95": "a Python pickle",
 }
 """What a file is that begins with these bytes."""
 

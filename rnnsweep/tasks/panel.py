@@ -11,8 +11,9 @@ from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
 from rnnsweep.data import panel
+from rnnsweep.data.gaps import Missing
 from rnnsweep.data.series import scales
-from rnnsweep.data.tables import Decimal, Missing
+from rnnsweep.data.tables import Decimal
 from rnnsweep.data.times import odd_season
 from rnnsweep.errors import ConfigError, listed, tell_once
 from rnnsweep.tasks.examples import ExampleTask
@@ -50,6 +51,8 @@ class PanelTask(ExampleTask):
     missing: Annotated[Missing, FROM_FILES] = "refuse"
     """What to do where a column has no number. refuse: stop; drop: leave the row out; interpolate: draw a straight line
     between the numbers before and after; forward: repeat the number before."""
+    missing_values: Annotated[list[float] | None, LATER, FROM_FILES] = None
+    """Numbers that stand for a missing one, such as -999; None: none does."""
     points: Annotated[Count, MADE_UP] = 3000
     """Rows of the made-up series."""
     noise: Annotated[NonNegative, MADE_UP] = 0.1
@@ -74,7 +77,8 @@ class PanelTask(ExampleTask):
             wanted = made.names if self.columns_read is None else self.columns_read
             places = [_place(name, made.names, "column") for name in wanted]
             return dataclasses.replace(made, names=[made.names[i] for i in places], values=made.values[:, places])
-        return panel.load(self.path, self.columns_read, self.date, self.encoding, self.decimal, self.missing)
+        marks = tuple(self.missing_values or ())
+        return panel.load(self.path, self.columns_read, self.date, self.encoding, self.decimal, self.missing, marks)
 
     @property
     def source_hash(self) -> str:

@@ -23,6 +23,7 @@ from rnnsweep.tasks.classification import NumberClassification
 from rnnsweep.types import (
     EXECUTION,
     FROM_FILES,
+    LATER,
     MADE_UP,
     Batch,
     Count,
@@ -63,6 +64,8 @@ class SeriesClass(NumberClassification):
     missing: Annotated[Missing, FROM_FILES] = "refuse"
     """What to do where a number is missing inside of a series. refuse: stop; interpolate: draw a straight line between
     the numbers before and after; forward: repeat the number before."""
+    missing_values: Annotated[list[float] | None, LATER, FROM_FILES] = None
+    """Numbers that stand for a missing one, such as -999; None: none does."""
     examples: Annotated[Count, MADE_UP] = 2000
     """Series to make up for training where there is no path."""
     held_out: Annotated[Count, MADE_UP] = 400
@@ -92,11 +95,12 @@ class SeriesClass(NumberClassification):
         given: dict[Split, str | None] = {"train": self.path, "val": self.val_path, "test": self.test_path}
         inside = {} if self.path is None else splits.in_folder(self.path, "task.path", SUFFIXES)
         found: dict[Split, LabelledSeries] = {}
+        marks = tuple(self.missing_values or ())
         places = splits.places(given, inside, "path")
         for split, (path, key) in places.items():
             if self.path is None:
                 raise ConfigError(key, "give `task.path`, too")
-            found[split] = labelled_series.load(path, self.encoding, self.decimal, self.missing, key)
+            found[split] = labelled_series.load(path, self.encoding, self.decimal, self.missing, key, marks)
             self._check_alike(found[split], found["train"], path, key)
         splits.tell_same({split: (places[split][0], found[split].sha256) for split in found})
         return found

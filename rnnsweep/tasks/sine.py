@@ -12,7 +12,8 @@ from jaxtyping import Float, Float64
 from torch import Tensor, nn
 
 from rnnsweep.data import series
-from rnnsweep.data.tables import Decimal, Missing
+from rnnsweep.data.gaps import Missing
+from rnnsweep.data.tables import Decimal
 from rnnsweep.errors import ConfigError
 from rnnsweep.models.decode import free_running
 from rnnsweep.tasks import new_data
@@ -73,6 +74,8 @@ class Sine(RegressionTask):
     missing: Annotated[Missing, LATER, FROM_FILES] = "refuse"
     """What to do where the column has no number. refuse: stop; drop: leave the row out; interpolate: draw a straight
     line between the numbers before and after; forward: repeat the number before."""
+    missing_values: Annotated[list[float] | None, LATER, FROM_FILES] = None
+    """Numbers that stand for a missing one, such as -999; None: none does."""
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -86,7 +89,8 @@ class Sine(RegressionTask):
         return "" if self.path is None else self._column(self.path)[1]
 
     def _column(self, path: str) -> tuple[Float64[np.ndarray, "point"], str]:
-        return series.column(path, self.column, self.encoding, self.decimal, self.missing)
+        marks = tuple(self.missing_values or ())
+        return series.column(path, self.column, self.encoding, self.decimal, self.missing, marks)
 
     @functools.cached_property
     def values(self) -> Float[Tensor, "point"]:
