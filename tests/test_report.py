@@ -1176,8 +1176,12 @@ def test_published_numbers_stand_beside_ours_with_a_verdict(tmp_path: Path) -> N
     assert "| RNN | 3.000 ± 0.050 | 3.020 ± 0.025 | +0.020 | reproduced |" in text
     assert "Settings differ: everything" in text
     text = text.replace("\\", "")
-    assert "GRU (2.020), then LSTM (2.220), then RNN (3.020): reproduced." in text
-    assert "RNN (3.020), then GRU (2.020): not reproduced." in text
+    text = text.replace(" with optimizer.lr=0.001)", ", at the better rate)")
+    assert (
+        "GRU (2.020, at the better rate), then LSTM (2.220, at the better rate), "
+        "then RNN (3.020, at the better rate): reproduced."
+    ) in text
+    assert "RNN (3.020, at the better rate), then GRU (2.020, at the better rate): not reproduced." in text
     assert "| GRU | harmless | −1.000 in all 3 seeds | — | reproduced |" in text
 
 
@@ -1190,6 +1194,18 @@ def test_a_margin_in_percent_for_a_share_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match=r"--margin 2: expected less than 1, because validation accuracy is a share"):
         analyse(runs_of(tmp_path), [], "val/accuracy", {}, 2.0, tmp_path / "report")
     assert analyse(runs_of(tmp_path), [], None, {}, 2.0, tmp_path / "report").margin == 2.0
+
+
+def test_an_order_names_what_the_validation_chose_for_each_place(tmp_path: Path) -> None:
+    for cell, losses in (("gru", (1.43, 1.36)), ("rnn", (1.41, 1.37))):
+        for layers, loss in enumerate(losses, 1):
+            records.run(tmp_path, loss, cell=cell, cell__num_layers=layers)
+    runs = runs_of(tmp_path)
+    orders = [[{"cell": "gru"}, {"cell": "rnn"}], [{"cell.num_layers": 2}, {"cell": "rnn", "cell.num_layers": 1}]]
+    spec: dict[str, Any] = {"source": "A. Paper", "metric": "val/loss", "values": [{}], "orders": orders}
+    first, second = published_values.orders(runs, runs.metric(None), spec)
+    assert "GRU (1.360 with cell.num_layers=2), then RNN (1.370 with cell.num_layers=2): not judged" in first
+    assert "cell.num_layers=2 (1.360 with GRU), then RNN, cell.num_layers=1 (1.410): not judged" in second
 
 
 def test_a_published_share_in_percent_is_not_judged(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from rnnsweep.report.numbers import number, signed, spread
 from rnnsweep.report.pairs import FEW
 from rnnsweep.report.published_file import Where
 from rnnsweep.report.runs import Runs
-from rnnsweep.report.setting_labels import exact, label, level_name, short_name
+from rnnsweep.report.setting_labels import exact, label, level_name
 from rnnsweep.report.setting_ranks import LeaderboardEntry, ranked_entries
 from rnnsweep.report.table import Cell, Table, anchor, estimate, rows_of
 
@@ -25,6 +25,8 @@ class OurSeeds:
 
     values: tuple[float, ...]
     interval: stats.Interval
+    chosen: str
+    """What the validation chose: the setting's values beside those that the published number names."""
 
 
 def our_seeds(runs: Runs, metric: MetricColumn, name: str, where: Where) -> OurSeeds | None:
@@ -50,7 +52,8 @@ def our_seeds(runs: Runs, metric: MetricColumn, name: str, where: Where) -> OurS
         return None
     values = runs.values(name)[best.rows]
     done = values[np.isfinite(values)]
-    return OurSeeds(tuple(done), stats.t_interval(done, least=FEW)) if len(done) else None
+    chosen = ", ".join(runs.settings.values(best.setting, without=where))
+    return OurSeeds(tuple(done), stats.t_interval(done, least=FEW), chosen) if len(done) else None
 
 
 def verdict(value: dict[str, Any], interval: stats.Interval) -> str:
@@ -131,7 +134,7 @@ def orders(runs: Runs, metric: MetricColumn, spec: dict[str, Any]) -> Iterator[s
         yield f"{spec['source']}, by {in_words(spec['metric'])}." + _differs(spec, " Settings differ: {}.")
     for order in spec.get("orders", []):
         found = [our_seeds(runs, metric, spec["metric"], where) for where in order]
-        names = [", ".join(short_name(key, label(level)) for key, level in where.items()) for where in order]
+        names = [", ".join(level_name(key, label(level)) for key, level in where.items()) for where in order]
         told = ", then ".join(f"{name} ({_mean(each)})" for name, each in zip(names, found, strict=True))
         known = (
             order_verdict([each for each in found if each is not None], sign) if all(found) else "cannot be told yet"
@@ -140,7 +143,10 @@ def orders(runs: Runs, metric: MetricColumn, spec: dict[str, Any]) -> Iterator[s
 
 
 def _mean(found: OurSeeds | None) -> str:
-    return number(found.interval.mean, _digits(found.interval.mean)) if found else "no complete run"
+    if found is None:
+        return "no complete run"
+    mean = number(found.interval.mean, _digits(found.interval.mean))
+    return f"{mean} with {found.chosen}" if found.chosen else mean
 
 
 def order_verdict(order: list[OurSeeds], sign: int) -> str:

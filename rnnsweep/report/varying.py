@@ -1,7 +1,7 @@
 """The settings that vary among the runs of one task, and the factors that they make."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -179,11 +179,14 @@ class VaryingSettings:
             without: Keys to leave out.
             only: The keys to show; all, if None.
         """
-        named = [(key, value) for key, value in self._texts[setting] if only is None or key in only]
-        told = [level_name(key, value) for key, value in named if key not in without]
-        if not named and only is None and self.varying:  # as of runs from before there was such a setting
+        if not self._texts[setting] and only is None and self.varying:  # of runs from before there was such a setting
             return f"without {', '.join(self.varying)}"
-        return ", ".join(told) or "the one setting"
+        return ", ".join(self.values(setting, without, only)) or "the one setting"
+
+    def values(self, setting: int, without: Iterable[str] = (), only: Sequence[str] | None = None) -> list[str]:
+        """The values of the keys that vary, each as text. The arguments are those of `describe`."""
+        named = [(key, value) for key, value in self._texts[setting] if only is None or key in only]
+        return [level_name(key, value) for key, value in named if key not in without]
 
 
 def _follows(cause: NDArray[Any], effect: NDArray[Any]) -> bool:
