@@ -14,7 +14,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 import rnnsweep
-from rnnsweep.command_words import refuse_unread, tell_of_sweeps
+from rnnsweep.command_words import refuse_unread, tell_of_sweeps, tell_repeated
 from rnnsweep.errors import ConfigError, MachineError
 from rnnsweep.extensions import extended
 from rnnsweep.hydra_mistakes import refuse_options
@@ -75,6 +75,7 @@ def _compose_and_train(words: list[str]) -> None:
     try:
         refuse_options(words)
         refuse_unread(words)
+        tell_repeated(words)
         hydra.main(config_path=str(CONF), config_name="config")(job)()
     except Exception as error:
         try:

@@ -51,6 +51,15 @@ def refuse_unread(words: Sequence[str]) -> None:
             raise ConfigError(key_of(word), f"rnnsweep does not read this; {instead}")
 
 
+def tell_repeated(words: Sequence[str]) -> None:
+    """Says which of several words for one key counts: Hydra takes the last one, and says nothing."""
+    setting = [word for word in words if "=" in word and not word.startswith("-")]
+    last = {key_of(word): word for word in setting}
+    for word in dict.fromkeys(setting):
+        if word != last[key_of(word)]:
+            tell_once(f"`{word}` does nothing beside `{last[key_of(word)]}`: the last word for a key counts")
+
+
 def tell_of_sweeps(words: Sequence[str]) -> None:
     """Says which words of a single run's command only a sweep reads."""
     unread = [word for word in words if key_of(word).startswith(OF_SWEEPS)]

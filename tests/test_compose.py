@@ -13,6 +13,7 @@ from conftest import Compose, Prepared, Told, study
 
 import rnnsweep
 from rnnsweep import cli, run, train
+from rnnsweep.command_words import tell_repeated
 from rnnsweep.errors import TOLD, ConfigError
 from rnnsweep.interpolation import hidden, resolved
 from rnnsweep.interrupt import StopRequest
@@ -261,6 +262,36 @@ def test_settings_of_a_sweep_that_something_reads_are_not_told(
     prepared("-m", "task=parity", "optimizer.lr=1e-3,1e-2", *searched, "hydra.sweeper.pruner=median")
     prepared("-m", "task=parity", "optimizer.lr=interval(0.1,0.2)", "hydra.sweeper.draws=2")
     assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["cell=gru", "cell=lstm"], ["`cell=gru` does nothing beside `cell=lstm`: the last word for a key counts"]),
+        (["seed=1", "+seed=2", "seed=1"], ["`+seed=2` does nothing beside `seed=1`: the last word for a key counts"]),
+        (["seed=1", "seed=1", "cell=lstm", "cell.hidden_size=8", "--cfg=job", "--cfg=all"], []),
+    ],
+)
+def test_of_several_words_for_a_key_the_last_counts_and_is_told(
+    words: list[str], said: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    TOLD.clear()
+    tell_repeated(words)
+    assert capsys.readouterr().err.splitlines() == [f"rnnsweep: {line}" for line in said]
+
+
+def test_a_repeated_word_is_told_by_the_command_and_from_python(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    TOLD.clear()
+    monkeypatch.chdir(tmp_path)
+    words = ["seed=0,1", *SMALL, "train.steps=2", "seed=5"]
+    monkeypatch.setattr(sys, "argv", ["rnnsweep", "-m", *words, "hydra.sweeper.plan=true"])
+    cli.main()
+    captured = capsys.readouterr()
+    assert "`seed=0,1` does nothing beside `seed=5`" in captured.err
+    train("seed=3", *SMALL, "train.steps=2", "seed=5")
+    assert "`seed=3` does nothing beside `seed=5`" in capsys.readouterr().err
 
 
 def test_settings_of_a_sweep_are_told_to_a_single_run(

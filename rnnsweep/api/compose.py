@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from rnnsweep.api.overrides import Overrides, words
 from rnnsweep.cli import CONF
-from rnnsweep.command_words import refuse_unread, tell_of_sweeps
+from rnnsweep.command_words import refuse_unread, tell_of_sweeps, tell_repeated
 from rnnsweep.config import Config, plain
 from rnnsweep.errors import ConfigError
 from rnnsweep.extensions import extended
@@ -54,6 +54,7 @@ def whole(typed: Sequence[str]) -> DictConfig:
         ConfigError: they cannot be composed.
     """
     refuse_unread(typed)
+    tell_repeated(typed)
     with _apart(), initialize_config_dir(str(CONF)):
         return _admitting(extended(typed))
 
