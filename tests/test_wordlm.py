@@ -55,6 +55,18 @@ def test_words_line_ends_and_the_unknown_word(tmp_path: Path, capsys: pytest.Cap
     assert made.vocab.decode([2, 3, 1, 2, 0]) == " the cat\nthe <unk>"
 
 
+@pytest.mark.parametrize("length", range(3, 14))
+def test_a_text_is_cut_between_words(length: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The parts have the words of the text in their order, whichever place of a word the fractions fall on."""
+    words = [("a" * length, "b" * length, "c" * length)[n % 3] for n in range(97)]
+    path = tmp_path / f"{length}.txt"
+    path.write_text(" ".join(words))
+    parts = WordLM(0, 2, text=str(path), val_fraction=0.2, test_fraction=0.2).data.parts
+    assert [word for part in ("train", "val", "test") for word in parts[part][0].split()] == words  # type: ignore[index]
+    assert [len(parts[part][0].split()) for part in ("train", "val", "test")] == pytest.approx([58, 19, 19], abs=1)  # type: ignore[index]
+    assert "not in the vocabulary" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("limits", "words"), [({"max_words": 2}, ["<eos>", "the"]), ({"min_count": 11}, ["<eos>", "the"]), ({}, None)]
 )

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import hashlib
 import itertools
+import re
 from collections.abc import Callable
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from rnnsweep.data import splits
 from rnnsweep.data.splits import NAMED
 from rnnsweep.data.user_files import kept, read
+from rnnsweep.data.wordlists import Limits
 from rnnsweep.errors import ConfigError, tell_once
 from rnnsweep.types import Split
 from rnnsweep.vocab import Bytes, Vocabulary
@@ -145,7 +147,10 @@ def _split(
         raise ConfigError("task.sections", "a text whose parts are files is not cut into sections; use 1")
     val_share, test_share = (0.0 if "val" in files else val_fraction), (0.0 if "test" in files else test_fraction)
     whole, in_bytes = files["train"].text, source.encoding is None and sections > 1
-    parts = _cut(Bytes.split(whole) if in_bytes else whole, sections, val_share, test_share, "val" not in files)
+    in_words = isinstance(kind, Limits)
+    parts = _cut(
+        Bytes.split(whole) if in_bytes else whole, sections, val_share, test_share, "val" not in files, in_words
+    )
     if in_bytes:  # sections of as many bytes, where one may end within a character
         parts = {split: list(map(Bytes.joined, every)) for split, every in parts.items()}
     made = SplitText(parts | {split: [files[split].text] for split in NAMED if split in files}, kind)
@@ -159,9 +164,12 @@ def _split(
 
 
 def _cut(
-    text: str, sections: int, val_fraction: float, test_fraction: float, validates: bool
+    text: str, sections: int, val_fraction: float, test_fraction: float, validates: bool, in_words: bool
 ) -> dict[Split, list[str]]:
-    """The text cut into sections of equal length, each into train, validation and test in this order."""
+    """The text cut into sections of equal length, each into train, validation and test in this order.
+
+    `validates`: the validation is cut from the text, too. `in_words`: no word is cut in two.
+    """
     size = len(text) // sections
     cut = [text[i * size : (i + 1) * size] for i in range(sections)]
     train, val = round(size * (1 - test_fraction - val_fraction)), round(size * (1 - test_fraction))
@@ -170,11 +178,19 @@ def _cut(
         problem = f"{what} leaves too little to train on or validate with; use a longer text, or change"
         problem = f"{problem} `task.val_fraction` or `task.test_fraction`"
         raise ConfigError("task.val_fraction", problem, ("task.test_fraction", "task.sections", "task.text"))
+    if in_words:
+        train, val = (_word_end(text, place) for place in (train, val))
     return {
         "train": [section[:train] for section in cut],
         "val": [section[train:val] for section in cut],
         "test": [section[val:] for section in cut],
     }
+
+
+def _word_end(text: str, place: int) -> int:
+    """Where the word ends that goes on at a place of the text; the place itself where none does."""
+    goes_on = place > 0 and not text[place - 1].isspace()
+    return re.compile(r"\S*").match(text, place).end() if goes_on else place  # type: ignore[union-attr]
 
 
 def _refuse_short(split: Split, own: bool, path: str, unit: str) -> None:

@@ -115,7 +115,8 @@ def tell_unknown(path: str | None, split: Split, unknown: Counter[str], total: i
         what: a symbol is, in the plural, and what is said of the unknown ones.
     """
     if unknown:
-        share, (unit, lacking) = f"{100 * unknown.total() / total:.2g}%", what
+        percent, (unit, lacking) = 100 * unknown.total() / total, what
+        share = f"{percent:.0f}%" if percent > 10 else f"{percent:.2g}%"
         problem = f"{share} of the {unit} in the {NAMED[split]} part {lacking} ({listed(sorted(unknown), 5)})"
         tell_once(f"`{path}`: {problem}; all of them are read as one unknown symbol")
 
