@@ -8,7 +8,7 @@ import math
 import shlex
 from pathlib import Path
 
-from rnnsweep.errors import ConfigError, ReportError
+from rnnsweep.errors import ConfigError, ReportError, many
 from rnnsweep.ranking import RankedSetting, Ranking, ranked
 from rnnsweep.terminal import Arguments, between, command
 
@@ -49,8 +49,9 @@ def lines(task: str, ranking: Ranking) -> list[str]:
     """The lines about a task's settings."""
     first = ranking.settings[0]
     count = len(ranking.settings)
-    seeds = f"mean over seeds {', '.join(map(str, first.seeds))}" if len(first.seeds) > 1 else f"seed {first.seeds[0]}"
-    said = [f"{task}: the best of {count} settings by {first.metric}, {seeds} ± standard deviation"]
+    seeds = f"mean over seeds {', '.join(map(str, first.seeds))} ± standard deviation"
+    seeds = seeds if len(first.seeds) > 1 else f"seed {first.seeds[0]}"
+    said = [f"{task}: the best of {many(count, 'setting')} by {first.metric}, {seeds}"]
     said += [f"  {_value(each)}  {each.words or 'the only setting'}" for each in ranking.settings[:SHOWN]]
     if count > SHOWN:
         said.append(f"  and {count - SHOWN} more")
@@ -58,7 +59,7 @@ def lines(task: str, ranking: Ranking) -> list[str]:
     if ranking.left_out:
         verb = "is" if ranking.left_out == 1 else "are"
         problem = "a run diverged, failed, was pruned or is missing"
-        said.append(f"  {ranking.left_out} of {ranking.left_out + count} {verb} not ranked: {problem}")
+        said.append(f"  {ranking.left_out} of {ranking.left_out + count} settings {verb} not ranked: {problem}")
     return said
 
 

@@ -110,6 +110,11 @@ def listed(names: Iterable[object], most: int = 20, form: Callable[[object], str
     return shown + (f" and {len(every) - most:,} more" if len(every) > most else "")
 
 
+def many(count: int, noun: str) -> str:
+    """A count with its noun, as in `1 run`, `2 runs`."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that is most like a mistyped one; None where none is like it."""
     return next(iter(difflib.get_close_matches(name, list(known), n=1)), None)

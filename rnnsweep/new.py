@@ -168,7 +168,7 @@ def main() -> None:
     )
     parser.add_argument("kind", choices=list(KINDS))
     parser.add_argument("name", help="of the file and the choice, in small letters: my_cell")
-    parser.add_argument("--into", type=Path, default=Path(), metavar="DIR", help="where to write; here")
+    parser.add_argument("--into", type=Path, default=Path(), metavar="DIR", help="where to write (default: here)")
     options = parser.parse_args()
     kind, name, into = options.kind, options.name, options.into
     place = NewFiles.of(kind, name, into)

@@ -74,7 +74,8 @@ class Rows:
         parsed = [_row(line) for line in lines[:-1]]  # what follows the last line's end was cut short
         rows = [row for row in parsed if row is not None]
         if damaged := len(parsed) - len(rows):
-            tell_once(f"{files.shown(self.path)}: {damaged} of {len(parsed)} rows are damaged; they are left out")
+            said = "is damaged; it is left out" if damaged == 1 else "are damaged; they are left out"
+            tell_once(f"{files.shown(self.path)}: {damaged} of {len(parsed)} rows {said}")
         return rows
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rnnsweep import planned, retired
-from rnnsweep.errors import ConfigError, ReportError, listed
+from rnnsweep.errors import ConfigError, ReportError, listed, many
 from rnnsweep.terminal import Arguments, command
 
 if TYPE_CHECKING:
@@ -57,18 +57,20 @@ def overview(study: Path) -> list[str]:
     found, gone = rows(study), retired.read(study)
     states = Counter(str(row["state"]) for row in found)
     lines = [
-        f"{study}: {len(found)} runs  " + "  ".join(f"{states[name]} {name}" for name in planned.STATES if states[name])
+        f"{study}: {many(len(found), 'run')}  "
+        + "  ".join(f"{states[name]} {name}" for name in planned.STATES if states[name])
     ]
     for path in planned.plans(study):
         runs = planned.read(path) or []
-        lines.append(f"  {path.name}: {len(runs)} runs  {planned.title(path) or ''}".rstrip())
+        lines.append(f"  {path.name}: {many(len(runs), 'run')}  {planned.title(path) or ''}".rstrip())
     lines += ["", "levels, with the number of runs"]
     for key, counts in levels(found).items():
         several = [f"{key}={text} ({count})" for text, count in counts.items()]
         lines.append("  " + listed(several, SHOWN, str))
     for level in gone:
         count = sum(level.holds(row) for row in found)
-        lines.append(f"\n{level} is retired: {count} runs are kept on disk and not counted; --restore {level}")
+        kept = f"{many(count, 'run')} {'is' if count == 1 else 'are'} kept on disk and not counted"
+        lines.append(f"\n{level} is retired: {kept}; --restore {level} counts it again")
     return lines
 
 
@@ -84,7 +86,7 @@ def levels(found: Sequence["Json"]) -> dict[str, Counter[str]]:
 def runs_in(found: Iterable["Json"], state: str) -> list[str]:
     """The runs in a state, each with its error and the command that trains it alone."""
     chosen = [row for row in found if row["state"] == state]
-    lines = [f"{len(chosen)} runs are {state}" if len(chosen) != 1 else f"1 run is {state}"]
+    lines = [f"{many(len(chosen), 'run')} {'is' if len(chosen) == 1 else 'are'} {state}"]
     for row in chosen:
         error = str(row["error"] or row["problem"] or "").strip().splitlines()
         lines.append(row["run"] + (f": {error[-1].strip()}" if error else ""))
@@ -119,12 +121,14 @@ def merge(source: Path, study: Path) -> None:
     from rnnsweep import merging
 
     copied, there = merging.merge(source, study)
-    said = f"; {len(there)} were there already" if there else ""
-    print(f"{len(copied)} runs of {source} were copied to {study}{said}; {source} stays as it is")
+    were = {1: "was"}
+    said = f"; {len(there)} {were.get(len(there), 'were')} there already" if there else ""
+    moved = f"{many(len(copied), 'run')} of {source} {were.get(len(copied), 'were')} copied to {study}"
+    print(f"{moved}{said}; {source} stays as it is")
 
 
 def _named(gone: Sequence[retired.Level]) -> str:
-    return f"; retired are {', '.join(map(str, gone))}" if gone else "; no level of this study is"
+    return f"; retired are {', '.join(map(str, gone))}" if gone else "; this study has no retired level"
 
 
 def _unknown(level: retired.Level, found: Sequence["Json"]) -> str:

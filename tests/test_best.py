@@ -54,7 +54,8 @@ def test_a_setting_with_a_diverged_or_a_missing_run_is_not_ranked(tmp_path: Path
     assert [each.values["cell"] for each in ranking.settings] == ["lstm", "gru"]
     assert ranking.left_out == 2
     assert (
-        best.lines("charlm", ranking)[-1] == "  2 of 4 are not ranked: a run diverged, failed, was pruned or is missing"
+        best.lines("charlm", ranking)[-1]
+        == "  2 of 4 settings are not ranked: a run diverged, failed, was pruned or is missing"
     )
 
 

@@ -387,9 +387,9 @@ def test_a_column_that_rises_in_every_row_is_told(tmp_path: Path, capsys: pytest
 @pytest.mark.parametrize(
     ("missing", "said"),
     [
-        ("drop", "1 of 40 rows lack a number and are left out"),
-        ("interpolate", "2 of 80 numbers were missing and lie on a line to the next known one"),
-        ("forward", "2 of 80 numbers were missing and repeat the one before"),
+        ("drop", "1 of 40 rows lacks a number and is left out"),
+        ("interpolate", "2 of 80 numbers were missing and lie on a line to the next known number"),
+        ("forward", "2 of 80 numbers were missing and repeat the number before"),
     ],
 )
 def test_what_was_missing_is_counted(

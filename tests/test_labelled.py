@@ -66,7 +66,7 @@ def test_columns_and_rows_that_are_not_read_are_told(tmp_path: Path, capsys: pyt
     labelled.load(str(tmp_path / "t.csv"), missing="drop")
     told = capsys.readouterr().err
     assert "of its columns `text` and `label` are read, and not 'split'" in told
-    assert "1 of 41 rows lack a text or a label and are left out (task.missing=drop)" in told
+    assert "1 of 41 rows lacks a text or a label and is left out (task.missing=drop)" in told
 
 
 @pytest.mark.parametrize(("task", "text"), [(NamesClass, "{n:030}"), (SentimentClass, "good {n} " + "so " * 40)])

@@ -115,7 +115,7 @@ def test_pieces_that_are_trained_on_and_tested_are_told(tmp_path: Path, capsys: 
     part[0, 1][:, 87] = 1  # as in the training
     rolls(written(tmp_path, validdata=other, testdata=part))
     told = capsys.readouterr().err
-    assert "1 of the 2 pieces of the test part are trained on, too" in told
+    assert "1 of the 2 pieces of the test part is trained on, too" in told
     assert "val part" not in told
 
 

@@ -94,9 +94,7 @@ def test_a_damaged_row_is_left_out_and_said_once(row: str, tmp_path: Path, capsy
     store.log(2, "val", {"loss": 1.0})
     assert [(r["step"], r["split"]) for r in store.rows()] == [(1, "train"), (2, "val")]
     store.rows()
-    assert (
-        capsys.readouterr().err == f"rnnsweep: {tmp_path}/metrics.jsonl: 1 of 3 rows are damaged; they are left out\n"
-    )
+    assert capsys.readouterr().err == f"rnnsweep: {tmp_path}/metrics.jsonl: 1 of 3 rows is damaged; it is left out\n"
 
 
 DAMAGES: dict[str, Callable[[Json], object]] = {

@@ -111,7 +111,7 @@ def test_a_file_that_is_no_table_of_runs_is_refused(text: str, problem: str, stu
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        (PLAIN + "gru,1,1.5,1.5,900\n", ": rows 3 and 5 are of gru with one seed and equal settings"),
+        (PLAIN + "gru,1,1.5,1.5,900\n", ": lines 3 and 5 are of gru with one seed and equal settings"),
         (WANDB.replace("their-1,finished", "their-1,stopped"), r":3: state: expected one of finished, .*got 'stopped'"),
     ],
 )

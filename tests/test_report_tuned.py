@@ -34,6 +34,7 @@ from rnnsweep.report.views import budget, pareto, tuned_budget
 pytestmark = pytest.mark.usefixtures("figures_not_drawn")
 
 RATES = (1e-3, 3e-3, 1e-2)
+DECLARED = "the tuned and the compared settings are as declared"
 
 
 def noisy(study: Path, seeds: range = range(3), rates: tuple[float, ...] = RATES, **settings: Any) -> None:
@@ -65,7 +66,7 @@ def test_the_headline_is_the_tuned_comparison_and_nothing_contradicts_it(tmp_pat
         ", 3 paired seeds; exploratory: these seeds chose the rates; the best rate is at the edge of the grid for both."
     )
     notes = " ".join(section.top_tables[0].notes)
-    assert "optimizer.lr counts as tuned, cell as compared: a guess" in notes
+    assert "optimizer.lr counts as tuned and cell counts as compared, which is a guess" in notes
     assert "Extend it: `python -m rnnsweep -m seed=0 optimizer.lr=0.001,0.003,0.01,0.03`" in notes
     assert "'seed=range(3,8)'" in notes
     (cells,) = [answer for answer in section.answers if answer.title == "The choice of the cell"]
@@ -185,7 +186,7 @@ def test_compare_and_tune_override_and_are_checked(tmp_path: Path, capsys: pytes
     of = found(tmp_path / "study", DesignOptions(["optimizer.lr"], ["cell"]))
     assert [factor.key for factor in of.tuning.design.compared] == ["optimizer.lr"]
     assert of.leader.name == "optimizer.lr=0.01"
-    assert of.tuning.design.said == "as declared"
+    assert of.tuning.design.said == DECLARED
     with pytest.raises(SystemExit):
         cli.main([str(tmp_path / "study"), "--out", str(tmp_path / "report"), "--tune", "optimizer.rate"])
     assert "--tune optimizer.rate: no run has this setting" in capsys.readouterr().err
@@ -216,7 +217,7 @@ def test_a_tuned_sweep_is_read_as_it_was_planned(tmp_path: Path) -> None:
     assert comparison.interval.low == comparison.look.low
     notes = " ".join(comparison_table(of).notes)
     assert "Planned before the first run: looks at 3, 5, 8 fresh seeds, margin 0.01" in notes
-    assert of.tuning.design.said == "as declared"
+    assert of.tuning.design.said == DECLARED
     assert "with the Student t interval" in notes  # of the look's level, not of 95%
     for planned_margin, asked, margin in ((0.01, None, 0.01), (0.003, None, 0.003), (0.003, 0.5, 0.5)):
         tuned = dataclasses.replace(of.tuning.design.plan, margin=planned_margin)
@@ -303,7 +304,7 @@ def test_of_plans_that_differ_the_newest_counts_and_is_told(tmp_path: Path) -> N
         of = design(runs)
         assert of is not None
         assert of.plan is not None
-        assert (of.plan.margin, of.said) == (0.01, "as declared; of 2 plans that differ, the newest counts")
+        assert (of.plan.margin, of.said) == (0.01, DECLARED + "; of 2 plans that differ, the newest counts")
 
 
 def test_a_seed_that_an_earlier_comparison_has_seen_did_not_choose_the_setting(tmp_path: Path) -> None:
@@ -622,7 +623,7 @@ def test_runs_of_other_code_are_told(tmp_path: Path) -> None:
         record["environment"]["code"] = {"files": {"mine.py": digest}, "before": before}
         (path / "record.json").write_text(json.dumps(record))
     _, warnings = provenance_tables.reproducibility([Runs(collect([tmp_path]))])
-    assert "The code changed during 1 of the runs of charlm: they continued with other code." in warnings
+    assert "1 run of charlm continued with other code than it began with." in warnings
     assert any("not all trained by the same code: mine.py changed between them" in warning for warning in warnings)
 
 

@@ -121,7 +121,10 @@ def test_a_view_that_no_question_names_has_a_chapter(study: Path, monkeypatch: p
     ("text", "said"),
     [
         (VIEW.replace("def title", "def titel"), r"absent.py lacks `title\(of\)`; a view has data\(of\), draw"),
-        (VIEW.replace("import canvas", "import canvass"), r"absent.py cannot be read: ImportError: cannot import name"),
+        (
+            VIEW.replace("import canvas", "import canvass"),
+            r"absent.py: its code failed: ImportError: cannot import name",
+        ),
         (VIEW.replace('groupby("cell")', 'groupby("sell")'), r"absent.py failed: KeyError: 'sell' \("),
         (None, "absent.py: there is no such file"),
     ],

@@ -251,7 +251,7 @@ def test_what_was_done_with_a_file_is_told(tmp_path: Path, capsys: pytest.Captur
     load(put(tmp_path, "x.csv", "1,2,3\n0,4,5\n"))
     assert "the first field of each line is read as the class of its series" in capsys.readouterr().err
     load(put(tmp_path, "x.txt", "1 2 NaN 4\n2 4 5 6\n"), missing="forward")
-    assert "1 of 6 numbers were missing and repeat the one before (task.missing=forward)" in capsys.readouterr().err
+    assert "1 of 6 numbers was missing and repeats the number before (task.missing=forward)" in capsys.readouterr().err
 
 
 # Examples ------------------------------------------------------------------------------------------------------

@@ -96,7 +96,7 @@ def test_a_level_is_one_however_it_is_typed(tmp_path: Path, capsys: pytest.Captu
         ("sell=lstm", "", "no run has a setting `sell`"),
         ("cell", "", "expected a setting and its value"),
         ("cell=gru cell=lstm cell=rnn", "", "would leave no run"),
-        ("", "cell=gru", "is not retired; no level of this study is"),
+        ("", "cell=gru", "is not retired; this study has no retired level"),
     ],
 )
 def test_what_cannot_be_retired_is_refused(mine: Path, retire: str, restore: str, said: str) -> None:

@@ -25,7 +25,9 @@ def test_a_launcher_that_fails_is_told_in_a_line(task: WorkTask, capfd: pytest.C
 
     watch.watch(fails, task)
     (line,) = capfd.readouterr().err.splitlines()
-    wanted = "the launcher ended with 2 left to do: RuntimeError: A worker process was terminated; its traceback is in"
+    wanted = (
+        "the launcher ended with 2 runs left to do: RuntimeError: A worker process was terminated; its traceback is in"
+    )
     assert line.startswith(f"rnnsweep: {wanted} {task.study}/.study/errors.log")
     assert "SIGKILL(-9)" in (task.study / ".study" / "errors.log").read_text()
 
@@ -34,8 +36,8 @@ def test_what_a_worker_of_it_raised_is_told(task: WorkTask, capfd: pytest.Captur
     for error in (ConfigError("task.text", "there is no such file"), ZeroDivisionError("no such run")):
         watch.watch(lambda error=error: [JobReturn(status=JobStatus.FAILED, _return_value=error)], task)  # type: ignore[misc]
     first, second = capfd.readouterr().err.splitlines()
-    assert "2 left to do: task.text: there is no such file; " in first
-    assert "2 left to do: ZeroDivisionError: no such run; " in second
+    assert "2 runs left to do: task.text: there is no such file; " in first
+    assert "2 runs left to do: ZeroDivisionError: no such run; " in second
     error = MachineError(task.study / "last.pt", OSError(28, "No space left on device"))
     with pytest.raises(MachineError):
         watch.watch(lambda: [JobReturn(status=JobStatus.FAILED, _return_value=error)], task)

@@ -72,11 +72,14 @@ def fill(numbers: Any, missing: Missing) -> Any:
 
 def tell_filled(path: str, count: int, total: int, missing: Missing, what: str = "a number") -> None:
     """Says how many numbers were missing, and what was done; for `drop`, how many rows lack `what`."""
+    one = count == 1
+    absent = f"numbers {'was' if one else 'were'} missing and"
+    next_to = f"; the rows around {'it' if one else 'them'} count as neighbours" * (what == "a number")
+    line = "on a line to the next known number, which a forecast would not know"
     done = {
-        "drop": f"rows lack {what} and are left out"
-        + "; the rows around them count as neighbours" * (what == "a number"),
-        "interpolate": "numbers were missing and lie on a line to the next known one, which a forecast would not know",
-        "forward": "numbers were missing and repeat the one before",
+        "drop": f"rows {'lacks' if one else 'lack'} {what} and {'is' if one else 'are'} left out{next_to}",
+        "interpolate": f"{absent} {'lies' if one else 'lie'} {line}",
+        "forward": f"{absent} {'repeats' if one else 'repeat'} the number before",
     }
     if count:
         tell_once(f"`{path}`: {count:,} of {total:,} {done[missing]} (task.missing={missing})")

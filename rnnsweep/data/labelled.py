@@ -91,7 +91,7 @@ def _table(file: File, encoding: str, missing: Missing) -> list[tuple[str, str]]
     if len(texts) == (len(absent) if missing == "drop" else 0):
         raise file.wrong(f"`{file.path}` has no rows" + " with a text and a label" * (len(texts) > 0))
     if len(absent) and missing == "refuse":
-        problem = f"{file.line(int(absent[0]))} lacks a text or a label ({len(absent):,} of {len(texts):,} rows do)"
+        problem = f"{file.line(int(absent[0]))} lacks a text or a label (in all {len(absent):,} of {len(texts):,} rows)"
         raise file.wrong(f"{problem}; `task.missing=drop` leaves such rows out")
     if len(absent):
         tell_filled(file.path, len(absent), len(texts), "drop", "a text or a label")
@@ -166,5 +166,6 @@ def parts(
     known = {text for text, _ in made["train"]}
     for part, pairs in own.items():
         if seen := sum(text in known for text, _ in pairs):
-            tell_once(f"{seen:,} of the {len(pairs):,} texts of the {part} part are trained on, too")
+            are = "is" if seen == 1 else "are"
+            tell_once(f"{seen:,} of the {len(pairs):,} texts of the {part} part {are} trained on, too")
     return made | own

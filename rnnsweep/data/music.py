@@ -44,7 +44,10 @@ def rolls(path: str) -> tuple[dict[Split, list[Roll]], str]:
     known = {roll.tobytes() for roll in parts["train"]}
     for split in HELD_OUT:
         if seen := sum(roll.tobytes() in known for roll in parts[split]):
-            tell_once(f"`{path}`: {seen:,} of the {len(parts[split]):,} pieces of the {split} part are trained on, too")
+            are = "is" if seen == 1 else "are"
+            tell_once(
+                f"`{path}`: {seen:,} of the {len(parts[split]):,} pieces of the {split} part {are} trained on, too"
+            )
     return parts, file.sha256
 
 

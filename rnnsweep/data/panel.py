@@ -117,7 +117,8 @@ def _arrays(file: File, date: str | None) -> Panel:
     times = [str(time) for time in found["time"].tolist()] if "time" in found else None
     if len(names) != values.shape[1] or (times is not None and len(times) != len(values)):
         problem = f"`{file.path}` has {values.shape} numbers, {len(names)} names in `columns`"
-        raise file.wrong(f"{problem} and {len(times or [])} entries in `time`")
+        dated = "" if times is None else f" and {len(times)} entries in `time`"
+        raise file.wrong(f"{problem}{dated}; expected a name for each column, and a time for each row")
     if twice := [name for name in names if names.count(name) > 1]:
         raise file.wrong(f"`columns` of `{file.path}` has `{twice[0]}` twice; give each a name of its own")
     if "time" in found:

@@ -123,7 +123,7 @@ class DataTable:
         absent = filled.index[filled.isna()]
         if len(absent):
             problem = f"{self.file.line(int(absent[0]))} has no number in the column `{name}`"
-            count = f" ({len(absent):,} of {len(numbers):,} rows have none)"
+            count = f" ({len(absent):,} of {len(numbers):,} rows {'has' if len(absent) == 1 else 'have'} none)"
             hint = "say what to do: `task.missing=drop`, `task.missing=interpolate` or `task.missing=forward`"
             if missing != "refuse":
                 count, hint = ", and no neighbour to fill it from", "`task.missing=drop` leaves it out"

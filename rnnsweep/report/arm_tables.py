@@ -167,12 +167,15 @@ def _notes(of: TunedComparison) -> list[str]:
             "A comparison stays open if a run with a fresh seed diverged, and between looks nothing is decided."
         )
     family = max((c.family for c in of.comparisons), default=0)
-    said += [f"p: Holm's correction over all {family} tuned comparisons of the report."] if family else []
+    over = f"all {family} tuned comparisons" if family > 1 else "the one tuned comparison"
+    said += [f"p: Holm's correction over {over} of the report."] if family else []
     if not all(comparison.confirmed for comparison in of.comparisons):
         said.append(f"Exploratory until fresh seeds confirm it: {confirmation(of)}")
     said += [f"The best value is at the {end} end of its range ({key}). {to}" for key, end, to in wider(of)]
     if not tuning.equal:
-        said.append("An arm with more configurations than another is compared at the smaller number: the plan's first.")
+        said.append(
+            "Arms are compared at equal numbers of configurations: of an arm with more, only the first ones count."
+        )
     return said
 
 

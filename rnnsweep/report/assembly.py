@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rnnsweep.errors import ReportError
+from rnnsweep.errors import ReportError, many
 from rnnsweep.report import baselines, external, reservations
 from rnnsweep.report.across.scores import scores
 from rnnsweep.report.analysis import DesignOptions, analyse, searched_keys, tuned_comparisons
@@ -56,7 +56,7 @@ def report(options: argparse.Namespace) -> list[Path]:
     names = ", ".join([path.name for path in options.paths] if apart else [runs.task for runs in found])
     content = Report(
         f"Ablation report: {names}",
-        f"{len(frame)} planned runs of {', '.join(map(from_here, options.paths))}.",
+        f"{many(len(frame), 'planned run')} of {', '.join(map(from_here, options.paths))}.",
         sections,
         redacted(shlex.join([*_program(), *map(from_here, sys.argv[1:])])),
         reservations.of(frame),
@@ -86,7 +86,7 @@ def _by_task(frame: pd.DataFrame, apart: bool, random: Sequence[str]) -> list[Ru
     names = frame["study"].map(lambda study: Path(study).name if apart else "")
     parts = [(study, part) for (study, task), part in frame.groupby([names, "task"], sort=False) if task != UNSET]
     if not parts:
-        raise ReportError(f"none of the {len(frame)} runs has a config that can be read; nothing can be compared")
+        raise ReportError(f"{many(len(frame), 'run')}, but no config that can be read; nothing can be compared")
     return [_runs(part, name, random) for name, part in parts]
 
 

@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def parser() -> Arguments:
-    """The parser of the options. In the help of an option, its default follows a semicolon."""
+    """The parser of the options. In the help of an option, its default stands in brackets."""
     described = "One report of any set of runs: report.html, report.md, tables/ (CSV, LaTeX), figures/ (SVG, PNG, PDF)."
     made = Arguments(prog="report", description=described)
     for name, settings in OPTIONS.items():
@@ -47,6 +47,9 @@ def _positive(text: str) -> float:
     return number
 
 
+_positive.__name__ = "number"  # argparse names it where a text is no number
+
+
 def _directory(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("expected a directory, got nothing; `.` is this one")
@@ -55,19 +58,19 @@ def _directory(text: str) -> Path:
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "paths": {"nargs": "+", "type": Path, "help": "directories with runs, such as multirun/default"},
-    "--by": {"default": "", "help": "the factors to report, as in cell,cell.hidden_size; all that vary"},
-    "--metric": {"help": "the metric to compare by, as in val/accuracy; val/loss"},
+    "--by": {"default": "", "help": "the factors to report, as in cell,cell.hidden_size (default: all that vary)"},
+    "--metric": {"help": "the metric to compare by, as in val/accuracy (default: val/loss)"},
     "--baseline": {
         "action": "append",
         "default": [],
         "metavar": "KEY=LEVEL",
         "help": "compare the other levels of KEY with this one, as in cell=gru; may be repeated",
     },
-    "--compare": {"default": "", "metavar": "KEY,KEY", "help": "the factors whose levels are compared; cell"},
+    "--compare": {"default": "", "metavar": "KEY,KEY", "help": "the factors whose levels are compared (default: cell)"},
     "--tune": {
         "default": "",
         "metavar": "KEY,KEY",
-        "help": "the factors tuned for each compared level; the optimizer's settings, clipping and the schedule",
+        "help": "the factors tuned for each compared level (default: the optimizer's, clipping, the schedule)",
     },
     "--random": {
         "default": "",
@@ -76,8 +79,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "--margin": {
         "type": _positive,
-        "help": "a difference below it is small; the margin that the sweep planned, else 0.01 of a loss in nats or of "
-        "a share, else a hundredth of the mean value",
+        "help": "a difference below it is small (default: the margin that the sweep planned, else 0.01 for a loss in "
+        "nats or a share, else a hundredth of the mean value)",
     },
     "--add": {
         "action": "append",
@@ -97,7 +100,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--sections": {
         "choices": ("task", "study"),
         "default": "task",
-        "help": "a section for each task over all studies, or for each study and task; task",
+        "help": "a section for each task over all studies, or for each study and task (default: task)",
     },
-    "--out": {"type": _directory, "default": Path("report"), "help": "the directory to write"},
+    "--out": {"type": _directory, "default": Path("report"), "help": "the directory to write (default: report)"},
 }

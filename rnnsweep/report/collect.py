@@ -58,7 +58,7 @@ def collect(paths: Sequence[Path], apart: bool = False, retiring: bool = True) -
             key = Path(row["study"]).name if apart else "", row["run"]
             copies.setdefault(key, {}).setdefault(os.path.realpath(row["path"]), row)
     if not copies:
-        raise ReportError(f"{paths[0]}: all runs are retired ({', '.join(left_out)})")
+        raise ReportError(f"{', '.join(map(str, paths))}: all runs are retired ({', '.join(left_out)})")
     sizes = Counter(row["study"] for each in copies.values() for row in each.values())
     ordered = [sorted(each.values(), key=lambda row: _standing_first(row, sizes)) for each in copies.values()]
     table = _table([row for row, *_ in ordered])

@@ -25,7 +25,7 @@ class Design:
     conditions: tuple[str, ...]
     """Keys that vary and are neither compared nor tuned. Arms are compared within each combination of their values."""
     said: str
-    """Where this design comes from: `as declared`, or a sentence about the guess."""
+    """Where this design comes from: that it is declared, or what of it is a guess."""
     plan: Tuned | None = None
     """The plan of the tuned sweep, if there was one."""
     random: tuple[str, ...] = ()
@@ -69,7 +69,7 @@ def design(runs: Runs, compare: Sequence[str] = (), tune: Sequence[str] = ()) ->
     seen = _seen(studies, plan) if plan else frozenset()
     compared = [runs.settings.factor(key, "--compare") for key in compare] or _known(runs, plan.compare if plan else ())
     tuned = [runs.settings.factor(key, "--tune") for key in tune] or _known(runs, plan.tune if plan else ())
-    guessed = not tuned
+    guessed, named = not tuned, bool(compared)
     tuned = tuned or [f for f in runs.factors if f not in compared and _matches(f.key)]
     compared = compared or _guess(runs, tuned)
     tuned = [factor for factor in tuned if factor.key not in {each.key for each in compared}]
@@ -78,11 +78,23 @@ def design(runs: Runs, compare: Sequence[str] = (), tune: Sequence[str] = ()) ->
     conditions = _conditions(runs, compared, tuned)
     if guessed and not _chooses(runs, compared, tuned, conditions):
         return None
-    names = f"{_joined(tuned)} {'counts' if len(tuned) == 1 else 'count'} as tuned, {_joined(compared)} as compared"
-    told = f"{names}: a guess (--tune and --compare declare it)" if guessed else "as declared"
+    told = _origin(tuned if guessed else [], [] if named else compared)
     told += f"; of {different} plans that differ, the newest counts" if plan and different > 1 else ""
     random = tuple(key for key in runs.sampled if key in conditions)
     return Design(tuple(compared), tuple(tuned), conditions, told, plan, random, seen)
+
+
+def _origin(tuned: Sequence[Factor], compared: Sequence[Factor]) -> str:
+    """Says which roles are guessed. Each argument has the factors of a guessed role; it is empty for a declared one."""
+    roles = {"--tune": ("tuned", tuned), "--compare": ("compared", compared)}
+    guessed = {option: role for option, role in roles.items() if role[1]}
+    if not guessed:
+        return "the tuned and the compared settings are as declared"
+    said = " and ".join(
+        f"{_joined(factors)} {'counts' if len(factors) == 1 else 'count'} as {role}"
+        for role, factors in guessed.values()
+    )
+    return f"{said}, which is a guess ({' and '.join(guessed)} {'declares' if len(guessed) == 1 else 'declare'} it)"
 
 
 def _differing(plans: Sequence[Tuned]) -> int:

@@ -51,8 +51,10 @@ def view_of(path: Path) -> ModuleType:
     Raises:
         ReportError: there is no such file, its code failed, or it lacks a function.
     """
-    if path.suffix != ".py" or not path.is_file():
+    if not path.is_file():
         raise ReportError(f"--view {path}: there is no such file; name one such as spread.py")
+    if path.suffix != ".py":
+        raise ReportError(f"--view {path}: expected a Python file such as spread.py")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
@@ -60,7 +62,7 @@ def view_of(path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(view)
     except Exception as error:
-        raise ReportError(f"{path} cannot be read: {in_a_line(error)}") from error
+        raise ReportError(f"--view {path}: its code failed: {in_a_line(error)}") from error
     check_view(view)
     return view
 
@@ -82,6 +84,6 @@ def _folder(package: str) -> list[str]:
         spec = importlib.util.find_spec(package)
     except ModuleNotFoundError as error:
         if not package.startswith(str(error.name)):  # the folder exists, but imports something that is missing
-            tell_once(f"the report leaves out {package}, which needs {error.name}")
+            tell_once(f"the report leaves out {package}: it needs {error.name}, which is not installed")
         return []
     return list(spec.submodule_search_locations or ()) if spec else []

@@ -4,6 +4,7 @@ import itertools
 import math
 from collections.abc import Iterator
 
+from rnnsweep.errors import many
 from rnnsweep.report import stats
 from rnnsweep.report.effects import DIFFERENT, Effect
 from rnnsweep.report.factor import Factor
@@ -58,7 +59,7 @@ def effect_table(runs: Runs, factor: Factor, effects: list[Effect], metric: Metr
 
 def _effect_row(effect: Effect, metric: MetricColumn, margin: float, link: str) -> TableRow:
     diverged, (better, worse) = effect.divergence, effect.ranked
-    few, many = effect.seeds
+    few, most = effect.seeds
     state = effect.finding(margin)
     bold = state in DIFFERENT and effect.interval.mean * metric.sign < 0
     tested = effect.interval.known
@@ -67,8 +68,8 @@ def _effect_row(effect: Effect, metric: MetricColumn, margin: float, link: str) 
             level_cell(effect.factor, effect.level, bold),
             Cell(effect_text(effect), estimate(effect.interval), link, bold),
             Cell(FINDINGS[state] + (", divergence differs" if diverged.differs else "")),
-            Cell(f"{effect.settings} × {few if few == many else f'{few}–{many}'}", effect.settings, link),
-            Cell(f"{effect.better} of {len(effect.values)} {effect.unit}s", effect.better, link),
+            Cell(f"{effect.settings} × {few if few == most else f'{few}–{most}'}", effect.settings, link),
+            Cell(f"{effect.better} of {many(len(effect.values), effect.unit)}", effect.better, link),
             Cell(f"{p_value(effect.adjusted)} (of {effect.family})" if tested else "—", effect.adjusted, link),
             Cell(f"{share(diverged.level, diverged.pairs)} against {diverged.baseline}", diverged.level, link),
             Cell(f"better in {better}, worse in {worse}", better, link),
@@ -90,7 +91,7 @@ def _effect_notes(
     if max(effect.settings for effect in effects) < FEW and any(effect.interval.known for effect in effects):
         yield "Fewer than three settings: the intervals hold for these settings only."
     if not quiet:
-        yield "diverged: the share of the level's matched runs, against the baseline's number."
+        yield "diverged: the share of the level's matched runs that diverged, against the number of the baseline's."
         ranked = f"{effects[0].ranked_unit}s"
         yield f"diverged last: in how many {ranked} the level is better or worse if a diverged run ranks last."
     if quiet and any(effect.divergence.pairs for effect in effects):
@@ -144,9 +145,10 @@ def pairwise_table(runs: Runs, factor: Factor, known: list[Effect], metric: Metr
     used = {int(row) for effect in effects.values() for side in ("row", "base") for row in effect.pairs[side]}
     baseline, family = short_name(factor.key, known[0].baseline), max(effect.family for effect in known)
     note = (
-        f"Row minus column. In brackets, for pairs with {baseline}: Holm p over all {family} effects of this task. "
-        "Bold: the row is clearly better. The other pairs are not tested."
+        f"Row minus column. In brackets, for pairs with {baseline}: Holm p over {many(family, 'tested effect')} of "
+        "this task. Bold: the row is clearly better. The other pairs are not tested."
     )
+    note = note if family else "Row minus column. No pair is tested."
     notes = (str(run_counts(runs, sorted(used), metric.name, "complete without a matched partner")), note)
     return Table(
         f"pairwise-{anchor(runs.task, factor.key)}",

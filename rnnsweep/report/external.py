@@ -59,11 +59,11 @@ def _read(file: Path, frame: pd.DataFrame) -> pd.DataFrame:
     if "cell" not in table or not metrics:
         raise ReportError(f"--add {file}: has {', '.join(table) or 'no column'}; {EXAMPLE}")
     for name in (*metrics, *(name for name in NUMBERS if name in table)):
-        table[name] = _numbers(file, table[name])
+        table[name] = _numbers(file, table, name)
     known = DeclaredMetrics(frame)
     for name in metrics:
         if known.unit(name) == "share":
-            _refuse_percents(file, table[name])
+            _refuse_percents(file, table, name)
     table["seed"] = _seeds(file, table)
     table["task"] = table["task"] if "task" in table else _only_task(file, frame)
     state = _states(file, table["state"]) if "state" in table else pd.Series("complete", table.index)
@@ -80,6 +80,8 @@ def _read(file: Path, frame: pd.DataFrame) -> pd.DataFrame:
 def _csv(file: Path) -> pd.DataFrame:
     try:
         return pd.read_csv(file, skipinitialspace=True)
+    except FileNotFoundError:
+        raise ReportError(f"--add {file}: there is no such file or folder") from None
     except (OSError, ValueError) as error:  # ParserError and UnicodeDecodeError are ValueErrors
         raise ReportError(f"--add {file}: cannot be read as a CSV ({error}); {EXAMPLE}") from error
 
@@ -91,23 +93,30 @@ def _named(table: pd.DataFrame) -> pd.DataFrame:
     return kept.rename(columns={name: NAMES.get(name, short) for name, short in names.items()})
 
 
-def _numbers(file: Path, column: pd.Series) -> pd.Series:
+def _place(file: Path, table: pd.DataFrame, row: int) -> str:
+    """A row as a message names it: the line of a CSV, or the run of a folder."""
+    return f"{file}, run {table['run'].iloc[row]}" if file.is_dir() else f"{file}:{row + 2}"
+
+
+def _numbers(file: Path, table: pd.DataFrame, name: str) -> pd.Series:
+    column = table[name]
     found = pd.to_numeric(column, errors="coerce")
     wrong = found.isna() & column.notna()
     if wrong.any():
         row = int(wrong.to_numpy().argmax())
-        raise ReportError(f"--add {file}:{row + 2}: {column.name}: expected a number, got {column.iloc[row]!r}")
+        raise ReportError(f"--add {_place(file, table, row)}: {name}: expected a number, got {column.iloc[row]!r}")
     return found
 
 
-def _refuse_percents(file: Path, column: pd.Series) -> None:
+def _refuse_percents(file: Path, table: pd.DataFrame, name: str) -> None:
     """Refuses a share above one: beside ours, percents would be a hundred times too good."""
-    wrong = column > 1
+    wrong = table[name] > 1
     if wrong.any():
         row = int(wrong.to_numpy().argmax())
-        value = float(column.iloc[row])
+        value = float(table[name].iloc[row])
         hint = f"; percents are given as {value / 100:g}" if value <= 100 else ""
-        raise ReportError(f"--add {file}:{row + 2}: {column.name}: expected a share from 0 to 1, got {value:g}{hint}")
+        problem = f"{name}: expected a share from 0 to 1, got {value:g}{hint}"
+        raise ReportError(f"--add {_place(file, table, row)}: {problem}")
 
 
 def _seeds(file: Path, table: pd.DataFrame) -> pd.Series:
@@ -116,7 +125,7 @@ def _seeds(file: Path, table: pd.DataFrame) -> pd.Series:
     none = given.isna().groupby(table["cell"]).transform("all")
     if (given.isna() & ~none).any():
         cell = table.loc[given.isna() & ~none, "cell"].iloc[0]
-        raise ReportError(f"--add {file}: some runs of {cell} have a seed and some have none; give all of them one")
+        raise ReportError(f"--add {file}: some runs of {cell} have a seed and some have none; give each of them a seed")
     return given.where(~none, table.groupby("cell").cumcount())
 
 
@@ -136,15 +145,16 @@ def _refuse_twice(file: Path, table: pd.DataFrame) -> None:
     twice = table[names].map(repr).duplicated(keep=False)
     if twice.any():
         alike = table.loc[twice, names].map(repr).agg("\0".join, axis=1)
-        rows = alike.index[alike == alike.iloc[0]][:2] + 2
-        problem = (
-            f"rows {rows[0]} and {rows[1]} are of {table['cell'].loc[rows[0] - 2]} with one seed and equal settings"
-        )
+        first, second = alike.index[alike == alike.iloc[0]][:2]
+        which = f"lines {first + 2} and {second + 2}"
+        which = f"runs {table['run'][first]} and {table['run'][second]}" if file.is_dir() else which
+        problem = f"{which} are of {table['cell'][first]} with one seed and equal settings"
         raise ReportError(f"--add {file}: {problem}; leave one out, or give each a seed of its own")
 
 
 def _only_task(file: Path, frame: pd.DataFrame) -> str:
     tasks = [task for task in frame["task"].unique() if task != UNSET]
     if len(tasks) != 1:
-        raise ReportError(f"--add {file}: has no column task, and the runs are of {', '.join(tasks) or 'no task'}")
+        of = ", ".join(tasks) or "no task"
+        raise ReportError(f"--add {file}: has no column task, and the runs are of {of}; add a column with the task")
     return str(tasks[0])

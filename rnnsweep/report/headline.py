@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rnnsweep.errors import many
 from rnnsweep.report import evaluated, stats, tuned_sentences
 from rnnsweep.report.effects import Effect
 from rnnsweep.report.expected_best import expected_best
@@ -25,12 +26,13 @@ def headline(section: Section) -> list[str]:
     counts = runs.counts()
     told = ", ".join(f"{count} {state}" for state, count in counts.items())
     said = tuned_sentences.sentences(section.tuned) if section.tuned else []
-    said += [f"{len(runs.frame)} runs were planned: {told}."]
+    planned = len(runs.frame)
+    said += [f"{many(planned, 'run')} {'was' if planned == 1 else 'were'} planned: {told}."]
     ended = counts["complete"] + counts["diverged"]
     if counts["diverged"]:
         said.append(
-            f"{share(counts['diverged'], ended)} of the runs that ended have diverged. Differences leave them out, and "
-            "also say what holds if they rank last."
+            f"{share(counts['diverged'], ended)} of the runs that ended have diverged. The differences below leave "
+            "them out, and say as well what holds if diverged runs rank last."
         )
     ranked = [s for s in ranked_entries(runs, metric) if s.values]
     if ranked:
@@ -59,8 +61,8 @@ def _selected(section: Section, ranked: Sequence[LeaderboardEntry]) -> str:
     ended = runs.frame["state"].isin(["complete", "diverged", "pruned"]) & (runs.frame["setting"] >= 0)
     tried = int(runs.frame.loc[ended, "setting"].nunique())
     said = (
-        f"Best of {tried} configurations {metric.where}: {runs.settings.describe(best.setting)}, {metric.words} "
-        f"{value} ({n}){_tested(runs, metric, best)}."
+        f"Best of {many(tried, 'configuration')} {metric.where}: {runs.settings.describe(best.setting)}, "
+        f"{metric.words} {value} ({n}){_tested(runs, metric, best)}."
     )
     if not runs.evaluated_alike:
         said += f" Not all are comparable: they were {evaluated.SAID}."
@@ -69,7 +71,8 @@ def _selected(section: Section, ranked: Sequence[LeaderboardEntry]) -> str:
     if len(ranked) > 2:
         values, half = means(ranked) + [math.nan] * (tried - len(ranked)), max(1, tried // 2)
         one, some = expected_best(values, [1, half], metric.lower)
-        said += f" A random configuration is expected to reach {number(one)}, the best of {half} {number(some)}."
+        said += f" A random configuration is expected to reach {number(one)}"
+        said += f", and the best of {half} random ones {number(some)}." if half > 1 else "."
     return said
 
 

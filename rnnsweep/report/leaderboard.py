@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rnnsweep.errors import many
 from rnnsweep.report import evaluated, stats
 from rnnsweep.report.matched_runs import MatchedRuns
 from rnnsweep.report.metric_column import MetricColumn
@@ -97,7 +98,7 @@ def _exceptions(
     if tuning_seed is not None:
         yield _tuning_note(tuning_seed)
     if len(every) > len(ranked):
-        yield f"Not listed: {len(every) - len(ranked)} settings whose runs were all pruned."
+        yield f"Not listed: {many(len(every) - len(ranked), 'setting')} whose runs were all pruned."
 
 
 def _have_other_seeds(runs: Runs, ranked: list[LeaderboardEntry]) -> bool:

@@ -88,7 +88,7 @@ def table(of: Table) -> str:
             "| " + " | ".join(f"**{t}**" if c.bold else t for t, c in zip(texts, row.cells, strict=True)) + " |"
         )
     if of.more:
-        lines += ["", f"{of.more} more rows are in `tables/{of.name}.csv`."]
+        lines += ["", f"{of.more} more row{' is' if of.more == 1 else 's are'} in `tables/{of.name}.csv`."]
     return "\n".join([*lines, "", *(f"{prose(note)}\n" for note in of.notes)])
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from rnnsweep.errors import many
 from rnnsweep.report.numbers import number
 from rnnsweep.report.runs import Runs
 from rnnsweep.report.table import Cell, Table, TableRow, rows_of
@@ -57,7 +58,8 @@ def reproducibility(tasks: Sequence[Runs]) -> tuple[Table, list[str]]:
             if len(counts) > 1 and name != "command":
                 warnings.append(f"Not all runs of {runs.task} have the same {name}: {_differing(counts)}.")
         if dirty := _true(runs, "env:dirty"):
-            warnings.append(f"{dirty} runs of {runs.task} were trained from a checkout with uncommitted changes.")
+            trained = f"{many(dirty, 'run')} of {runs.task} {'was' if dirty == 1 else 'were'} trained"
+            warnings.append(f"{trained} from a checkout with uncommitted changes.")
         warnings += _code(runs)
         rows += _data(runs)
     columns = ("task", "what", "value", "runs")
@@ -77,8 +79,8 @@ def _differing(counts: "pd.Series[int]") -> str:
     common = set.intersection(*map(set, parts.values()))
     told = []
     for value, count in counts.items():
-        own = ", ".join(part for part in parts[str(value)] if part not in common) or "no more"
-        told.append(f"{own} ({count} run{'s' * (count > 1)})")
+        own = ", ".join(part for part in parts[str(value)] if part not in common) or "none of these"
+        told.append(f"{own} ({many(count, 'run')})")
     return ", ".join(told[:SHOWN_VALUES]) + f" and {len(told) - SHOWN_VALUES} more" * (len(told) > SHOWN_VALUES)
 
 
@@ -87,7 +89,8 @@ def _code(runs: Runs) -> list[str]:
     if "env:files" not in runs.frame:
         return []
     changed = _true(runs, "env:changed")
-    said = [f"The code changed during {changed} of the runs of {runs.task}: they continued with other code."]
+    began = "it began" if changed == 1 else "they began"
+    said = [f"{many(changed, 'run')} of {runs.task} continued with other code than {began} with."]
     said = said if changed else []
     files: dict[str, set[str]] = {}
     for each in runs.frame.loc[runs.complete, "env:files"].dropna():

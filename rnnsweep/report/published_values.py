@@ -97,7 +97,9 @@ def values_table(runs: Runs, metric: MetricColumn, spec: dict[str, Any], index: 
             continue
         mean = found.interval.mean
         shown = Cell(spread(found.interval, found.values, digits), estimate(found.interval))
-        told = verdict(value, found.interval) if lacks is None else f"not judged: {lacks} is null"
+        told = (
+            verdict(value, found.interval) if lacks is None else f"not judged: {lacks} is null or missing in some run"
+        )
         if runs.unit(spec["metric"]) == "share" and theirs > 1:
             told = f"not judged: a share is at most 1; {number(theirs)}% is {theirs / 100:g}"
         rows.append([setting, wanted, shown, Cell(signed(mean - theirs, digits), mean - theirs), told])
@@ -139,7 +141,8 @@ def orders(runs: Runs, metric: MetricColumn, spec: dict[str, Any]) -> Iterator[s
         known = (
             order_verdict([each for each in found if each is not None], sign) if all(found) else "cannot be told yet"
         )
-        yield f"Published order, the best first: {told}: {known if lacks is None else f'not judged, {lacks} is null'}."
+        known = known if lacks is None else f"not judged, {lacks} is null or missing in some run"
+        yield f"Published order, the best first: {told}: {known}."
 
 
 def _mean(found: OurSeeds | None) -> str:

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from rnnsweep.errors import many
 from rnnsweep.report import data_sets
 from rnnsweep.report.collect import UNSET
 from rnnsweep.report.declared import older
@@ -16,27 +17,35 @@ def of(frame: pd.DataFrame) -> list[str]:
     unknown = int((frame["task"] == UNSET).sum())
     said = []
     for level, count in frame.attrs.get("retired", {}).items():
-        runs = "1 run is" if count == 1 else f"{count} runs are"
-        said.append(f"{level} is retired: {runs} on disk and {'is' if count == 1 else 'are'} not counted.")
+        verb = "is" if count == 1 else "are"
+        said.append(f"{level} is retired: {many(count, 'run')} {verb} on disk and {verb} not counted.")
     if twice := frame.attrs.get("twice", 0):
         differ = len({row["run"] for row in frame.attrs["differing"]})
-        told = f"; {differ} of them have different values there: see the table “Did not reproduce”" if differ else ""
-        said.append(f"{twice} runs lie in several of the given directories and are counted once{told}.")
+        told = f"; {differ} of them {'has' if differ == 1 else 'have'} different values there" if differ else ""
+        told += ": see the table “Did not reproduce”" if differ else ""
+        one = twice == 1
+        lie = f"{'lies' if one else 'lie'} in several of the given directories and {'is' if one else 'are'}"
+        said.append(f"{many(twice, 'run')} {lie} counted once{told}.")
     said += data_sets.warning(frame)
     if unknown:
         counts = frame.loc[frame["task"] == UNSET, "state"].value_counts()
         told = ", ".join(f"{count} {state}" for state, count in counts.items())
         said.append(
-            f"{unknown} runs have no readable config, so their task is not known ({told}). No table counts them."
+            f"Runs without a readable config: {unknown} ({told}). Their task is not known, and no table counts them."
         )
     damaged = frame["problem"].dropna()
     said += [f"{frame['run'][index]}: {problem}." for index, problem in list(damaged.items())[:5]]
     if len(damaged) > 5:
-        said.append(f"{len(damaged) - 5} more runs have damaged files; the run table names them.")
+        more = len(damaged) - 5
+        said.append(
+            f"{many(more, 'more run')} {'has' if more == 1 else 'have'} damaged files; the run table names them."
+        )
     if before := int(older(frame).sum()):
         known = "Which direction is better is known only for the main metric of a task and for rnnsweep's own metrics"
-        said.append(f"{before} runs were recorded before tasks declared their metrics. {known}.")
+        were = f"{many(before, 'run')} {'was' if before == 1 else 'were'}"
+        said.append(f"{were} recorded before tasks declared their metrics. {known}.")
     running = int((frame["state"] == "running").sum())
     if running:
-        said.append(f"{running} runs are still training; this report shows the results so far.")
+        are = f"{many(running, 'run')} {'is' if running == 1 else 'are'}"
+        said.append(f"{are} still training; this report shows the results so far.")
     return said

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from rnnsweep.errors import many
 from rnnsweep.report.metric_column import in_words
 from rnnsweep.report.runs import Runs
 
@@ -24,9 +25,9 @@ class RunCounts:
 
     def __str__(self) -> str:
         if not self.left_out:
-            return f"All {self.total} runs."
+            return "The one run." if self.total == 1 else f"All {self.total} runs."
         told = ", ".join(f"{count} {reason}" for reason, count in self.left_out.items())
-        return f"{self.used} of {self.total} runs; left out: {told}."
+        return f"{self.used} of {many(self.total, 'run')}; left out: {told}."
 
 
 def run_counts(

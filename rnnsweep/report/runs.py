@@ -136,8 +136,8 @@ class Runs:
         if name is None:
             name = "val/loss" if "val/loss" in known or not known else known[0]
         elif name not in known + extra:
-            there = ", ".join(known + extra) or "none: no run of this task is complete"
-            raise ReportError(f"--metric {name}: no run of task {self.task} has it; these runs have {there}")
+            there = f"these runs have {', '.join(known + extra)}" if known + extra else "none of its runs is complete"
+            raise ReportError(f"--metric {name}: no run of task {self.task} has it; {there}")
         return MetricColumn(name, self.unit(name), self.lower(name))
 
     def unit(self, name: str) -> str:

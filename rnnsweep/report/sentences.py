@@ -1,5 +1,6 @@
 """Sentences about effects. They never say more than the numbers show."""
 
+from rnnsweep.errors import many
 from rnnsweep.report import evaluated, stats
 from rnnsweep.report.effects import DIFFERENT, Effect
 from rnnsweep.report.factor import Factor
@@ -35,7 +36,9 @@ def _divergence_sentence(effect: Effect, level: str, baseline: str) -> str:
     if found.differs or found.more:
         rates = f"{level} diverged in {share(found.level, found.pairs, alone)} of the matched runs"
         rates += f", {baseline} in {share(found.baseline, found.pairs, alone)}"
-        rates += f"; {level} more often in {found.more} and less often in {found.less} of {found.units} {found.unit}s"
+        rates += (
+            f"; {level} more often in {found.more} and less often in {found.less} of {many(found.units, found.unit)}"
+        )
     else:
         rates = f"{found.level} of {found.pairs} matched runs diverged on each side"
     if found.differs and found.p is not None:
@@ -46,7 +49,7 @@ def _divergence_sentence(effect: Effect, level: str, baseline: str) -> str:
     ahead, won = (level, better) if better >= worse else (baseline, worse)
     tested = stats.sign_test(better, worse)
     p = f" (sign test {p_clause(tested)})" if tested is not None else ""
-    decided = f"{better + worse} decided {effect.ranked_unit}{'s' * (better + worse > 1)}"
+    decided = many(better + worse, f"decided {effect.ranked_unit}")
     return f"{rates}; if a diverged run ranks last, {ahead} is better in {won} of {decided}{p}."
 
 
@@ -54,8 +57,10 @@ def _difference_sentence(effect: Effect, level: str, baseline: str, metric: Metr
     state, mean = effect.finding(margin), effect.interval.mean
     among = "Where both finished: " if effect.divergence.level or effect.divergence.baseline else ""
     if state == "none":
-        pairs = f"None of the {effect.planned} matched pairs" if effect.planned else "No matched pair"
-        return f"{pairs} of {level} and {baseline} has finished: nothing is known of the difference."
+        whole = {0: "There is no matched pair", 1: "The one matched pair"}
+        pairs = whole.get(effect.planned, f"None of the {effect.planned} matched pairs")
+        ended = {0: "", 1: " has not finished"}.get(effect.planned, " has finished")
+        return f"{pairs} of {level} and {baseline}{ended}: nothing is known of the difference."
     if state == "single":
         value = with_unit(signed(mean), metric)
         one = "single run" if effect.settings == 1 else f"one seed, mean over {effect.settings} settings"
@@ -104,8 +109,8 @@ def _each_time(effect: Effect, level: str, baseline: str, metric: MetricColumn) 
 
 def basis(effect: Effect) -> str:
     """How the interval was computed: `95%, t over 12 matched settings, 5 seeds each`."""
-    few, many = effect.seeds
-    seeds = f"{few} seed{'s' * (few > 1)} each" if few == many else f"{few} to {many} seeds each"
+    few, most = effect.seeds
+    seeds = f"{many(few, 'seed')} each" if few == most else f"{few} to {most} seeds each"
     if effect.unit == "setting":
         return f"{stats.LEVEL:.0%}, t over {len(effect.values)} matched settings, {seeds}"
     only = "this setting only" if effect.settings == 1 else f"these {effect.settings} settings only"

@@ -29,7 +29,9 @@ def runs(folder: Path) -> pd.DataFrame:
     """
     parts = sorted({file.parent for file in folder.rglob("*.tfevents.*")})
     if not parts:
-        raise ReportError(f"--add {folder}: no CSV, and no event file of TensorBoard (*.tfevents.*) lies below it")
+        raise ReportError(
+            f"--add {folder}: this folder holds no event file of TensorBoard (*.tfevents.*); give another, or a CSV"
+        )
     rows: dict[Path, dict[str, Any]] = {}
     tags: set[str] = set()
     for part in parts:

@@ -131,7 +131,8 @@ class VaryingSettings:
                 return factor
         names = ", ".join(factor.key for factor in self.factors) or "nothing"
         if key in self.keys:
-            said = "has one value in all these runs" if key not in self.varying else "belongs to one choice alone"
+            alone = f"is a setting of one {key.split('.')[0]} only"
+            said = alone if key in self.varying else "has one value in all these runs"
             raise ReportError(f"{option} {key}: {said} (task {self._task}); what varies: {names}")
         raise ReportError(f"{option} {key}: no run has this setting (task {self._task}); what varies: {names}")
 

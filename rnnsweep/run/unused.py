@@ -74,7 +74,8 @@ def _without_kernel(kernel: str, model: nn.Module) -> Iterator[str]:
     cells = {type(module): module for module in model.modules() if isinstance(module, AbstractCell)}
     for cls, cell in cells.items():
         if kernel in ("library", "fused") and cell.runs_as(kernel) == "scan":  # type: ignore[arg-type]
-            yield f"train.kernel={kernel} does nothing: {cls.__name__} has none with these settings, and runs as scan"
+            reason = f"{cls.__name__} has no such kernel with these settings, and runs as scan"
+            yield f"train.kernel={kernel} does nothing: {reason}"
 
 
 def _unaveraged(run: PreparedRun, validations: int) -> Iterator[str]:

@@ -32,7 +32,7 @@ def check(sweep: Sweep) -> None:
         ("seed" in sweep.tune, "tune", "the seed is not tuned; leave `seed` out"),
         (sweep.tune and not sweep.compared, "tune", f"tunes each compared arm; add {KEY}.compare=cell"),
         (sweep.search and sweep.tune, "search", f"a search tunes by itself; leave out {KEY}.search or {KEY}.tune"),
-        (sweep.search and sweep.compared, "search", f"a search does not compare; leave out it or {KEY}.compare"),
+        (sweep.search and sweep.compared, "search", f"a search does not compare; leave it out, or {KEY}.compare"),
         (sweep.seeds_max and not sweep.tune, "seeds_max", needs_tune),
         (sweep.margin and not sweep.tune, "margin", needs_tune),
         (sweep.margin and not sweep.seeds_max, "margin", f"is judged at planned looks; add {KEY}.seeds_max=18"),

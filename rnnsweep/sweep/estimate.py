@@ -1,6 +1,7 @@
 """How long a sweep takes, with its workers and with what other programs use of the machine."""
 
 from rnnsweep import cores
+from rnnsweep.errors import many
 from rnnsweep.sweep.load import Load
 from rnnsweep.sweep.view import duration
 
@@ -38,6 +39,6 @@ class Estimate:
 
     def said(self, work: float) -> str:
         """The time as a person reads it: `about 22 s with 2 workers on 2 cores`."""
-        text = f"about {duration(self.seconds(work))} with {self.workers} workers on {cores.said()}"
+        text = f"about {duration(self.seconds(work))} with {many(self.workers, 'worker')} on {cores.said()}"
         others = self.load.others()
         return f"{text}; other programs keep {others:.1f} cores busy" if others >= WORTH_SAYING else text

@@ -111,5 +111,6 @@ def _tell_retired(plan: Plan) -> None:
     if count := len(plan.runs) - len(plan.counted().runs):
         remedy = f"`python -m rnnsweep.study {plan.study}` says how to count them again"
         tell_once(
-            f"{count} of these runs have levels that are retired in {plan.study}: no report counts them; {remedy}"
+            f"of these runs, {count} {'has' if count == 1 else 'have'} a level that is retired in {plan.study}, and no "
+            f"report counts {'it' if count == 1 else 'them'}; {remedy}"
         )

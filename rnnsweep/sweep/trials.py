@@ -39,7 +39,8 @@ class Trials:
     @property
     def counts(self) -> dict[str, int]:
         """Trials by state."""
-        return dict(collections.Counter(trial.state.name.lower() for trial in counted(self.study)))
+        states = (trial.state.name.lower() for trial in counted(self.study))
+        return dict(collections.Counter({"fail": "failed"}.get(state, state) for state in states))
 
     def settings(self) -> dict[str, str]:
         """The runs of all trials, each with its trial's values as a person types them."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rnnsweep import run
+from rnnsweep.errors import many
 from rnnsweep.sweep import confirmation, halving
 from rnnsweep.sweep.estimate import Estimate
 from rnnsweep.sweep.run_cost import RunCost, measured
@@ -18,7 +19,9 @@ from rnnsweep.sweep.view import duration
 def forecast(sweep: TunedSweep, stack: int | str, estimate: Estimate) -> Iterator[str]:
     """Lines: arms and trials, then the runs, the steps and the time of each stage."""
     tuned = sweep.tuned
-    yield f"{sweep.study}: {len(sweep.arms)} arms, {tuned.trials} trials each; {sweep.runs.over()} trials are over"
+    over = sweep.runs.over()
+    begun = f"{many(over, 'trial')} {'is' if over == 1 else 'are'} over"
+    yield f"{sweep.study}: {many(len(sweep.arms), 'arm')}, {many(tuned.trials, 'trial')} each; {begun}"
     yield from sweep.notes
     yield ""
     costs = []

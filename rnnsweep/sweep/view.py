@@ -186,7 +186,7 @@ class View:
             self.told_slow = True
             self._print(
                 f"slow: a step takes {slowest:.1f} times as long as when it was measured. Other programs or too many "
-                "workers share the processor. The results stay the same; the times in the records do not compare. "
+                "workers share the processor. The results stay the same; the times in the records cannot be compared. "
                 "Fewer workers (hydra.sweeper.workers=1) or a quiet machine help"
             )
 

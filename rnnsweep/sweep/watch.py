@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from hydra.core.utils import JobReturn, JobStatus
 
-from rnnsweep.errors import ConfigError, MachineError, tell_once
+from rnnsweep.errors import ConfigError, MachineError, many, tell_once
 from rnnsweep.secrets import redacted
 from rnnsweep.sweep.task import WorkTask
 
@@ -64,4 +64,5 @@ def _sentence(error: Exception, task: WorkTask, left: int) -> str:
     said = (redacted(str(error)).strip().splitlines() or [""])[0].rstrip(".")
     named = said if isinstance(error, ConfigError) else f"{type(error).__name__}: {said}"
     kept = task.keep("".join(traceback.format_exception(error)))
-    return f"the launcher ended with {left} left to do: {named}{kept}; the same command continues"
+    undone = many(left, "trial" if task.is_search else "run")
+    return f"the launcher ended with {undone} left to do: {named}{kept}; the same command continues"

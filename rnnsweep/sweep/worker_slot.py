@@ -87,4 +87,4 @@ class WorkerSlot:
         if self._deaths >= DEATHS:
             self.over = True
             problem = f"a worker ended {DEATHS} times in a row without progress and is not started again: {cause}"
-            tell_once(f"{problem}; the other workers go on, and the same command tries again")
+            tell_once(f"{problem}; other workers, if there are any, go on, and the same command tries again")

@@ -65,7 +65,9 @@ class DatasetClassification(NumberClassification):
         """Numbers of one step."""
         widths = {numbers.shape[1] for part in self._items.values() for numbers, _ in part}
         if len(widths) != 1:
-            raise ConfigError("task", f"the items have {listed(sorted(widths))} features; expected one number for all")
+            raise ConfigError(
+                "task", f"the items have {listed(sorted(widths))} features; expected the same number in all items"
+            )
         return widths.pop()
 
     @functools.cached_property

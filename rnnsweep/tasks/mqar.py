@@ -46,7 +46,10 @@ class MQAR(AnswerTask):
             for split in HELD_OUT:
                 known = int(np.isin(repeats.of_batch(made[split]), repeats.of_batch(made["train"])).sum())
                 problem = f"of these settings there are only {there:,} sequences; raise task.seq_len or task.symbols"
-                tell_once(f"{known:,} of the {self.held_out:,} {split} sequences are trained on, too: {problem}")
+                are = "is" if known == 1 else "are"
+                told = f"{known:,} of the {self.held_out:,} {split} sequences {are} trained on, too"
+                if known:
+                    tell_once(f"{told}: {problem}")
         return made
 
     def _draw(self, split: Split, count: int) -> Batch:

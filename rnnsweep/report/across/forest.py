@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from rnnsweep.errors import many
 from rnnsweep.report import stats
 from rnnsweep.report.across.scores import Scores
 from rnnsweep.report.draw import MUTED, canvas, color, legend_below, marker, shortened
@@ -42,13 +43,13 @@ def title(of: Scores) -> str:
 def caption(frame: pd.DataFrame, of: Scores) -> str:
     seeds = frame.loc[frame["task"] != MEAN, "seeds"]
     counts = str(seeds.min()) if seeds.min() == seeds.max() else f"{seeds.min()} to {seeds.max()}"
+    bars = f"Bars: 95% t intervals over {counts} paired seeds, not corrected. " if seeds.max() >= FEW else ""
     left = len(of.arms) - LARGEST
     return (
         f"{of.leader} has the best mean score and is the line at zero; it is best on {of.wins[of.order[0]]} of "
-        f"{len(of.tasks)} tasks. Bars: 95% t intervals over {counts} paired seeds, not corrected. The mean over tasks "
-        "has no interval, because there are too few tasks."
+        f"{len(of.tasks)} tasks. {bars}The mean over tasks has no interval, because there are too few tasks."
         + ("" if of.fresh else " Exploratory: the seeds of some task chose the settings.")
-        + (f" The {left} arms with the lowest mean are left out." if left > 0 else "")
+        + (f" Left out: the {many(left, 'arm')} with the lowest mean." if left > 0 else "")
     )
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from rnnsweep.errors import many
 from rnnsweep.report.across.forest import LARGEST
 from rnnsweep.report.across.scores import Scores
 from rnnsweep.report.draw import canvas, color, legend_below
@@ -53,7 +54,7 @@ def caption(frame: pd.DataFrame, of: Scores) -> str:
             if of.enough
             else ""
         )
-        + (f" The {left} arms with the lowest mean are left out." if left > 0 else "")
+        + (f" Left out: the {many(left, 'arm')} with the lowest mean." if left > 0 else "")
     )
 
 

@@ -24,7 +24,7 @@ def answers(section: Section) -> Iterator[Answer]:
         told = ", ".join(f"{level_name(arms.key, level)} {count}" for level, count in tried.items())
         answer.sentences.append(
             f"Unequal tuning effort: configurations tried per level of {arms.key}: {told}. The best of more "
-            "configurations is better by chance alone."
+            "configurations is, on average, better by chance alone."
         )
     yield answer
 

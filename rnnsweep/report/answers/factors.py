@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 
+from rnnsweep.errors import many
 from rnnsweep.report import effect_tables, stats
 from rnnsweep.report.effects import Effect, adjusted
 from rnnsweep.report.equal_cost_table import equal_cost_table
@@ -103,7 +104,8 @@ def _told(factor: Factor, effects: list[Effect], metric: MetricColumn, margin: f
     ordered = strongest(effects, margin)
     yield from (effect_sentence(effect, metric, margin) for effect in ordered[:SAID])
     if len(ordered) > SAID:
-        yield f"{len(ordered) - SAID} more levels of {factor.key} are in the table."
+        more = len(ordered) - SAID
+        yield f"{many(more, 'more level')} of {factor.key} {'is' if more == 1 else 'are'} in the table."
 
 
 def _tables(
@@ -155,7 +157,7 @@ def _holds_sentence(effect: Effect, other: Factor, ahead: list[str], behind: lis
     parts = [f"is better than {baseline} at {other.key} = {', '.join(ahead)}"] if ahead else []
     parts += [f"is worse than {baseline} at {other.key} = {', '.join(behind)}"] if behind else []
     rest = [level_ for level_ in other.levels if level_ not in ahead + behind]
-    shown = f"; not shown at {', '.join(rest)}" if rest else ""
+    shown = f"; no difference is shown at {', '.join(rest)}" if rest else ""
     return f"In this grid {level} {' and '.join(parts)}{shown} (Holm over {family} tests)."
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from rnnsweep.errors import many
 from rnnsweep.report import stats, table, variance_tables
 from rnnsweep.report.anova import anova
 from rnnsweep.report.fanova import importance
@@ -43,12 +44,14 @@ def _grid(section: Section, answer: Answer) -> None:
         return
     found = anova({f.key: f.column[inside] for f in usable}, values[inside])
     if found is None:
-        told = f"{inside.sum()} runs are too few to tell {len(usable)} factors apart"
+        apart = f"{len(usable)} factors apart" if len(usable) > 1 else f"the effect of {usable[0].key} from chance"
+        count = int(inside.sum())
+        told = f"{many(count, 'run')} {'is' if count == 1 else 'are'} too few to tell {apart}"
         answer.sentences.append(f"The shares of the variance are not estimable: {told}.")
         return
     if lost := runs.counts()["diverged"]:
-        said = "diverged runs have no value, so these shares leave them out and say nothing about divergence."
-        answer.sentences.append(f"{lost} {said}")
+        lacking = f"{many(lost, 'diverged run')} {'has' if lost == 1 else 'have'} no value"
+        answer.sentences.append(f"{lacking}: these shares leave diverged runs out and say nothing about divergence.")
     answer.tables.append(variance_tables.variance_table(runs, found, metric, np.flatnonzero(inside)))
     answer.pictures += pictures(["variance"], Subject(runs, metric, anova=found))
 

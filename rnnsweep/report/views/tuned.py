@@ -38,7 +38,9 @@ def title(of: Subject) -> str:
 def caption(frame: pd.DataFrame, of: Subject) -> str:
     n = frame.groupby("arm")["seed"].nunique()
     counts = f"{n.min()} seed{'s' if n.max() > 1 else ''}" if n.min() == n.max() else f"{n.min()} to {n.max()} seeds"
-    chosen = "fresh" if frame["fresh"].all() else "those that chose the settings (exploratory)"
+    chosen = "those that chose the settings (exploratory)"
+    if frame["fresh"].any():
+        chosen = "fresh" if frame["fresh"].all() else "fresh for some arms only (exploratory)"
     return (
         f"Dots: each arm at its best setting, {counts}. Grey lines join dots of one seed. Beside the dots: their "
         f"mean with its 95% t interval over seeds from three seeds on. The seeds are {chosen}."
