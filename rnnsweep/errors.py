@@ -110,9 +110,10 @@ def listed(names: Iterable[object], most: int = 20, form: Callable[[object], str
     return shown + (f" and {len(every) - most:,} more" if len(every) > most else "")
 
 
-def many(count: int, noun: str) -> str:
-    """A count with its noun, as in `1 run`, `2 runs`."""
-    return f"{count:,} {noun}{'s' * (count != 1)}"
+def many(count: int, noun: str, one: str = "", more: str = "") -> str:
+    """A count with its noun, and with its verb, `one` or `more`, as in `1 run is`, `2 runs are`."""
+    verb = one if count == 1 else more
+    return f"{count:,} {noun}{'s' * (count != 1)}{' ' * bool(verb)}{verb}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

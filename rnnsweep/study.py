@@ -69,7 +69,7 @@ def overview(study: Path) -> list[str]:
         lines.append("  " + listed(several, SHOWN, str))
     for level in gone:
         count = sum(level.holds(row) for row in found)
-        kept = f"{many(count, 'run')} {'is' if count == 1 else 'are'} kept on disk and not counted"
+        kept = f"{many(count, 'run', 'is', 'are')} kept on disk and not counted"
         lines.append(f"\n{level} is retired: {kept}; --restore {level} counts it again")
     return lines
 
@@ -86,7 +86,7 @@ def levels(found: Sequence["Json"]) -> dict[str, Counter[str]]:
 def runs_in(found: Iterable["Json"], state: str) -> list[str]:
     """The runs in a state, each with its error and the command that trains it alone."""
     chosen = [row for row in found if row["state"] == state]
-    lines = [f"{many(len(chosen), 'run')} {'is' if len(chosen) == 1 else 'are'} {state}"]
+    lines = [f"{many(len(chosen), 'run', 'is', 'are')} {state}"]
     for row in chosen:
         error = str(row["error"] or row["problem"] or "").strip().splitlines()
         lines.append(row["run"] + (f": {error[-1].strip()}" if error else ""))
@@ -121,10 +121,8 @@ def merge(source: Path, study: Path) -> None:
     from rnnsweep import merging
 
     copied, there = merging.merge(source, study)
-    were = {1: "was"}
-    said = f"; {len(there)} {were.get(len(there), 'were')} there already" if there else ""
-    moved = f"{many(len(copied), 'run')} of {source} {were.get(len(copied), 'were')} copied to {study}"
-    print(f"{moved}{said}; {source} stays as it is")
+    said = f"; {many(len(there), 'run', 'was', 'were')} there already" if there else ""
+    print(f"{many(len(copied), 'run')} of {source} copied to {study}{said}; {source} stays as it is")
 
 
 def _named(gone: Sequence[retired.Level]) -> str:

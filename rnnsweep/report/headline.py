@@ -27,7 +27,7 @@ def headline(section: Section) -> list[str]:
     told = ", ".join(f"{count} {state}" for state, count in counts.items())
     said = tuned_sentences.sentences(section.tuned) if section.tuned else []
     planned = len(runs.frame)
-    said += [f"{many(planned, 'run')} {'was' if planned == 1 else 'were'} planned: {told}."]
+    said += [f"{many(planned, 'run', 'was', 'were')} planned: {told}."]
     ended = counts["complete"] + counts["diverged"]
     if counts["diverged"]:
         said.append(

@@ -23,9 +23,7 @@ def of(frame: pd.DataFrame) -> list[str]:
         differ = len({row["run"] for row in frame.attrs["differing"]})
         told = f"; {differ} of them {'has' if differ == 1 else 'have'} different values there" if differ else ""
         told += ": see the table “Did not reproduce”" if differ else ""
-        one = twice == 1
-        lie = f"{'lies' if one else 'lie'} in several of the given directories and {'is' if one else 'are'}"
-        said.append(f"{many(twice, 'run')} {lie} counted once{told}.")
+        said.append(f"{many(twice, 'run', 'lies', 'lie')} in several of the given directories. Each is counted once{told}.")
     said += data_sets.warning(frame)
     if unknown:
         counts = frame.loc[frame["task"] == UNSET, "state"].value_counts()
@@ -37,15 +35,11 @@ def of(frame: pd.DataFrame) -> list[str]:
     said += [f"{frame['run'][index]}: {problem}." for index, problem in list(damaged.items())[:5]]
     if len(damaged) > 5:
         more = len(damaged) - 5
-        said.append(
-            f"{many(more, 'more run')} {'has' if more == 1 else 'have'} damaged files; the run table names them."
-        )
+        said.append(f"{many(more, 'more run', 'has', 'have')} damaged files; the run table names them.")
     if before := int(older(frame).sum()):
         known = "Which direction is better is known only for the main metric of a task and for rnnsweep's own metrics"
-        were = f"{many(before, 'run')} {'was' if before == 1 else 'were'}"
-        said.append(f"{were} recorded before tasks declared their metrics. {known}.")
+        said.append(f"{many(before, 'run', 'was', 'were')} recorded before tasks declared their metrics. {known}.")
     running = int((frame["state"] == "running").sum())
     if running:
-        are = f"{many(running, 'run')} {'is' if running == 1 else 'are'}"
-        said.append(f"{are} still training; this report shows the results so far.")
+        said.append(f"{many(running, 'run', 'is', 'are')} still training; this report shows the results so far.")
     return said

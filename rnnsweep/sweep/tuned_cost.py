@@ -20,7 +20,7 @@ def forecast(sweep: TunedSweep, stack: int | str, estimate: Estimate) -> Iterato
     """Lines: arms and trials, then the runs, the steps and the time of each stage."""
     tuned = sweep.tuned
     over = sweep.runs.over()
-    begun = f"{many(over, 'trial')} {'is' if over == 1 else 'are'} over"
+    begun = f"{many(over, 'trial', 'is', 'are')} over"
     yield f"{sweep.study}: {many(len(sweep.arms), 'arm')}, {many(tuned.trials, 'trial')} each; {begun}"
     yield from sweep.notes
     yield ""

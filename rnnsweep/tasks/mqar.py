@@ -45,11 +45,10 @@ class MQAR(AnswerTask):
         if self.examples * self.held_out > there:  # then some of the test are expected in training, too
             for split in HELD_OUT:
                 known = int(np.isin(repeats.of_batch(made[split]), repeats.of_batch(made["train"])).sum())
-                problem = f"of these settings there are only {there:,} sequences; raise task.seq_len or task.symbols"
-                are = "is" if known == 1 else "are"
-                told = f"{known:,} of the {self.held_out:,} {split} sequences {are} trained on, too"
                 if known:
-                    tell_once(f"{told}: {problem}")
+                    told = f"{known:,} of the {self.held_out:,} {split} sequences {'is' if known == 1 else 'are'}"
+                    problem = f"of these settings there are only {there:,} sequences"
+                    tell_once(f"{told} trained on, too: {problem}; raise task.seq_len or task.symbols")
         return made
 
     def _draw(self, split: Split, count: int) -> Batch:

@@ -46,11 +46,11 @@ def _grid(section: Section, answer: Answer) -> None:
     if found is None:
         apart = f"{len(usable)} factors apart" if len(usable) > 1 else f"the effect of {usable[0].key} from chance"
         count = int(inside.sum())
-        told = f"{many(count, 'run')} {'is' if count == 1 else 'are'} too few to tell {apart}"
+        told = f"{many(count, 'run', 'is', 'are')} too few to tell {apart}"
         answer.sentences.append(f"The shares of the variance are not estimable: {told}.")
         return
     if lost := runs.counts()["diverged"]:
-        lacking = f"{many(lost, 'diverged run')} {'has' if lost == 1 else 'have'} no value"
+        lacking = f"{many(lost, 'diverged run', 'has', 'have')} no value"
         answer.sentences.append(f"{lacking}: these shares leave diverged runs out and say nothing about divergence.")
     answer.tables.append(variance_tables.variance_table(runs, found, metric, np.flatnonzero(inside)))
     answer.pictures += pictures(["variance"], Subject(runs, metric, anova=found))
