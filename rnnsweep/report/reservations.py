@@ -23,7 +23,9 @@ def of(frame: pd.DataFrame) -> list[str]:
         differ = len({row["run"] for row in frame.attrs["differing"]})
         told = f"; {differ} of them {'has' if differ == 1 else 'have'} different values there" if differ else ""
         told += ": see the table “Did not reproduce”" if differ else ""
-        said.append(f"{many(twice, 'run', 'lies', 'lie')} in several of the given directories. Each is counted once{told}.")
+        said.append(
+            f"{many(twice, 'run', 'lies', 'lie')} in several of the given directories. Each is counted once{told}."
+        )
     said += data_sets.warning(frame)
     if unknown:
         counts = frame.loc[frame["task"] == UNSET, "state"].value_counts()
