@@ -144,7 +144,10 @@ def _options() -> argparse.Namespace:
     doing.add_argument("--merge", type=Path, metavar="DIR", help="copy the runs of another study into this one")
     parser.add_argument("--retire", nargs="+", default=[], metavar="KEY=VALUE", help="count these levels no longer")
     parser.add_argument("--restore", nargs="+", default=[], metavar="KEY=VALUE", help="count them again")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if (options.retire or options.restore) and (options.merge or options.only):
+        parser.error("--retire and --restore are commands of their own; leave out --merge and --only")
+    return options
 
 
 if __name__ == "__main__":

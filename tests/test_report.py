@@ -1331,7 +1331,7 @@ def test_published_ablations_are_judged_by_matched_pairs(tmp_path: Path) -> None
     assert [row.cells[4].text for row in table.rows][:2] == ["not reproduced", "not reproduced"]
     table = published_findings.ablation_table(runs, runs.metric(None), spec | {"needs": ["task.text"]}, claim, "x")
     assert table is not None
-    assert table.rows[0].cells[4].text == "not judged"
+    assert table.rows[0].cells[4].text == "not judged: task.text is null or missing in some run"
 
 
 def test_published_shares_of_the_variance(tmp_path: Path) -> None:
@@ -1352,6 +1352,10 @@ def test_published_shares_of_the_variance(tmp_path: Path) -> None:
     assert table is not None
     verdicts = ["reproduced", "not reproduced", "not judged", "not drawn here"]
     assert [row.cells[3].text for row in table.rows] == verdicts
+    spec = {"source": "A. Paper", "metric": "test/loss", "shares": shares, "needs": ["task.text"]}
+    table = published_findings.shares_table(runs, spec, "x")
+    assert table is not None
+    assert table.rows[0].cells[3].text == "not judged: task.text is null or missing in some run"
     found, _ = importance(runs, runs.metric(None))
     assert 0.05 < found["cell"] < found["optimizer.lr"]
     assert sum(found.values()) == pytest.approx(1)

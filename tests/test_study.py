@@ -250,6 +250,19 @@ def test_the_command_tells_a_mistake_in_one_line(
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.parametrize("other", [["--merge", "x"], ["--only", "failed"]])
+@pytest.mark.parametrize("change", ["--retire", "--restore"])
+def test_commands_that_exclude_each_other_are_refused(
+    other: list[str], change: str, mine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["study", str(mine), change, "cell=gru", *other])
+    with pytest.raises(SystemExit) as ended:
+        study.main()
+    assert ended.value.code == 2
+    assert "--retire and --restore are commands of their own" in capsys.readouterr().err
+    assert not retired.read(mine)
+
+
 WORDS = ("-m", "task=wordlm", "task.text=t.txt", "task.seq_len=8", "train.batch_size=4", "train.steps=4")
 
 

@@ -48,6 +48,7 @@ def ablation_table(runs: Runs, metric: MetricColumn, spec: Claim, claim: Claim, 
     judged = runs.metric(spec["metric"])
     effects = {e.level: e for e in MatchedRuns(runs, factor, judged, inside, settings=True).against(claim["baseline"])}
     rows: list[list[str | Cell]] = []
+    lacks = missing_setting(runs, spec)
     for kind in ("hurts", "harmless"):
         for level in claim[kind]:
             found = effects.get(level)
@@ -57,7 +58,7 @@ def ablation_table(runs: Runs, metric: MetricColumn, spec: Claim, claim: Claim, 
             ours = Cell(effect_text(found), estimate(found.interval))
             tested = f"{p_value(found.adjusted)} (of {found.family})" if found.interval.known else "—"
             p = Cell(tested, found.adjusted)
-            told = "not judged" if missing_setting(runs, spec) else _verdict(found, kind, judged, claim["margin"])
+            told = f"not judged: {lacks}" if lacks else _verdict(found, kind, judged, claim["margin"])
             rows.append([level_cell(factor.key, level), kind, ours, p, told])
     used = {int(row) for effect in effects.values() for side in ("row", "base") for row in effect.pairs[side]}
     notes = [str(run_counts(runs, sorted(used), judged.name)), _how(claim)]
@@ -113,13 +114,16 @@ def shares_table(runs: Runs, spec: Claim, name: str) -> Table | None:
     metric = runs.metric(spec["metric"])
     found, problem = fanova.importance(runs, metric)
     rows: list[list[str | Cell]] = []
+    lacks = missing_setting(runs, spec)
     for claim in spec["shares"]:
         value, least, ours = float(claim["value"]), claim.get("least"), found.get(claim["key"])
         wanted = f"{value:.0%}" + (f" ({least:.0%} or more)" if least is not None else "")
         if ours is None:
             told = problem or "not drawn here"
-        elif least is None or missing_setting(runs, spec):
+        elif least is None:
             told = "not judged"
+        elif lacks:
+            told = f"not judged: {lacks}"
         else:
             told = "reproduced" if ours >= least else "not reproduced"
         shown = Cell("–", None) if ours is None else Cell(f"{ours:.1%}", ours)

@@ -79,8 +79,11 @@ OPEN = "undecided: the interval is too wide"
 
 
 def missing_setting(runs: Runs, spec: dict[str, Any]) -> str | None:
-    """The first setting under `needs` that is missing or null in some run; nothing is judged then. None if none is."""
-    return next((key for key in spec.get("needs", []) if key not in runs.frame or runs.frame[key].isna().any()), None)
+    """Says which setting under `needs` is missing or null in some run; nothing is judged then. None if none is."""
+    for key in spec.get("needs", []):
+        if key not in runs.frame or runs.frame[key].isna().any():
+            return f"{key} is null or missing in some run"
+    return None
 
 
 def values_table(runs: Runs, metric: MetricColumn, spec: dict[str, Any], index: int) -> Table:
@@ -97,9 +100,7 @@ def values_table(runs: Runs, metric: MetricColumn, spec: dict[str, Any], index: 
             continue
         mean = found.interval.mean
         shown = Cell(spread(found.interval, found.values, digits), estimate(found.interval))
-        told = (
-            verdict(value, found.interval) if lacks is None else f"not judged: {lacks} is null or missing in some run"
-        )
+        told = verdict(value, found.interval) if lacks is None else f"not judged: {lacks}"
         if runs.unit(spec["metric"]) == "share" and theirs > 1:
             told = f"not judged: a share is at most 1; {number(theirs)}% is {theirs / 100:g}"
         rows.append([setting, wanted, shown, Cell(signed(mean - theirs, digits), mean - theirs), told])
@@ -141,7 +142,7 @@ def orders(runs: Runs, metric: MetricColumn, spec: dict[str, Any]) -> Iterator[s
         known = (
             order_verdict([each for each in found if each is not None], sign) if all(found) else "cannot be told yet"
         )
-        known = known if lacks is None else f"not judged, {lacks} is null or missing in some run"
+        known = known if lacks is None else f"not judged, {lacks}"
         yield f"Published order, the best first: {told}: {known}."
 
 
