@@ -261,7 +261,12 @@ def test_series_that_cannot_be_learnt_from(tmp_path: Path) -> None:
     path = table(tmp_path)
     lines = Path(path).read_text().splitlines()
     for name, changed, said in (
-        ("back", [*lines[:3], lines[2], *lines[3:]], "line 4 of `.*`: its `date` is not after that of the row before"),
+        (
+            "back",
+            [*lines[:3], lines[1], *lines[3:]],
+            "line 4 of `.*`: its `date` is not after that of .*; sort the rows",
+        ),
+        ("twice", [*lines[:3], lines[2], *lines[3:]], "line 4 of `.*`: its `date` is the same as .*; keep one row for"),
         ("constant", [lines[0], *(f"{line.rsplit(',', 1)[0]},7" for line in lines[1:])], r"`load` is constant \(7\)"),
         ("text", [lines[0], *(f"{line}x" for line in lines[1:])], "line 2 of `.*`: expected a number, got '.*x'"),
         ("empty", lines[:1], "has no rows"),

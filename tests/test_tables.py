@@ -423,7 +423,7 @@ def test_rows_without_a_label_are_refused_by_line_and_count_or_dropped(tmp_path:
     path = tmp_path / "l.csv"
     path.write_text("text,label\na,x\nb,x\nnull,\nNA,y\n ,y\nnan,y\n")
     with pytest.raises(
-        ConfigError, match=r"line 4 of .* lacks a text or a label \(2 of 6 rows do\); `task.missing=drop`"
+        ConfigError, match=r"line 4 of .* lacks a text or a label \(in all 2 of 6 rows\); `task.missing=drop`"
     ):
         labelled.load(str(path))
     assert labelled.load(str(path), missing="drop").pairs == (("a", "x"), ("b", "x"), ("NA", "y"), ("nan", "y"))

@@ -22,7 +22,8 @@ def said(prepared: Prepared, capsys: pytest.CaptureFixture[str]) -> Said:
     def command(*words: str) -> str:
         TOLD.clear()
         prepared("-m", *words)
-        return capsys.readouterr().err
+        lines = capsys.readouterr().err.splitlines(keepends=True)
+        return "".join(line for line in lines if "the last word for a key counts" not in line)
 
     return command
 
