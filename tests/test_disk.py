@@ -414,8 +414,9 @@ def test_a_file_is_named_alike_wherever_it_is_read(tmp_path: Path, monkeypatch: 
 
 # The command ----------------------------------------------------------------------------------------------------
 
-WORDS = ("cell.hidden_size=16", "train.warmup=0", "hydra.sweeper.workers=2")
-COMMAND = [sys.executable, "-m", "rnnsweep", "-m", *SHORT, *WORDS]
+WORDS = ("train.warmup=0", "hydra.sweeper.workers=2")
+LARGER = [word.replace("cell.hidden_size=8", "cell.hidden_size=16") for word in SHORT]
+COMMAND = [sys.executable, "-m", "rnnsweep", "-m", *LARGER, *WORDS]
 GRID = ["seed=range(4)"]
 SEARCH = ["optimizer.lr=interval(1e-3,1e-1)", "hydra.sweeper.search=random", "hydra.sweeper.n_trials=12"]
 
