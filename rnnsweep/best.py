@@ -49,8 +49,9 @@ def lines(task: str, ranking: Ranking) -> list[str]:
     """The lines about a task's settings."""
     first = ranking.settings[0]
     count = len(ranking.settings)
-    seeds = f"mean over seeds {', '.join(map(str, first.seeds))} ± standard deviation"
-    seeds = seeds if len(first.seeds) > 1 else f"seed {first.seeds[0]}"
+    seeds = f"seed {first.seeds[0]}"
+    if len(first.seeds) > 1:
+        seeds = f"mean over seeds {', '.join(map(str, first.seeds))} ± standard deviation"
     said = [f"{task}: the best of {many(count, 'setting')} by {first.metric}, {seeds}"]
     said += [f"  {_value(each)}  {each.words or 'the only setting'}" for each in ranking.settings[:SHOWN]]
     if count > SHOWN:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import ROOT, Told
+from conftest import ROOT, Told, once
 from test_pages import PAGES, blocks
 
 from rnnsweep import run
@@ -167,9 +167,8 @@ def test_kills_at_any_moment_change_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)])
 def test_a_signal_writes_a_checkpoint_and_says_how_to_continue(signum: signal.Signals, tmp_path: Path) -> None:
-    long = {"train.steps": 1_000_000, "train.eval_every": 1_000_000}
-    words = [*(word for word in PARITY if word.split("=")[0] not in long), *(f"{key}={n}" for key, n in long.items())]
-    command = [sys.executable, "-m", "rnnsweep", *words]
+    long = once([*PARITY, "train.steps=1000000", "train.eval_every=1000000"])
+    command = [sys.executable, "-m", "rnnsweep", *long]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     wait_for(tmp_path, "metrics.jsonl", process)
     process.send_signal(signum)

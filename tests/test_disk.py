@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import records
 import torch
-from conftest import Compose
+from conftest import Compose, once
 from test_kernels import Clocked, chosen, times
 
 from rnnsweep import checkpoint, files, planned, run, single, status, study_folder
@@ -414,9 +414,8 @@ def test_a_file_is_named_alike_wherever_it_is_read(tmp_path: Path, monkeypatch: 
 
 # The command ----------------------------------------------------------------------------------------------------
 
-WORDS = ("train.warmup=0", "hydra.sweeper.workers=2")
-LARGER = [word.replace("cell.hidden_size=8", "cell.hidden_size=16") for word in SHORT]
-COMMAND = [sys.executable, "-m", "rnnsweep", "-m", *LARGER, *WORDS]
+WORDS = ("cell.hidden_size=16", "train.warmup=0", "hydra.sweeper.workers=2")
+COMMAND = [sys.executable, "-m", "rnnsweep", "-m", *once([*SHORT, *WORDS])]
 GRID = ["seed=range(4)"]
 SEARCH = ["optimizer.lr=interval(1e-3,1e-1)", "hydra.sweeper.search=random", "hydra.sweeper.n_trials=12"]
 

@@ -471,7 +471,8 @@ def packed(*names: str) -> bytes:
         (b"\x1f\x8b\x08\0rest", "is a gzip archive"),
         (np.lib.format.magic(1, 0) + b"rest", "is an array of numpy.save, not text"),
         (b"PAR1rest", "is a Parquet file, not text"),
-        (pickle.dumps([1, 2]), "is a Python pickle, not text"),
+        (pickle.dumps([1, 2], 4), "is a Python pickle, not text"),
+        (pickle.dumps([1, 2], 5), "is a Python pickle, not text"),
         (b"a,b\n\0\0\x01\x02", "is a binary file"),
     ],
 )

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Prepared
+from conftest import Prepared, once
 
 from rnnsweep import cli
 from rnnsweep.errors import TOLD
@@ -21,9 +21,8 @@ def said(prepared: Prepared, capsys: pytest.CaptureFixture[str]) -> Said:
 
     def command(*words: str) -> str:
         TOLD.clear()
-        prepared("-m", *words)
-        lines = capsys.readouterr().err.splitlines(keepends=True)
-        return "".join(line for line in lines if "the last word for a key counts" not in line)
+        prepared("-m", *once(words))
+        return capsys.readouterr().err
 
     return command
 

@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import hashlib
 import itertools
-import re
 from collections.abc import Callable
 
 import torch
@@ -188,9 +187,10 @@ def _cut(
 
 
 def _word_end(text: str, place: int) -> int:
-    """Where the word ends that goes on at a place of the text; the place itself where none does."""
-    goes_on = place > 0 and not text[place - 1].isspace()
-    return re.compile(r"\S*").match(text, place).end() if goes_on else place  # type: ignore[union-attr]
+    """The end of the word that a cut at a place would split; the place itself if the cut splits none."""
+    while 0 < place < len(text) and not text[place - 1].isspace() and not text[place].isspace():
+        place += 1
+    return place
 
 
 def _refuse_short(split: Split, own: bool, path: str, unit: str) -> None:

@@ -13,21 +13,22 @@ Missing = Literal["refuse", "drop", "interpolate", "forward"]
 ABSENT = frozenset(("", "-", "--", "?", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none"))
 """What stands in a column of numbers where a value is missing, in lower case."""
 FEWEST = 10
-"""Different numbers that a column must have for one to be far from the others."""
+"""A number is judged to be far from the others only if these are as many different ones, at least."""
 
 
 def without_marks(numbers: Float64[np.ndarray, "*shape"], marks: Sequence[float]) -> Float64[np.ndarray, "*shape"]:
-    """Numbers with a NaN wherever one of `marks` stands."""
+    """The numbers, with a NaN in place of each one that is among `marks`."""
     return np.where(np.isin(numbers, marks), np.nan, numbers) if marks else numbers
 
 
-def check_marks(
+def unmarked(
     path: str, names: Sequence[str], numbers: Float64[np.ndarray, "row column"], marks: Sequence[float]
-) -> None:
-    """Says which marks do not occur, and which number looks like a mark and is none.
+) -> Float64[np.ndarray, "row column"]:
+    """The numbers of a file, with a NaN in place of each one that is among `marks`.
 
-    A number looks like a mark if it comes more than once and is farther from the others than these are from each other,
-    as -999 in a column of temperatures.
+    A message names each mark that does not occur, and each number that looks like a mark but is not among them: it
+    occurs more than once, and it is farther from all others than these are from each other, as -999 in a column of
+    temperatures.
 
     Args:
         path: of the file.
@@ -38,7 +39,8 @@ def check_marks(
     for mark in marks:
         if not (numbers == mark).any():
             tell_once(f"no number of `{path}` is {mark:.10g}, which `task.missing_values` names")
-    for name, column in zip(names, without_marks(numbers, marks).T, strict=True):
+    found = without_marks(numbers, marks)
+    for name, column in zip(names, found.T, strict=True):
         known = column[~np.isnan(column)]
         for mark in (known.min(initial=np.inf), known.max(initial=-np.inf)):
             count = np.count_nonzero(known == mark)
@@ -46,6 +48,7 @@ def check_marks(
                 problem = f"{count:,} of {len(column):,} numbers of `{name}` are {mark:.10g}, far from all others"
                 hint = f"if they stand for missing values, set `task.missing_values=[{mark:.10g}]`"
                 tell_once(f"`{path}`: {problem}; {hint}")
+    return found
 
 
 def _is_far(mark: float, others: Float64[np.ndarray, "_"]) -> bool:
@@ -72,14 +75,13 @@ def fill(numbers: Any, missing: Missing) -> Any:
 
 def tell_filled(path: str, count: int, total: int, missing: Missing, what: str = "a number") -> None:
     """Says how many numbers were missing, and what was done; for `drop`, how many rows lack `what`."""
-    one = count == 1
-    absent = f"numbers {'was' if one else 'were'} missing and"
-    next_to = f"; the rows around {'it' if one else 'them'} count as neighbours" * (what == "a number")
+    s, be, were, them = ("s", "is", "was", "it") if count == 1 else ("", "are", "were", "them")
+    neighbours = f"; the rows around {them} count as neighbours" if what == "a number" else ""
     line = "on a line to the next known number, which a forecast would not know"
     done = {
-        "drop": f"rows {'lacks' if one else 'lack'} {what} and {'is' if one else 'are'} left out{next_to}",
-        "interpolate": f"{absent} {'lies' if one else 'lie'} {line}",
-        "forward": f"{absent} {'repeats' if one else 'repeat'} the number before",
+        "drop": f"rows lack{s} {what} and {be} left out{neighbours}",
+        "interpolate": f"numbers {were} missing and lie{s} {line}",
+        "forward": f"numbers {were} missing and repeat{s} the number before",
     }
     if count:
         tell_once(f"`{path}`: {count:,} of {total:,} {done[missing]} (task.missing={missing})")

@@ -166,6 +166,5 @@ def parts(
     known = {text for text, _ in made["train"]}
     for part, pairs in own.items():
         if seen := sum(text in known for text, _ in pairs):
-            are = "is" if seen == 1 else "are"
-            tell_once(f"{seen:,} of the {len(pairs):,} texts of the {part} part {are} trained on, too")
+            tell_once(splits.trained_on(seen, len(pairs), f"texts of the {part} part"))
     return made | own

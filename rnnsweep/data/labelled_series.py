@@ -10,7 +10,7 @@ from jaxtyping import Float64
 
 from rnnsweep.data import ucr
 from rnnsweep.data.arrays import opened
-from rnnsweep.data.gaps import check_marks, fill, tell_filled, without_marks
+from rnnsweep.data.gaps import fill, tell_filled, unmarked, without_marks
 from rnnsweep.data.tables import DataTable, Decimal, parse
 from rnnsweep.data.times import times
 from rnnsweep.data.ucr import Row, Series
@@ -83,8 +83,9 @@ def load(
         problem = f"`{path}` is no CSV of id, time, channels and label; its numbers have decimal points"
         raise ConfigError("task.decimal", f"{problem}; leave the setting out", (key,))
     channels = names or [str(number) for number in range(found[0][1].shape[1])]
-    check_marks(path, channels, np.concatenate([values for _, values, _ in found]), marks)
-    found = [(place, without_marks(values, marks), label) for place, values, label in found]
+    steps = unmarked(path, channels, np.concatenate([values for _, values, _ in found]), marks)
+    ends = np.cumsum([len(values) for _, values, _ in found])
+    found = [(row[0], values, row[2]) for row, values in zip(found, np.split(steps, ends[:-1]), strict=True)]
     whole = [_whole(file, row, missing) for row in found]
     absent = sum(int(np.isnan(values).sum()) for _, values, _ in found)
     tell_filled(path, absent, sum(values.size for _, values, _ in found), missing)

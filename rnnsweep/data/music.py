@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from rnnsweep import rng
+from rnnsweep.data import splits
 from rnnsweep.data.user_files import File, kept, read
 from rnnsweep.errors import tell_once
 from rnnsweep.types import HELD_OUT, Split
@@ -44,10 +45,7 @@ def rolls(path: str) -> tuple[dict[Split, list[Roll]], str]:
     known = {roll.tobytes() for roll in parts["train"]}
     for split in HELD_OUT:
         if seen := sum(roll.tobytes() in known for roll in parts[split]):
-            are = "is" if seen == 1 else "are"
-            tell_once(
-                f"`{path}`: {seen:,} of the {len(parts[split]):,} pieces of the {split} part {are} trained on, too"
-            )
+            tell_once(f"`{path}`: {splits.trained_on(seen, len(parts[split]), f'pieces of the {split} part')}")
     return parts, file.sha256
 
 

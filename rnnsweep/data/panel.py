@@ -10,7 +10,7 @@ from jaxtyping import Float64, Int
 
 from rnnsweep import rng
 from rnnsweep.data.arrays import opened
-from rnnsweep.data.gaps import Missing, check_marks, fill, tell_filled, without_marks
+from rnnsweep.data.gaps import Missing, fill, tell_filled, unmarked
 from rnnsweep.data.tables import DataTable, Decimal, parse
 from rnnsweep.data.times import check_steps, dates, first_dates, index_words, is_even
 from rnnsweep.data.user_files import File, kept, read
@@ -72,9 +72,7 @@ def load(
     if not wanted:
         raise file.wrong(f"`{path}` has no column of numbers", "task.columns")
     places = [whole.names.index(name) for name in wanted]
-    values = whole.values[:, places]
-    check_marks(path, wanted, values, marks)
-    values = without_marks(values, marks)
+    values = unmarked(path, wanted, whole.values[:, places], marks)
     return _filled(file, dataclasses.replace(whole, names=list(wanted), values=values), missing)
 
 

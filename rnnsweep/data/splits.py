@@ -121,6 +121,11 @@ def tell_unknown(path: str | None, split: Split, unknown: Counter[str], total: i
         tell_once(f"`{path}`: {problem}; all of them are read as one unknown symbol")
 
 
+def trained_on(seen: int, total: int, what: str) -> str:
+    """A sentence: so many of the examples of a part are examples of the training part, too."""
+    return f"{seen:,} of the {total:,} {what} {'is' if seen == 1 else 'are'} trained on, too"
+
+
 def joint_sha256(hashes: dict[Split, str]) -> str:
     """The SHA-256 of the parts' files: that of the file, where there is one; else that of all hashes."""
     ordered = {split: hashes[split] for split in sorted(hashes)}

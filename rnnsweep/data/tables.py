@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from jaxtyping import Float64
 
-from rnnsweep.data.gaps import ABSENT, Missing, check_marks, fill, tell_filled
+from rnnsweep.data.gaps import ABSENT, Missing, fill, tell_filled, unmarked
 from rnnsweep.data.swallowed import Columns
 from rnnsweep.data.table_rows import Row, scan, width
 from rnnsweep.data.user_files import File, line_ends
@@ -71,7 +71,7 @@ class DataTable:
 
         Args:
             name: the column.
-            marks: numbers that stand for a missing one; None: none does.
+            marks: numbers that stand for a missing one; None: none does, and no message is about one that may.
             missing: what to do where a number is missing. drop: leave the row out; interpolate: a straight line from
                 the number before to the one after; forward: repeat the number before.
 
@@ -80,8 +80,7 @@ class DataTable:
         """
         numbers = self._read(name)
         if marks is not None:
-            check_marks(self.file.path, [name], numbers.to_numpy()[:, None], marks)
-            numbers = numbers.mask(numbers.isin(marks))
+            numbers[:] = unmarked(self.file.path, [name], numbers.to_numpy()[:, None], marks)[:, 0]
         return self._filled(numbers, name, missing)
 
     def gaps(self, name: str, key: str = "task.column") -> Float64[np.ndarray, "row"]:

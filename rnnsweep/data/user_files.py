@@ -39,6 +39,7 @@ KINDS = {
     b"MATLAB 5.0 MAT-file": "a MATLAB file",
     b"SQLite format 3\0": "an SQLite database",
     b"\x80\x04\x95": "a Python pickle",
+    b"\x80\x05\x95": "a Python pickle",
 }
 """What a file is that begins with these bytes."""
 

@@ -85,16 +85,21 @@ def design(runs: Runs, compare: Sequence[str] = (), tune: Sequence[str] = ()) ->
 
 
 def _origin(tuned: Sequence[Factor], compared: Sequence[Factor]) -> str:
-    """Says which roles are guessed. Each argument has the factors of a guessed role; it is empty for a declared one."""
-    roles = {"--tune": ("tuned", tuned), "--compare": ("compared", compared)}
-    guessed = {option: role for option, role in roles.items() if role[1]}
-    if not guessed:
+    """Says which roles of factors are a guess.
+
+    Args:
+        tuned: the factors that are guessed to be tuned; empty if they are declared.
+        compared: the factors that are guessed to be compared; empty if they are declared.
+    """
+    said, options = [], []
+    for option, role, factors in (("--tune", "tuned", tuned), ("--compare", "compared", compared)):
+        if factors:
+            said.append(f"{_joined(factors)} {'counts' if len(factors) == 1 else 'count'} as {role}")
+            options.append(option)
+    if not said:
         return "the tuned and the compared settings are as declared"
-    said = " and ".join(
-        f"{_joined(factors)} {'counts' if len(factors) == 1 else 'count'} as {role}"
-        for role, factors in guessed.values()
-    )
-    return f"{said}, which is a guess ({' and '.join(guessed)} {'declares' if len(guessed) == 1 else 'declare'} it)"
+    declare = "declares" if len(options) == 1 else "declare"
+    return f"{' and '.join(said)}, which is a guess ({' and '.join(options)} {declare} it)"
 
 
 def _differing(plans: Sequence[Tuned]) -> int:

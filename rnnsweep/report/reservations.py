@@ -21,8 +21,8 @@ def of(frame: pd.DataFrame) -> list[str]:
         said.append(f"{level} is retired: {many(count, 'run')} {verb} on disk and {verb} not counted.")
     if twice := frame.attrs.get("twice", 0):
         differ = len({row["run"] for row in frame.attrs["differing"]})
-        told = f"; {differ} of them {'has' if differ == 1 else 'have'} different values there" if differ else ""
-        told += ": see the table “Did not reproduce”" if differ else ""
+        have = "has" if differ == 1 else "have"
+        told = f"; {differ} of them {have} different values there: see the table “Did not reproduce”" if differ else ""
         said.append(
             f"{many(twice, 'run', 'lies', 'lie')} in several of the given directories. Each is counted once{told}."
         )

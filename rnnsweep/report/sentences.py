@@ -57,10 +57,10 @@ def _difference_sentence(effect: Effect, level: str, baseline: str, metric: Metr
     state, mean = effect.finding(margin), effect.interval.mean
     among = "Where both finished: " if effect.divergence.level or effect.divergence.baseline else ""
     if state == "none":
-        whole = {0: "There is no matched pair", 1: "The one matched pair"}
-        pairs = whole.get(effect.planned, f"None of the {effect.planned} matched pairs")
-        ended = {0: "", 1: " has not finished"}.get(effect.planned, " has finished")
-        return f"{pairs} of {level} and {baseline}{ended}: nothing is known of the difference."
+        names = f"{level} and {baseline}"
+        told = f"None of the {effect.planned} matched pairs of {names} has finished"
+        few = {0: f"There is no matched pair of {names}", 1: f"The one matched pair of {names} has not finished"}
+        return f"{few.get(effect.planned, told)}: nothing is known of the difference."
     if state == "single":
         value = with_unit(signed(mean), metric)
         one = "single run" if effect.settings == 1 else f"one seed, mean over {effect.settings} settings"

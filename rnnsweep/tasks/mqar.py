@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from rnnsweep import rng
+from rnnsweep.data.splits import trained_on
 from rnnsweep.errors import ConfigError, tell_once
 from rnnsweep.tasks import repeats
 from rnnsweep.tasks.answers import BLANK, AnswerTask
@@ -46,9 +47,9 @@ class MQAR(AnswerTask):
             for split in HELD_OUT:
                 known = int(np.isin(repeats.of_batch(made[split]), repeats.of_batch(made["train"])).sum())
                 if known:
-                    told = f"{known:,} of the {self.held_out:,} {split} sequences {'is' if known == 1 else 'are'}"
+                    told = trained_on(known, self.held_out, f"{split} sequences")
                     problem = f"of these settings there are only {there:,} sequences"
-                    tell_once(f"{told} trained on, too: {problem}; raise task.seq_len or task.symbols")
+                    tell_once(f"{told}: {problem}; raise task.seq_len or task.symbols")
         return made
 
     def _draw(self, split: Split, count: int) -> Batch:
